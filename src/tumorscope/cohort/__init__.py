@@ -1,0 +1,1 @@
+"""Many files → `Manifest`: scanning, duplicates, shortcuts, grouped splits, phantoms."""

@@ -1,0 +1,1 @@
+"""Ground floor: errors, files and progress that every room shares."""

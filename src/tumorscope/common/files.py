@@ -1,0 +1,96 @@
+"""Files that are written whole or not at all, and the hashes that name their content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tumorscope.common.errors import OutputError
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` and rename it there once the block ends well.
+
+    A reader therefore sees the old file or the whole new one, also after a kill or a full disk.
+    The temporary name keeps the suffix, because some writers choose their format by it.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}-", suffix=f".partial{path.suffix}", dir=path.parent
+        )
+        os.close(handle)
+    except OSError as error:
+        raise _output_error(path, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; results should have the permissions of any other file.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise _output_error(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text (UTF-8, line feeds kept as they are) to `path`, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write `document` as indented JSON, whole or not at all; NaN is refused as invalid JSON."""
+    write_text(path, json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def output_folder(path: Path) -> Path:
+    """Create the folder `path` if need be and make sure that it can be written to.
+
+    Called before long work, so that a run of hours does not end at its first write.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, cannot be created, or cannot be written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise _output_error(path, error) from error
+    return path
+
+
+def _umask() -> int:
+    # The mask can only be read by setting it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _output_error(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"Cannot write {path}: {error.strerror or error}. Expected a folder that can be written "
+        "to, with free space. Choose another with -o, or free space; "
+        "nothing that was finished before is lost."
+    )

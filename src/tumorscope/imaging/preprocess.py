@@ -1,0 +1,138 @@
+"""`Slice` → network input. One implementation for training, audit, batch and server.
+
+Two traps are handled here (see docs/how-to/read-the-audit.md): border, aspect ratio and mean
+intensity tell the *source* of public images, and through it the label, so the crop and the window
+can remove them; and every library resizes differently, so only this function resizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.imaging.slice import Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a slice becomes network input; travels with every model.
+
+    Attributes
+    ----------
+    size : int
+        Edge length of the square output in pixels.
+    crop : {"none", "head"}
+        "head" cuts to the bounding box of the largest bright component.
+    fit : {"stretch", "pad"}
+        "stretch" ignores the aspect ratio, as the paper does; "pad" keeps it, on black.
+    intensity : {"none", "percentile"}
+        "percentile" maps the 1st and 99th percentile of the cropped pixels to 0 and 255.
+    """
+
+    size: int = 224
+    crop: Literal["none", "head"] = "none"
+    fit: Literal["stretch", "pad"] = "stretch"
+    intensity: Literal["none", "percentile"] = "none"
+
+    def to_dict(self) -> dict[str, int | str]:
+        """Return the fields as plain values, for JSON and TOML."""
+        return asdict(self)
+
+
+SHORTCUT_FREE = Preprocessing(crop="head", fit="pad", intensity="percentile")
+"""Removes border, aspect ratio and overall brightness."""
+
+
+def prepare(scan: Slice, how: Preprocessing) -> NDArray[np.uint8]:
+    """Turn a slice into network input.
+
+    Shrinking averages areas (OpenCV ``INTER_AREA``), enlarging is bilinear.
+
+    Parameters
+    ----------
+    scan : Slice
+        The image.
+    how : Preprocessing
+        Size, crop, fit and intensity.
+
+    Returns
+    -------
+    ndarray of uint8, shape (how.size, how.size)
+        Grey values.
+    """
+    pixels = scan.pixels
+    if how.crop == "head":
+        top, bottom, left, right = head_box(pixels)
+        pixels = pixels[top:bottom, left:right]
+    if how.intensity == "percentile":
+        pixels = _window(pixels)
+    if how.fit == "pad":
+        return _resize_padded(pixels, how.size)
+    return _resize(pixels, how.size, how.size)
+
+
+def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Find the bounding box of the head: the largest component brighter than the background.
+
+    The threshold is Otsu's on a smoothed copy, halved, because Otsu parts bright tissue from dark
+    tissue as readily as tissue from air. A box under a tenth of the image is taken for a failure.
+
+    Returns
+    -------
+    tuple of int
+        top, bottom, left, right, half-open; the whole image where no head stands out.
+    """
+    height, width = pixels.shape
+    whole = (0, height, 0, width)
+    if min(height, width) < 8:
+        return whole
+    scale = min(1.0, 256.0 / max(height, width))
+    small = _resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+    smooth = cv2.GaussianBlur(small, (5, 5), 0)
+    otsu, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    mask = (smooth > max(otsu * 0.5, 8.0)).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count < 2:
+        return whole
+    left, top, box_width, box_height, _ = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))]
+    if box_width * box_height < 0.1 * mask.size:
+        return whole
+    rows, columns = height / mask.shape[0], width / mask.shape[1]
+    return (
+        int(top * rows),
+        min(height, int(np.ceil((top + box_height) * rows))),
+        int(left * columns),
+        min(width, int(np.ceil((left + box_width) * columns))),
+    )
+
+
+def _window(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    low, high = np.percentile(pixels, (1.0, 99.0))
+    if high <= low:
+        return pixels
+    values = (pixels.astype(np.float32) - low) * (255.0 / (high - low))
+    return np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
+
+
+def _resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    if pixels.shape == (height, width):
+        return pixels.copy()
+    shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: NDArray[np.uint8] = cv2.resize(pixels, (width, height), interpolation=how)
+    return resized
+
+
+def _resize_padded(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape
+    scale = size / max(height, width)
+    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (size - inner_height) // 2, (size - inner_width) // 2
+    output = np.zeros((size, size), dtype=np.uint8)
+    inner = _resize(pixels, inner_height, inner_width)
+    output[top : top + inner_height, left : left + inner_width] = inner
+    return output

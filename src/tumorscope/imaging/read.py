@@ -1,0 +1,214 @@
+"""Raster files → `Slice`, with every way a file can be bad turned into one clear error.
+
+Pillow decodes, because it says when a file is truncated; OpenCV returns the rows it got, the rest
+grey, and prints a warning.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from tumorscope.common.errors import UnreadableImageError
+from tumorscope.imaging.slice import Slice
+
+MAX_PIXELS = 64_000_000
+"""Largest width × height that is decoded; a 30,000 × 30,000 PNG of a few kB would need 0.9 GB."""
+
+MAX_BYTES = 512 * 1024 * 1024
+
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
+"""File name endings (lower case) that a folder scan takes for images."""
+
+_SUFFIXES_OF_FORMAT = {
+    "BMP": {".bmp"},
+    "GIF": {".gif"},
+    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
+    "PNG": {".png"},
+    "TIFF": {".tif", ".tiff"},
+    "WEBP": {".webp"},
+}
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the header of an image file says, read without decoding its pixels.
+
+    Attributes
+    ----------
+    format : str
+        Format by content, not by name: JPEG, PNG, GIF, BMP, TIFF or WEBP.
+    width, height : int
+        Size in pixels.
+    mode : str
+        Pillow's mode: L, RGB, RGBA, P, CMYK, I;16 …
+    disguised : bool
+        True where the file name's ending belongs to another format.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    disguised: bool
+
+
+def inspect_image(path: str | Path) -> ImageInfo:
+    """Read the header of an image file.
+
+    Raises
+    ------
+    UnreadableImageError
+        If the file cannot be opened, is empty, or is no image of a known format.
+    """
+    path = Path(path)
+    image = _open(path, _bytes_of(path))
+    return _info(path, image)
+
+
+def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
+    """Read a raster file as one grey `Slice`.
+
+    Colour becomes luma (ITU-R BT.601, as JPEG stores it), transparency is laid over black,
+    palettes are looked up, 16-bit and floating-point values are stretched from their own minimum
+    and maximum to 0–255, and the EXIF orientation is applied. Of an animation or a multi-page
+    file the first image is read.
+
+    Parameters
+    ----------
+    path : str or Path
+        JPEG, PNG, BMP, GIF, TIFF or WebP; recognised by content, whatever its name.
+    max_pixels : int
+        Refuse larger images before decoding them.
+
+    Raises
+    ------
+    UnreadableImageError
+        If the file is missing, empty, truncated, too large, or no image.
+    """
+    return read_with_info(path, max_pixels=max_pixels)[0]
+
+
+def read_with_info(
+    path: str | Path, *, max_pixels: int = MAX_PIXELS
+) -> tuple[Slice, ImageInfo]:
+    """Read a raster file and its header at once; see `read_slice` and `inspect_image`."""
+    path = Path(path)
+    image = _open(path, _bytes_of(path))
+    info = _info(path, image)
+    if info.width * info.height > max_pixels:
+        _refuse(
+            path,
+            f"it is {info.width} × {info.height} pixels",
+            f"at most {max_pixels:,} pixels in all",
+            "Shrink it, or check that it is a scan at all.",
+        )
+    try:
+        # Lets libjpeg hand over its luma plane directly instead of converting it twice.
+        if info.mode == "RGB":
+            image.draft("L", None)
+        pixels = _grey(ImageOps.exif_transpose(image))
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # decoders raise whatever they like on damaged files
+        _refuse(
+            path,
+            f"its {info.format} data cannot be decoded ({error})",
+            "a whole image file",
+            "It is probably truncated or damaged: copy it again from where it came from.",
+        )
+    return Slice(pixels=pixels, source=str(path)), info
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        values = np.asarray(image, dtype=np.float32)
+        values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+        low, high = float(values.min()), float(values.max())
+        scale = 255.0 / (high - low) if high > low else 0.0
+        return np.rint((values - low) * scale).astype(np.uint8)
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode in ("RGBA", "LA", "PA"):
+        rgba = image.convert("RGBA")
+        backdrop = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(backdrop, rgba).convert("RGB")
+    # A copy, because Pillow's buffer is read-only and dies with the image.
+    return np.array(image.convert("L"), dtype=np.uint8)
+
+
+def _info(path: Path, image: Image.Image) -> ImageInfo:
+    width, height = image.size
+    name = image.format or "?"
+    disguised = path.suffix.lower() not in _SUFFIXES_OF_FORMAT.get(name, set())
+    return ImageInfo(name, width, height, image.mode, disguised)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            _refuse(
+                path, f"it has {size:,} bytes", f"at most {MAX_BYTES:,} bytes", "Is it an image?"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        _refuse(
+            path,
+            f"it cannot be opened ({error.strerror or error})",
+            "a file that can be read",
+            "Check that it exists and that you may read it.",
+        )
+    if not data:
+        _refuse(path, "it is empty", "an image file", "Copy it again from where it came from.")
+    return data
+
+
+def _open(path: Path, data: bytes) -> Image.Image:
+    name = next((form for magic, form in _SIGNATURES if data.startswith(magic)), None)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        name = "WEBP"
+    if name is None:
+        _refuse(
+            path,
+            f"its first bytes are {data[:8]!r}",
+            "a JPEG, PNG, BMP, GIF, TIFF or WebP file",
+            "Convert it, or take it out of the folder.",
+        )
+    Image.init()
+    factory = Image.OPEN[name][0]
+    try:
+        # Not Image.open: it warns of large images through the process-wide warning filter, which
+        # threads share; the size is checked by the caller instead.
+        return factory(io.BytesIO(data), str(path))
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # header parsers raise SyntaxError, struct.error, IndexError …
+        _refuse(
+            path,
+            f"its {name} header cannot be parsed ({error})",
+            "a whole image file",
+            "It is probably truncated: copy it again from where it came from.",
+        )
+
+
+def _refuse(path: Path, received: str, expected: str, advice: str) -> NoReturn:
+    raise UnreadableImageError(f"Cannot read {path}: {received}; expected {expected}. {advice}")

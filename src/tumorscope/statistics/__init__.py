@@ -1,0 +1,1 @@
+"""Intervals for proportions, AUC and everything else. Pure numpy and scipy."""

@@ -1,0 +1,1 @@
+"""`Manifest` + `Recipe` → fitted Keras model, history and scores."""
