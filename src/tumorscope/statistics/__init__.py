@@ -1,1 +1,11 @@
-"""Intervals for proportions, AUC and everything else. Pure numpy and scipy."""
+"""Intervals and other statistics that every room shares."""
+
+from tumorscope.statistics.intervals import (
+    Interval,
+    auc_and_variance,
+    cluster_bootstrap,
+    delong,
+    wilson,
+)
+
+__all__ = ["Interval", "auc_and_variance", "cluster_bootstrap", "delong", "wilson"]
