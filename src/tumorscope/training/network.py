@@ -1,0 +1,135 @@
+"""Backbone + head → the Keras model, and the two halves it is trained in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tumorscope.common.errors import InputError
+from tumorscope.training.backbones import build_backbone
+from tumorscope.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+WHOLE = "input"
+"""`split_at` that leaves nothing frozen."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """One line of the paper's Figure 2."""
+
+    layer: str
+    output_shape: str
+    parameters: int
+
+
+def build(recipe: Recipe) -> keras.Model:
+    """Build the network of a recipe with random weights.
+
+    The paper's: backbone → Flatten → Dense (ReLU) → BatchNormalization → Dropout → Dense 1
+    (sigmoid), with the layer names that its Figure 2 shows. Input: float32 (n, size, size, 3),
+    scaled as ``recipe.input.scaling`` says; output: probability of tumour, float32 (n, 1).
+    """
+    import keras
+
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            build_backbone(recipe.network.backbone, recipe.input.size),
+            layers.Flatten(name="flatten"),
+            layers.Dense(recipe.network.units, activation="relu", name="dense"),
+            layers.BatchNormalization(name="batch_normalization"),
+            layers.Dropout(recipe.network.dropout, name="dropout"),
+            layers.Dense(1, activation="sigmoid", name="dense_1"),
+        ],
+        name="tumorscope",
+    )
+
+
+def summarise(model: keras.Model) -> list[LayerSummary]:
+    """Return layer, output shape and parameters of every layer, as ``Model.summary`` names them."""
+    return [
+        LayerSummary(
+            layer=f"{layer.name} ({type(layer).__name__})",
+            output_shape=str(tuple(layer.output.shape)),
+            parameters=int(layer.count_params()),
+        )
+        for layer in model.layers
+    ]
+
+
+def trainable_part(model: keras.Model, *, from_layer: str | None, batch_norm: str) -> keras.Model:
+    """Return the part of `model` that a phase trains; it shares the model's layers.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As made by `build`.
+    from_layer : str or None
+        First layer of the backbone that trains, "input" for all of it, None for the head alone.
+        What comes before is frozen, and the part starts from its output.
+    batch_norm : {"frozen", "training"}
+        What batch normalisation inside the trained backbone does; see `Recipe`.
+
+    Raises
+    ------
+    InputError
+        If the backbone has no such layer, or a shortcut crosses it.
+    """
+    import keras
+
+    backbone = model.layers[0]
+    if from_layer is None:
+        entry = keras.Input(backbone.output.shape[1:])
+        tensor = entry
+    else:
+        tail = _tail(backbone, from_layer)
+        for layer in tail.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # Calling the tail with training=False would say the same, but Keras 3.15 lets the
+                # mode of the outer model win over it.
+                layer.trainable = batch_norm == "training"
+        entry = keras.Input(tail.input.shape[1:])
+        tensor = tail(entry)
+    for layer in model.layers[1:]:
+        tensor = layer(tensor)
+    return keras.Model(entry, tensor)
+
+
+def frozen_part(model: keras.Model, *, from_layer: str | None) -> keras.Model | None:
+    """Return the part of the backbone before `from_layer`, all of it for None, None for "input"."""
+    import keras
+
+    backbone = model.layers[0]
+    if from_layer is None:
+        return backbone
+    if from_layer == WHOLE:
+        return None
+    return keras.Model(backbone.input, _entrance(backbone, from_layer))
+
+
+def _tail(backbone: keras.Model, from_layer: str) -> keras.Model:
+    import keras
+
+    if from_layer == WHOLE:
+        return backbone
+    try:
+        return keras.Model(_entrance(backbone, from_layer), backbone.output)
+    except ValueError as error:
+        raise InputError(
+            f"Cannot cut {backbone.name} at {from_layer}: a shortcut runs past it. Expected the "
+            "first layer of a block, such as block_13_expand, in fine_tuning.from_layer."
+        ) from error
+
+
+def _entrance(backbone: keras.Model, from_layer: str) -> keras.KerasTensor:
+    layers = {layer.name: layer for layer in backbone.layers}
+    if from_layer not in layers or isinstance(layers[from_layer].input, list):
+        starts = [name for name in layers if name.endswith("_expand")] or list(layers)[1:]
+        raise InputError(
+            f"fine_tuning.from_layer is {from_layer!r}, at which {backbone.name} cannot be cut. "
+            f"Expected input, or one of its layers such as {', '.join(starts[-4:])}."
+        )
+    return layers[from_layer].input

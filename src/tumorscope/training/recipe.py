@@ -1,0 +1,233 @@
+"""Everything that decides a training run, as one frozen object read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tumorscope.common.errors import InputError
+from tumorscope.imaging import Preprocessing
+
+SHIPPED = ("demo", "paper")
+"""Recipes in the package, usable by name."""
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Rate = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Data(_Part):
+    """How a cohort is split where it has no split yet."""
+
+    fractions: tuple[Rate, Rate, Rate] = (0.7, 0.15, 0.15)
+    """Shares of training, tuning and internal testing; they sum to 1."""
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Data:
+        if abs(sum(self.fractions) - 1.0) > 1e-6:
+            raise ValueError(f"fractions sum to {sum(self.fractions):g}; expected 1")
+        return self
+
+
+class Input(_Part):
+    """From a slice to the numbers that the network sees."""
+
+    size: Annotated[int, Field(ge=32, le=1024)] = 224
+    crop: Literal["none", "head"] = "none"
+    fit: Literal["stretch", "pad"] = "stretch"
+    intensity: Literal["none", "percentile"] = "none"
+    scaling: Literal["unit", "symmetric"] = "unit"
+    """"unit" is x/255; "symmetric" is x/127.5 − 1, what MobileNetV2 was pretrained on."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The part that `tumorscope.imaging.prepare` does."""
+        return Preprocessing(
+            size=self.size, crop=self.crop, fit=self.fit, intensity=self.intensity
+        )
+
+
+class Augmentation(_Part):
+    """Random changes of training images; each range is symmetric about no change."""
+
+    rotation: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    """Largest rotation in degrees."""
+    width_shift: Fraction = 0.0
+    """Largest shift to the sides, as a fraction of the width."""
+    height_shift: Fraction = 0.0
+    """Largest shift up and down, as a fraction of the height."""
+    shear: Annotated[float, Field(ge=0.0, le=60.0)] = 0.0
+    """Largest shear angle in degrees."""
+    zoom: Fraction = 0.0
+    """Scale factors are drawn from 1 − zoom to 1 + zoom, for each axis by itself."""
+    horizontal_flip: bool = False
+    fill: Literal["nearest", "black"] = "nearest"
+    variants: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Distinct augmented versions of each image, used in turn; 0 draws a new one every epoch.
+    Frozen layers see each version once, however often it is used."""
+
+
+class Network(_Part):
+    """Backbone and head."""
+
+    backbone: str = "mobilenet_v2"
+    head: Literal["flatten"] = "flatten"
+    units: Annotated[int, Field(ge=1, le=4096)] = 128
+    dropout: Fraction = 0.5
+
+
+class Frozen(_Part):
+    """Phase one: the backbone does not change."""
+
+    epochs: Annotated[int, Field(ge=0, le=10_000)] = 20
+    learning_rate: Rate = 1e-4
+
+
+class FineTuning(_Part):
+    """Phase two: the backbone's last layers, or all of it, train too."""
+
+    epochs: Annotated[int, Field(ge=0, le=10_000)] = 10
+    learning_rate: Rate = 1e-5
+    from_layer: str = "input"
+    """First layer of the backbone that trains; "input" trains all of it."""
+    batch_norm: Literal["frozen", "training"] = "frozen"
+    """"frozen": the backbone's batch normalisation keeps the means, variances, scales and offsets
+    it came with. "training": it normalises by each batch, updates the means and variances, and
+    trains the scales and offsets."""
+
+
+class Optimisation(_Part):
+    """Adam on the binary cross-entropy."""
+
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
+    clip_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    """Each variable's gradient is scaled down to this L2 norm."""
+    class_weights: Literal["balanced", "none"] = "balanced"
+    plateau_patience: Annotated[int, Field(ge=1)] = 3
+    """Epochs without a lower tuning loss before the learning rate is reduced."""
+    plateau_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    minimum_learning_rate: Annotated[float, Field(ge=0.0)] = 1e-7
+
+
+class Recipe(_Part):
+    """Everything that decides a training run.
+
+    The defaults are those of the paper *Brain Tumour Detection Using MobileNetV2*, except where
+    the paper is silent; `paper.toml` says which is which.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: Data = Data()
+    input: Input = Input()
+    augmentation: Augmentation = Augmentation()
+    network: Network = Network()
+    frozen: Frozen = Frozen()
+    fine_tuning: FineTuning = FineTuning()
+    optimisation: Optimisation = Optimisation()
+
+    @model_validator(mode="after")
+    def _trains_at_all(self) -> Recipe:
+        if self.frozen.epochs + self.fine_tuning.epochs == 0:
+            raise ValueError("frozen.epochs and fine_tuning.epochs are both 0; nothing would train")
+        return self
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Recipe:
+        """Read a recipe that ships with the package, by name, or a TOML file.
+
+        Raises
+        ------
+        InputError
+            If there is no such recipe, it is no TOML, or a key or value is not allowed.
+        """
+        text, origin = _text_of(name_or_path)
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(
+                f"The recipe {origin} is not valid TOML: {error}. Expected a file like the one "
+                "that `tumorscope describe --recipe paper --toml` prints."
+            ) from error
+        return cls.parse(values, origin=str(origin))
+
+    @classmethod
+    def parse(cls, values: dict[str, object], *, origin: str = "recipe") -> Recipe:
+        """Check plain values, as read from TOML or JSON; see `load`."""
+        try:
+            return cls.model_validate(_tuples(values))
+        except ValidationError as error:
+            raise InputError(_explain(error, origin)) from error
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML, every value written out, so that it can be read back."""
+        document = self.model_dump()
+        lines = [f"{key} = {_toml(value)}" for key, value in document.items() if not _table(value)]
+        for key, value in document.items():
+            if isinstance(value, dict):
+                lines += ["", f"[{key}]", *(f"{name} = {_toml(v)}" for name, v in value.items())]
+        return "\n".join(lines) + "\n"
+
+
+def _text_of(name_or_path: str | Path) -> tuple[str, str | Path]:
+    if str(name_or_path) in SHIPPED:
+        resource = files("tumorscope.training").joinpath(f"recipes/{name_or_path}.toml")
+        return resource.read_text("utf-8"), name_or_path
+    path = Path(name_or_path)
+    try:
+        return path.read_text("utf-8"), path
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(
+            f"Cannot read the recipe {path}: {reason}. Expected one of {', '.join(SHIPPED)}, or "
+            "the path of a TOML file."
+        ) from error
+
+
+def _tuples(values: dict[str, object]) -> dict[str, object]:
+    # Strict validation takes no list for a tuple, and TOML knows only lists.
+    data = values.get("data")
+    if isinstance(data, dict) and isinstance(data.get("fractions"), list):
+        values = {**values, "data": {**data, "fractions": tuple(data["fractions"])}}
+    return values
+
+
+def _explain(error: ValidationError, origin: str) -> str:
+    problems = []
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"]) or "recipe"
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            problems.append(f"{key} is no key of a recipe")
+        elif item["type"] == "missing":
+            problems.append(f"{key} is missing")
+        else:
+            received = "" if isinstance(item["input"], dict) else f" (received {item['input']!r})"
+            problems.append(f"{key}: {message}{received}")
+    return (
+        f"The recipe {origin} cannot be used: {'; '.join(problems)}. Correct it; "
+        "`tumorscope describe --recipe paper --toml` prints every key with a value that works."
+    )
+
+
+def _table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)

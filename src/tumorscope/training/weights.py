@@ -1,0 +1,103 @@
+"""Starting weights of a backbone: Keras' download and cache, a file, or random."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.files import sha256_of
+
+if TYPE_CHECKING:
+    import keras
+
+BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
+"""Where ``keras.applications`` keeps its weights (Apache-2.0)."""
+
+# Convolutions do not depend on the image size, so the weights of 224 px serve every size.
+IMAGENET = {
+    "mobilenet_v2": (
+        "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+        "102a691e175c0747a9da59affe8b7bce915f9a814111257bf65163730a50e1c6",
+    ),
+}
+"""Backbone → file name and SHA-256."""
+
+
+def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> str:
+    """Load starting weights into `backbone` in place.
+
+    Parameters
+    ----------
+    backbone : keras.Model
+        As built by `build_backbone`.
+    name : str
+        Its name in the registry.
+    weights : {"imagenet", "none"} or path
+        "imagenet" takes Keras' own file from its cache (``~/.keras/models``, or ``KERAS_HOME``)
+        and downloads it once if it is not there; a path names an HDF5 weights file of the backbone
+        without its top; "none" leaves the weights random.
+
+    Returns
+    -------
+    str
+        What was loaded, with the SHA-256 of the file: for the record of the run.
+
+    Raises
+    ------
+    UsageError
+        If there are no ImageNet weights for this backbone.
+    InputError
+        If the download fails, or the file cannot be read or does not fit.
+    """
+    if weights == "none":
+        return "none (random)"
+    if weights == "imagenet":
+        path = _imagenet_file(name)
+    else:
+        path = Path(weights)
+        if not path.is_file():
+            raise InputError(
+                f"There is no weights file {path}. Expected imagenet, none, or the path of an HDF5 "
+                f"file with the weights of {name} without its top."
+            )
+    try:
+        backbone.load_weights(str(path))
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise InputError(
+            f"The weights file {path} does not fit {name} ({_first_line(error)}). Expected the "
+            f"HDF5 weights of {name} without its top ({backbone.count_params():,} parameters), as "
+            "keras.applications keeps them. Use that file, or --weights none."
+        ) from error
+    return f"{path.name} (sha256 {sha256_of(path)})"
+
+
+def _imagenet_file(name: str) -> Path:
+    import keras
+
+    if name not in IMAGENET:
+        raise UsageError(
+            f"There are no ImageNet weights for {name}; they exist for {', '.join(IMAGENET)}. "
+            "Use --weights none, or the path of a file."
+        )
+    file, digest = IMAGENET[name]
+    try:
+        # A damaged file in the cache has another hash and is downloaded again.
+        return Path(
+            keras.utils.get_file(
+                file, origin=f"{BASE_URL}{name}/{file}", file_hash=digest, cache_subdir="models"
+            )
+        )
+    except Exception as error:  # urllib, ssl and Keras each raise their own
+        home = os.environ.get("KERAS_HOME", "~/.keras")
+        raise InputError(
+            f"The ImageNet weights of {name} are not in {home}/models and could not be downloaded "
+            f"({_first_line(error)}). Without network: fetch {BASE_URL}{name}/{file} on a machine "
+            f"that has it and put it into {home}/models here, or pass its path with --weights "
+            "PATH; --weights none trains from random weights."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
