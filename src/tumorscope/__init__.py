@@ -1,6 +1,72 @@
 """Brain-MRI tumour detection that is honest about itself.
 
 Research use only. Not a medical device. Not for diagnosis.
+
+>>> import tumorscope as ts
+>>> manifest = ts.audit("scans/").manifest                          # doctest: +SKIP
+>>> run = ts.train(manifest, recipe="paper", output="runs/a")       # doctest: +SKIP
+>>> report = ts.evaluate(run)                                       # doctest: +SKIP
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tumorscope.cohort.audit import Audit, audit
+    from tumorscope.cohort.manifest import Manifest
+    from tumorscope.cohort.phantom import write_phantom_cohort
+    from tumorscope.cohort.split import split
+    from tumorscope.imaging import Slice, read_slice
+    from tumorscope.training.assess import Evaluation, evaluate
+    from tumorscope.training.crossval import CrossValidation, crossval
+    from tumorscope.training.recipe import Recipe
+    from tumorscope.training.run import Run, train
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Audit": "cohort.audit",
+    "CrossValidation": "training.crossval",
+    "Evaluation": "training.assess",
+    "Manifest": "cohort.manifest",
+    "Recipe": "training.recipe",
+    "Run": "training.run",
+    "Slice": "imaging",
+    "audit": "cohort.audit",
+    "crossval": "training.crossval",
+    "evaluate": "training.assess",
+    "read_slice": "imaging",
+    "split": "cohort.split",
+    "train": "training.run",
+    "write_phantom_cohort": "cohort.phantom",
+}
+
+__all__ = [
+    "Audit",
+    "CrossValidation",
+    "Evaluation",
+    "Manifest",
+    "Recipe",
+    "Run",
+    "Slice",
+    "audit",
+    "crossval",
+    "evaluate",
+    "read_slice",
+    "split",
+    "train",
+    "write_phantom_cohort",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Loaded on first use, so that `import tumorscope` costs next to nothing.
+    if name in _HOMES:
+        return getattr(import_module(f"tumorscope.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'tumorscope' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -75,22 +75,27 @@ def run(words: Sequence[str]) -> int:
     debug = "--debug" in words
     try:
         with quiet("--quiet" in words):
-            result = app(list(words), exit_on_error=False, print_error=True, result_action="return_value")
+            result = app(
+                list(words), exit_on_error=False, print_error=True, result_action="return_value"
+            )
     except CycloptsError:
         return 2  # cyclopts has printed what is wrong
     except TumorscopeError as error:
         _complain(str(error), debug=debug)
         return error.exit_code
     except KeyboardInterrupt:
-        _complain("Interrupted. What was finished is kept; where a command has --resume, it goes on.", debug=False)
+        _complain(
+            "Interrupted. What was finished is kept; where a command has --resume, it goes on.",
+            debug=False,
+        )
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away; there is nobody to tell
         return 0
     except Exception as error:
         _complain(
-            f"Internal fault: {type(error).__name__}: {error}. This is a bug in tumorscope. Run the "
-            "command again with --debug and report what it prints.",
+            f"Internal fault: {type(error).__name__}: {error}. This is a bug in tumorscope. Run "
+            "the command again with --debug and report what it prints.",
             debug=debug,
         )
         return 1

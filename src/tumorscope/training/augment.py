@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from tumorscope.training.recipe import Augmentation
 
 
-def affine(
-    ranges: Augmentation, size: int, generator: np.random.Generator
-) -> NDArray[np.float64]:
+def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """Draw one affine map from output to input coordinates (x, y, in pixels).
 
     With centre c, flip F, zoom Z, shear H, rotation R and shift t the map is
@@ -34,9 +32,7 @@ def affine(
     turn, right, down, slant, zoom_x, zoom_y = generator.uniform(-1.0, 1.0, 6)
     flip = generator.random() < 0.5 and ranges.horizontal_flip
     angle = math.radians(turn * ranges.rotation)
-    rotation = np.array(
-        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-    )
+    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     tilt = math.radians(slant * ranges.shear)
     shear = np.array([[1.0, -math.sin(tilt)], [0.0, math.cos(tilt)]])
     scale = np.diag([1.0 + zoom_x * ranges.zoom, 1.0 + zoom_y * ranges.zoom])
@@ -48,7 +44,11 @@ def affine(
 
 
 def augment(
-    pixels: NDArray[np.uint8], ranges: Augmentation, *, seed: int, indices: NDArray[np.int64],
+    pixels: NDArray[np.uint8],
+    ranges: Augmentation,
+    *,
+    seed: int,
+    indices: NDArray[np.int64],
     variant: int,
 ) -> NDArray[np.uint8]:
     """Return one augmented version of each image.

@@ -55,7 +55,10 @@ def mobilenet_v2(size: int) -> keras.Model:
     import keras
 
     return keras.applications.MobileNetV2(
-        input_shape=(size, size, 3), include_top=False, weights=None, name=f"mobilenetv2_1.00_{size}"
+        input_shape=(size, size, 3),
+        include_top=False,
+        weights=None,
+        name=f"mobilenetv2_1.00_{size}",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from tumorscope.training.data import Images, batches
 from tumorscope.training.frozen import BATCH, Entry, FeatureStore, extractor, network_input
 from tumorscope.training.network import WHOLE, trainable_part
 from tumorscope.training.plateau import learning_rate_after
@@ -22,22 +23,6 @@ if TYPE_CHECKING:
     import keras
 
 PHASES = ("frozen", "fine-tuning")
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """The cohort as the trainer sees it.
-
-    Attributes
-    ----------
-    pixels : ndarray of uint8, shape (n, size, size)
-        Prepared, not yet scaled.
-    labels : ndarray of int64, shape (n,)
-        1 tumour, 0 no tumour.
-    """
-
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +47,11 @@ def phases_of(recipe: Recipe) -> list[_Phase]:
     return [phase for phase in both if phase.epochs]
 
 
-def make_store(model: keras.Model, images: Images, recipe: Recipe) -> FeatureStore:
-    """Return the features of frozen layers for `images`; folds of one cohort may share it.
+class Fitter:
+    """A network, a cohort and a recipe: fits as often as asked, each time from the same start.
 
-    It must be made while `model` has its starting weights.
-    """
-    entries = [phase.entry for phase in phases_of(recipe)]
-    return FeatureStore(
-        extractor(model, recipe, entries),
-        images.pixels,
-        ranges=recipe.augmentation,
-        seed=recipe.seed,
-    )
-
-
-def fit(
-    model: keras.Model,
-    images: Images,
-    recipe: Recipe,
-    *,
-    training: NDArray[np.int64],
-    tuning: NDArray[np.int64],
-    seed: int,
-    store: FeatureStore | None = None,
-    checkpoint: Path | None = None,
-    identity: str = "",
-    on_epoch: Callable[[Record], None] | None = None,
-) -> list[Record]:
-    """Train `model` in place.
+    Folds of one cohort share the features of frozen layers and the compiled training steps, which
+    is most of what a fit costs.
 
     Parameters
     ----------
@@ -99,76 +61,132 @@ def fit(
         The whole cohort.
     recipe : Recipe
         Epochs, learning rates, augmentation …
-    training, tuning : ndarray of int64
-        Positions in `images`. The tuning images steer the learning rate and nothing else.
-    seed : int
-        Order of the batches and dropout; augmentation follows ``recipe.seed``.
-    store : FeatureStore, optional
-        As made by `make_store`; made here by default.
-    checkpoint : Path, optional
-        Written after each epoch; where it exists, training goes on from it.
-    identity : str
-        Of the run, kept in the checkpoint.
-    on_epoch : callable, optional
-        Called with the record of each epoch that is finished here.
-
-    Returns
-    -------
-    list of Record
-        One per epoch: epoch, phase, learning_rate, loss, accuracy, tuning_loss, tuning_accuracy,
-        tuning_auc (where both classes are there), seconds. As with Keras' ``fit``, the loss on training images
-        is weighted by class and measured under dropout while the weights change.
-
-    Raises
-    ------
-    InputError
-        If a part has no images or one class only, or the loss stops being a number.
     """
-    _check_classes(images, training, "training")
-    if len(tuning) == 0:
-        raise InputError("There are no tuning images; expected at least one. Split again.")
-    state = Checkpoint(identity=identity)
-    if checkpoint is not None and checkpoint.exists():
-        state = load_checkpoint(checkpoint, identity=identity)
-    history = list(state.history)
-    store = store or make_store(model, images, recipe)
-    if state.weights:
-        model.set_weights(list(state.weights))
-    done_before = 0
-    for phase in phases_of(recipe):
-        done = min(max(len(history) - done_before, 0), phase.epochs)
-        if done < phase.epochs:
-            trainer = _Trainer(model, images, recipe, phase, store=store, seed=seed)
-            if done and state.optimizer:
-                trainer.restore(state.optimizer)
+
+    def __init__(self, model: keras.Model, images: Images, recipe: Recipe) -> None:
+        self.model = model
+        self._images, self._recipe = images, recipe
+        self._start = model.get_weights()
+        self._phases = phases_of(recipe)
+        self._trainers: dict[str, _Trainer] = {}
+        self._stores: dict[str, FeatureStore] = {}
+
+    def fit(
+        self,
+        *,
+        training: NDArray[np.int64],
+        tuning: NDArray[np.int64],
+        seed: int,
+        checkpoint: Path | None = None,
+        identity: str = "",
+        on_epoch: Callable[[Record], None] | None = None,
+    ) -> list[Record]:
+        """Train the model in place.
+
+        Parameters
+        ----------
+        training, tuning : ndarray of int64
+            Positions in the cohort. Tuning images steer the learning rate and nothing else.
+        seed : int
+            Of the head's starting weights, the order of the batches and dropout. Augmentation
+            follows ``recipe.seed``, so that folds share it.
+        checkpoint : Path, optional
+            Written after each epoch; where it exists, training goes on from it.
+        identity : str
+            Of the run, kept in the checkpoint.
+        on_epoch : callable, optional
+            Called with the record of each epoch that is finished here.
+
+        Returns
+        -------
+        list of Record
+            One per epoch: epoch, phase, learning_rate, loss, accuracy, tuning_loss,
+            tuning_accuracy, tuning_auc (where both classes are there), seconds. As with Keras'
+            ``fit``, the loss on training images is weighted by class and measured under dropout
+            while the weights change.
+
+        Raises
+        ------
+        InputError
+            If a part has no images or one class only, or the loss stops being a number.
+        """
+        _check_classes(self._images, training, "training")
+        if len(tuning) == 0:
+            raise InputError("There are no tuning images; expected at least one. Split again.")
+        state = Checkpoint(identity=identity)
+        if checkpoint is not None and checkpoint.exists():
+            state = load_checkpoint(checkpoint, identity=identity)
+        history = list(state.history)
+        self.model.set_weights(list(state.weights) or self._start)
+        if not state.weights:
+            initialise_head(self.model, seed)
+        before = 0
+        for phase in self._phases:
+            done = min(max(len(history) - before, 0), phase.epochs)
+            if done < phase.epochs:
+                trainer = self._trainer(phase)
+                trainer.restore(state.optimizer if done else ())
             for epoch in range(done, phase.epochs):
-                number = done_before + epoch
                 losses = [float(r["tuning_loss"]) for r in history if r["phase"] == phase.name]
-                record = trainer.epoch(number, losses, training, tuning)
+                record = trainer.epoch(before + epoch, losses, training, tuning, seed=seed)
                 history.append(record)
                 if checkpoint is not None:
-                    save_checkpoint(
-                        checkpoint,
-                        Checkpoint(identity, history, model.get_weights(), trainer.optimizer_state),
+                    state = Checkpoint(
+                        identity, history, self.model.get_weights(), trainer.optimizer_state
                     )
+                    save_checkpoint(checkpoint, state)
                 if on_epoch is not None:
                     on_epoch(record)
-        done_before += phase.epochs
-    return history
+            before += phase.epochs
+        return history
+
+    def predict(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the probability of tumour, float64 (n,), of images of the cohort as they are."""
+        return predict(self.model, self._images.pixels[indices], self._recipe)
+
+    def _trainer(self, phase: _Phase) -> _Trainer:
+        if phase.name not in self._trainers:
+            trainer = _Trainer(self.model, self._images, self._recipe, phase, self._store(phase))
+            self._trainers[phase.name] = trainer
+        return self._trainers[phase.name]
+
+    def _store(self, phase: _Phase) -> FeatureStore:
+        # Versions that are used again are passed through the frozen layers once for both phases.
+        shared = self._recipe.augmentation.variants > 0
+        key = "both" if shared else phase.name
+        if key not in self._stores:
+            entries = [each.entry for each in self._phases if shared or each == phase]
+            self._stores[key] = FeatureStore(
+                extractor(self.model, self._recipe, entries),
+                self._images.pixels,
+                ranges=self._recipe.augmentation,
+                seed=self._recipe.seed,
+            )
+        return self._stores[key]
 
 
-def predict(
-    model: keras.Model, images: Images, recipe: Recipe, indices: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return the probability of tumour, float64 (n,), of images as they are."""
+def predict(model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.float64]:
+    """Return the probability of tumour, float64 (n,), of prepared images uint8 (n, h, w)."""
     scores = [
         np.asarray(
-            model.predict_on_batch(network_input(images.pixels[batch], recipe.input.scaling)),
+            model.predict_on_batch(network_input(pixels[batch], recipe.input.scaling)),
             dtype=np.float64,
         ).ravel()
-        for batch in _batches(indices, BATCH)
+        for batch in batches(np.arange(len(pixels)), BATCH)
     ]
     return np.concatenate(scores) if scores else np.empty(0)
+
+
+def initialise_head(model: keras.Model, seed: int) -> None:
+    """Give the head new random weights: Glorot uniform kernels (Keras' default), zero biases."""
+    import keras
+
+    for index, layer in enumerate(model.layers[1:]):
+        if isinstance(layer, keras.layers.Dense):
+            words = np.random.SeedSequence([seed, index]).generate_state(1)
+            values = keras.initializers.GlorotUniform(seed=int(words[0]) >> 1)(layer.kernel.shape)
+            layer.kernel.assign(values)
+            layer.bias.assign(np.zeros(layer.bias.shape, dtype=np.float32))
 
 
 class _Trainer:
@@ -180,14 +198,12 @@ class _Trainer:
         images: Images,
         recipe: Recipe,
         phase: _Phase,
-        *,
         store: FeatureStore,
-        seed: int,
     ) -> None:
         import keras
 
         self._images, self._recipe, self._phase = images, recipe, phase
-        self._store, self._seed = store, seed
+        self._store = store
         model.trainable = True
         self._part = trainable_part(
             model, from_layer=phase.entry, batch_norm=recipe.fine_tuning.batch_norm
@@ -209,8 +225,13 @@ class _Trainer:
         return [np.asarray(variable) for variable in self._part.optimizer.variables]
 
     def restore(self, values: Sequence[NDArray[np.generic]]) -> None:
-        for variable, value in zip(self._part.optimizer.variables, values, strict=True):
-            variable.assign(value)
+        """Set the optimizer's variables; zeros, as before its first step, where `values` is empty.
+
+        Its learning rate is one of them, and is set by each epoch.
+        """
+        variables = self._part.optimizer.variables
+        for index, variable in enumerate(variables):
+            variable.assign(values[index] if values else np.zeros(variable.shape, variable.dtype))
 
     def epoch(
         self,
@@ -218,6 +239,8 @@ class _Trainer:
         losses: Sequence[float],
         training: NDArray[np.int64],
         tuning: NDArray[np.int64],
+        *,
+        seed: int,
     ) -> Record:
         started = time.perf_counter()
         options = self._recipe.optimisation
@@ -225,12 +248,12 @@ class _Trainer:
         self._part.optimizer.learning_rate = rate
         for index, generator in enumerate(self._dropouts):
             # Not the generator's own progress: an epoch must not depend on where the run began.
-            words = np.random.SeedSequence([self._seed, number, index]).generate_state(2)
+            words = np.random.SeedSequence([seed, number, index]).generate_state(2)
             generator.state.assign(words.astype(generator.state.dtype))
-        order = np.random.default_rng([self._seed, number]).permutation(training)
+        order = np.random.default_rng([seed, number]).permutation(training)
         weights = class_weights(self._images.labels[training], options.class_weights)
         loss = correct = 0.0
-        for batch in _batches(order, options.batch_size):
+        for batch in batches(order, options.batch_size):
             labels = self._images.labels[batch]
             features = self._store.augmented(batch, epoch=number, entry=self._phase.entry)
             logs = self._part.train_on_batch(
@@ -267,7 +290,7 @@ class _Trainer:
                         self._enter(self._store.plain(batch, entry=self._phase.entry))
                     )
                 ).ravel()
-                for batch in _batches(indices, self._recipe.optimisation.batch_size)
+                for batch in batches(indices, self._recipe.optimisation.batch_size)
             ]
         ).astype(np.float64)
         clipped = np.clip(scores, 1e-7, 1 - 1e-7)
@@ -294,11 +317,6 @@ def class_weights(labels: NDArray[np.int64], how: str) -> NDArray[np.float32]:
 
     weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels)
     return np.asarray(weights, dtype=np.float32)
-
-
-def _batches(indices: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(indices), size):
-        yield indices[start : start + size]
 
 
 def _check_classes(images: Images, indices: NDArray[np.int64], part: str) -> None:

@@ -154,9 +154,7 @@ def _convolution(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
 def _batch_normalisation(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
     parameters = [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]
     constants = [graph.constant(np.asarray(parameter)) for parameter in parameters]
-    return graph.node(
-        "BatchNormalization", [*inputs, *constants], epsilon=float(layer.epsilon)
-    )
+    return graph.node("BatchNormalization", [*inputs, *constants], epsilon=float(layer.epsilon))
 
 
 def _relu(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:

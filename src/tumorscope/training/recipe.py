@@ -49,9 +49,7 @@ class Input(_Part):
     @property
     def preprocessing(self) -> Preprocessing:
         """The part that `tumorscope.imaging.prepare` does."""
-        return Preprocessing(
-            size=self.size, crop=self.crop, fit=self.fit, intensity=self.intensity
-        )
+        return Preprocessing(size=self.size, crop=self.crop, fit=self.fit, intensity=self.intensity)
 
 
 class Augmentation(_Part):

@@ -1,0 +1,88 @@
+"""``tumorscope demo``."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.errors import UsageError
+from tumorscope.common.progress import say
+
+MARK = ".tumorscope-demo"
+
+
+def demo(
+    *,
+    output: Annotated[Path, Parameter(alias="-o")] = Path("tumorscope-demo"),
+    n: int = 240,
+    seed: int = 0,
+    common: Common | None = None,
+) -> None:
+    """Run the whole job offline on synthetic slices: audit, split, train, evaluate, report.
+
+    Example: `tumorscope demo -o tumorscope-demo`
+
+    Parameters
+    ----------
+    output
+        Folder for everything that is made; one that an earlier demo made is replaced.
+    n
+        Distinct phantom slices.
+    seed
+        Of the phantoms, the split and the training.
+    """
+    from tumorscope.cohort.audit import audit
+    from tumorscope.cohort.phantom import write_phantom_cohort
+    from tumorscope.cohort.split import split
+    from tumorscope.training.assess import evaluate
+    from tumorscope.training.recipe import Recipe
+    from tumorscope.training.run import train
+
+    common = common or Common()
+    started = time.monotonic()
+    _make_room(output)
+    say("1/5  Drawing phantom slices, with planted duplicates and a planted shortcut")
+    write_phantom_cohort(output / "cohort", n=n, seed=seed, duplicates=n // 6, shortcut=True)
+    say("2/5  Auditing them")
+    audited = audit(output / "cohort", output=output / "audit")
+    recipe = Recipe.load("demo").model_copy(update={"seed": seed})
+    say("3/5  Splitting by group")
+    manifest = split(audited.manifest, fractions=recipe.data.fractions, seed=seed)
+    manifest.save(output / "audit" / "manifest.csv")
+    say("4/5  Training a small network from random weights")
+    run = train(
+        output / "audit" / "manifest.csv", recipe=recipe, weights="none", output=output / "run"
+    )
+    say("5/5  Evaluating it on slices that it has not seen")
+    result = evaluate(run, output=output / "evaluation")
+    emit(
+        common,
+        {
+            "audit": str(output / "audit" / "report.html"),
+            "report": str(result.report),
+            "seconds": round(time.monotonic() - started, 1),
+            **result.metrics.to_json(),
+        },
+        result.metrics.table(),
+    )
+    say(f"Audit:  {output / 'audit' / 'report.html'}  (the duplicates and the shortcut it found)")
+    say(f"Report: {result.report}  (open this one)")
+
+
+def _make_room(output: Path) -> None:
+    from tumorscope.common.files import output_folder
+
+    if output.is_dir() and any(output.iterdir()) and not (output / MARK).exists():
+        raise UsageError(
+            f"{output} holds files that no demo made. Expected a new or empty folder. Choose "
+            "another with -o."
+        )
+    if (output / MARK).exists():
+        shutil.rmtree(output)
+    output_folder(output)
+    (output / MARK).touch()

@@ -1,0 +1,43 @@
+"""``tumorscope evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.progress import say
+
+
+def evaluate(
+    run: Path,
+    data: str | None = None,
+    *,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    allow_seen: Annotated[bool, Parameter(negative="")] = False,
+    common: Common | None = None,
+) -> None:
+    """Measure a run on its own testing images, or on a cohort that it has not seen.
+
+    Example: `tumorscope evaluate runs/first other-hospital/ -o report/`
+
+    Parameters
+    ----------
+    run
+        Folder made by tumorscope train.
+    data
+        External cohort: class folders or a manifest.csv. Refused (exit code 5) where it holds
+        images that the run was trained on, or near-duplicates of them.
+    output
+        Folder for report.html, metrics.json and figures/; RUN/evaluation by default.
+    allow_seen
+        Score such images all the same, in a report that says so.
+    """
+    from tumorscope.training.assess import evaluate as run_evaluation
+
+    common = common or Common()
+    result = run_evaluation(run, data, output=output, allow_seen=allow_seen)
+    emit(common, result.metrics.to_json(), result.metrics.table())
+    say(f"Report: {result.report}")

@@ -1,0 +1,220 @@
+"""Runs and models → reports. The glue between training, which knows Keras, and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.duplicates import overlap
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.files import output_folder
+from tumorscope.evaluation.metrics import Metrics
+from tumorscope.evaluation.report import THE_PAPER, Published, ReportInputs, write_report
+from tumorscope.imaging import read_slice
+from tumorscope.training.data import load_images
+from tumorscope.training.fit import predict
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import Data, Run, prepare_manifest, read_csv
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes
+    ----------
+    metrics : Metrics
+        With intervals.
+    report : Path
+        The HTML file to open.
+    """
+
+    metrics: Metrics
+    report: Path
+
+
+def evaluate(
+    run: str | Path | Run,
+    data: Data | None = None,
+    *,
+    output: str | Path | None = None,
+    allow_seen: bool = False,
+) -> Evaluation:
+    """Measure a run on its testing images, or on a cohort that it has not seen.
+
+    Parameters
+    ----------
+    run : path or Run
+        As made by `tumorscope.training.run.train`.
+    data : path or Manifest, optional
+        External cohort; the run's own testing images by default.
+    output : path, optional
+        Folder for report.html, metrics.json and figures/; ``RUN/evaluation`` by default.
+    allow_seen : bool
+        Score images that the run was trained on all the same; the report says so in its title.
+
+    Returns
+    -------
+    Evaluation
+        Metrics and the report's path.
+
+    Raises
+    ------
+    HonestyError
+        If `data` holds images of the run's training or tuning, or near-duplicates of them.
+    InputError
+        If the run or the data cannot be used.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    recipe, facts = run.recipe, run.facts
+    folder = output_folder(Path(output) if output else run.folder / "evaluation")
+    warning = None
+    if data is None:
+        manifest, scores = _own_testing(run)
+        title = f"Internal testing of the run “{run.folder.name}”"
+        split = str(facts["split"])
+    else:
+        manifest = prepare_manifest(data).usable
+        warning = _refuse_seen(run, manifest, allow_seen=allow_seen)
+        images = load_images(manifest, recipe.input.preprocessing)
+        scores = predict(run.load_model(), images.pixels, recipe)
+        sources = {row.source for row in manifest.rows}
+        title = f"External testing of the run “{run.folder.name}” on {', '.join(sorted(sources))}"
+        split = "grouped"
+    if warning:
+        title += " — on images it was trained on"
+    metrics = write_report(
+        ReportInputs(
+            title=title,
+            paths=[row.path for row in manifest.rows],
+            labels=manifest.labels,
+            scores=scores,
+            groups=manifest.groups,
+            sources=np.array([row.source for row in manifest.rows]),
+            split="random" if split == "random" else "grouped",
+            history=run.history,
+            model_summary=_layers(facts),
+            pixels=picture_reader(manifest),
+            recipe=recipe.model_dump(),
+            facts=_readable(facts),
+            cohort=cohort_facts(run.manifest if data is None else manifest),
+            notes=notes_on(recipe),
+            published=published_for(recipe) if data is None else None,
+            warning=warning,
+            command=f"tumorscope evaluate {run.folder.name}" + ("" if data is None else " DATA"),
+        ),
+        folder,
+    )
+    return Evaluation(metrics=metrics, report=folder / "report.html")
+
+
+def picture_reader(manifest: Manifest) -> Callable[[int], NDArray[np.uint8]]:
+    """Return a function from a row's position to its grey pixels, uint8 (height, width)."""
+    return lambda index: read_slice(manifest.file(manifest.rows[index])).pixels
+
+
+def cohort_facts(manifest: Manifest) -> dict[str, str]:
+    """Return the counts that a report shows of a cohort."""
+    usable = manifest.usable.rows
+    facts = {
+        "images": f"{len(usable)} ({sum(row.label for row in usable)} tumour, "
+        f"{sum(1 - row.label for row in usable)} no tumour)",
+        "groups (distinct pictures or patients)": str(len({row.group for row in usable})),
+        "exact or near duplicates": str(len(usable) - len({row.group for row in usable})),
+        "unreadable": str(len(manifest) - len(usable)),
+    }
+    for split in ("training", "tuning", "testing"):
+        rows = [row for row in usable if row.split == split]
+        if rows:
+            groups = len({row.group for row in rows})
+            facts[split] = (
+                f"{len(rows)} images, {groups} groups, {sum(r.label for r in rows)} tumour"
+            )
+    return facts
+
+
+def notes_on(recipe: Recipe) -> list[str]:
+    """Return what a reader should know of a recipe before trusting its figures."""
+    notes = []
+    if recipe.network.backbone == "mobilenet_v2" and recipe.input.scaling == "unit":
+        notes.append(
+            "The network receives grey values divided by 255, as in the paper, although its "
+            "ImageNet weights were trained on values from −1 to 1 (x/127.5 − 1)."
+        )
+    if recipe.input.fit == "stretch" and recipe.input.crop == "none":
+        notes.append(
+            "Images are stretched to a square without cropping, as in the paper: border, aspect "
+            "ratio and brightness stay visible to the network and may tell it the source instead "
+            "of the tumour. The audit's shortcut chart shows how much they tell."
+        )
+    if recipe.augmentation.variants:
+        notes.append(
+            f"Each training image has {recipe.augmentation.variants} augmented versions, used in "
+            "turn, so that frozen layers see each one once."
+        )
+    return notes
+
+
+def published_for(recipe: Recipe) -> Published | None:
+    """Return what the paper claims, where the recipe is the paper's."""
+    return THE_PAPER if recipe.name.startswith("paper") else None
+
+
+def _own_testing(run: Run) -> tuple[Manifest, NDArray[np.float64]]:
+    records = {row["path"]: row for row in read_csv(run.folder / "scores.csv")}
+    manifest = run.manifest.usable.of_split("testing")
+    if len(manifest) == 0:
+        raise InputError(
+            f"The run {run.folder} has no testing images. Expected some, or a cohort to test on: "
+            "tumorscope evaluate RUN DATA."
+        )
+    return manifest, np.array([float(records[row.path]["score"]) for row in manifest.rows])
+
+
+def _refuse_seen(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
+    known = run.manifest.usable.of_split("training", "tuning")
+    seen = overlap(known, manifest)
+    if not seen:
+        return None
+    first = next(iter(seen))
+    message = (
+        f"{len(seen)} of {len(manifest)} images were used to train this model, or are near "
+        f"duplicates of such images: {first} matches {seen[first][0]}"
+        + (" …" if len(seen) > 1 else "")
+    )
+    if not allow_seen:
+        raise HonestyError(
+            f"{message}. Expected images that the model has not seen: a score on these says "
+            "nothing of new patients. Leave them out (`tumorscope audit DATA --against ...` lists "
+            "them), or add --allow-seen to score them in a report that says so."
+        )
+    return f"{message}. These figures are too good."
+
+
+def _layers(facts: Mapping[str, object]) -> Sequence[tuple[str, str, str, int]]:
+    layers = facts["layers"]
+    assert isinstance(layers, list)
+    return [
+        (*_name_and_type(str(each["layer"])), str(each["output_shape"]), int(each["parameters"]))
+        for each in layers
+    ]
+
+
+def _name_and_type(layer: str) -> tuple[str, str]:
+    name, _, kind = layer.partition(" (")
+    return name, kind.removesuffix(")")
+
+
+def _readable(facts: Mapping[str, object]) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}: {name}": str(item) for name, item in value.items()}
+        elif key not in ("layers", "notice"):
+            flat[key] = str(value)
+    return flat

@@ -1,0 +1,226 @@
+"""Grouped, stratified, repeated cross-validation.
+
+Every image is scored by models that never saw it, nor a copy of it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.split import grouped_folds
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.files import output_folder, write_text
+from tumorscope.common.progress import track
+from tumorscope.evaluation.metrics import Metrics
+from tumorscope.evaluation.report import ReportInputs, write_report
+from tumorscope.training.assess import cohort_facts, notes_on, picture_reader, published_for
+from tumorscope.training.data import load_images
+from tumorscope.training.fit import Fitter
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import (
+    Data,
+    SplitMode,
+    data_hash,
+    prepare_manifest,
+    read_csv,
+    start,
+    versions,
+    write_csv,
+)
+
+COLUMNS = ("path", "label", "repeat", "fold", "score")
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """Scores of images by models that did not see them.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        The usable images, in the order of the arrays.
+    scores : ndarray of float64, shape (n, repeats)
+        Probability of tumour.
+    folds : ndarray of int64, shape (n, repeats)
+        In which fold each image was held out.
+    metrics : Metrics
+        Of all folds together.
+    folder : Path
+        Holds scores.csv, metrics.json and report.html.
+    """
+
+    manifest: Manifest
+    scores: NDArray[np.float64]
+    folds: NDArray[np.int64]
+    metrics: Metrics
+    folder: Path
+
+
+def crossval(
+    data: Data,
+    *,
+    recipe: str | Path | Recipe = "paper",
+    folds: int = 5,
+    repeats: int = 3,
+    weights: str | Path = "imagenet",
+    output: str | Path,
+    split_by: SplitMode = "group",
+    resume: bool = False,
+) -> CrossValidation:
+    """Cross-validate a recipe.
+
+    In each fold, one part in `folds` of the groups is held out for testing; of the rest, about a
+    sixth is for tuning (it steers the learning rate) and the others train.
+
+    Parameters
+    ----------
+    data : path or Manifest
+        A folder of class folders, or a manifest; its splits are not used.
+    recipe, weights
+        As for `tumorscope.training.run.train`.
+    folds, repeats : int
+        At least 2 and at least 1.
+    output : path
+        Each finished fold is kept there at once.
+    split_by : {"group", "random"}
+        "random" parts copies of one picture; its results are too good, and the report says so.
+    resume : bool
+        Keep the folds that are finished.
+
+    Raises
+    ------
+    InputError, UsageError, OutputError
+        If the cohort, the numbers or the folder cannot be used.
+    """
+    if folds < 2 or repeats < 1:
+        raise UsageError(
+            f"Received {folds} folds and {repeats} repeats; expected at least 2 folds and 1 repeat."
+        )
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    folder = output_folder(Path(output))
+    manifest = prepare_manifest(data).usable
+    labels, groups = manifest.labels, manifest.groups
+    identity = _identity(recipe, manifest, str(weights), folds, repeats, split_by)
+    _claim(folder, identity, resume=resume)
+
+    held_out = np.stack(
+        [
+            grouped_folds(labels, groups, folds=folds, seed=recipe.seed + repeat, mode=split_by)
+            for repeat in range(repeats)
+        ],
+        axis=1,
+    )
+    scores = np.full(held_out.shape, np.nan)
+    started = time.time()
+    todo = []
+    for repeat in range(repeats):
+        for fold in range(folds):
+            kept = folder / "folds" / f"repeat-{repeat}-fold-{fold}.csv"
+            if kept.exists():
+                testing = np.flatnonzero(held_out[:, repeat] == fold)
+                scores[testing, repeat] = [float(record["score"]) for record in read_csv(kept)]
+            else:
+                todo.append((repeat, fold, kept))
+    fitter: Fitter | None = None
+    for repeat, fold, kept in track(todo, "Cross-validating"):
+        if fitter is None:
+            model, _ = start(recipe, weights)
+            fitter = Fitter(model, load_images(manifest, recipe.input.preprocessing), recipe)
+        testing = np.flatnonzero(held_out[:, repeat] == fold)
+        rest = np.flatnonzero(held_out[:, repeat] != fold)
+        seed = recipe.seed + 1000 * repeat + fold
+        inner = grouped_folds(labels[rest], groups[rest], folds=6, seed=seed, mode=split_by)
+        fitter.fit(training=rest[inner != 0], tuning=rest[inner == 0], seed=seed)
+        scores[testing, repeat] = fitter.predict(testing)
+        write_csv(kept, COLUMNS, _records(manifest, scores, repeat, fold, testing))
+
+    write_csv(
+        folder / "scores.csv",
+        COLUMNS,
+        [
+            record
+            for repeat in range(repeats)
+            for fold in range(folds)
+            for record in _records(
+                manifest, scores, repeat, fold, np.flatnonzero(held_out[:, repeat] == fold)
+            )
+        ],
+    )
+    metrics = write_report(
+        ReportInputs(
+            title=f"Cross-validation of the recipe “{recipe.name}”",
+            paths=[row.path for row in manifest.rows],
+            labels=labels,
+            scores=scores,
+            groups=groups,
+            sources=np.array([row.source for row in manifest.rows]),
+            split="grouped" if split_by == "group" else "random",
+            folds=held_out,
+            pixels=picture_reader(manifest),
+            recipe=recipe.model_dump(),
+            facts={
+                "protocol": f"{folds} folds × {repeats} repeats",
+                "weights": str(weights),
+                "seed": str(recipe.seed),
+                "data SHA-256": data_hash(manifest),
+                "seconds": f"{time.time() - started:.0f}",
+                **{f"{name} version": value for name, value in versions().items()},
+            },
+            cohort=cohort_facts(manifest),
+            notes=notes_on(recipe),
+            published=published_for(recipe),
+            command=f"tumorscope crossval DATA --recipe {recipe.name} --folds {folds} "
+            f"--repeats {repeats}" + (" --split random" if split_by == "random" else ""),
+        ),
+        folder,
+    )
+    return CrossValidation(manifest, scores, held_out, metrics, folder)
+
+
+def _claim(folder: Path, identity: str, *, resume: bool) -> None:
+    """Make sure that finished folds in `folder` belong to this protocol."""
+    mark = folder / "folds" / "protocol.txt"
+    if mark.exists():
+        if not resume:
+            raise UsageError(
+                f"{folder} holds folds of a cross-validation. Add --resume to keep what is "
+                "finished, choose another folder with -o, or delete it."
+            )
+        if mark.read_text("utf-8") != identity:
+            raise InputError(
+                f"The folds in {folder} belong to another recipe, cohort or protocol. Expected the "
+                "same as when they were made. Give them again, or choose another folder with -o."
+            )
+    write_text(mark, identity)
+
+
+def _identity(
+    recipe: Recipe, manifest: Manifest, weights: str, folds: int, repeats: int, split_by: str
+) -> str:
+    protocol = f"weights = {weights}\nfolds = {folds}\nrepeats = {repeats}\nsplit = {split_by}\n"
+    return f"{recipe.to_toml()}\n{protocol}data = {data_hash(manifest)}\n"
+
+
+def _records(
+    manifest: Manifest,
+    scores: NDArray[np.float64],
+    repeat: int,
+    fold: int,
+    testing: NDArray[np.int64],
+) -> list[dict[str, object]]:
+    return [
+        {
+            "path": manifest.rows[index].path,
+            "label": manifest.rows[index].label,
+            "repeat": repeat,
+            "fold": fold,
+            "score": f"{scores[index, repeat]:.8f}",
+        }
+        for index in testing
+    ]

@@ -1,0 +1,56 @@
+"""`Manifest` → the arrays that a trainer works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.common.progress import track
+from tumorscope.imaging import Preprocessing, prepare, read_slice
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The cohort as the trainer sees it.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (n, size, size)
+        Prepared, not yet scaled.
+    labels : ndarray of int64, shape (n,)
+        1 tumour, 0 no tumour.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def load_images(manifest: Manifest, how: Preprocessing) -> Images:
+    """Read and prepare every image of a manifest, in its order.
+
+    Raises
+    ------
+    UnreadableImageError
+        If one cannot be read; pass ``manifest.usable``.
+    """
+
+    def load(row: Row) -> NDArray[np.uint8]:
+        return prepare(read_slice(manifest.file(row)), how)
+
+    pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
+    with ThreadPoolExecutor() as pool:
+        prepared = track(pool.map(load, manifest.rows), "Reading images", total=len(manifest))
+        for position, image in enumerate(prepared):
+            pixels[position] = image
+    return Images(pixels=pixels, labels=manifest.labels)
+
+
+def batches(indices: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield `indices` in runs of `size`; the last may be shorter."""
+    for start in range(0, len(indices), size):
+        yield indices[start : start + size]

@@ -1,0 +1,332 @@
+"""One training run: a cohort and a recipe go in, a folder that tells everything comes out."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import platform
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tumorscope import __version__
+from tumorscope.cohort.audit import audit
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.split import split
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.files import atomic_path, output_folder, write_json, write_text
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.common.progress import track
+from tumorscope.training.data import load_images
+from tumorscope.training.fit import Fitter
+from tumorscope.training.network import build, summarise
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.weights import load_weights
+
+if TYPE_CHECKING:
+    import keras
+
+    from tumorscope.training.checkpoint import Record
+
+SplitMode = Literal["group", "random"]
+
+HISTORY = (
+    "epoch",
+    "phase",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "tuning_loss",
+    "tuning_accuracy",
+    "tuning_auc",
+    "seconds",
+)
+
+Data = str | Path | Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished training run on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds recipe.toml, manifest.csv, history.csv, scores.csv, model.keras and run.json.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Return the run in `folder`.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is not finished.
+        """
+        folder = Path(folder)
+        if not (folder / "run.json").is_file():
+            state = "an unfinished run" if (folder / "checkpoint.npz").exists() else "no run"
+            raise InputError(
+                f"{folder} holds {state}. Expected a folder that `tumorscope train -o RUN` has "
+                "finished; go on with an unfinished one by adding --resume to its command."
+            )
+        return cls(folder)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that was followed."""
+        return Recipe.load(self.folder / "recipe.toml")
+
+    @property
+    def manifest(self) -> Manifest:
+        """The cohort with its splits."""
+        return Manifest.load(self.folder / "manifest.csv")
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Versions, seed, hashes and times."""
+        facts: dict[str, object] = json.loads((self.folder / "run.json").read_text("utf-8"))
+        return facts
+
+    @property
+    def history(self) -> list[dict[str, float | int | str]]:
+        """One record per epoch."""
+        return [
+            {
+                name: value if name == "phase" else float(value)
+                for name, value in record.items()
+                if value
+            }
+            for record in read_csv(self.folder / "history.csv")
+        ]
+
+    def load_model(self) -> keras.Model:
+        """Load the fitted Keras model."""
+        import keras
+
+        return keras.models.load_model(self.folder / "model.keras")
+
+
+def train(
+    data: Data,
+    *,
+    recipe: str | Path | Recipe = "paper",
+    weights: str | Path = "imagenet",
+    output: str | Path,
+    split_by: SplitMode = "group",
+    resume: bool = False,
+) -> Run:
+    """Train a detector.
+
+    Parameters
+    ----------
+    data : path or Manifest
+        A folder of class folders, which is audited and split; or a manifest, which is split if it
+        has no split yet.
+    recipe : str, Path or Recipe
+        Name of a recipe that ships, a TOML file, or a `Recipe`.
+    weights : {"imagenet", "none"} or path
+        Starting weights of the backbone; see `tumorscope.training.weights.load_weights`.
+    output : path
+        Folder of the run; must be new, empty, or with `resume` that of an interrupted run.
+    split_by : {"group", "random"}
+        "random" splits as the paper did, so that copies of one picture lie on both sides; its
+        results are too good, and the report says so. For comparison only.
+    resume : bool
+        Go on after the last finished epoch.
+
+    Returns
+    -------
+    Run
+        The finished run.
+
+    Raises
+    ------
+    InputError
+        If the cohort, recipe or weights cannot be used.
+    HonestyError
+        If a manifest's splits part a group.
+    OutputError
+        If the folder cannot be written to.
+    """
+    import keras
+
+    started = time.time()
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    folder = Path(output)
+    if (folder / "run.json").exists():
+        if resume:
+            return Run.open(folder)
+        raise UsageError(
+            f"{folder} holds a finished run, which would be overwritten. Expected a new or empty "
+            "folder. Choose another with -o, or delete it."
+        )
+    interrupted = (folder / "checkpoint.npz").exists()
+    if interrupted and not resume:
+        raise UsageError(
+            f"{folder} holds an interrupted run. Add --resume to go on with it, choose another "
+            "folder with -o, or delete it."
+        )
+    output_folder(folder)
+    manifest = prepare_manifest(folder / "manifest.csv" if interrupted else data)
+    if not any(row.split for row in manifest.rows):
+        manifest = split(manifest, fractions=recipe.data.fractions, seed=recipe.seed, mode=split_by)
+    if split_by == "group":
+        manifest.check_groups()
+    write_text(folder / "recipe.toml", recipe.to_toml())
+    manifest.save(folder / "manifest.csv")
+
+    model, origin = start(recipe, weights)
+    usable = manifest.usable
+    images = load_images(usable, recipe.input.preprocessing)
+    splits = np.array([row.split for row in usable.rows])
+    identity = _identity(recipe, usable, origin)
+    total = recipe.frozen.epochs + recipe.fine_tuning.epochs
+    fitter = Fitter(model, images, recipe)
+    epochs = track(range(1, total + 1), "Training", total=total)
+    next(epochs)
+
+    def advance(record: Record) -> None:
+        # More than one step at once after a resume.
+        for epoch in epochs:
+            if epoch > int(record["epoch"]):
+                break
+
+    history = fitter.fit(
+        training=np.flatnonzero(splits == "training"),
+        tuning=np.flatnonzero(splits == "tuning"),
+        seed=recipe.seed,
+        checkpoint=folder / "checkpoint.npz",
+        identity=identity,
+        on_epoch=advance,
+    )
+    epochs.close()
+    write_csv(folder / "history.csv", HISTORY, history)
+    scores = fitter.predict(np.arange(len(usable)))
+    saved = Manifest.load(folder / "manifest.csv").usable
+    write_csv(
+        folder / "scores.csv",
+        ("path", "label", "split", "score"),
+        [
+            {"path": row.path, "label": row.label, "split": row.split, "score": f"{score:.8f}"}
+            for row, score in zip(saved.rows, scores, strict=True)
+        ],
+    )
+    with atomic_path(folder / "model.keras") as temporary:
+        model.save(temporary)
+    facts = {
+        "notice": RESEARCH_USE_ONLY,
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "split": "grouped" if split_by == "group" else "random",
+        "weights": origin,
+        "identity": identity,
+        "data_sha256": data_hash(usable),
+        "images": {name: int(np.sum(splits == name)) for name in sorted(set(splits.tolist()))},
+        "unreadable": len(manifest) - len(usable),
+        "versions": versions(),
+        "backend": keras.config.backend(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "seconds_training": round(sum(float(record["seconds"]) for record in history), 1),
+        "seconds_total": round(time.time() - started, 1),
+        "layers": [asdict(layer) for layer in summarise(model)],
+    }
+    # Written last: its presence says that the run is whole.
+    write_json(folder / "run.json", facts)
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
+    return Run(folder)
+
+
+def prepare_manifest(data: Data) -> Manifest:
+    """Return an audited manifest: a folder is audited, a manifest checked against its files.
+
+    Raises
+    ------
+    InputError
+        If nothing can be used, or files are missing or changed.
+    """
+    if isinstance(data, Manifest) or Path(data).suffix.lower() == ".csv":
+        manifest = data if isinstance(data, Manifest) else Manifest.load(data)
+        manifest.check_files()
+        return manifest
+    return audit(data, probes=False).manifest
+
+
+def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, str]:
+    """Build the network with its starting weights, and make what follows reproducible.
+
+    Returns
+    -------
+    tuple
+        The model, and a sentence on where its weights come from.
+    """
+    import keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    model = build(recipe)
+    origin = load_weights(model.layers[0], name=recipe.network.backbone, weights=weights)
+    return model, origin
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that decides a number."""
+    found = {"tumorscope": __version__, "python": platform.python_version()}
+    names = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "onnxruntime")
+    for name in (*names, "opencv-python-headless", "pillow", "scikit-learn"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def data_hash(manifest: Manifest) -> str:
+    """Return one SHA-256 over what the images hold and how they are labelled and grouped."""
+    lines = sorted(f"{row.sha256} {row.label} {row.group} {row.split}" for row in manifest.rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Return the records of a CSV file of ours.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        return list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"Cannot read {path}: {error}. Expected a file that tumorscope wrote. Run the command "
+            "that makes it again."
+        ) from error
+
+
+def write_csv(path: Path, columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> None:
+    """Write records as CSV, whole or not at all; a missing value is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    write_text(path, text.getvalue())
+
+
+def _identity(recipe: Recipe, manifest: Manifest, weights: str) -> str:
+    words = "\n".join((recipe.to_toml(), data_hash(manifest), weights))
+    return hashlib.sha256(words.encode()).hexdigest()
