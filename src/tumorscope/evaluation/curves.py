@@ -1,0 +1,76 @@
+"""The points of ROC and precision-recall curves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def roc_points(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Curve:
+    """Return false and true positive rate at every threshold, from (0, 0) to (1, 1).
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        0 or 1; both must occur.
+    scores : ndarray of shape (n,)
+        Higher means more likely positive; equal scores make one point, not two.
+
+    Raises
+    ------
+    InputError
+        If a class is missing.
+    """
+    need_both_classes(labels, "An ROC curve")
+    true, false = _cumulated(labels, scores)
+    return np.r_[0.0, false / false[-1]], np.r_[0.0, true / true[-1]]
+
+
+def precision_recall_points(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Curve:
+    """Return recall (rising) and precision at every threshold, starting at recall 0.
+
+    The first point repeats the precision of the strictest threshold.
+
+    Raises
+    ------
+    InputError
+        If a class is missing.
+    """
+    need_both_classes(labels, "A precision-recall curve")
+    true, false = _cumulated(labels, scores)
+    precision = true / (true + false)
+    return np.r_[0.0, true / true[-1]], np.r_[precision[0], precision]
+
+
+def average_precision(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
+    """Return ``Σ (recall_k − recall_{k−1}) · precision_k``, as scikit-learn does.
+
+    Raises
+    ------
+    InputError
+        If a class is missing.
+    """
+    recall, precision = precision_recall_points(labels, scores)
+    return float(np.sum(np.diff(recall) * precision[1:]))
+
+
+def need_both_classes(labels: NDArray[np.int64], what: str) -> None:
+    """Raise `InputError` unless `labels` hold 0 and 1."""
+    positives = int(labels.sum())
+    if not 0 < positives < len(labels):
+        raise InputError(
+            f"{what} needs images of both classes; received {positives} with and "
+            f"{len(labels) - positives} without a tumour. Score images of both."
+        )
+
+
+def _cumulated(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Curve:
+    order = np.argsort(-scores, kind="stable")
+    # One point per different score: after the last image that has it.
+    last = np.r_[np.flatnonzero(np.diff(scores[order])), len(scores) - 1]
+    true = np.cumsum(labels[order])[last].astype(np.float64)
+    return true, last + 1 - true
