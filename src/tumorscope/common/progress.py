@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ def quiet(enabled: bool = True) -> Iterator[None]:
         _quiet.reset(token)
 
 
-def track(items: Iterable[T], label: str, *, total: int | None = None) -> Iterator[T]:
+def track(items: Iterable[T], label: str, *, total: int | None = None) -> Generator[T, None, None]:
     """Yield `items` while drawing a bar on standard error, if that is a terminal.
 
     Parameters

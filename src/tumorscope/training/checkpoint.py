@@ -59,7 +59,8 @@ def load_checkpoint(path: Path, *, identity: str) -> Checkpoint:
         If it cannot be read, or belongs to another run.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because np.load leaves the file open when it turns out to be damaged.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             head = json.loads(bytes(stored["head"]))
             state = Checkpoint(
                 identity=head["identity"],

@@ -299,7 +299,7 @@ class _Trainer:
             "tuning_loss": round(float(loss), 6),
             "tuning_accuracy": round(float(np.mean((scores >= 0.5) == labels)), 6),
         }
-        if 0 < labels.sum() < len(labels):
+        if 0 < labels.sum() < len(labels) and np.isfinite(scores).all():
             measured["tuning_auc"] = round(float(roc_auc_score(labels, scores)), 6)
         return measured
 

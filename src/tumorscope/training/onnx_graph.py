@@ -162,7 +162,7 @@ def _relu(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
         raise UnsupportedLayerError(f"{layer.name} (leaky or thresholded)")
     if layer.max_value is None:
         return graph.node("Relu", inputs)
-    limits = [graph.constant(np.float32(limit)) for limit in (0.0, layer.max_value)]
+    limits = [graph.constant(np.array(limit, np.float32)) for limit in (0.0, layer.max_value)]
     return graph.node("Clip", [*inputs, *limits])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,11 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
                 f"file with the weights of {name} without its top."
             )
     try:
-        backbone.load_weights(str(path))
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns when layers find nothing in the file and stay random.
+            warnings.simplefilter("error", UserWarning)
+            backbone.load_weights(str(path))
+    except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
         raise InputError(
             f"The weights file {path} does not fit {name} ({_first_line(error)}). Expected the "
             f"HDF5 weights of {name} without its top ({backbone.count_params():,} parameters), as "
@@ -82,15 +86,21 @@ def _imagenet_file(name: str) -> Path:
             "Use --weights none, or the path of a file."
         )
     file, digest = IMAGENET[name]
+    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
     try:
+        # Keras caches under /tmp, without a word, where this folder is not there yet.
+        home.mkdir(parents=True, exist_ok=True)
         # A damaged file in the cache has another hash and is downloaded again.
         return Path(
             keras.utils.get_file(
-                file, origin=f"{BASE_URL}{name}/{file}", file_hash=digest, cache_subdir="models"
+                file,
+                origin=f"{BASE_URL}{name}/{file}",
+                file_hash=digest,
+                cache_subdir="models",
+                cache_dir=str(home),
             )
         )
     except Exception as error:  # urllib, ssl and Keras each raise their own
-        home = os.environ.get("KERAS_HOME", "~/.keras")
         raise InputError(
             f"The ImageNet weights of {name} are not in {home}/models and could not be downloaded "
             f"({_first_line(error)}). Without network: fetch {BASE_URL}{name}/{file} on a machine "

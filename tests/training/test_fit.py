@@ -1,0 +1,132 @@
+"""Fitting: phases, resumption, independence of folds, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tumorscope.common.errors import InputError
+from tumorscope.training.data import Images
+from tumorscope.training.fit import Fitter, class_weights, initialise_head
+from tumorscope.training.network import build
+from tumorscope.training.recipe import Recipe
+
+TRAINING, TUNING = np.arange(16), np.arange(16, 24)
+
+
+@pytest.fixture
+def images() -> Images:
+    generator = np.random.default_rng(0)
+    labels = np.arange(24) % 2
+    pixels = generator.integers(0, 120, (24, 32, 32), dtype=np.uint8)
+    pixels[labels == 1, 10:20, 10:20] += 120
+    return Images(pixels=pixels, labels=labels)
+
+
+def without_seconds(history: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [{key: record[key] for key in record if key != "seconds"} for record in history]
+
+
+def test_the_history_tells_both_phases(images: Images, quick: Recipe) -> None:
+    history = Fitter(build(quick), images, quick).fit(training=TRAINING, tuning=TUNING, seed=0)
+    assert [record["epoch"] for record in history] == [1, 2, 3, 4]
+    assert [record["phase"] for record in history] == ["frozen"] * 2 + ["fine-tuning"] * 2
+    assert history[0]["learning_rate"] == 1e-2
+    assert history[2]["learning_rate"] == 1e-3
+    assert all(0 <= float(record["tuning_auc"]) <= 1 for record in history)
+
+
+def test_it_learns(images: Images, quick: Recipe) -> None:
+    longer = quick.model_copy(
+        update={
+            "frozen": quick.frozen.model_copy(update={"epochs": 0}),
+            "fine_tuning": quick.fine_tuning.model_copy(
+                update={
+                    "epochs": 12,
+                    "learning_rate": 1e-2,
+                    "from_layer": "input",
+                    "batch_norm": "training",
+                }
+            ),
+            "augmentation": quick.augmentation.model_copy(update={"variants": 0}),
+        }
+    )
+    fitter = Fitter(build(longer), images, longer)
+    history = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+    assert float(history[-1]["loss"]) < float(history[0]["loss"])
+    scores = fitter.predict(TUNING)
+    assert scores.shape == (8,)
+    assert np.all((scores >= 0) & (scores <= 1))
+    assert history[-1]["tuning_auc"] > 0.9
+
+
+def test_a_fold_does_not_depend_on_the_folds_before_it(images: Images, quick: Recipe) -> None:
+    fitter = Fitter(build(quick), images, quick)
+    first = fitter.fit(training=TRAINING, tuning=TUNING, seed=3)
+    scores = fitter.predict(TUNING)
+    fitter.fit(training=np.arange(8, 24), tuning=np.arange(8), seed=4)
+    again = fitter.fit(training=TRAINING, tuning=TUNING, seed=3)
+    assert without_seconds(again) == without_seconds(first)
+    np.testing.assert_array_equal(fitter.predict(TUNING), scores)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_going_on_is_the_same_as_never_stopping(
+    images: Images, quick: Recipe, tmp_path: Path, stop: int
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    def kill(record: dict[str, object]) -> None:
+        if record["epoch"] == stop:
+            raise KilledError
+
+    whole = Fitter(build(quick), images, quick)
+    start = whole.model.get_weights()
+    expected = whole.fit(training=TRAINING, tuning=TUNING, seed=0)
+    file = tmp_path / "checkpoint.npz"
+    for on_epoch in (kill, None):
+        model = build(quick)
+        model.set_weights(start)
+        fitter = Fitter(model, images, quick)
+        try:
+            history = fitter.fit(
+                training=TRAINING, tuning=TUNING, seed=0, checkpoint=file, on_epoch=on_epoch
+            )
+        except KilledError:
+            continue
+    assert without_seconds(history) == without_seconds(expected)
+    np.testing.assert_array_equal(fitter.predict(TUNING), whole.predict(TUNING))
+
+
+def test_the_head_depends_on_the_seed_alone(quick: Recipe) -> None:
+    one, two = build(quick), build(quick)
+    initialise_head(one, 5)
+    initialise_head(two, 5)
+    np.testing.assert_array_equal(one.layers[2].kernel, two.layers[2].kernel)
+    initialise_head(two, 6)
+    assert not np.array_equal(one.layers[2].kernel, two.layers[2].kernel)
+
+
+def test_balanced_weights_are_scikit_learns() -> None:
+    labels = np.array([0, 0, 0, 1])
+    np.testing.assert_allclose(class_weights(labels, "balanced"), [4 / 6, 4 / 2])
+    np.testing.assert_array_equal(class_weights(labels, "none"), [1, 1])
+
+
+def test_one_class_only_is_refused(images: Images, quick: Recipe) -> None:
+    fitter = Fitter(build(quick), images, quick)
+    with pytest.raises(InputError, match="8 images with tumour and 0 without"):
+        fitter.fit(training=np.arange(1, 16, 2), tuning=TUNING, seed=0)
+    with pytest.raises(InputError, match="no tuning images"):
+        fitter.fit(training=TRAINING, tuning=np.arange(0), seed=0)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(images: Images, quick: Recipe) -> None:
+    fitter = Fitter(build(quick), images, quick)
+    spoilt = [np.full_like(value, np.nan) for value in fitter.model.get_weights()]
+    fitter._start = spoilt
+    with pytest.raises(InputError, match="not a number in epoch 1"):
+        fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
