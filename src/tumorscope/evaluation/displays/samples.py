@@ -64,7 +64,7 @@ class SampleGridDisplay(Display):
         return cls(pictures, names, truth[drawn], mean[drawn], threshold)
 
     def plot(self, ax: Axes | None = None) -> SampleGridDisplay:
-        """Draw the grid; wrong calls have a thick broken frame and the word WRONG."""
+        """Draw the grid; wrong calls have a thick frame and the word WRONG."""
         columns = min(COLUMNS, max(1, len(self.pictures)))
         rows = -(-len(self.pictures) // columns)
         with house_style():
@@ -80,15 +80,21 @@ class SampleGridDisplay(Display):
     def _tile(self, axes: Axes, index: int) -> None:
         label, score = int(self.labels[index]), float(self.scores[index])
         wrong = (score >= self.threshold) != bool(label)
-        axes.imshow(self.pictures[index], cmap="gray", vmin=0, vmax=255)
+        axes.imshow(_square(self.pictures[index]), cmap="gray", vmin=0, vmax=255)
         axes.set(xticks=[], yticks=[], facecolor="black")
         axes.grid(visible=False)
         for spine in axes.spines.values():
-            spine.set(
-                visible=wrong, edgecolor=PALETTE["tumour"], linewidth=4, linestyle=(0, (2, 1))
-            )
+            spine.set(visible=wrong, edgecolor=PALETTE["tumour"], linewidth=4)
         axes.set_title(("WRONG, is " if wrong else "is ") + CLASSES[label], loc="center",
                        fontsize=9.5, color=PALETTE["tumour"] if wrong else PALETTE["ink"],
                        weight="bold" if wrong else "normal")  # fmt: skip
         axes.set_xlabel(f"tumour: {100 * score:.0f} %\n{plain(self.names[index], 20)}",
                         fontsize=9, parse_math=False)  # fmt: skip
+
+
+def _square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    # Tiles of one size stand in straight rows.
+    height, width = pixels.shape
+    edge = max(height, width)
+    top, left = (edge - height) // 2, (edge - width) // 2
+    return np.pad(pixels, ((top, edge - height - top), (left, edge - width - left)))

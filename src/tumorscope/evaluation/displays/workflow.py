@@ -44,19 +44,22 @@ class WorkflowDisplay(Display):
         if isinstance(fractions, Sequence) and len(fractions) == 3:
             parts = " / ".join(f"{100 * float(share):.0f}" for share in fractions) + " %\n" + parts
         grouped = split == "grouped"
-        phases = "training"
+        phases = "not recorded"
         if "epochs" in frozen and "epochs" in tuned:
             phases = f"{frozen['epochs']} epochs frozen,\n{tuned['epochs']} fine-tuning"
-        head = str(network.get("head", "head"))
+        head = str(network.get("head", "not recorded"))
         layers = {"flatten": "Flatten, Dense, BatchNorm,\nDropout, sigmoid"}
-        backbone = str(network.get("backbone", "backbone")).replace("mobilenet_v2", "MobileNetV2")
+        backbone = "not recorded"
+        if "backbone" in network:
+            name = str(network["backbone"]).replace("mobilenet_v2", "MobileNetV2")
+            backbone = f"{plain(name, 24)},\ntop removed"
         steps = [
             ("Data", "folders yes/ and no/,\nlabel = the folder"),
             ("Audit", "unreadable files, duplicates,\nshortcuts; groups"),
             ("Grouped split" if grouped else "Random split: leaks",
              parts if grouped else "near-duplicates fall\non both sides"),
             ("Augmentation", "training images only,\nafter the split"),
-            ("Backbone", plain(backbone, 24) + ",\ntop removed"),
+            ("Backbone", backbone),
             ("Head", layers.get(head, plain(head, 24))),
             ("Training", phases),
             ("Report", "figures with intervals,\nerrors, limits"),

@@ -1,0 +1,157 @@
+"""What should make a reader careful, in plain sentences, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.evaluation.metrics import Estimate, Metrics
+from tumorscope.statistics import Interval
+
+RANDOM_SPLIT = (
+    "The images were split at random, without keeping near-duplicates and images of one patient "
+    "together. Copies of testing images were therefore seen in training: these figures leak and "
+    "are too good. Use the grouped split for anything but a comparison with papers that did this."
+)
+
+CONFIDENT = 0.9
+"""A wrong call at this probability or more is a confident error."""
+
+
+def doubts(
+    metrics: Metrics, *, labels: NDArray[np.int64], mean_scores: NDArray[np.float64]
+) -> list[str]:
+    """Return sentences on what weakens these figures; the worst come first.
+
+    Parameters
+    ----------
+    metrics : Metrics
+        The figures.
+    labels, mean_scores : ndarray of shape (n,)
+        Reference standard, and probability averaged over repeats.
+    """
+    found = [RANDOM_SPLIT] if metrics.split == "random" else []
+    found += _one_class(metrics)
+    found += _no_better_than_guessing(metrics)
+    found += _confident_errors(metrics, labels, mean_scores)
+    found += _sources(metrics)
+    found += _few_images(metrics)
+    return found
+
+
+def guessing_accuracy(metrics: Metrics) -> float:
+    """Return the accuracy of giving every image the commoner label."""
+    share = metrics.n_positive / metrics.n
+    return max(share, 1 - share)
+
+
+def guessing_log_loss(metrics: Metrics) -> float:
+    """Return the log loss of giving every image the share of tumours as its probability."""
+    share = metrics.n_positive / metrics.n
+    return -sum(part * log(part) for part in (share, 1 - share) if part > 0)
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return 0.842 as "84.2 %"."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def _one_class(metrics: Metrics) -> list[str]:
+    if 0 < metrics.n_positive < metrics.n:
+        return []
+    only = "a tumour" if metrics.n_positive else "no tumour"
+    return [
+        f"Every image here has {only}. Half of the question was not asked: AUC and one of "
+        "sensitivity and specificity do not exist for these images."
+    ]
+
+
+def _no_better_than_guessing(metrics: Metrics) -> list[str]:
+    found = []
+    accuracy, loss = metrics.metrics["accuracy"], metrics.metrics["log_loss"]
+    usual = guessing_accuracy(metrics)
+    if isinstance(accuracy, Interval) and usual < 1 and accuracy.low <= usual:
+        word = "a tumour" if 2 * metrics.n_positive >= metrics.n else "tumour-free"
+        found.append(
+            f"Calling every image {word} would already be right for {percent(usual)}; the "
+            f"accuracy's interval ({percent(accuracy.low)} to {percent(accuracy.high)}) does not "
+            "lie above that."
+        )
+    naive = guessing_log_loss(metrics)
+    if _value(loss) > naive > 0:
+        found.append(
+            f"The log loss of {_value(loss):.3f} is worse than that of answering the share of "
+            f"tumours every time ({naive:.3f}): the probabilities are far too sure of themselves, "
+            "even where the calls are right. Do not use them as probabilities."
+        )
+    return found
+
+
+def _confident_errors(
+    metrics: Metrics, labels: NDArray[np.int64], scores: NDArray[np.float64]
+) -> list[str]:
+    missed = int(((labels == 1) & (scores <= 1 - CONFIDENT)).sum())
+    alarms = int(((labels == 0) & (scores >= CONFIDENT)).sum())
+    if not missed + alarms:
+        return []
+    return [
+        f"The model was wrong and sure of it ({percent(CONFIDENT, 0)} or more) on "
+        f"{missed + alarms} of {metrics.n} images: {missed} tumour(s) missed, {alarms} false "
+        "alarm(s). They are shown below."
+    ]
+
+
+def _sources(metrics: Metrics) -> list[str]:
+    found = []
+    parts = metrics.per_source
+    single = [name for name, part in parts.items() if part.n_positive in (0, part.n)]
+    if single and 0 < metrics.n_positive < metrics.n:
+        found.append(
+            f"{_list(single)} held images of one class only. A model can be right there by "
+            "telling where an image comes from instead of what it shows; these figures cannot "
+            "tell the two apart."
+        )
+    known = {name: _value(part.metrics["accuracy"]) for name, part in parts.items()}
+    if known:
+        worst = min(known, key=lambda name: known[name])
+        overall = _value(metrics.metrics["accuracy"])
+        if known[worst] < overall - 0.02:
+            found.append(
+                f"The mean hides differences: accuracy is {percent(known[worst])} on the "
+                f"{parts[worst].n} images of {worst}, and {percent(overall)} on all."
+            )
+    return found
+
+
+def _few_images(metrics: Metrics) -> list[str]:
+    found = []
+    accuracy = metrics.metrics["accuracy"]
+    if isinstance(accuracy, Interval) and accuracy.high - accuracy.low > 0.05:
+        points = 100 * (accuracy.high - accuracy.low)
+        found.append(
+            f"{metrics.n} images are few: the accuracy's 95 % interval spans {points:.0f} "
+            "percentage points. Two models that differ by less cannot be told apart here."
+        )
+    repeats = metrics.n - metrics.n_groups
+    grouped = metrics.by_group.get("accuracy")
+    if repeats and isinstance(grouped, Interval) and isinstance(accuracy, Interval):
+        wider = grouped.high - grouped.low > accuracy.high - accuracy.low
+        found.append(
+            f"The {metrics.n} images are only {metrics.n_groups} groups (near-duplicates or "
+            "patients). Taking groups as the unit, the accuracy's interval is "
+            f"{percent(grouped.low)} to {percent(grouped.high)}"
+            + (", wider than the one above: believe this one." if wider else ".")
+        )
+    return found
+
+
+def _value(found: Estimate) -> float:
+    return float("nan") if found.value is None else found.value
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:4])
+    return f"{shown} and {len(names) - 4} more sources" if len(names) > 4 else shown

@@ -1,0 +1,203 @@
+"""Everything about one evaluation → report.html, metrics.json and figures/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError
+from tumorscope.common.files import output_folder, write_json
+from tumorscope.evaluation import sections
+from tumorscope.evaluation.calibration import PREVALENCES
+from tumorscope.evaluation.doubts import RANDOM_SPLIT, doubts
+from tumorscope.evaluation.metrics import Metrics, check_scores, evaluate_scores
+from tumorscope.evaluation.published import THE_PAPER, Published
+from tumorscope.reporting import Section, write_page
+
+__all__ = ["THE_PAPER", "Published", "ReportInputs", "write_report"]
+
+FIGURES = (
+    "workflow", "model_summary", "confusion_matrix", "classification_report", "training_curves",
+    "samples", "roc", "precision_recall", "score_distribution", "reliability", "folds",
+)  # fmt: skip
+"""Names of the files under figures/, without ``.png``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs:
+    """What a report is made from; all but the scored images may be missing.
+
+    Attributes
+    ----------
+    title : str
+        Says what was evaluated; a leaky split is added to it.
+    paths : sequence of str
+        Name of each image.
+    labels : ndarray of shape (n,)
+        Reference standard: 1 tumour, 0 no tumour.
+    scores : ndarray of shape (n,) or (n, repeats)
+        Probability of tumour, 0..1.
+    groups : ndarray of shape (n,)
+        What a split must not part.
+    sources : ndarray of shape (n,), optional
+        Where each image comes from.
+    threshold : float
+        Operating point, 0..1.
+    split : {"grouped", "random"}
+        How training and testing images were parted.
+    folds : ndarray of shape (n,) or (n, repeats), optional
+        In which fold each image was held out (cross-validation).
+    history : sequence of mapping, optional
+        One per epoch: epoch, phase, learning_rate, loss, accuracy, auc, tuning_loss,
+        tuning_accuracy, tuning_auc, seconds.
+    model_summary : sequence of (str, str, str, int), optional
+        Layer, type, output shape, parameters.
+    pixels : callable, optional
+        Position of an image → its grey pixels, uint8 (height, width).
+    recipe : mapping
+        Nested, as in ``recipe.toml``.
+    facts, cohort : mapping of str to str
+        Versions, seeds, hashes, times; counts of the cohort.
+    notes : sequence of str
+        Plain sentences that a reader must know.
+    published : Published, optional
+        What a paper claims, to be shown beside our figures.
+    warning : str, optional
+        What makes these figures misleading, such as images seen in training.
+    command : str
+        Reproduces the evaluation.
+    """
+
+    title: str
+    paths: Sequence[str]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    groups: NDArray[np.str_]
+    sources: NDArray[np.str_] | None = None
+    threshold: float = 0.5
+    split: Literal["grouped", "random"] = "grouped"
+    folds: NDArray[np.int64] | None = None
+    history: Sequence[Mapping[str, float | int | str]] | None = None
+    model_summary: Sequence[tuple[str, str, str, int]] | None = None
+    pixels: Callable[[int], NDArray[np.uint8]] | None = None
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    cohort: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    published: Published | None = None
+    warning: str | None = None
+    command: str = ""
+
+
+def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
+    """Write ``report.html``, ``metrics.json`` and ``figures/*.png`` into `folder`.
+
+    Same inputs, same bytes. Figures of an earlier report that do not belong to this one are
+    removed.
+
+    Parameters
+    ----------
+    inputs : ReportInputs
+        What was evaluated.
+    folder : Path
+        Created if need be.
+
+    Returns
+    -------
+    Metrics
+        What ``metrics.json`` holds.
+
+    Raises
+    ------
+    InputError
+        If labels, scores, groups or paths do not fit together.
+    OutputError
+        If `folder` cannot be written to.
+    """
+    if len(inputs.paths) != len(inputs.labels):
+        raise InputError(
+            f"Received {len(inputs.paths)} paths for {len(inputs.labels)} labels. Expected one "
+            "path per scored image."
+        )
+    labels, columns = check_scores(inputs.labels, inputs.scores, threshold=inputs.threshold)
+    metrics = evaluate_scores(
+        labels,
+        columns,
+        groups=inputs.groups,
+        sources=inputs.sources,
+        threshold=inputs.threshold,
+        split=inputs.split,
+    )
+    output_folder(folder)
+    for name in FIGURES:
+        (folder / "figures" / f"{name}.png").unlink(missing_ok=True)
+    material = sections.Material(
+        inputs=inputs,
+        metrics=metrics,
+        labels=labels,
+        scores=columns,
+        figures=folder / "figures",
+        doubts=doubts(metrics, labels=labels, mean_scores=columns.mean(axis=1)),
+    )
+    title, warning = _title_and_warning(inputs)
+    write_json(folder / "metrics.json", _twin(material, title, warning))
+    write_page(
+        folder / "report.html",
+        title=title,
+        lead=sections.lead(material),
+        sections=_sections(material),
+        warning=warning,
+        footer="Every figure is in figures/, every number in metrics.json.",
+    )
+    return metrics
+
+
+def _title_and_warning(inputs: ReportInputs) -> tuple[str, str | None]:
+    random = inputs.split == "random"
+    title = inputs.title + (" — random split, leaks" if random else "")
+    warnings = [inputs.warning or "", RANDOM_SPLIT if random else ""]
+    return title, " ".join(filter(None, warnings)) or None
+
+
+def _sections(material: sections.Material) -> list[Section]:
+    """Worst news first, then results, then what papers leave out."""
+    built = {
+        "What to doubt first": sections.doubts_section,
+        "Beside the published figures": sections.published_section,
+        "Results": sections.results,
+        "Errors": sections.errors,
+        "Every threshold": sections.threshold_curves,
+        "By source": sections.by_source,
+        "Can the probabilities be believed?": sections.calibration,
+        "Fold by fold": sections.fold_by_fold,
+        "Training": sections.training,
+        "Some of the images": sections.samples,
+        "Data and reference standard": sections.data,
+        "Sample size": sections.sample_size,
+        "Robustness": sections.robustness,
+        "How the model is made": sections.making,
+        "Availability": sections.availability,
+    }
+    found = [(title, make(material)) for title, make in built.items()]
+    return [Section(title, html) for title, html in found if html]
+
+
+def _twin(material: sections.Material, title: str, warning: str | None) -> dict[str, object]:
+    published = material.inputs.published
+    document = {"title": title, "warning": warning, **material.metrics.to_json()}
+    document["predictive_values"] = [
+        {"prevalence": prevalence, **dict(zip(("ppv", "npv"), values[0], strict=True))}
+        for prevalence in PREVALENCES
+        if (values := sections.values_at(material.metrics, prevalence))
+    ]
+    document["doubts"] = [*material.doubts, *material.inputs.notes]
+    document["command"] = material.inputs.command
+    if published is not None:
+        names = ("name", "accuracy", "auc", "log_loss", "n")
+        document["published"] = {name: getattr(published, name) for name in names}
+    return document
