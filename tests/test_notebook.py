@@ -1,0 +1,111 @@
+"""The notebook about the paper: whole, without outputs, and it runs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "notebooks" / "the_paper.ipynb"
+FIGURES = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig7-paper", "fig8", "fig9")
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    assert isinstance(cells, list)
+    return cells
+
+
+def code_cells(path: Path) -> list[dict[str, object]]:
+    return [cell for cell in read(path) if cell["cell_type"] == "code"]
+
+
+def test_is_a_valid_notebook_with_ids() -> None:
+    nbformat = pytest.importorskip("nbformat")
+    document = nbformat.read(NOTEBOOK, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(document)
+    assert (document.nbformat, document.nbformat_minor) >= (4, 5)
+    ids = [cell["id"] for cell in document.cells]
+    assert len(set(ids)) == len(ids)
+    assert set(FIGURES) <= set(ids)
+
+
+def test_is_committed_without_outputs() -> None:
+    for cell in code_cells(NOTEBOOK):
+        assert cell["outputs"] == [], cell["id"]
+        assert cell["execution_count"] is None, cell["id"]
+
+
+def test_every_cell_is_python() -> None:
+    for cell in code_cells(NOTEBOOK):
+        lines = "".join(cell["source"]).splitlines()
+        ast.parse("\n".join(line for line in lines if not line.startswith("%")))
+
+
+def test_says_that_it_is_for_research_only() -> None:
+    from tumorscope.common.notice import RESEARCH_USE_ONLY
+
+    assert RESEARCH_USE_ONLY in "".join(read(NOTEBOOK)[0]["source"])
+
+
+@pytest.mark.slow
+def test_runs_on_phantoms_and_draws_every_figure(tmp_path: Path) -> None:
+    pytest.importorskip("nbclient")
+    environment = {
+        name: value for name, value in os.environ.items() if name != "TUMORSCOPE_NOTEBOOK_DATA"
+    } | {
+        "TUMORSCOPE_NOTEBOOK_QUICK": "1",
+        "TMPDIR": str(tmp_path),
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+    }
+    output = tmp_path / "executed.ipynb"
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "notebooks" / "execute.py"), str(NOTEBOOK), "-o", str(output)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    cells = {cell["id"]: cell for cell in code_cells(output)}
+    for name in FIGURES:
+        pictures = [out for out in cells[name]["outputs"] if "image/png" in out.get("data", {})]
+        assert len(pictures) == 1, name
+    said = "".join(
+        "".join(out.get("text", "")) for cell in cells.values() for out in cell["outputs"]
+    )
+    assert "TUMORSCOPE_NOTEBOOK_DATA is not set" in said
+    assert "by the grouped split: 0" in said
+    assert "interval 0.758 to 0.968" in said
+    assert "AUC of the paper's decisions: 0.93" in said
+
+
+def test_a_cell_that_fails_ends_with_exit_code_1(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("nbclient")
+    broken = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("print('before')"), nbformat.v4.new_code_cell("1 / 0")]
+    )
+    nbformat.write(broken, tmp_path / "broken.ipynb")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "notebooks" / "execute.py"), "broken.ipynb"],
+        env=os.environ | {"IPYTHONDIR": str(tmp_path / "ipython")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    first = code_cells(tmp_path / "broken.executed.ipynb")[0]
+    assert "before" in "".join(first["outputs"][0]["text"])
