@@ -18,6 +18,7 @@ from tumorscope.common.progress import quiet
 
 COMMANDS = {
     "demo": "tumorscope.cli.demo:demo",
+    "download": "tumorscope.cli.download:download",
     "audit": "tumorscope.cli.audit:audit",
     "split": "tumorscope.cli.split:split",
     "train": "tumorscope.cli.train:train",
