@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.evaluation.metrics import Estimate, Metrics
+from tumorscope.evaluation.wording import percent
 from tumorscope.statistics import Interval
 
 RANDOM_SPLIT = (
     "The images were split at random, without keeping near-duplicates and images of one patient "
-    "together. Copies of testing images were therefore seen in training: these figures leak and "
-    "are too good. Use the grouped split for anything but a comparison with papers that did this."
+    "together. Wherever such copies exist, testing images were seen in training: these figures "
+    "leak and are too good. Use the grouped split for anything but comparing with papers that did so."
 )
 
 CONFIDENT = 0.9
@@ -52,11 +53,6 @@ def guessing_log_loss(metrics: Metrics) -> float:
     """Return the log loss of giving every image the share of tumours as its probability."""
     share = metrics.n_positive / metrics.n
     return -sum(part * log(part) for part in (share, 1 - share) if part > 0)
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """Return 0.842 as "84.2 %"."""
-    return f"{100 * value:.{digits}f} %"
 
 
 def _one_class(metrics: Metrics) -> list[str]:
@@ -99,8 +95,8 @@ def _confident_errors(
         return []
     return [
         f"The model was wrong and sure of it ({percent(CONFIDENT, 0)} or more) on "
-        f"{missed + alarms} of {metrics.n} images: {missed} tumour(s) missed, {alarms} false "
-        "alarm(s). They are shown below."
+        f"{missed + alarms} of {metrics.n} images (tumours missed: {missed}, false alarms: "
+        f"{alarms}). They are shown below."
     ]
 
 

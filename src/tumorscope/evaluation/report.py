@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import output_folder, write_json
-from tumorscope.evaluation import sections
+from tumorscope.evaluation import claim_sections, sections
 from tumorscope.evaluation.calibration import PREVALENCES
 from tumorscope.evaluation.doubts import RANDOM_SPLIT, doubts
+from tumorscope.evaluation.material import Material
 from tumorscope.evaluation.metrics import Metrics, check_scores, evaluate_scores
 from tumorscope.evaluation.published import THE_PAPER, Published
 from tumorscope.reporting import Section, write_page
@@ -136,7 +137,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
     output_folder(folder)
     for name in FIGURES:
         (folder / "figures" / f"{name}.png").unlink(missing_ok=True)
-    material = sections.Material(
+    material = Material(
         inputs=inputs,
         metrics=metrics,
         labels=labels,
@@ -164,7 +165,7 @@ def _title_and_warning(inputs: ReportInputs) -> tuple[str, str | None]:
     return title, " ".join(filter(None, warnings)) or None
 
 
-def _sections(material: sections.Material) -> list[Section]:
+def _sections(material: Material) -> list[Section]:
     """Worst news first, then results, then what papers leave out."""
     built = {
         "What to doubt first": sections.doubts_section,
@@ -177,17 +178,17 @@ def _sections(material: sections.Material) -> list[Section]:
         "Fold by fold": sections.fold_by_fold,
         "Training": sections.training,
         "Some of the images": sections.samples,
-        "Data and reference standard": sections.data,
-        "Sample size": sections.sample_size,
-        "Robustness": sections.robustness,
-        "How the model is made": sections.making,
-        "Availability": sections.availability,
+        "Data and reference standard": claim_sections.data,
+        "Sample size": claim_sections.sample_size,
+        "Robustness": claim_sections.robustness,
+        "How the model is made": claim_sections.making,
+        "Availability": claim_sections.availability,
     }
     found = [(title, make(material)) for title, make in built.items()]
     return [Section(title, html) for title, html in found if html]
 
 
-def _twin(material: sections.Material, title: str, warning: str | None) -> dict[str, object]:
+def _twin(material: Material, title: str, warning: str | None) -> dict[str, object]:
     published = material.inputs.published
     document = {"title": title, "warning": warning, **material.metrics.to_json()}
     document["predictive_values"] = [

@@ -1,31 +1,31 @@
-"""The sections of an evaluation report: each takes the material and returns HTML, or nothing."""
+"""The results in a report: each section takes the material and returns HTML, or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from pathlib import PurePath
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tumorscope.common.errors import TumorscopeError
 from tumorscope.evaluation import displays
 from tumorscope.evaluation.calibration import PREVALENCES, predictive_values
-from tumorscope.evaluation.doubts import guessing_accuracy, guessing_log_loss, percent
+from tumorscope.evaluation.doubts import RANDOM_SPLIT, guessing_accuracy, guessing_log_loss
+from tumorscope.evaluation.material import Material
 from tumorscope.evaluation.metrics import NAMES, Estimate, Metrics
-from tumorscope.reporting import figure_html, figure_png, grey_uri, table_html
-from tumorscope.reporting.page import house_style
+from tumorscope.evaluation.wording import (
+    PERCENTAGES,
+    paragraph,
+    percent,
+    percent_or_dash,
+    shown,
+    shown_apart,
+    span,
+)
+from tumorscope.reporting import grey_uri, table_html
 from tumorscope.statistics import Interval, wilson
 
-if TYPE_CHECKING:
-    from tumorscope.evaluation.report import ReportInputs
-
 MOST_ERRORS = 24
-PERCENTAGES = frozenset({"accuracy", "sensitivity", "specificity", "ppv", "npv"})
-
 MEANING = {
     "accuracy": "calls that agree with the reference standard",
     "auc": "chance that a tumour image scores above a tumour-free one; 0.5 is guessing",
@@ -39,58 +39,6 @@ MEANING = {
     "f1": "harmonic mean of sensitivity and positive predictive value",
     "mcc": "agreement beyond chance, −1 to 1, fair to both classes",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """What the sections are written from.
-
-    Attributes
-    ----------
-    inputs : ReportInputs
-    metrics : Metrics
-    labels : ndarray of shape (n,)
-    scores : ndarray of shape (n, repeats)
-    figures : Path
-        Folder of the PNG files.
-    doubts : sequence of str
-        Worst first.
-    """
-
-    inputs: ReportInputs
-    metrics: Metrics
-    labels: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    figures: Path
-    doubts: Sequence[str]
-
-    @property
-    def mean_scores(self) -> NDArray[np.float64]:
-        """Probability of tumour by image, the mean over repeats."""
-        return np.asarray(self.scores.mean(axis=1))
-
-    @property
-    def both_classes(self) -> bool:
-        """Whether there are images with and without a tumour."""
-        return 0 < self.metrics.n_positive < self.metrics.n
-
-    def figure(self, name: str, display: displays.Display, caption: str) -> str:
-        """Write a figure, and return it as HTML with its caption."""
-        with house_style():
-            figure = display.plot().figure_
-            return figure_html(figure_png(figure, self.figures / f"{name}.png"), caption)
-
-
-def shown(name: str, found: Estimate, *, short: bool = False) -> str:
-    """Return a figure and its interval as text: "84.2 % (79.2 % to 88.2 %)"."""
-
-    def number(value: float) -> str:
-        return percent(value) if name in PERCENTAGES else f"{value:.3f}"
-
-    if isinstance(found, Interval):
-        return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
-    value = "–" if found.value is None else number(found.value)
-    return value if short else f"{value} ({found.reason})"
 
 
 def lead(material: Material) -> str:
@@ -107,25 +55,29 @@ def lead(material: Material) -> str:
     )
     cards = "".join(
         _card(NAMES[name], name, found[name])
-        for name in ("accuracy", "auc", "sensitivity", "specificity", "log_loss", "ece")
+        for name in ("accuracy", "auc", "sensitivity", "specificity", "log_loss")
     )
     return f'<p>{escape(words)}</p><div class="cards">{cards}</div>'
 
 
 def _card(title: str, name: str, found: Estimate) -> str:
-    value, _, interval = shown(name, found).partition(" (")
+    value, interval = shown_apart(name, found)
     return (
         f'<div class="card"><small>{escape(title)}</small><b>{escape(value)}</b>'
-        f"<small>{escape(interval.removesuffix(')'))}</small></div>"
+        f"<small>{escape(interval)}</small></div>"
     )
 
 
 def doubts_section(material: Material) -> str:
     """Return the list of doubts and notes."""
-    sentences = [*material.doubts, *material.inputs.notes]
+    # The random split is in the box on top already.
+    sentences = [each for each in material.doubts if each != RANDOM_SPLIT]
+    sentences += material.inputs.notes
     if not sentences:
-        return _p("Nothing was found that the program can check by itself. What it cannot check "
-                  "is under “Robustness”.")  # fmt: skip
+        return paragraph(
+            "Nothing was found that the program can check by itself. What it cannot check is under "
+            "“Robustness”."
+        )
     return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>"
 
 
@@ -145,7 +97,7 @@ def published_section(material: Material) -> str:
         reading = _against(claim, ours)
         if name == "accuracy":
             spread = wilson(round(claim * published.n), published.n)
-            theirs += f" ({percent(spread.low)} to {percent(spread.high)})"
+            theirs += f" ({span(percent(spread.low), percent(spread.high))})"
             if isinstance(ours, Interval):
                 apart = spread.low > ours.high or spread.high < ours.low
                 reading += "; the two intervals " + ("do not overlap" if apart else "overlap")
@@ -154,13 +106,18 @@ def published_section(material: Material) -> str:
               "The published figure is")  # fmt: skip
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in published.remarks)
     leaky = (
-        _p("Both splits are random here, so this comparison is like with like, and both leak.")
+        paragraph(
+            "Neither split keeps near-duplicates together: like is compared with like, and "
+            "both leak."
+        )
         if material.metrics.split == "random"
         else ""
     )
     return (
-        _p(f"“{published.name}” reports these figures. Its interval is computed here from its "
-           "number of test images.")
+        paragraph(
+            f"“{published.name}” reports these figures. Its interval is computed here from its "
+            "number of test images."
+        )
         + table_html(header, rows)
         + leaky
         + (f"<h3>Remarks on the published figures</h3><ul>{remarks}</ul>" if remarks else "")
@@ -179,7 +136,7 @@ def results(material: Material) -> str:
     """Return the table of all figures, the confusion matrix and the classification report."""
     metrics, inputs = material.metrics, material.inputs
     rows = [
-        (NAMES[name], shown(name, found), MEANING[name],
+        (NAMES[name], *shown_apart(name, found), MEANING[name],
          found.method if isinstance(found, Interval) else "")
         for name, found in metrics.metrics.items()
     ]  # fmt: skip
@@ -207,10 +164,20 @@ def results(material: Material) -> str:
             "it were right. Recall of “tumour” is sensitivity, of “no tumour” specificity. "
             "(Figure 4 of the paper)",
         ),
+        material.figure(
+            "score_distribution",
+            displays.ScoreDistributionDisplay.from_predictions(
+                material.labels, material.scores, threshold=threshold
+            ),
+            "Tumour images point up, tumour-free ones down. Errors are bars on the wrong side of "
+            "the broken line: up on its left (missed), down on its right (false alarms). (Figure 9 "
+            "of the paper)",
+        ),
     )
-    header = ("", "Figure (95 % interval)", "What it says", "Interval by")
-    grid = f'<div class="grid">{"".join(figures)}</div>'
-    return table_html(header, rows) + _p(guess) + grid
+    header = ("", "Figure", "95 % interval", "What it says", "Interval by")
+    matrix, report, scores = figures
+    grid = f'<div class="grid">{matrix}<div>{report}{scores}</div></div>'
+    return table_html(header, rows, numeric=(1,)) + paragraph(guess) + grid
 
 
 def errors(material: Material) -> str:
@@ -219,13 +186,15 @@ def errors(material: Material) -> str:
     threshold = material.inputs.threshold
     wrong = np.flatnonzero((scores >= threshold) != (labels == 1))
     if not len(wrong):
-        return _p("No image was called wrong. With few images that is no proof: see the interval.")
+        return paragraph(
+            "No image was called wrong. With few images that is no proof: see the interval."
+        )
     sureness = np.where(labels == 1, 1 - scores, scores)
     wrong = wrong[np.argsort(-sureness[wrong], kind="stable")]
     missed = int(labels[wrong].sum())
     many = f" The {MOST_ERRORS} most confident are shown." if len(wrong) > MOST_ERRORS else ""
     by_mean = " (by the mean probability over repeats)" if material.metrics.repeats > 1 else ""
-    words = _p(
+    words = paragraph(
         f"{len(wrong)} of {len(labels)} images were called wrong{by_mean}: {missed} tumours "
         f"missed, {len(wrong) - missed} false alarms.{many} The surest error comes first. Look for "
         "what they have in common, and whether the label itself may be wrong: report doubts about "
@@ -261,39 +230,29 @@ def _thumbnail(material: Material, index: int, caption: str) -> str:
 
 
 def threshold_curves(material: Material) -> str:
-    """Return ROC, precision-recall and the distribution of probabilities."""
+    """Return ROC and precision-recall curves."""
     labels, scores, inputs = material.labels, material.scores, material.inputs
-    drawn = []
-    if material.both_classes:
-        drawn.append(material.figure(
-            "roc",
-            displays.RocCurveDisplay.from_predictions(
-                labels, scores, groups=inputs.groups, threshold=inputs.threshold
-            ),
-            "Each point is a threshold: tumours found (up) against false alarms (right). The "
-            "nearer to the upper left corner, the better; the dotted diagonal is guessing. The "
-            "diamond is the threshold in use. (Figure 7 of the paper)",
-        ))  # fmt: skip
-        drawn.append(material.figure(
-            "precision_recall",
-            displays.PrecisionRecallDisplay.from_predictions(labels, scores),
-            "How many tumour calls are right (up) while more tumours are found (right). The dotted "
-            "line is guessing; it sinks with the share of tumours, and so does the curve. (Figure "
-            "8 of the paper)",
-        ))  # fmt: skip
-    drawn.append(material.figure(
-        "score_distribution",
-        displays.ScoreDistributionDisplay.from_predictions(
-            labels, scores, threshold=inputs.threshold
+    if not material.both_classes:
+        return paragraph(
+            "ROC and precision-recall curves are not drawn: they need images of both classes."
+        )
+    roc = material.figure(
+        "roc",
+        displays.RocCurveDisplay.from_predictions(
+            labels, scores, groups=inputs.groups, threshold=inputs.threshold
         ),
-        "Tumour images point up, tumour-free ones down. Errors are bars on the wrong side of the "
-        "broken line: above it on the left (missed), below it on the right (false alarms). "
-        "(Figure 9 of the paper)",
-    ))  # fmt: skip
-    lacking = "" if material.both_classes else _p(
-        "ROC and precision-recall curves are not drawn: they need images of both classes."
-    )  # fmt: skip
-    return lacking + f'<div class="grid">{"".join(drawn)}</div>'
+        "Each point is a threshold: tumours found (up) against false alarms (right). The nearer to "
+        "the upper left corner, the better; the dotted diagonal is guessing. The diamond is the "
+        "threshold in use. (Figure 7 of the paper)",
+    )
+    recall = material.figure(
+        "precision_recall",
+        displays.PrecisionRecallDisplay.from_predictions(labels, scores),
+        "How many tumour calls are right (up) while more tumours are found (right). The dotted "
+        "line is guessing; it sinks with the share of tumours, and so does the curve. (Figure 8 "
+        "of the paper)",
+    )
+    return f'<div class="grid">{roc}{recall}</div>'
 
 
 def by_source(material: Material) -> str:
@@ -309,8 +268,8 @@ def by_source(material: Material) -> str:
             parts.items(), key=lambda item: item[1].metrics["accuracy"].value or 0.0
         )
     ]  # fmt: skip
-    return _p(
-        "The worst comes first. A dash: the source has no images of the class that the figure needs."
+    return paragraph(
+        "The worst comes first. A dash: no images of the class that the figure needs."
     ) + table_html(("Source", "Images", *(NAMES[name] for name in names)), rows)
 
 
@@ -328,19 +287,21 @@ def calibration(material: Material) -> str:
         if values:
             estimate, low, high = values
             rows.append((percent(prevalence), *(
-                f"{_percent(value)} ({_percent(bottom)} to {_percent(top)})"
+                f"{percent_or_dash(value)} ({span(percent_or_dash(bottom), percent_or_dash(top))})"
                 for value, bottom, top in zip(estimate, low, high, strict=True)
             )))  # fmt: skip
     share = percent(material.metrics.n_positive / material.metrics.n, 0)
     table = (
-        _p(f"Here {share} of the images show a tumour; where people are scanned it is far fewer. "
-           "With the same sensitivity and specificity, these shares of calls would be right. In "
-           "brackets: both figures at the low, and at the high end of their intervals.")
+        paragraph(
+            f"Here {share} of the images show a tumour; where people are scanned it is far fewer. "
+            "With the same sensitivity and specificity, these shares of calls would be right. In "
+            "brackets: both figures at the low, and at the high end of their intervals."
+        )
         + table_html(("Share of tumours among the scanned", "Tumour calls that are right (PPV)",
                       "No-tumour calls that are right (NPV)"), rows)
-        + _p("A no-tumour call is not a clean bill of health.")
+        + paragraph("A no-tumour call is not a clean bill of health.")
         if rows
-        else _p("Predictive values elsewhere need both sensitivity and specificity.")
+        else paragraph("Predictive values elsewhere need both sensitivity and specificity.")
     )  # fmt: skip
     return f'<div class="grid"><div>{figure}</div><div><h3>In the clinic</h3>{table}</div></div>'
 
@@ -400,7 +361,7 @@ def samples(material: Material) -> str:
             threshold=inputs.threshold,
         )  # fmt: skip
     except TumorscopeError as error:
-        return _p(f"The images can no longer be read: {error}")
+        return paragraph(f"The images can no longer be read: {error}")
     return material.figure(
         "samples",
         display,
@@ -408,124 +369,3 @@ def samples(material: Material) -> str:
         "standard; below: the model's probability of a tumour. Wrong calls have a frame and the "
         "word WRONG. (Figure 6 of the paper)",
     )
-
-
-def data(material: Material) -> str:
-    """Return what is known of the cohort and of its labels."""
-    how = {
-        "grouped": "Near-duplicates and images of one patient, as far as known, were kept on one "
-        "side of the split.",
-        "random": "The split ignored near-duplicates and patients, so training images resemble "
-        "testing images more than new patients would.",
-    }[material.metrics.split]
-    reference = (
-        "The reference standard is the class folder or the label column that came with the images. "
-        "This program does not know who read them, how, or whether pathology agreed; labels that "
-        "are wrong count as errors of the model, or hide them."
-    )
-    table = _facts(material.inputs.cohort) if material.inputs.cohort else ""
-    return table + _p(reference) + _p(how)
-
-
-def sample_size(material: Material) -> str:
-    """Return what the number of images permits to say."""
-    metrics = material.metrics
-    accuracy = metrics.metrics["accuracy"]
-    if not isinstance(accuracy, Interval):
-        return ""
-    p = min(max(accuracy.value, 0.05), 0.95)
-    needed = int(np.ceil(p * (1 - p) * (1.96 / 0.03) ** 2))
-    words = (
-        f"If the same test were repeated on {metrics.n} other images of the same kind, intervals "
-        "made this way would hold the true accuracy 95 times in 100. Here the interval reaches "
-        f"{100 * (accuracy.value - accuracy.low):.1f} points below and "
-        f"{100 * (accuracy.high - accuracy.value):.1f} above. To know the accuracy to within 3 "
-        f"points takes about {needed} independent images; here are {metrics.n}, in "
-        f"{metrics.n_groups} groups. The intervals do not cover what was not sampled: other "
-        "hospitals, other scanners, another training run with another seed."
-    )
-    grouped = [
-        (NAMES[name], shown(name, metrics.metrics[name]), shown(name, found))
-        for name, found in metrics.by_group.items()
-    ]
-    header = ("", "Images as the unit", "Groups as the unit (resampled)")
-    return _p(words) + table_html(header, grouped) + _p(
-        "Where the right-hand interval is wider, near-duplicates made the left-hand one too narrow. "
-        "Near 0 and 1 and with few images resampling is too narrow itself: trust the wider of "
-        "the two."
-    )  # fmt: skip
-
-
-def robustness(material: Material) -> str:
-    """Return what was not measured."""
-    sources = material.metrics.per_source
-    several = (
-        f"Figures by source are given above for {len(sources)} sources. "
-        if sources
-        else "All images come from one source, so nothing is known of other hospitals or scanners. "
-    )
-    return _p(
-        several + "Not measured here: changes of contrast, noise, resolution, rotation or "
-        "cropping; sequences and planes apart; skull-stripped images; agreement between training "
-        "runs with different seeds; effect on readers or patients. No statement on these follows "
-        "from this report."
-    )
-
-
-def making(material: Material) -> str:
-    """Return the workflow, the layers and the recipe."""
-    inputs = material.inputs
-    html = material.figure(
-        "workflow",
-        displays.WorkflowDisplay.from_recipe(inputs.recipe, split=inputs.split),
-        "From the folder of scans to this report; follow the arrows. (Figure 1 of the paper)",
-    )
-    if inputs.model_summary:
-        html += material.figure(
-            "model_summary",
-            displays.ModelSummaryDisplay.from_layers(inputs.model_summary),
-            "The layers of the network, what comes out of each (None stands for the number of "
-            "images), and how many numbers it learns. (Figure 2 of the paper)",
-        )
-    if inputs.recipe:
-        text = escape(recipe_text(inputs.recipe))
-        html += f"<details><summary>The recipe</summary><pre>{text}</pre></details>"
-    return html
-
-
-def availability(material: Material) -> str:
-    """Return how to reproduce the figures."""
-    inputs = material.inputs
-    html = ""
-    if inputs.command:
-        html += f"<p>To reproduce: <code>{escape(inputs.command)}</code></p>"
-    if inputs.facts:
-        html += _facts(inputs.facts)
-    if not html:
-        html = _p("Neither command nor versions were recorded: these figures cannot be reproduced.")
-    return html
-
-
-def recipe_text(recipe: Mapping[str, object]) -> str:
-    """Return a nested mapping as text that reads like TOML."""
-    plain = [
-        f"{key} = {value!r}" for key, value in recipe.items() if not isinstance(value, Mapping)
-    ]
-    tables = [
-        f"[{key}]\n{recipe_text(value)}"
-        for key, value in recipe.items()
-        if isinstance(value, Mapping)
-    ]
-    return "\n\n".join([*(["\n".join(plain)] if plain else []), *tables])
-
-
-def _facts(facts: Mapping[str, str]) -> str:
-    return table_html(("", ""), [(key, value) for key, value in facts.items()])
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else percent(value)
-
-
-def _p(text: str) -> str:
-    return f"<p>{escape(text)}</p>"

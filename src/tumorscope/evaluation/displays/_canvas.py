@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tumorscope.common.errors import UsageError
 from tumorscope.reporting.page import PALETTE, house_style, new_figure
@@ -26,11 +26,15 @@ class Display:
         There after `plot`.
     """
 
-    figure_: Figure | SubFigure
+    figure_: Figure
     ax_: Axes
 
+    def plot(self, ax: Axes | None = None) -> Display:
+        """Draw into `ax`, or into a figure of its own."""
+        raise NotImplementedError
+
     def _remember(self, ax: Axes) -> None:
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_, self.figure_ = ax, cast("Figure", ax.figure)
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ class FoldDisplay(Display):
 
     def plot(self, ax: Axes | None = None) -> FoldDisplay:
         """Draw a dot per fold and repeat, and the mean over folds as a line."""
-        with canvas(ax, width=6.4, height=4.4) as axes:
+        with canvas(ax, width=10, height=3.8) as axes:
             places = np.arange(1, len(self.folds) + 1)
             styles = (
                 ("accuracy", self.accuracy, "o", PALETTE["no tumour"], -0.14, "-"),

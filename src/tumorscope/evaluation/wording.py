@@ -1,0 +1,68 @@
+"""Numbers, intervals and facts as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+from tumorscope.evaluation.metrics import Estimate
+from tumorscope.reporting import table_html
+from tumorscope.statistics import Interval
+
+PERCENTAGES = frozenset({"accuracy", "sensitivity", "specificity", "ppv", "npv"})
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return 0.842 as "84.2 %", with a space that does not break."""
+    return f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def shown(name: str, found: Estimate, *, short: bool = False) -> str:
+    """Return a figure and its interval as text: "84.2 % (79.2 to 88.2 %)"."""
+    value, interval = shown_apart(name, found)
+    return value if short and not isinstance(found, Interval) else f"{value} ({interval})"
+
+
+def shown_apart(name: str, found: Estimate) -> tuple[str, str]:
+    """Return the figure and its interval, or why there is none, as text."""
+
+    def number(value: float) -> str:
+        return percent(value) if name in PERCENTAGES else f"{value:.3f}"
+
+    if isinstance(found, Interval):
+        return number(found.value), span(number(found.low), number(found.high))
+    return "–" if found.value is None else number(found.value), found.reason
+
+
+def percent_or_dash(value: float | None) -> str:
+    """Return `percent`, or a dash for None."""
+    return "–" if value is None else percent(value)
+
+
+def span(low: str, high: str) -> str:
+    """Return "79.2 to 88.2 %" that does not break."""
+    first = low.removesuffix("\N{NO-BREAK SPACE}%") if high.endswith("%") else low
+    return f"{first} to {high}".replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def paragraph(text: str) -> str:
+    """Return plain text as an HTML paragraph."""
+    return f"<p>{escape(text)}</p>"
+
+
+def fact_table(facts: Mapping[str, str]) -> str:
+    """Return names and values as an HTML table."""
+    return table_html(("", ""), [(key, value) for key, value in facts.items()])
+
+
+def recipe_text(recipe: Mapping[str, object]) -> str:
+    """Return a nested mapping as text that reads like TOML."""
+    plain = [
+        f"{key} = {value!r}" for key, value in recipe.items() if not isinstance(value, Mapping)
+    ]
+    tables = [
+        f"[{key}]\n{recipe_text(value)}"
+        for key, value in recipe.items()
+        if isinstance(value, Mapping)
+    ]
+    return "\n\n".join([*(["\n".join(plain)] if plain else []), *tables])
