@@ -114,13 +114,7 @@ def read_with_info(
     path = Path(path)
     image = _open(path, _bytes_of(path))
     info = _info(path, image)
-    if info.width * info.height > max_pixels:
-        _refuse(
-            path,
-            f"it is {info.width} × {info.height} pixels",
-            f"at most {max_pixels:,} pixels in all",
-            "Shrink it, or check that it is a scan at all.",
-        )
+    _check_size(path, info, max_pixels)
     try:
         # Lets libjpeg hand over its luma plane directly instead of converting it twice.
         if info.mode == "RGB":
@@ -136,6 +130,48 @@ def read_with_info(
             "It is probably truncated or damaged: copy it again from where it came from.",
         )
     return Slice(pixels=pixels, source=str(path)), info
+
+
+def _check_size(path: Path, info: ImageInfo, max_pixels: int) -> None:
+    if info.width * info.height > max_pixels:
+        _refuse(
+            path,
+            f"it is {info.width} × {info.height} pixels",
+            f"at most {max_pixels:,} pixels in all",
+            "Shrink it, or check that it is a scan at all.",
+        )
+
+
+def coloured_fraction(path: str | Path) -> float:
+    """Return the share of an image's pixels that are really coloured: 0 for greys stored as RGB.
+
+    A pixel counts where its channels lie more than 40 of 255 apart, which the chroma of JPEG does
+    not reach on grey scans. JPEGs are decoded at a fraction of their size.
+
+    Raises
+    ------
+    UnreadableImageError
+        If it cannot be read; see `read_slice`.
+    """
+    path = Path(path)
+    image = _open(path, _bytes_of(path))
+    _check_size(path, _info(path, image), MAX_PIXELS)
+    if image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;"):
+        return 0.0
+    try:
+        image.draft("RGB", (256, 256))
+        image.thumbnail((512, 512), Image.Resampling.NEAREST)
+        channels = np.asarray(image.convert("RGBA").convert("RGB"), dtype=np.int16)
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # decoders raise whatever they like on damaged files
+        _refuse(
+            path,
+            f"its data cannot be decoded ({error})",
+            "a whole image file",
+            "It is probably truncated or damaged: copy it again from where it came from.",
+        )
+    return float((channels.max(axis=2) - channels.min(axis=2) > 40).mean())
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:

@@ -1,0 +1,88 @@
+"""``tumorscope audit``: what is wrong with a cohort, and which images must stay together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.progress import say
+
+if TYPE_CHECKING:
+    from tumorscope.cohort.audit import Audit
+
+SOME_FAILED = 4
+
+
+def audit(
+    data: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    against: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    common: Common | None = None,
+) -> int:
+    """Look for what makes results too good: copies, label conflicts, overlap, shortcuts.
+
+    Copies are found although they were re-encoded, resized, cropped, framed, mirrored, turned or
+    had their contrast changed; they share a `group` in the manifest, which `tumorscope split`
+    never parts. Nothing in DATA is changed.
+
+    Example:
+
+        tumorscope audit scans/ -o audit/
+        tumorscope audit scans/ --against other-scans/ -o audit/
+        tumorscope split audit/manifest.csv
+
+    Parameters
+    ----------
+    data
+        Folder with class folders (yes/ and no/, or glioma/ and notumor/ …), or a manifest, whose
+        splits, sources and groups are kept.
+    output
+        Folder for manifest.csv, audit.json and report.html.
+    against
+        Another cohort (folder or manifest) in which the same pictures are looked for; may be
+        given several times.
+    """
+    from tumorscope.cohort.audit import audit as audit_cohort
+
+    common = common or Common()
+    found = audit_cohort(data, against=against, output=output)
+    emit(common, found.to_json(), _table(found, compared=bool(against)))
+    for path, reason in list(found.unreadable.items())[:3]:
+        say(f"Unreadable: {path}: {reason}")
+    say(f"Wrote {output / 'manifest.csv'}, {output / 'audit.json'}")
+    say(f"Open {output / 'report.html'}")
+    return SOME_FAILED if found.unreadable else 0
+
+
+def _table(found: Audit, *, compared: bool) -> str:
+    redundant = sum(len(paths) - 1 for paths in found.exact_duplicates)
+    lines = [
+        ("Images", f"{len(found.manifest)}, of which {len(found.unreadable)} unreadable"),
+        (
+            "Classes",
+            ", ".join(
+                f"{counts['images']} {name} in {counts['groups']} groups"
+                for name, counts in found.classes.items()
+            ),
+        ),
+        ("Groups", f"{len(found.groups)}"),
+        ("Same bytes", f"{len(found.exact_duplicates)} sets, {redundant} redundant files"),
+        ("Near copies", f"{found.flags['near-duplicate']} images"),
+        ("Label conflicts", f"{len(found.label_conflicts)}"),
+    ]
+    if compared:
+        lines.append(("Overlap", f"{len(found.overlap)} images also lie in another cohort"))
+    for flag, name in (("disguised", "Disguised"), ("colour", "Coloured"), ("tiny", "Tiny")):
+        if found.flags[flag]:
+            lines.append((name, f"{found.flags[flag]} images"))
+    for shortcut in found.shortcuts:
+        auc = shortcut.auc
+        value = f"{auc.value:.2f} ({auc.low:.2f}–{auc.high:.2f})" if auc else "too few groups"
+        lines.append((f"AUC {shortcut.probe}", value))
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)

@@ -1,0 +1,310 @@
+"""A folder of scans → what is wrong with it, and which images must stay together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tumorscope.cohort.duplicates import Sets, in_threads, near_pairs, overlap_of
+from tumorscope.cohort.fingerprint import Portrait, portrait
+from tumorscope.cohort.manifest import FLAGS, Manifest, Row
+from tumorscope.cohort.scan import TINY, scan_folder
+from tumorscope.cohort.shortcuts import Shortcut, measure, traces_of
+from tumorscope.common.errors import InputError, UnreadableImageError
+from tumorscope.common.files import output_folder, sha256_of, write_json
+from tumorscope.common.progress import track
+from tumorscope.imaging.read import ImageInfo, coloured_fraction, read_with_info
+
+COLOURED = 0.001
+"""Share of coloured pixels from which an image is flagged: one banner, mark or colour map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found. Paths are as in the manifest.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Every file, readable or not, with groups and flags.
+    unreadable : dict of str to str
+        Path → why it cannot be read.
+    exact_duplicates : tuple of tuple of str
+        Sets of files with the same bytes.
+    groups : dict of str to tuple of str
+        Group → its readable images. Copies of one picture share a group, and so do images that
+        the manifest given had in one group already.
+    label_conflicts : dict of str to tuple of str
+        Group → copies of one picture that carry both labels. A patient with images of both labels
+        is no conflict.
+    overlap : dict of str to list of str
+        Path → files of other cohorts that show the same picture.
+    shortcuts : tuple of Shortcut
+        Empty where probes were not asked for.
+    classes : dict of str to dict of str to int
+        "tumour" and "no tumour" → numbers of readable ``images`` and of ``groups``.
+    """
+
+    manifest: Manifest
+    unreadable: dict[str, str]
+    exact_duplicates: tuple[tuple[str, ...], ...]
+    groups: dict[str, tuple[str, ...]]
+    label_conflicts: dict[str, tuple[str, ...]]
+    overlap: dict[str, list[str]]
+    shortcuts: tuple[Shortcut, ...]
+    classes: dict[str, dict[str, int]]
+
+    @property
+    def flags(self) -> dict[str, int]:
+        """Number of images with each flag, in the order of `FLAGS`; those of no image included."""
+        counts = Counter(flag for row in self.manifest.rows for flag in row.flags)
+        return {flag: counts[flag] for flag in FLAGS}
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values: the content of ``audit.json``."""
+        return {
+            "images": len(self.manifest),
+            "readable": len(self.manifest.usable),
+            "group_count": len(self.groups),
+            "classes": self.classes,
+            "flags": self.flags,
+            "label_conflicts": {name: list(paths) for name, paths in self.label_conflicts.items()},
+            "overlap": self.overlap,
+            "shortcuts": [shortcut.to_json() for shortcut in self.shortcuts],
+            "unreadable": self.unreadable,
+            "exact_duplicates": [list(paths) for paths in self.exact_duplicates],
+            "groups": {name: list(paths) for name, paths in self.groups.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One file, decoded once: all that is kept of it."""
+
+    row: Row
+    portrait: Portrait | None = None
+    traces: dict[str, dict[str, float]] | None = None
+    reason: str = ""
+
+
+def audit(
+    data: str | Path | Manifest,
+    *,
+    against: Sequence[str | Path | Manifest] = (),
+    output: str | Path | None = None,
+    probes: bool = True,
+) -> Audit:
+    """Audit a cohort: unreadable files, copies, label conflicts, overlap, shortcuts, balance.
+
+    Parameters
+    ----------
+    data : path or Manifest
+        A folder of class folders, or a manifest (CSV). Splits, sources and groups of a manifest
+        are kept; its groups are joined where their images show one picture, never parted.
+    against : sequence of path or Manifest
+        Other cohorts in which the same pictures are looked for.
+    output : path, optional
+        Folder for ``manifest.csv``, ``audit.json`` and ``report.html``.
+    probes : bool
+        Whether shortcuts are measured (needs scikit-learn).
+
+    Raises
+    ------
+    InputError
+        If there is nothing to audit: no folder, no classes, nothing readable, a bad manifest.
+    OutputError
+        If `output` cannot be written to.
+
+    Examples
+    --------
+    >>> found = audit("scans/", output="audit/")  # doctest: +SKIP
+    >>> found.manifest.groups  # doctest: +SKIP
+    """
+    cohort = _cohort(data)
+    others = [_cohort(other) for other in against]
+    folder = output_folder(Path(output)) if output is not None else None
+
+    looks = _look_at_all(cohort, "Reading", probes=probes)
+    if all(look.reason for look in looks):
+        raise InputError(
+            f"None of the {len(looks)} image files can be read. First of them: {looks[0].reason}"
+        )
+    pictures = _pictures(looks)
+    groups = _groups(looks, pictures)
+    overlap = _overlap(cohort, looks, others)
+    rows, conflicts, exact = _flagged(looks, pictures, groups, overlap)
+    manifest = cohort.having(rows)
+    usable = manifest.usable.rows
+    found = Audit(
+        manifest=manifest,
+        unreadable={look.row.path: look.reason for look in looks if look.reason},
+        exact_duplicates=exact,
+        groups=_paths_by_group(usable),
+        label_conflicts=conflicts,
+        overlap=overlap,
+        shortcuts=measure(
+            [look.traces for look in looks if look.traces is not None],
+            [row.label for row in usable],
+            [row.group for row in usable],
+        )
+        if probes
+        else (),
+        classes={
+            name: {
+                "images": sum(row.label == label for row in usable),
+                "groups": len({row.group for row in usable if row.label == label}),
+            }
+            for name, label in (("tumour", 1), ("no tumour", 0))
+        },
+    )
+    if folder is not None:
+        from tumorscope.cohort.audit_report import write_report
+
+        manifest.save(folder / "manifest.csv")
+        write_json(folder / "audit.json", found.to_json())
+        write_report(found, folder / "report.html")
+    return found
+
+
+def _cohort(data: str | Path | Manifest) -> Manifest:
+    if isinstance(data, Manifest):
+        return data
+    path = Path(data)
+    return Manifest.load(path) if path.is_file() else scan_folder(path)
+
+
+def _look_at_all(cohort: Manifest, label: str, *, probes: bool) -> list[_Look]:
+    return in_threads(
+        lambda row: _look(cohort.file(row), row, probes=probes), track(cohort.rows, label)
+    )
+
+
+def _look(file: Path, row: Row, *, probes: bool) -> _Look:
+    try:
+        scan, info = read_with_info(file)
+        digest = sha256_of(file)
+        coloured = coloured_fraction(file) >= COLOURED
+        traces = traces_of(file, info, scan) if probes else None
+    except (UnreadableImageError, OSError) as error:
+        # What the header said is dropped with the rest: half a file has no content to trust.
+        lost = replace(row, sha256="", width=0, height=0, mode="", flags=("unreadable",))
+        return _Look(lost, reason=str(error))
+    kept = replace(
+        row,
+        sha256=digest,
+        width=info.width,
+        height=info.height,
+        mode=info.mode,
+        flags=_own_flags(info, coloured),
+    )
+    return _Look(kept, portrait(scan), traces)
+
+
+def _own_flags(info: ImageInfo, coloured: bool) -> tuple[str, ...]:
+    held = {
+        "disguised": info.disguised,
+        "colour": coloured,
+        "tiny": min(info.width, info.height) < TINY,
+    }
+    return tuple(flag for flag in FLAGS if held.get(flag))
+
+
+def _pictures(looks: Sequence[_Look]) -> Sets[int]:
+    """Join the positions of images that show one picture."""
+    pictures: Sets[int] = Sets()
+    bearer: dict[str, int] = {}
+    distinct: list[tuple[int, Portrait]] = []
+    for index, look in enumerate(looks):
+        if look.portrait is None:
+            continue
+        first = bearer.setdefault(look.row.sha256, index)
+        if first == index:
+            distinct.append((index, look.portrait))
+        pictures.join(first, index)
+    for pair in near_pairs([seen for _, seen in distinct]):
+        pictures.join(distinct[pair.first][0], distinct[pair.second][0])
+    return pictures
+
+
+def _groups(looks: Sequence[_Look], pictures: Sets[int]) -> list[str]:
+    """Name the group of every image: that of the first image it must stay with."""
+    together: Sets[int] = Sets()
+    bearer: dict[str, int] = {}
+    for index, look in enumerate(looks):
+        together.join(bearer.setdefault(look.row.group, index), index)
+        together.join(pictures.find(index), index)
+    names: dict[int, str] = {}
+    for index, look in enumerate(looks):
+        names.setdefault(together.find(index), look.row.group)
+    return [names[together.find(index)] for index in range(len(looks))]
+
+
+def _overlap(
+    cohort: Manifest, looks: Sequence[_Look], others: Sequence[Manifest]
+) -> dict[str, list[str]]:
+    mine = [look for look in looks if look.portrait is not None]
+    found: dict[str, list[str]] = {}
+    for other in others:
+        theirs = _look_at_all(other, "Reading the other cohort", probes=False)
+        readable = [look for look in theirs if look.portrait is not None]
+        # Paths of another cohort are named in full: relative to what would not be clear.
+        matches = overlap_of(
+            [replace(look.row, path=other.file(look.row).as_posix()) for look in readable],
+            [look.portrait for look in readable],
+            [look.row for look in mine],
+            [look.portrait for look in mine],
+        )
+        for path, paths in matches.items():
+            found.setdefault(path, []).extend(paths)
+    order = {row.path: index for index, row in enumerate(cohort.rows)}
+    return {path: found[path] for path in sorted(found, key=order.__getitem__)}
+
+
+def _flagged(
+    looks: Sequence[_Look],
+    pictures: Sets[int],
+    groups: Sequence[str],
+    overlap: dict[str, list[str]],
+) -> tuple[list[Row], dict[str, tuple[str, ...]], tuple[tuple[str, ...], ...]]:
+    """Return the rows with group and flags, the label conflicts and the exact duplicates."""
+    copies: dict[int, list[int]] = {}
+    same_bytes: dict[str, list[int]] = {}
+    for index, look in enumerate(looks):
+        if look.portrait is not None:
+            copies.setdefault(pictures.find(index), []).append(index)
+            same_bytes.setdefault(look.row.sha256, []).append(index)
+    exact = [members for members in same_bytes.values() if len(members) > 1]
+    added: list[set[str]] = [set() for _ in looks]
+    conflicts: dict[str, tuple[str, ...]] = {}
+    for members in exact:
+        for index in members:
+            added[index].add("exact-duplicate")
+    for members in copies.values():
+        near = len({looks[index].row.sha256 for index in members}) > 1
+        conflict = len({looks[index].row.label for index in members}) > 1
+        for index in members:
+            added[index] |= {"near-duplicate"} if near else set()
+            added[index] |= {"label-conflict"} if conflict else set()
+        if conflict:
+            # Two conflicts may lie in one group, where a manifest holds them together.
+            name = groups[members[0]]
+            paths = tuple(looks[index].row.path for index in members)
+            conflicts[name] = conflicts.get(name, ()) + paths
+    rows = []
+    for index, look in enumerate(looks):
+        held = {*look.row.flags, *added[index]}
+        if look.row.path in overlap:
+            held.add("overlap")
+        flags = tuple(flag for flag in FLAGS if flag in held)
+        rows.append(replace(look.row, group=groups[index], flags=flags))
+    names = tuple(tuple(looks[index].row.path for index in members) for members in exact)
+    return rows, conflicts, names
+
+
+def _paths_by_group(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row.path)
+    return {name: tuple(paths) for name, paths in groups.items()}

@@ -1,0 +1,321 @@
+"""`Slice` → the few numbers by which a copy of the same picture is recognised.
+
+Two sizes: a `Portrait` (some 50 kB, in memory only) is exact enough to decide whether two files
+show one picture; a `Fingerprint` (256 bytes, can travel in a model file) is enough to suspect it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError
+from tumorscope.imaging.slice import Slice
+
+VERSION = 1
+"""Raised whenever the numbers of a fingerprint change; other versions cannot be compared."""
+
+EDGE = 16
+PORTRAIT_EDGE = 96
+COARSE_EDGE = 48
+
+ANGLES = (-14.0, -7.0, 0.0, 7.0, 14.0)
+ZOOMS = (1.0, 1.14, 1.3)
+TURNS = tuple((quarters, mirrored) for quarters in range(4) for mirrored in (False, True))
+VIEWS = tuple((turn, angle, zoom) for turn in TURNS for angle in ANGLES for zoom in ZOOMS)
+"""How a portrait is turned, mirrored, tilted (degrees) and zoomed before it is compared.
+
+Steps of 7° and 14 % are half as wide as what a fingerprint of 16 × 16 tolerates.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fingerprint:
+    """The locally normalised head at 16 × 16, compared by cosine.
+
+    Attributes
+    ----------
+    values : ndarray of int8, shape (16, 16)
+        All zero for an image without structure, which resembles nothing.
+    version : int
+        Version of the recipe.
+    """
+
+    values: NDArray[np.int8]
+    version: int = VERSION
+
+    def to_text(self) -> str:
+        """Return ``version:base64``, some 350 characters."""
+        return f"{self.version}:{base64.b64encode(self.values.tobytes()).decode('ascii')}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Fingerprint:
+        """Read what `to_text` wrote.
+
+        Raises
+        ------
+        InputError
+            If it is damaged or of another version.
+        """
+        version, _, code = text.partition(":")
+        try:
+            data = base64.b64decode(code, validate=True)
+        except (binascii.Error, ValueError):
+            data = b""
+        if version != str(VERSION) or len(data) != EDGE * EDGE:
+            raise InputError(
+                f"Received the fingerprint {text[:24]!r} …; expected version {VERSION} with "
+                f"{EDGE * EDGE} bytes in base64. It was written by another version of tumorscope "
+                "or damaged: write it again from the images."
+            )
+        return cls(np.frombuffer(data, dtype=np.int8).reshape(EDGE, EDGE).copy())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portrait:
+    """The head of a slice, framed alike in every copy, at the two scales that comparing needs.
+
+    Attributes
+    ----------
+    fine : ndarray of float32, shape (96, 96)
+        Structure of 1–5 pixels, divided by its local contrast.
+    coarse : ndarray of float32, shape (48, 48)
+        Structure of 1–5 pixels (twice as large in the image), divided by its local contrast.
+    """
+
+    fine: NDArray[np.float32]
+    coarse: NDArray[np.float32]
+
+    @property
+    def blank(self) -> bool:
+        """True where there is no structure to recognise."""
+        return float(np.abs(self.coarse).mean()) < 0.02
+
+
+def portrait(scan: Slice) -> Portrait:
+    """Frame the head of a slice and normalise its local contrast.
+
+    Uniform borders and frames are trimmed, the box of the head is stretched to a square, and every
+    value becomes its difference from its surroundings divided by their standard deviation, so
+    that padding, size, aspect ratio, brightness and contrast curve leave (nearly) no trace.
+
+    Parameters
+    ----------
+    scan : Slice
+        A decoded image of any size.
+    """
+    pixels = _trim(scan.pixels)
+    top, bottom, left, right = _frame(pixels)
+    pixels = pixels[top:bottom, left:right]
+    shrinks = min(pixels.shape) >= PORTRAIT_EDGE
+    head = cv2.resize(
+        pixels.astype(np.float32),
+        (PORTRAIT_EDGE, PORTRAIT_EDGE),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
+    band = _normalised(head, 2.0, 10.0)
+    return Portrait(
+        fine=_normalised(head, 1.0, 5.0),
+        coarse=cv2.resize(band, (COARSE_EDGE, COARSE_EDGE), interpolation=cv2.INTER_AREA),
+    )
+
+
+def fingerprint(scan: Slice | Portrait) -> Fingerprint:
+    """Return the fingerprint of a slice, or of its portrait if that is at hand."""
+    if isinstance(scan, Slice):
+        scan = portrait(scan)
+    if scan.blank:
+        return Fingerprint(np.zeros((EDGE, EDGE), dtype=np.int8))
+    unit = _unit(_view(scan.coarse, _UPRIGHT))
+    # The largest of 256 values of a unit vector is seldom above 0.4; 300 uses the 8 bits well.
+    return Fingerprint(
+        np.rint(np.clip(unit * 300.0, -127, 127)).astype(np.int8).reshape(EDGE, EDGE)
+    )
+
+
+def views(subject: Portrait) -> NDArray[np.float32]:
+    """Return the unit vectors of a portrait seen in every one of `VIEWS`.
+
+    Returns
+    -------
+    ndarray of float32, shape (120, 256)
+        Their product with `vector` of a fingerprint is the cosine of the two.
+    """
+    if subject.blank:
+        return np.zeros((len(VIEWS), EDGE * EDGE), dtype=np.float32)
+    tilted = np.stack([_view(subject.coarse, matrix) for matrix in _TILTS])
+    # Turning and mirroring small squares is exact, and cheaper than sampling them anew.
+    seen = np.concatenate([_turned(tilted, turn) for turn in TURNS]).reshape(len(VIEWS), -1)
+    seen -= seen.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(seen, axis=1, keepdims=True)
+    units: NDArray[np.float32] = seen / np.maximum(lengths, 1e-6)
+    return units
+
+
+def vector(known: Fingerprint) -> NDArray[np.float32]:
+    """Return a fingerprint as a unit vector of shape (256,); zero for a blank image."""
+    return _unit(known.values.astype(np.float32))
+
+
+def resemblance(scan: Slice | Portrait, known: Fingerprint) -> float:
+    """Return how much the slice, in its best view, resembles a fingerprint (cosine, −1 to 1).
+
+    Above 0.92 it is almost surely a copy; different heads reach 0.9 (see `duplicates`).
+    """
+    subject = portrait(scan) if isinstance(scan, Slice) else scan
+    return float((views(subject) @ vector(known)).max())
+
+
+def view_matrix(turn: tuple[int, bool], angle: float, zoom: float) -> NDArray[np.float32]:
+    """Return where a view looks: the affine map from its plane to the portrait's.
+
+    Both planes reach from −1 to 1, x first.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, 2)
+    """
+    quarters, mirrored = turn
+    radians = np.deg2rad(angle + 90.0 * quarters)
+    cosine, sine = np.cos(radians), np.sin(radians)
+    matrix = np.array([[cosine, -sine], [sine, cosine]]) / zoom
+    if mirrored:
+        matrix[:, 0] *= -1.0
+    return matrix.astype(np.float32)
+
+
+def pixel_map(plane: NDArray[np.float32], edge: int, edge_seen: int) -> NDArray[np.float32]:
+    """Turn a map between planes into one between pixels: of a view, of the portrait it looks at.
+
+    Parameters
+    ----------
+    plane : ndarray of float32, shape (2, 2)
+        From `view_matrix`.
+    edge, edge_seen : int
+        Edge lengths in pixels of the view and of the portrait.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, 3)
+        For ``cv2.warpAffine`` with ``WARP_INVERSE_MAP``; pixel centres are at whole numbers.
+    """
+    linear = plane * (edge_seen / edge)
+    centre, centre_seen = (edge - 1) / 2, (edge_seen - 1) / 2
+    shift = centre_seen - linear @ np.array([centre, centre], dtype=np.float32)
+    return np.column_stack([linear, shift]).astype(np.float32)
+
+
+def _view(coarse: NDArray[np.float32], plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    # Sampled at twice the size and averaged, so that the fold from 48 to 16 does not alias.
+    seen = cv2.warpAffine(
+        coarse,
+        pixel_map(plane, 2 * EDGE, COARSE_EDGE),
+        (2 * EDGE, 2 * EDGE),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    small: NDArray[np.float32] = cv2.resize(seen, (EDGE, EDGE), interpolation=cv2.INTER_AREA)
+    return small
+
+
+def _turned(stack: NDArray[np.float32], turn: tuple[int, bool]) -> NDArray[np.float32]:
+    quarters, mirrored = turn
+    turned = np.rot90(stack, quarters, axes=(1, 2))
+    return turned[:, :, ::-1] if mirrored else turned
+
+
+def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat: NDArray[np.float32] = values.ravel() - values.mean()
+    return flat / np.float32(max(float(np.linalg.norm(flat)), 1e-6))
+
+
+def _normalised(pixels: NDArray[np.float32], inner: float, outer: float) -> NDArray[np.float32]:
+    smooth = cv2.GaussianBlur(pixels, (0, 0), inner)
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), outer)
+    # 3 grey levels keep the noise of an empty background from being blown up to full contrast.
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), outer)) + 3.0
+    result: NDArray[np.float32] = detail / contrast
+    return result
+
+
+def _trim(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut away uniform rows and columns at the edges: padding, and frames of any grey.
+
+    Nine tenths of a row must be alike, because a frame's corner is crossed by its other sides.
+    """
+    for _ in range(4):
+        rows, columns = _busy(pixels), _busy(pixels.T)
+        if not rows.any() or not columns.any():
+            return pixels
+        top, bottom = int(np.argmax(rows)), len(rows) - int(np.argmax(rows[::-1]))
+        left, right = int(np.argmax(columns)), len(columns) - int(np.argmax(columns[::-1]))
+        if bottom - top < 16 or right - left < 16:
+            return pixels
+        if (bottom - top, right - left) == pixels.shape:
+            break
+        pixels = pixels[top:bottom, left:right]
+    return pixels
+
+
+def _frame(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return top, bottom, left, right of everything bright that is large.
+
+    Not the network's `head_box`, which takes the one largest component: whether the skull hangs
+    together with the brain may change with every re-encoding, and the frame would jump with it.
+    """
+    height, width = pixels.shape
+    scale = min(1.0, 192.0 / max(height, width))
+    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.GaussianBlur(
+        cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA), (5, 5), 0
+    )
+    small = _even(small)
+    otsu, _ = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    mask = (small > max(otsu * 0.5, 8.0)).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    boxes = stats[1:, :4].astype(np.int64)
+    areas = boxes[:, 2] * boxes[:, 3]
+    if not len(boxes) or areas.max() < 0.1 * mask.size:
+        return 0, height, 0, width
+    # Banners and letters are smaller than a quarter of the head's box.
+    large = boxes[areas >= 0.25 * areas.max()]
+    left, top = large[:, 0].min(), large[:, 1].min()
+    right, bottom = (large[:, 0] + large[:, 2]).max(), (large[:, 1] + large[:, 3]).max()
+    rows, columns = height / mask.shape[0], width / mask.shape[1]
+    return (
+        int(top * rows),
+        min(height, int(np.ceil(bottom * rows))),
+        int(left * columns),
+        min(width, int(np.ceil(right * columns))),
+    )
+
+
+def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Undo a contrast curve, roughly: the middle grey of what is not black becomes half of 255."""
+    bright = pixels[pixels > 8]
+    top = float(pixels.max())
+    if not bright.size or top <= 8:
+        return pixels
+    middle = min(max(float(np.median(bright)) / top, 0.02), 0.98)
+    power = min(max(np.log(0.5) / np.log(middle), 0.3), 3.0)
+    table = np.rint(255.0 * (np.minimum(np.arange(256), top) / top) ** power).astype(np.uint8)
+    even: NDArray[np.uint8] = cv2.LUT(pixels, table)
+    return even
+
+
+def _busy(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    # Every row, but at most 128 values of each: the question is only whether it is uniform.
+    step = max(1, pixels.shape[1] // 128)
+    ordered = np.sort(pixels[:, ::step], axis=1)
+    width = ordered.shape[1]
+    spread = ordered[:, int(0.95 * (width - 1))].astype(np.int16) - ordered[:, int(0.05 * width)]
+    busy: NDArray[np.bool_] = spread > 12
+    return busy
+
+
+_UPRIGHT = view_matrix((0, False), 0.0, 1.0)
+_TILTS = tuple(view_matrix((0, False), angle, zoom) for angle in ANGLES for zoom in ZOOMS)
