@@ -1,0 +1,121 @@
+"""``tumorscope split``: fill the split of a manifest, by group."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.errors import UsageError
+from tumorscope.common.progress import say
+
+if TYPE_CHECKING:
+    from tumorscope.cohort.manifest import Manifest
+
+LEAKS = (
+    "WARNING: --split random parts groups. Copies of one picture, or slices of one patient, now "
+    "lie in training and in testing alike: this split LEAKS, and every result measured on it is "
+    "too good. Use it only to show how much."
+)
+
+
+def split(
+    manifest: Path,
+    /,
+    *,
+    fractions: str = "0.7,0.15,0.15",
+    seed: int = 0,
+    mode: Annotated[Literal["group", "random"], Parameter(name="--split")] = "group",
+    common: Common | None = None,
+) -> int:
+    """Fill the column `split` of a manifest: training, tuning, testing.
+
+    Stratified by label; images of one group (near-duplicates, one patient) are never parted.
+    The same seed gives the same split on every machine. A split that the manifest has already
+    is replaced.
+
+    Example:
+
+        tumorscope audit scans/ -o audit/
+        tumorscope split audit/manifest.csv --fractions 0.7,0.15,0.15 --seed 1
+
+    Parameters
+    ----------
+    manifest
+        Manifest written by `tumorscope audit`; changed in place.
+    fractions
+        Shares of training, tuning and testing, with commas between; they sum to 1.
+    seed
+        Another seed gives another split.
+    mode
+        "random" ignores groups. It leaks: for comparison with published results only.
+    """
+    from tumorscope.cohort.manifest import Manifest
+    from tumorscope.cohort.split import split as split_cohort
+
+    common = common or Common()
+    cohort = split_cohort(
+        Manifest.load(manifest), fractions=_parse(fractions), seed=seed, mode=mode
+    )
+    if mode == "group":
+        cohort.check_groups()
+    cohort.save(manifest)
+    counts = _count(cohort)
+    if mode == "random":
+        # Not say(): --quiet is for progress, and this must be read.
+        print(LEAKS, file=sys.stderr)
+    document: dict[str, object] = {
+        "manifest": str(manifest),
+        "split": "random" if mode == "random" else "grouped",
+        "seed": seed,
+        "groups_parted": _parted(cohort),
+        "splits": counts,
+    }
+    emit(common, document, _table(counts))
+    say(f"Wrote {manifest}")
+    return 0
+
+
+def _parse(fractions: str) -> tuple[float, float, float]:
+    try:
+        training, tuning, testing = (float(share) for share in fractions.split(","))
+    except ValueError:
+        raise UsageError(
+            f"Received --fractions {fractions}; expected three numbers with commas between, such "
+            "as 0.7,0.15,0.15 (training, tuning, testing)."
+        ) from None
+    return training, tuning, testing
+
+
+def _count(cohort: Manifest) -> dict[str, dict[str, int]]:
+    from tumorscope.cohort.manifest import SPLITS
+
+    counts = {}
+    for name in SPLITS:
+        part = cohort.of_split(name)
+        counts[name] = {
+            "images": len(part),
+            "groups": len({row.group for row in part.rows}),
+            "tumours": sum(row.label for row in part.rows),
+        }
+    return counts
+
+
+def _parted(cohort: Manifest) -> int:
+    sides: dict[str, set[str]] = {}
+    for row in cohort.usable.rows:
+        sides.setdefault(row.group, set()).add(row.split)
+    return sum(len(splits) > 1 for splits in sides.values())
+
+
+def _table(counts: dict[str, dict[str, int]]) -> str:
+    lines = [f"{'split':<10}{'images':>8}{'groups':>8}{'tumours':>9}{'tumour share':>14}"]
+    for name, row in counts.items():
+        share = f"{row['tumours'] / row['images']:.1%}" if row["images"] else "–"
+        lines.append(
+            f"{name:<10}{row['images']:>8}{row['groups']:>8}{row['tumours']:>9}{share:>14}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,215 @@
+"""Splits and folds that never part a group.
+
+Groups are put in an order that depends on their names and the seed alone (SHA-256 of both), laid
+end to end, and the line is cut where the requested fractions fall, at the nearest border between
+two groups. So the result is the same on every machine, with every numpy, and for every order of
+rows; and as each cut misses its place by at most half a group, no split misses its share of a
+class by more than one group.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tumorscope.cohort.manifest import SPLITS, Manifest
+from tumorscope.common.errors import InputError, UsageError
+
+CLASSES = ((1, "tumour"), (0, "no tumour"))
+
+Mode = Literal["group", "random"]
+
+
+def split(
+    manifest: Manifest,
+    *,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    mode: Mode = "group",
+) -> Manifest:
+    """Fill the column ``split``: training, tuning and (internal) testing, stratified by label.
+
+    Each split's number of images of a class is within one group's size of the request, as long
+    as the request itself is larger than the class's largest group; of a smaller class every
+    requested split still gets at least one group.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The cohort; any split that it has already is replaced.
+    fractions : tuple of float
+        Shares of training, tuning and testing; each at least 0, summing to 1. A share of 0
+        leaves that split empty.
+    seed : int
+        Another seed gives another split.
+    mode : {"group", "random"}
+        "random" ignores groups, as most published splits do: copies of one picture then lie on
+        both sides, and every result is too good. For comparison only.
+
+    Returns
+    -------
+    Manifest
+        The same rows in the same order; unreadable ones have the split "".
+
+    Raises
+    ------
+    UsageError
+        If the fractions are negative or do not sum to 1.
+    InputError
+        If nothing is readable, or a class has fewer groups than there are splits to reach.
+    """
+    _check_fractions(fractions)
+    usable = manifest.usable
+    if not usable.rows:
+        raise InputError(
+            f"None of the {len(manifest)} images of the manifest can be read, so there is nothing "
+            "to split. Expected readable images of both classes; see the flags in the manifest."
+        )
+    names = [row.group if mode == "group" else row.path for row in usable.rows]
+    wanted = [name for name, share in zip(SPLITS, fractions, strict=True) if share > 0]
+    _check_classes(usable.labels, names, len(wanted), f"the splits {', '.join(wanted)}")
+    parts = _part(usable.labels, names, fractions, seed)
+    chosen = {row.path: SPLITS[part] for row, part in zip(usable.rows, parts, strict=True)}
+    return manifest.having(
+        replace(row, split=chosen[row.path] if row.usable else "") for row in manifest.rows
+    )
+
+
+def grouped_folds(
+    labels: ArrayLike,
+    groups: ArrayLike,
+    *,
+    folds: int,
+    seed: int,
+    mode: Mode = "group",
+) -> NDArray[np.int64]:
+    """Give every image the fold in which it is tested, stratified and by group.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (n,)
+        1 tumour, 0 no tumour.
+    groups : array-like of str, shape (n,)
+        Images of the same group share a fold.
+    folds : int
+        Number of folds, at least 2.
+    seed : int
+        Another seed gives other folds; use one per repeat.
+    mode : {"group", "random"}
+        "random" ignores groups (it leaks) and takes each image by its position.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Fold of each image, 0 to ``folds - 1``.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than 2 folds, or `labels` and `groups` differ in length.
+    InputError
+        If a class has fewer groups than there are folds.
+    """
+    truth = np.asarray(labels, dtype=np.int64)
+    names = [str(name) for name in np.asarray(groups).tolist()]
+    if truth.shape != (len(names),):
+        raise UsageError(
+            f"Received labels of shape {truth.shape} and {len(names)} groups; expected one label "
+            "and one group per image."
+        )
+    if folds < 2:
+        raise UsageError(f"Received {folds} folds; expected at least 2 (5 is usual).")
+    if mode == "random":
+        names = [str(position) for position in range(len(names))]
+    _check_classes(truth, names, folds, f"{folds} folds")
+    return _part(truth, names, (1.0 / folds,) * folds, seed)
+
+
+def _part(
+    labels: NDArray[np.int64], names: Sequence[str], fractions: Sequence[float], seed: int
+) -> NDArray[np.int64]:
+    """Return the index into `fractions` of each image; images of one name stay together."""
+    members: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        members.setdefault(name, []).append(index)
+    order = sorted(members, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
+    size = {name: np.bincount(labels[members[name]], minlength=2) for name in order}
+    asked = np.outer(fractions, np.bincount(labels, minlength=2))
+    got = np.zeros_like(asked)
+    result = np.empty(len(labels), dtype=np.int64)
+
+    # Groups of both labels (label conflicts) go first, because those of one label can then make
+    # up for what the former did to the balance of both classes.
+    mixed = [name for name in order if size[name].min() > 0]
+    strata = [(mixed, asked.sum(axis=1), [0, 1])]
+    for label in (0, 1):
+        pure = [name for name in order if size[name][1 - label] == 0]
+        strata.append((pure, asked[:, label], [label]))
+    for stratum, targets, columns in strata:
+        missing = (got[:, columns].min(axis=1) == 0) & (targets > 0)
+        ends = _cut(
+            [int(size[name].sum()) for name in stratum],
+            np.maximum(targets - got[:, columns].sum(axis=1), 0.0),
+            missing,
+        )
+        start = 0
+        for part, end in enumerate(ends):
+            for name in stratum[start:end]:
+                result[members[name]] = part
+                got[part] += size[name]
+            start = end
+    return result
+
+
+def _cut(sizes: Sequence[int], targets: NDArray[np.float64], needy: NDArray[np.bool_]) -> list[int]:
+    """Cut a line of groups into consecutive parts of about the sizes in `targets`.
+
+    Returns the end of each part as a number of groups. Every part that is `needy` gets at least
+    one group, as long as there are any left.
+    """
+    count, parts = len(sizes), len(targets)
+    borders = np.concatenate([[0], np.cumsum(sizes)])
+    scale = borders[-1] / targets.sum() if targets.sum() > 0 else 0.0
+    ends = [int(np.abs(borders - place).argmin()) for place in np.cumsum(targets) * scale]
+    least = needy.astype(int)
+    least[np.cumsum(least) > count] = 0
+    for part in range(parts):
+        ends[part] = max(ends[part], (ends[part - 1] if part else 0) + int(least[part]))
+    ends[-1] = count
+    for part in range(parts - 1, 0, -1):
+        ends[part - 1] = min(ends[part - 1], ends[part] - int(least[part]))
+    return ends
+
+
+def _check_fractions(fractions: Sequence[float]) -> None:
+    shares = ", ".join(f"{share:g}" for share in fractions)
+    if len(fractions) != len(SPLITS) or not all(0 <= share <= 1 for share in fractions):
+        raise UsageError(
+            f"Received the fractions {shares}; expected three numbers from 0 to 1 for "
+            f"{', '.join(SPLITS)}, such as 0.7,0.15,0.15."
+        )
+    if not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
+        raise UsageError(
+            f"Received the fractions {shares}, which sum to {sum(fractions):g}; expected a sum of "
+            "1, such as 0.7,0.15,0.15."
+        )
+
+
+def _check_classes(
+    labels: NDArray[np.int64], names: Sequence[str], least: int, purpose: str
+) -> None:
+    for label, words in CLASSES:
+        held = [name for name, value in zip(names, labels, strict=True) if value == label]
+        groups = len(set(held))
+        if groups < least:
+            raise InputError(
+                f"The class '{words}' has {len(held)} readable images in {groups} groups (copies "
+                f"of one picture, or one patient, count once); expected at least {least} groups, "
+                f"one for each of {purpose}. Add images of that class, or ask for fewer parts."
+            )
