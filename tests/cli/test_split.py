@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tumorscope.cli.app import run
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.scan import scan_folder
+
+
+@pytest.fixture
+def manifest(tiny_cohort: Path) -> Path:
+    path = tiny_cohort / "manifest.csv"
+    scan_folder(tiny_cohort).save(path)
+    return path
+
+
+def test_fills_the_split_in_place_and_prints_a_table(manifest, capsys):
+    assert run(["split", str(manifest), "--fractions", "0.5,0.25,0.25", "--seed", "3"]) == 0
+    output = capsys.readouterr()
+    assert output.out.splitlines()[1].split() == ["training", "6", "6", "3", "50.0%"]
+    assert str(manifest) in output.err
+    loaded = Manifest.load(manifest)
+    assert [len(loaded.of_split(name)) for name in ("training", "tuning", "testing")] == [6, 2, 4]
+    loaded.check_files()
+
+
+def test_json_and_quiet_after_the_command(manifest, capsys):
+    assert run(["split", str(manifest), "--json", "--quiet"]) == 0
+    output = capsys.readouterr()
+    document = json.loads(output.out)
+    assert document["split"] == "grouped"
+    assert document["groups_parted"] == 0
+    assert sum(part["images"] for part in document["splits"].values()) == 12
+    assert output.err == ""
+
+
+def test_same_seed_writes_the_same_bytes(manifest):
+    run(["split", str(manifest), "--seed", "5"])
+    first = manifest.read_bytes()
+    run(["split", str(manifest), "--seed", "6"])
+    assert manifest.read_bytes() != first
+    run(["split", str(manifest), "--seed", "5"])
+    assert manifest.read_bytes() == first
+
+
+def test_random_says_that_it_leaks_even_if_quiet(manifest, capsys):
+    assert run(["split", str(manifest), "--split", "random", "--quiet", "--json"]) == 0
+    output = capsys.readouterr()
+    assert "LEAKS" in output.err
+    assert json.loads(output.out)["split"] == "random"
+
+
+@pytest.mark.parametrize("fractions", ["0.7,0.3", "a,b,c", "0.7,0.3,0.3", "-1,1,1"])
+def test_wrong_fractions_are_wrong_usage_and_leave_the_manifest(manifest, capsys, fractions):
+    before = manifest.read_bytes()
+    assert run(["split", str(manifest), f"--fractions={fractions}"]) == 2
+    assert "expected" in capsys.readouterr().err
+    assert manifest.read_bytes() == before
+
+
+def test_a_class_with_one_image_is_refused(tiny_cohort, capsys):
+    for file in sorted((tiny_cohort / "yes").iterdir())[1:]:
+        file.unlink()
+    path = tiny_cohort / "manifest.csv"
+    scan_folder(tiny_cohort).save(path)
+    assert run(["split", str(path)]) == 3
+    assert "'tumour' has 1 readable images" in capsys.readouterr().err
+
+
+def test_missing_manifest_and_debug(tmp_path, capsys):
+    assert run(["split", str(tmp_path / "none.csv")]) == 3
+    assert "Traceback" not in capsys.readouterr().err
+    assert run(["split", str(tmp_path / "none.csv"), "--debug"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_help_shows_an_example(capsys):
+    assert run(["split", "--help"]) == 0
+    assert "tumorscope split audit/manifest.csv" in capsys.readouterr().out
