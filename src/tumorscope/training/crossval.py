@@ -135,7 +135,8 @@ def crossval(
         testing = np.flatnonzero(held_out[:, repeat] == fold)
         rest = np.flatnonzero(held_out[:, repeat] != fold)
         seed = recipe.seed + 1000 * repeat + fold
-        inner = grouped_folds(labels[rest], groups[rest], folds=6, seed=seed, mode=split_by)
+        parts = _tuning_parts(labels[rest], groups[rest])
+        inner = grouped_folds(labels[rest], groups[rest], folds=parts, seed=seed, mode=split_by)
         fitter.fit(training=rest[inner != 0], tuning=rest[inner == 0], seed=seed)
         scores[testing, repeat] = fitter.predict(testing)
         write_csv(kept, COLUMNS, _records(manifest, scores, repeat, fold, testing))
@@ -181,6 +182,12 @@ def crossval(
         folder,
     )
     return CrossValidation(manifest, scores, held_out, metrics, folder)
+
+
+def _tuning_parts(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> int:
+    """Return how many parts to make so that one is for tuning: six, fewer in small cohorts."""
+    groups_of_class = [len(set(groups[labels == label].tolist())) for label in (0, 1)]
+    return max(2, min(6, *groups_of_class))
 
 
 def _claim(folder: Path, identity: str, *, resume: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError
 from tumorscope.training.backbones import build_backbone
+from tumorscope.training.backend import load_keras
 from tumorscope.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def build(recipe: Recipe) -> keras.Model:
     (sigmoid), with the layer names that its Figure 2 shows. Input: float32 (n, size, size, 3),
     scaled as ``recipe.input.scaling`` says; output: probability of tumour, float32 (n, 1).
     """
+    load_keras()
     import keras
 
     layers = keras.layers

@@ -24,6 +24,7 @@ from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import atomic_path, output_folder, write_json, write_text
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import track
+from tumorscope.training.backend import load_keras
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import Fitter
 from tumorscope.training.network import build, summarise
@@ -112,6 +113,7 @@ class Run:
 
     def load_model(self) -> keras.Model:
         """Load the fitted Keras model."""
+        load_keras()
         import keras
 
         return keras.models.load_model(self.folder / "model.keras")
@@ -159,6 +161,7 @@ def train(
     OutputError
         If the folder cannot be written to.
     """
+    load_keras()
     import keras
 
     started = time.time()
@@ -260,7 +263,8 @@ def prepare_manifest(data: Data) -> Manifest:
         manifest = data if isinstance(data, Manifest) else Manifest.load(data)
         manifest.check_files()
         return manifest
-    return audit(data, probes=False).manifest
+    audited: Manifest = audit(data, probes=False).manifest
+    return audited
 
 
 def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, str]:
@@ -271,6 +275,7 @@ def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, str]:
     tuple
         The model, and a sentence on where its weights come from.
     """
+    load_keras()
     import keras
 
     keras.utils.set_random_seed(recipe.seed)

@@ -1,0 +1,86 @@
+"""Measure the paper's recipe as the paper did, and honestly.
+
+    python benchmarks/paper.py --data DATA/navoneel_253 --weights DIR_OR_FILE -o runs/paper
+
+(a) random 70/15/15 split, copies of one picture on both sides, 5 seeds;
+(b) 5 folds by group, 3 repeats.
+Writes benchmarks/results/paper.csv; runs and reports stay in the output folder. Finished parts are
+kept, so it can be started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+from pathlib import Path
+
+import tumorscope as ts
+
+RESULTS = Path(__file__).parent / "results" / "paper.csv"
+METRICS = ("accuracy", "auc", "log_loss", "sensitivity", "specificity", "brier", "ece")
+SEEDS = range(5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    weights = arguments.weights
+    if weights.is_dir():
+        weights = next(weights.rglob("mobilenet_v2*no_top.h5"))
+
+    paper = ts.Recipe.load("paper")
+    grouped = ts.crossval(
+        arguments.data,
+        recipe=paper,
+        folds=5,
+        repeats=3,
+        weights=weights,
+        output=arguments.output / "grouped",
+        resume=True,
+    )
+    records = [record("grouped, 5 folds x 3 repeats", grouped.metrics)]
+    for seed in SEEDS:
+        run = ts.train(
+            arguments.data,
+            recipe=paper.model_copy(update={"seed": seed}),
+            weights=weights,
+            output=arguments.output / f"random-{seed}",
+            split_by="random",
+            resume=True,
+        )
+        records.append(record(f"random split, seed {seed}", ts.evaluate(run).metrics))
+
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    for name in METRICS:
+        seeds = [float(each[name]) for each in records[1:]]
+        one = records[0]
+        print(
+            f"{name:<12} random {statistics.mean(seeds):.3f} "
+            f"({min(seeds):.3f}–{max(seeds):.3f} over {len(seeds)} seeds)   grouped "
+            f"{one[name]:.3f} ({one[name + '_low']:.3f}–{one[name + '_high']:.3f})"
+        )
+
+
+def record(protocol: str, metrics: object) -> dict[str, object]:
+    document = metrics.to_json()
+    row: dict[str, object] = {"protocol": protocol, "n": document["n"]}
+    for name in METRICS:
+        interval = document["metrics"][name]
+        row |= {
+            name: round(interval["value"], 4),
+            f"{name}_low": round(interval["low"], 4),
+            f"{name}_high": round(interval["high"], 4),
+        }
+    return row
+
+
+if __name__ == "__main__":
+    main()

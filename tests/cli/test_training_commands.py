@@ -1,0 +1,125 @@
+"""``train``, ``evaluate``, ``crossval`` and ``describe``: output, exit codes, errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tumorscope.cli.app import run
+
+RECIPE = """
+name = "tiny"
+[input]
+size = 32
+[augmentation]
+rotation = 10.0
+[network]
+backbone = "small_cnn"
+units = 4
+[frozen]
+epochs = 1
+[fine_tuning]
+epochs = 1
+from_layer = "conv_3"
+[optimisation]
+batch_size = 4
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    return str(tmp_path / "tiny.toml")
+
+
+def test_train_then_evaluate(
+    tiny_cohort: Path, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "run")
+    words = ["train", str(tiny_cohort), "--recipe", recipe, "--weights", "none", "-o", folder]
+    assert run(words) == 0
+    shown = capsys.readouterr()
+    assert "2 in" in shown.out
+    assert f"tumorscope evaluate {folder}" in shown.err
+    assert run([*words, "--quiet"]) == 2
+    assert "finished run" in capsys.readouterr().err
+
+    assert run(["evaluate", folder, "--json", "--quiet"]) == 0
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    assert shown.err == ""
+    assert document["split"] == "grouped"
+    assert set(document["metrics"]["accuracy"]) >= {"value", "low", "high", "method"}
+
+    assert run(["evaluate", folder, str(tiny_cohort)]) == 5
+    assert "used to train" in capsys.readouterr().err
+    assert run(["evaluate", folder, str(tiny_cohort), "--allow-seen"]) == 0
+
+
+def test_crossval_prints_a_table_and_names_the_report(
+    tiny_cohort: Path, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["crossval", str(tiny_cohort), "--recipe", recipe, "--weights", "none"]
+    words += ["--folds", "2", "--repeats", "1", "-o", str(tmp_path / "cv")]
+    assert run(words) == 0
+    shown = capsys.readouterr()
+    assert "Accuracy" in shown.out
+    assert str(tmp_path / "cv" / "report.html") in shown.err
+
+
+def test_describe_prints_the_papers_figure_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["describe", "--recipe", "paper"]) == 0
+    shown = capsys.readouterr().out
+    for count in ("2,257,984", "8,028,288", "512", "129", "10,286,913"):
+        assert count in shown
+    assert run(["describe", "--recipe", "paper", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [each["parameters"] for each in document["layers"]] == [
+        2257984,
+        0,
+        8028288,
+        512,
+        0,
+        129,
+    ]
+
+
+def test_describe_toml_is_a_recipe_to_start_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["describe", "--recipe", "paper", "--toml"]) == 0
+    (tmp_path / "mine.toml").write_text(capsys.readouterr().out)
+    assert run(["describe", "--recipe", str(tmp_path / "mine.toml"), "--toml"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["train", "nowhere", "--weights", "none", "-o", "out"], 3, "not a folder"),
+        (["train", "{data}", "--recipe", "nowhere.toml", "-o", "out"], 3, "nowhere.toml"),
+        (["train", "{data}"], 2, "output"),
+        (["train", "{data}", "--weights", "nowhere.h5", "-o", "out"], 3, "nowhere.h5"),
+        (["train", "{data}", "--weights", "none", "-o", "{file}/run"], 3, "Cannot write"),
+        (["evaluate", "{data}"], 3, "no run"),
+        (["crossval", "{data}", "--folds", "1", "-o", "out"], 2, "2 folds"),
+        (["describe", "--recipe", "unknown"], 3, "Expected one of"),
+    ],
+)
+def test_bad_input_has_its_exit_code_and_says_what_to_do(
+    tiny_cohort: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    given = [word.format(data=tiny_cohort, file=tmp_path / "file") for word in words]
+    assert run(given) == code
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
+    assert "Traceback" not in shown.err

@@ -1,0 +1,183 @@
+"""A run from end to end: what it writes, that it repeats, and that killing it loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.split import split
+from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import Run, read_csv, train
+
+
+@pytest.fixture
+def manifest(tiny_cohort: Path, tmp_path: Path) -> Path:
+    from tumorscope.cohort.audit import audit
+
+    ready = split(audit(tiny_cohort, probes=False).manifest, fractions=(0.5, 0.25, 0.25))
+    ready.save(tmp_path / "manifest.csv")
+    return tmp_path / "manifest.csv"
+
+
+def lasting(folder: Path) -> list[dict[str, str]]:
+    records = read_csv(folder / "history.csv")
+    return [{key: value for key, value in each.items() if key != "seconds"} for each in records]
+
+
+def test_it_writes_what_the_contract_says(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {
+        "recipe.toml",
+        "manifest.csv",
+        "history.csv",
+        "scores.csv",
+        "model.keras",
+        "run.json",
+    }
+    assert run.recipe == quick
+    assert len(run.history) == 4
+    scores = read_csv(run.folder / "scores.csv")
+    assert list(scores[0]) == ["path", "label", "split", "score"]
+    assert {row["path"] for row in scores} == {row.path for row in run.manifest.rows}
+    facts = json.loads((run.folder / "run.json").read_text())
+    assert facts["notice"].startswith("Research use only")
+    assert facts["split"] == "grouped"
+    assert sum(facts["images"].values()) == 12
+    assert {"tumorscope", "keras", "numpy", "python"} <= set(facts["versions"])
+
+
+def test_the_same_seed_gives_the_same_scores(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    one, two = (
+        train(manifest, recipe=quick, weights="none", output=tmp_path / name) for name in "ab"
+    )
+    assert (one.folder / "scores.csv").read_text() == (two.folder / "scores.csv").read_text()
+    other = train(
+        manifest,
+        recipe=quick.model_copy(update={"seed": 1}),
+        weights="none",
+        output=tmp_path / "c",
+    )
+    assert (one.folder / "scores.csv").read_text() != (other.folder / "scores.csv").read_text()
+
+
+def test_the_saved_model_gives_the_saved_scores(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    from tumorscope.training.data import load_images
+    from tumorscope.training.fit import predict
+
+    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    pixels = load_images(run.manifest, quick.input.preprocessing).pixels
+    saved = [float(row["score"]) for row in read_csv(run.folder / "scores.csv")]
+    np.testing.assert_allclose(predict(run.load_model(), pixels, quick), saved, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_kill_9_in_either_phase_loses_nothing(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    longer = quick.model_copy(
+        update={
+            "frozen": quick.frozen.model_copy(update={"epochs": 40}),
+            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 40}),
+        }
+    )
+    (tmp_path / "longer.toml").write_text(longer.to_toml())
+    expected = train(manifest, recipe=longer, weights="none", output=tmp_path / "whole")
+    folder = tmp_path / "killed"
+    words = ["train", str(manifest), "--recipe", str(tmp_path / "longer.toml")]
+    words += ["--weights", "none", "-o", str(folder), "--resume", "--quiet"]
+    for epochs in (3, 45):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tumorscope", *words],
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _wait_for_epoch(folder / "checkpoint.npz", epochs, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (folder / "run.json").exists()
+    with pytest.raises(UsageError, match="--resume"):
+        train(manifest, recipe=longer, weights="none", output=folder)
+    with pytest.raises(InputError, match="unfinished"):
+        Run.open(folder)
+    train(manifest, recipe=longer, weights="none", output=folder, resume=True)
+    assert lasting(folder) == lasting(expected.folder)
+    assert (folder / "scores.csv").read_text() == (expected.folder / "scores.csv").read_text()
+    assert not (folder / "checkpoint.npz").exists()
+
+
+def _wait_for_epoch(file: Path, epochs: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
+        assert process.poll() is None, "it ended before it could be killed"
+        if file.exists():
+            with file.open("rb") as stream, np.load(stream) as stored:
+                if len(json.loads(bytes(stored["head"]))["history"]) >= epochs:
+                    return
+        time.sleep(0.02)
+    raise AssertionError(f"no epoch {epochs} within 90 s")
+
+
+def test_a_finished_run_is_not_overwritten(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    before = (run.folder / "scores.csv").stat().st_mtime_ns
+    with pytest.raises(UsageError, match="finished run"):
+        train(manifest, recipe=quick, weights="none", output=run.folder)
+    train(manifest, recipe=quick, weights="none", output=run.folder, resume=True)
+    assert (run.folder / "scores.csv").stat().st_mtime_ns == before
+
+
+def test_parted_groups_are_refused(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    loaded = Manifest.load(manifest)
+    rows = [replace(row, group="one") if row.label else row for row in loaded.rows]
+    loaded.having(rows).save(manifest)
+    with pytest.raises(HonestyError, match="more than one split"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+
+
+def test_changed_and_missing_files_are_refused(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    rows = Manifest.load(manifest).rows
+    with (tmp_path / rows[0].path).open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(InputError, match="changed since the audit"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    (tmp_path / rows[0].path).unlink()
+    with pytest.raises(InputError, match="no longer exist"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="Cannot write"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "file" / "run")
+
+
+def test_folders_are_audited_and_split(tiny_cohort: Path, quick: Recipe, tmp_path: Path) -> None:
+    run = train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
+    assert {row.split for row in run.manifest.rows} == {"training", "tuning", "testing"}
+    run.manifest.check_groups()
+
+
+def test_one_image_of_a_class_is_too_few(tiny_cohort: Path, quick: Recipe, tmp_path: Path) -> None:
+    for extra in sorted((tiny_cohort / "no").iterdir())[1:]:
+        extra.unlink()
+    with pytest.raises(InputError):
+        train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
