@@ -66,7 +66,7 @@ def robustness(material: Material) -> str:
     several = (
         f"Figures by source are given above for {len(sources)} sources. "
         if sources
-        else "All images come from one source, so nothing is known of other hospitals or scanners. "
+        else "One source, or none recorded: nothing is known of other hospitals or scanners. "
     )
     return paragraph(
         several + "Not measured here: changes of contrast, noise, resolution, rotation or "

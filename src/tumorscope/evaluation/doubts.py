@@ -15,7 +15,7 @@ from tumorscope.statistics import Interval
 RANDOM_SPLIT = (
     "The images were split at random, without keeping near-duplicates and images of one patient "
     "together. Wherever such copies exist, testing images were seen in training: these figures "
-    "leak and are too good. Use the grouped split for anything but comparing with papers that did so."
+    "leak and are too good. Use the grouped split, except to compare with papers that did this."
 )
 
 CONFIDENT = 0.9
@@ -52,7 +52,7 @@ def guessing_accuracy(metrics: Metrics) -> float:
 def guessing_log_loss(metrics: Metrics) -> float:
     """Return the log loss of giving every image the share of tumours as its probability."""
     share = metrics.n_positive / metrics.n
-    return -sum(part * log(part) for part in (share, 1 - share) if part > 0)
+    return sum(-part * log(part) for part in (share, 1 - share) if 0 < part < 1)
 
 
 def _one_class(metrics: Metrics) -> list[str]:
@@ -131,15 +131,21 @@ def _few_images(metrics: Metrics) -> list[str]:
             f"{metrics.n} images are few: the accuracy's 95 % interval spans {points:.0f} "
             "percentage points. Two models that differ by less cannot be told apart here."
         )
-    repeats = metrics.n - metrics.n_groups
-    grouped = metrics.by_group.get("accuracy")
-    if repeats and isinstance(grouped, Interval) and isinstance(accuracy, Interval):
-        wider = grouped.high - grouped.low > accuracy.high - accuracy.low
+    if metrics.n_groups < metrics.n:
+        grouped = metrics.by_group.get("accuracy")
+        effect = "alike images say less than as many different ones would."
+        if isinstance(grouped, Interval) and isinstance(accuracy, Interval):
+            wider = grouped.high - grouped.low > accuracy.high - accuracy.low
+            effect = "taking groups as the unit does not make the accuracy's interval wider."
+            if wider:
+                effect = (
+                    "taking groups as the unit, the accuracy's interval is "
+                    f"{percent(grouped.low)} to {percent(grouped.high)}, wider than the one above: "
+                    "believe this one."
+                )
         found.append(
             f"The {metrics.n} images are only {metrics.n_groups} groups (near-duplicates or "
-            "patients). Taking groups as the unit, the accuracy's interval is "
-            f"{percent(grouped.low)} to {percent(grouped.high)}"
-            + (", wider than the one above: believe this one." if wider else ".")
+            f"patients); {effect}"
         )
     return found
 

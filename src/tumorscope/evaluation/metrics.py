@@ -430,6 +430,8 @@ def _bootstrap(
     except InputError:
         # With one group, or a class in one group of many, resampling says nothing.
         return Undefined("too few groups to resample for an interval", value)
+    if found.low == found.high:
+        return Undefined("the same in every resample, which is no interval", value)
     if found.low <= value <= found.high:
         return found
     # Resampling repeats images, which makes ECE larger; the interval must still hold its value.

@@ -72,6 +72,8 @@ class ReportInputs:
         What makes these figures misleading, such as images seen in training.
     command : str
         Reproduces the evaluation.
+    n_resamples : int
+        Bootstrap resamples; fewer are quicker and coarser.
     """
 
     title: str
@@ -93,6 +95,7 @@ class ReportInputs:
     published: Published | None = None
     warning: str | None = None
     command: str = ""
+    n_resamples: int = 2000
 
 
 def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
@@ -133,6 +136,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
         sources=inputs.sources,
         threshold=inputs.threshold,
         split=inputs.split,
+        n_resamples=inputs.n_resamples,
     )
     output_folder(folder)
     for name in FIGURES:

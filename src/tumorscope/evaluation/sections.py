@@ -18,6 +18,8 @@ from tumorscope.evaluation.wording import (
     paragraph,
     percent,
     percent_or_dash,
+    safe,
+    shorten,
     shown,
     shown_apart,
     span,
@@ -57,7 +59,7 @@ def lead(material: Material) -> str:
         _card(NAMES[name], name, found[name])
         for name in ("accuracy", "auc", "sensitivity", "specificity", "log_loss")
     )
-    return f'<p>{escape(words)}</p><div class="cards">{cards}</div>'
+    return f'{paragraph(words)}<div class="cards">{cards}</div>'
 
 
 def _card(title: str, name: str, found: Estimate) -> str:
@@ -78,7 +80,7 @@ def doubts_section(material: Material) -> str:
             "Nothing was found that the program can check by itself. What it cannot check is under "
             "“Robustness”."
         )
-    return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>"
+    return "<ul>" + "".join(f"<li>{safe(sentence)}</li>" for sentence in sentences) + "</ul>"
 
 
 def published_section(material: Material) -> str:
@@ -104,7 +106,7 @@ def published_section(material: Material) -> str:
         rows.append((NAMES[name], shown(name, ours), theirs, reading))
     header = ("", f"Here, {material.metrics.n} images", f"Published, {published.n} images",
               "The published figure is")  # fmt: skip
-    remarks = "".join(f"<li>{escape(remark)}</li>" for remark in published.remarks)
+    remarks = "".join(f"<li>{safe(remark)}</li>" for remark in published.remarks)
     leaky = (
         paragraph(
             "Neither split keeps near-duplicates together: like is compared with like, and "
@@ -140,11 +142,13 @@ def results(material: Material) -> str:
          found.method if isinstance(found, Interval) else "")
         for name, found in metrics.metrics.items()
     ]  # fmt: skip
-    guess = (
-        f"To compare: giving every image the commoner label is right for "
-        f"{percent(guessing_accuracy(metrics))}; giving every image the share of tumours as its "
-        f"probability has a log loss of {guessing_log_loss(metrics):.3f}."
-    )
+    guess = ""
+    if material.both_classes:
+        guess = paragraph(
+            "To compare: giving every image the commoner label is right for "
+            f"{percent(guessing_accuracy(metrics))}; giving every image the share of tumours as "
+            f"its probability has a log loss of {guessing_log_loss(metrics):.3f}."
+        )
     threshold = inputs.threshold
     figures = (
         material.figure(
@@ -177,7 +181,7 @@ def results(material: Material) -> str:
     header = ("", "Figure", "95 % interval", "What it says", "Interval by")
     matrix, report, scores = figures
     grid = f'<div class="grid">{matrix}<div>{report}{scores}</div></div>'
-    return table_html(header, rows, numeric=(1,)) + paragraph(guess) + grid
+    return table_html(header, rows, numeric=(1,)) + guess + grid
 
 
 def errors(material: Material) -> str:
@@ -224,7 +228,8 @@ def _thumbnail(material: Material, index: int, caption: str) -> str:
     except TumorscopeError:
         caption += " (file can no longer be read)"
     return (
-        f"<figure>{picture}<figcaption><b>{escape(PurePath(path).name)}</b><br>"
+        f'<figure title="{escape(path, quote=True)}">{picture}'
+        f"<figcaption><b>{escape(shorten(PurePath(path).name, 36))}</b><br>"
         f"{escape(caption)}</figcaption></figure>"
     )
 

@@ -47,7 +47,20 @@ def span(low: str, high: str) -> str:
 
 def paragraph(text: str) -> str:
     """Return plain text as an HTML paragraph."""
-    return f"<p>{escape(text)}</p>"
+    return f"<p>{safe(text)}</p>"
+
+
+def safe(text: str) -> str:
+    """Return plain text as HTML in which no number is parted from its percent sign."""
+    return escape(text.replace(" %", "\N{NO-BREAK SPACE}%"))
+
+
+def shorten(text: str, width: int) -> str:
+    """Return at most `width` letters, the middle left out."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def fact_table(facts: Mapping[str, str]) -> str:

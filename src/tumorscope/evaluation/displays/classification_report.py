@@ -64,7 +64,7 @@ class ClassificationReportDisplay(Display):
         ]  # fmt: skip
         n = str(self.images["mean by images"])
         lines.insert(2, ("accuracy", "", "", f"{self.accuracy:.3f}", n))
-        with canvas(ax, width=6.4, height=ROW_HEIGHT * (len(lines) + 1) + 0.4) as axes:
+        with canvas(ax, width=5.8, height=ROW_HEIGHT * (len(lines) + 1) + 0.4) as axes:
             draw_table(
                 axes,
                 HEADER,

@@ -125,5 +125,6 @@ def _band(
             found.append(np.mean([np.interp(GRID, *curve) for curve in curves], axis=0))
         if len(found) == RESAMPLES:
             low, high = np.quantile(found, [0.025, 0.975], axis=0)
-            return low, high
+            # Perfect separation leaves nothing to resample; a band of no width would say "certain".
+            return (low, high) if (high > low).any() else None
     return None

@@ -100,7 +100,8 @@ class TrainingCurvesDisplay(Display):
                           linewidth=1.8, label=f"{name} images")  # fmt: skip
         last = int(self.epochs[-1])
         axes.set(xlabel="Epoch", xlim=(0.5, last + 0.5))
-        axes.set_title(title)
+        # The names of phases stand between the axes and the title.
+        axes.set_title(title, pad=22 if self.changes else None)
         if measure == "accuracy":
             axes.set_ylim(min(0.4, _least(self.series, measure) - 0.03), 1.02)
         else:
