@@ -22,7 +22,7 @@ def real_data() -> Path:
 
 @pytest.fixture
 def tiny_cohort(tmp_path: Path) -> Path:
-    """Six distinct noise images in each of yes/ and no/, 96 × 96, the tumours with a bright disc."""
+    """Six distinct noise images, 96 × 96, in each of yes/ and no/; yes/ with a bright disc."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:96, :96]
     for label, folder in enumerate(("no", "yes")):

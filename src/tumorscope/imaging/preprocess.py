@@ -115,7 +115,8 @@ def _window(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if high <= low:
         return pixels
     values = (pixels.astype(np.float32) - low) * (255.0 / (high - low))
-    return np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
+    windowed: NDArray[np.uint8] = np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
+    return windowed
 
 
 def _resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -180,7 +180,8 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
         values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
         low, high = float(values.min()), float(values.max())
         scale = 255.0 / (high - low) if high > low else 0.0
-        return np.rint((values - low) * scale).astype(np.uint8)
+        stretched: NDArray[np.uint8] = np.rint((values - low) * scale).astype(np.uint8)
+        return stretched
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     if image.mode in ("RGBA", "LA", "PA"):
