@@ -101,6 +101,7 @@ def test_facts_commands_and_remarks_are_shown(full):
     for words in ("tumorscope crossval DATA", "3.12", "ab" * 32, "dividing", "218 of the 220"):
         assert words in html
     assert "29 of 32" in html
+    assert sorted(set(re.findall(r"Figure (\d) of the paper", html))) == list("123456789")
 
 
 def test_same_inputs_same_bytes(full, tmp_path):
@@ -120,6 +121,7 @@ def test_everything_optional_may_be_missing(tmp_path):
     assert "Beside the published figures" not in titles(tmp_path)
     assert "cannot be reproduced" in page(tmp_path)
     assert "yes/Y" in page(tmp_path)
+    assert "of the paper" not in page(tmp_path)
 
 
 def test_a_leaky_split_says_so_in_title_and_box(tmp_path):

@@ -82,14 +82,16 @@ def making(material: Material) -> str:
     html = material.figure(
         "workflow",
         displays.WorkflowDisplay.from_recipe(inputs.recipe, split=inputs.split),
-        "From the folder of scans to this report; follow the arrows. (Figure 1 of the paper)",
+        "From the folder of scans to this report; follow the arrows.",
+        paper=1,
     )
     if inputs.model_summary:
         html += material.figure(
             "model_summary",
             displays.ModelSummaryDisplay.from_layers(inputs.model_summary),
             "The layers of the network, what comes out of each (None stands for the number of "
-            "images), and how many numbers it learns. (Figure 2 of the paper)",
+            "images), and how many numbers it learns.",
+            paper=2,
         )
     if inputs.recipe:
         text = escape(recipe_text(inputs.recipe))

@@ -52,8 +52,13 @@ class Material:
         """Whether there are images with and without a tumour."""
         return 0 < self.metrics.n_positive < self.metrics.n
 
-    def figure(self, name: str, display: Display, caption: str) -> str:
-        """Write a figure, and return it as HTML with its caption."""
+    def figure(self, name: str, display: Display, caption: str, *, paper: int | None = None) -> str:
+        """Write a figure, and return it as HTML with its caption.
+
+        Beside published figures the caption also names the paper's figure that shows the same.
+        """
+        if paper is not None and self.inputs.published is not None:
+            caption += f" (Figure {paper} of the paper)"
         with house_style():
             figure = display.plot().figure_
             return figure_html(figure_png(figure, self.figures / f"{name}.png"), caption)

@@ -430,7 +430,7 @@ def _bootstrap(
     except InputError:
         # With one group, or a class in one group of many, resampling says nothing.
         return Undefined("too few groups to resample for an interval", value)
-    if found.low == found.high:
+    if found.high - found.low < 1e-12:
         return Undefined("the same in every resample, which is no interval", value)
     if found.low <= value <= found.high:
         return found

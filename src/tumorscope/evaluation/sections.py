@@ -157,7 +157,8 @@ def results(material: Material) -> str:
                 material.labels, material.scores, threshold=threshold
             ),
             "Read along a row: of the images of one class, how many were called what. The frame "
-            "marks right calls; the other two cells are the errors. (Figure 3 of the paper)",
+            "marks right calls; the other two cells are the errors.",
+            paper=3,
         ),
         material.figure(
             "classification_report",
@@ -165,8 +166,8 @@ def results(material: Material) -> str:
                 material.labels, material.scores, threshold=threshold
             ),
             "Recall of a class: how many of its images were found. Precision: how many calls of "
-            "it were right. Recall of “tumour” is sensitivity, of “no tumour” specificity. "
-            "(Figure 4 of the paper)",
+            "it were right. Recall of “tumour” is sensitivity, of “no tumour” specificity.",
+            paper=4,
         ),
         material.figure(
             "score_distribution",
@@ -174,8 +175,8 @@ def results(material: Material) -> str:
                 material.labels, material.scores, threshold=threshold
             ),
             "Tumour images point up, tumour-free ones down. Errors are bars on the wrong side of "
-            "the broken line: up on its left (missed), down on its right (false alarms). (Figure 9 "
-            "of the paper)",
+            "the broken line: up on its left (missed), down on its right (false alarms).",
+            paper=9,
         ),
     )
     header = ("", "Figure", "95 % interval", "What it says", "Interval by")
@@ -248,14 +249,15 @@ def threshold_curves(material: Material) -> str:
         ),
         "Each point is a threshold: tumours found (up) against false alarms (right). The nearer to "
         "the upper left corner, the better; the dotted diagonal is guessing. The diamond is the "
-        "threshold in use. (Figure 7 of the paper)",
+        "threshold in use.",
+        paper=7,
     )
     recall = material.figure(
         "precision_recall",
         displays.PrecisionRecallDisplay.from_predictions(labels, scores),
         "How many tumour calls are right (up) while more tumours are found (right). The dotted "
-        "line is guessing; it sinks with the share of tumours, and so does the curve. (Figure 8 "
-        "of the paper)",
+        "line is guessing; it sinks with the share of tumours, and so does the curve.",
+        paper=8,
     )
     return f'<div class="grid">{roc}{recall}</div>'
 
@@ -351,7 +353,8 @@ def training(material: Material) -> str:
         displays.TrainingCurvesDisplay.from_history(history),
         "Broken: images that were trained on. Solid: tuning images, which were not. A widening gap "
         "is overfitting: the network learns its images by heart. The dotted line marks where the "
-        "phase changes. (Figure 5 of the paper)",
+        "phase changes.",
+        paper=5,
     )
 
 
@@ -372,5 +375,6 @@ def samples(material: Material) -> str:
         display,
         "Drawn by lot, not chosen; the highest probability comes first. Above: the reference "
         "standard; below: the model's probability of a tumour. Wrong calls have a frame and the "
-        "word WRONG. (Figure 6 of the paper)",
+        "word WRONG.",
+        paper=6,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from html import escape
 
@@ -71,7 +72,9 @@ def fact_table(facts: Mapping[str, str]) -> str:
 def recipe_text(recipe: Mapping[str, object]) -> str:
     """Return a nested mapping as text that reads like TOML."""
     plain = [
-        f"{key} = {value!r}" for key, value in recipe.items() if not isinstance(value, Mapping)
+        f"{key} = {json.dumps(value, ensure_ascii=False, default=str)}"
+        for key, value in recipe.items()
+        if not isinstance(value, Mapping)
     ]
     tables = [
         f"[{key}]\n{recipe_text(value)}"
