@@ -310,7 +310,7 @@ def calibration(material: Material) -> str:
         if rows
         else paragraph("Predictive values elsewhere need both sensitivity and specificity.")
     )  # fmt: skip
-    return f'<div class="grid"><div>{figure}</div><div><h3>In the clinic</h3>{table}</div></div>'
+    return f'<div class="grid"><div>{figure}</div><div><h3>At other prevalences</h3>{table}</div></div>'
 
 
 Values = tuple[float | None, float | None]

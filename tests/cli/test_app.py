@@ -1,0 +1,91 @@
+"""The shell of every command: exit codes, errors in words, ``--quiet``, ``--json``."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tumorscope.cli.app import COMMANDS, Common, emit, run
+from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """What the application will raise."""
+    errors: list[BaseException] = []
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise errors[0]
+
+    # By name, because the package's attribute `app` is the application itself.
+    monkeypatch.setattr(importlib.import_module("tumorscope.cli.app"), "app", fail)
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("received x; expected y"), 2),
+        (InputError("received x; expected y"), 3),
+        (OutputError("received x; expected y"), 3),
+        (HonestyError("received x; expected y"), 5),
+        (ZeroDivisionError("x"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_each_error_has_its_exit_code_and_no_traceback(
+    failing: list[BaseException],
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+) -> None:
+    failing.append(error)
+    assert run(["audit"]) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("tumorscope: ")
+    assert "Traceback" not in shown.err
+
+
+def test_debug_shows_the_traceback(
+    failing: list[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing.append(InputError("received x"))
+    assert run(["audit", "--debug"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["audit"], ["split", "x", "--unknown"]])
+def test_wrong_usage_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_helps_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Example" in shown
+    assert f"tumorscope {command}" in shown
+    for option in ("--json", "--quiet", "--debug"):
+        assert option in shown
+
+
+def test_json_or_table_never_both(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(Common(), {"a": 1}, "a table")
+    assert capsys.readouterr().out == "a table\n"
+    emit(Common(json=True), {"a": 1}, "a table")
+    assert json.loads(capsys.readouterr().out) == {"a": 1}
+
+
+def test_python_m_is_the_same_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tumorscope", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Research use only" in done.stdout

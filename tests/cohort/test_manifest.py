@@ -1,0 +1,109 @@
+"""The manifest: what goes in comes out; what is wrong is named with its line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tumorscope.cohort.manifest import FLAGS, SPLITS, Manifest, Row
+from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.files import sha256_of
+
+HASH = "a" * 64
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1).filter(
+    lambda text: text == text.strip() and "/" not in text and text not in (".", "..")
+)
+
+
+@given(
+    name=TEXT,
+    group=TEXT,
+    label=st.integers(0, 1),
+    split=st.sampled_from(["", *SPLITS]),
+    size=st.integers(0, 10**5),
+    flags=st.lists(st.sampled_from(FLAGS), unique=True),
+)
+def test_what_is_saved_is_what_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    group: str,
+    label: int,
+    split: str,
+    size: int,
+    flags: list[str],
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "manifest"
+    row = Row(name, HASH, label, group, split, "home", size, size + 1, "L", tuple(flags))
+    Manifest((row,), folder).save(folder / "manifest.csv")
+    assert Manifest.load(folder / "manifest.csv").rows == (row,)
+
+
+def test_paths_follow_the_manifest_or_stay_absolute(tmp_path: Path) -> None:
+    row = Row("yes/a.png", HASH, 1, "g")
+    manifest = Manifest((row,), tmp_path / "data")
+    manifest.save(tmp_path / "manifest.csv")
+    assert Manifest.load(tmp_path / "manifest.csv").rows[0].path == "data/yes/a.png"
+    manifest.save(tmp_path / "elsewhere" / "manifest.csv")
+    loaded = Manifest.load(tmp_path / "elsewhere" / "manifest.csv")
+    assert loaded.rows[0].path == (tmp_path / "data/yes/a.png").as_posix()
+    assert loaded.file(loaded.rows[0]) == tmp_path / "data/yes/a.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path,label\na.png,1\n", "lacks the columns sha256, group"),
+        ("", "lacks the columns"),
+        ("path,sha256,label,group\n", "no rows"),
+        (f"path,sha256,label,group\na.png,{HASH},2,g\n", "line 2: label is '2'"),
+        (f"path,sha256,label,group\na.png,{HASH},tumour,g\n", "label is 'tumour'"),
+        (f"path,sha256,label,group\n,{HASH},1,g\n", "path is ''"),
+        (f"path,sha256,label,group\na.png,{HASH},1,\n", "group is ''"),
+        ("path,sha256,label,group\na.png,abc,1,g\n", "sha256 is 'abc'"),
+        (f"path,sha256,label,group,split\na.png,{HASH},1,g,train\n", "split is 'train'"),
+        (f"path,sha256,label,group,flags\na.png,{HASH},1,g,odd\n", "flags is 'odd'"),
+        (f"path,sha256,label,group,width\na.png,{HASH},1,g,-3\n", "width is '-3'"),
+        (f"path,sha256,label,group\na.png,{HASH},1,g\na.png,{HASH},0,h\n", "names a.png twice"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        Manifest.load(tmp_path / "m.csv")
+
+
+def test_what_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes(b"\x89PNG\xff\xfe")
+    for name in ("m.csv", "nowhere.csv"):
+        with pytest.raises(InputError, match="Cannot read the manifest"):
+            Manifest.load(tmp_path / name)
+
+
+def test_files_are_compared_with_their_hashes(tmp_path: Path) -> None:
+    for name in ("same", "changed", "gone"):
+        (tmp_path / name).write_text(name)
+    rows = [Row(name, sha256_of(tmp_path / name), 1, name) for name in ("same", "changed", "gone")]
+    manifest = Manifest(tuple(rows), tmp_path)
+    manifest.check_files()
+    (tmp_path / "changed").write_text("other")
+    with pytest.raises(InputError, match=r"1 of 3 images .* changed since the audit: changed"):
+        manifest.check_files()
+    (tmp_path / "gone").unlink()
+    with pytest.raises(InputError, match="no longer exist: gone"):
+        manifest.check_files()
+    broken = Row("gone", "", 1, "u", flags=("unreadable",))
+    Manifest((rows[0], broken), tmp_path).check_files()
+
+
+def test_parted_groups_are_refused() -> None:
+    rows = (Row("a", HASH, 1, "g", "training"), Row("b", HASH, 1, "g", "testing"))
+    with pytest.raises(HonestyError, match="1 groups lie in more than one split: g"):
+        Manifest(rows, Path()).check_groups()
+    whole = tuple(replace(row, split="testing") for row in rows)
+    Manifest(whole, Path()).check_groups()
+    assert len(Manifest(whole, Path()).of_split("testing")) == 2
+    assert len(Manifest(whole, Path()).of_split("training", "tuning")) == 0
