@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,8 @@ class Audit:
         Path → why it cannot be read.
     exact_duplicates : tuple of tuple of str
         Sets of files with the same bytes.
+    copies : tuple of tuple of str
+        Sets of images that show one picture, byte for byte or not.
     groups : dict of str to tuple of str
         Group → its readable images. Copies of one picture share a group, and so do images that
         the manifest given had in one group already.
@@ -50,6 +52,7 @@ class Audit:
     manifest: Manifest
     unreadable: dict[str, str]
     exact_duplicates: tuple[tuple[str, ...], ...]
+    copies: tuple[tuple[str, ...], ...]
     groups: dict[str, tuple[str, ...]]
     label_conflicts: dict[str, tuple[str, ...]]
     overlap: dict[str, list[str]]
@@ -75,6 +78,7 @@ class Audit:
             "shortcuts": [shortcut.to_json() for shortcut in self.shortcuts],
             "unreadable": self.unreadable,
             "exact_duplicates": [list(paths) for paths in self.exact_duplicates],
+            "copies": [list(paths) for paths in self.copies],
             "groups": {name: list(paths) for name, paths in self.groups.items()},
         }
 
@@ -134,13 +138,18 @@ def audit(
     pictures = _pictures(looks)
     groups = _groups(looks, pictures)
     overlap = _overlap(cohort, looks, others)
-    rows, conflicts, exact = _flagged(looks, pictures, groups, overlap)
+    copies = _alike(
+        pictures.find(index) if look.portrait else None for index, look in enumerate(looks)
+    )
+    exact = _alike(look.row.sha256 or None for look in looks)
+    rows, conflicts = _flagged(looks, copies, exact, groups, overlap)
     manifest = cohort.having(rows)
     usable = manifest.usable.rows
     found = Audit(
         manifest=manifest,
         unreadable={look.row.path: look.reason for look in looks if look.reason},
-        exact_duplicates=exact,
+        exact_duplicates=_named(exact, looks),
+        copies=_named(copies, looks),
         groups=_paths_by_group(usable),
         label_conflicts=conflicts,
         overlap=overlap,
@@ -262,45 +271,50 @@ def _overlap(
     return {path: found[path] for path in sorted(found, key=order.__getitem__)}
 
 
+def _alike(keys: Iterable[Hashable | None]) -> list[list[int]]:
+    """Return the positions that share a key with others, set by set; None is nobody's key."""
+    sets: dict[Hashable, list[int]] = {}
+    for index, key in enumerate(keys):
+        if key is not None:
+            sets.setdefault(key, []).append(index)
+    return [members for members in sets.values() if len(members) > 1]
+
+
+def _named(sets: Sequence[Sequence[int]], looks: Sequence[_Look]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(looks[index].row.path for index in members) for members in sets)
+
+
 def _flagged(
     looks: Sequence[_Look],
-    pictures: Sets[int],
+    copies: Sequence[Sequence[int]],
+    exact: Sequence[Sequence[int]],
     groups: Sequence[str],
     overlap: dict[str, list[str]],
-) -> tuple[list[Row], dict[str, tuple[str, ...]], tuple[tuple[str, ...], ...]]:
-    """Return the rows with group and flags, the label conflicts and the exact duplicates."""
-    copies: dict[int, list[int]] = {}
-    same_bytes: dict[str, list[int]] = {}
-    for index, look in enumerate(looks):
-        if look.portrait is not None:
-            copies.setdefault(pictures.find(index), []).append(index)
-            same_bytes.setdefault(look.row.sha256, []).append(index)
-    exact = [members for members in same_bytes.values() if len(members) > 1]
-    added: list[set[str]] = [set() for _ in looks]
+) -> tuple[list[Row], dict[str, tuple[str, ...]]]:
+    """Return the rows with group and flags, and the label conflicts by group."""
+    held = [set(look.row.flags) for look in looks]
     conflicts: dict[str, tuple[str, ...]] = {}
     for members in exact:
         for index in members:
-            added[index].add("exact-duplicate")
-    for members in copies.values():
+            held[index].add("exact-duplicate")
+    for members in copies:
         near = len({looks[index].row.sha256 for index in members}) > 1
         conflict = len({looks[index].row.label for index in members}) > 1
         for index in members:
-            added[index] |= {"near-duplicate"} if near else set()
-            added[index] |= {"label-conflict"} if conflict else set()
+            held[index] |= {"near-duplicate"} if near else set()
+            held[index] |= {"label-conflict"} if conflict else set()
         if conflict:
             # Two conflicts may lie in one group, where a manifest holds them together.
             name = groups[members[0]]
             paths = tuple(looks[index].row.path for index in members)
-            conflicts[name] = conflicts.get(name, ()) + paths
+            conflicts[name] = (*conflicts.get(name, ()), *paths)
     rows = []
     for index, look in enumerate(looks):
-        held = {*look.row.flags, *added[index]}
         if look.row.path in overlap:
-            held.add("overlap")
-        flags = tuple(flag for flag in FLAGS if flag in held)
+            held[index].add("overlap")
+        flags = tuple(flag for flag in FLAGS if flag in held[index])
         rows.append(replace(look.row, group=groups[index], flags=flags))
-    names = tuple(tuple(looks[index].row.path for index in members) for members in exact)
-    return rows, conflicts, names
+    return rows, conflicts
 
 
 def _paths_by_group(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:

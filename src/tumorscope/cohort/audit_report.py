@@ -221,7 +221,7 @@ def _duplicates(found: Audit, duplicates: Sequence[Sequence[Row]]) -> Iterable[S
         f"<p>{_count(len(duplicates), 'set')} of images show one picture each: the same file, or "
         "re-encoded, resized, cropped, framed, turned, mirrored or with another contrast. "
         f"{_count(exact, 'file')} repeat{'s' if exact == 1 else ''} another byte for byte. Look "
-        "through them: every row should show one picture.</p>"
+        "through them: every set should show one picture.</p>"
         + _galleries(found.manifest, duplicates, with_labels=False),
     )
 
@@ -300,24 +300,27 @@ def _next(found: Audit) -> Section:
 
 
 def _sets_of_copies(found: Audit) -> list[list[Row]]:
-    """Return the sets of copies that carry one label, the largest first."""
-    flagged = {"exact-duplicate", "near-duplicate"}
-    sets: dict[str, list[Row]] = {}
-    for row in found.manifest.usable.rows:
-        if flagged & set(row.flags):
-            sets.setdefault(row.group, []).append(row)
-    return sorted(sets.values(), key=lambda rows: -len(rows))
+    """Return the sets of images that show one picture, the largest first."""
+    row_of = {row.path: row for row in found.manifest.rows}
+    sets = [[row_of[path] for path in paths] for paths in found.copies]
+    return sorted(sets, key=lambda rows: -len(rows))
 
 
 def _galleries(manifest: Manifest, sets: Sequence[Sequence[Row]], *, with_labels: bool) -> str:
-    html = ""
+    rows_html: list[str] = []
+    pairs_html: list[str] = []
     for rows in sets[:MAX_SETS]:
         thumbs = []
         for row in rows[:MAX_IN_SET]:
             caption = f"{row.path} ({CLASS_NAMES[row.label]})" if with_labels else row.path
             thumbs.append(_thumb(manifest.file(row), caption))
-        html += _gallery(thumbs, len(rows))
-    return html + _hidden(len(sets), min(len(sets), MAX_SETS))
+        (rows_html if len(rows) > 2 else pairs_html).append(_gallery(thumbs, len(rows)))
+    # Pairs are narrow: side by side they make the page half as long.
+    return (
+        "".join(rows_html)
+        + f'<div class="grid">{"".join(pairs_html)}</div>'
+        + _hidden(len(sets), min(len(sets), MAX_SETS))
+    )
 
 
 def _gallery(thumbs: Sequence[str], total: int) -> str:

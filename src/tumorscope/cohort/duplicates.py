@@ -54,6 +54,7 @@ Of 8,843 candidate pairs of public images, 99.8 % of the copies lie above, and o
 neighbouring slices of one patient come near (0.79); pictures of different patients reach 0.70.
 """
 
+_ROUND = 256
 _QUERIES = 32  # views of so many images are multiplied at a time: 100 MB against 7,000 others
 
 T = TypeVar("T")
@@ -122,23 +123,20 @@ def near_pairs(portraits: Sequence[Portrait]) -> list[Pair]:
     copies: Sets[int] = Sets()
     failures = [0] * len(portraits)
     pairs = []
-    # In rounds, so that what earlier rounds connected or gave up needs no registration.
-    todo = iter(track(ordered, "Verifying"))
-    while batch := list(islice(todo, 256)):
-        batch = [
-            one
-            for one in batch
-            if min(failures[one.query], failures[one.known]) < PATIENCE
-            and copies.find(one.query) != copies.find(one.known)
-        ]
-        scores = in_threads(lambda one: _verify(portraits, portraits, one), batch)
-        for one, score in zip(batch, scores, strict=True):
-            if score >= SAME_PICTURE:
-                copies.join(one.query, one.known)
-                pairs.append(Pair(one.query, one.known, score))
-            else:
-                failures[one.query] += 1
-                failures[one.known] += 1
+
+    def promising(one: _Candidate) -> bool:
+        patient = min(failures[one.query], failures[one.known]) < PATIENCE
+        return patient and copies.find(one.query) != copies.find(one.known)
+
+    for one, score in _rounds(
+        ordered, promising, lambda one: _verify(portraits[one.known], portraits[one.query], one)
+    ):
+        if score >= SAME_PICTURE:
+            copies.join(one.query, one.known)
+            pairs.append(Pair(one.query, one.known, score))
+        else:
+            failures[one.query] += 1
+            failures[one.known] += 1
     return pairs
 
 
@@ -147,21 +145,30 @@ def matching(portraits: Sequence[Portrait], known: Sequence[Portrait]) -> dict[i
 
     Both sides are looked at in all views, because a zoom finds a crop in one direction only.
     """
-    matches: dict[int, set[int]] = {}
-    there = list(_candidates(portraits, known, "Comparing"))
-    scores = in_threads(lambda one: _verify(portraits, known, one), track(there, "Verifying"))
-    for one, score in zip(there, scores, strict=True):
+    best = {(one.query, one.known): one for one in _candidates(portraits, known, "Comparing")}
+    backward: dict[tuple[int, int], _Candidate] = {}
+    for one in _candidates(known, portraits, "Comparing back"):
+        key = (one.known, one.query)
+        if key not in best or one.likeness > best[key].likeness:
+            backward[key] = one
+    best |= backward
+    ordered = sorted(best.items(), key=lambda item: (-item[1].likeness, item[0]))
+    failures = [0] * len(portraits)
+    matches: dict[int, list[int]] = {}
+
+    def verify(item: tuple[tuple[int, int], _Candidate]) -> float:
+        (mine, theirs), one = item
+        if (mine, theirs) in backward:
+            return _verify(portraits[mine], known[theirs], one)
+        return _verify(known[theirs], portraits[mine], one)
+
+    for ((mine, theirs), _), score in _rounds(
+        ordered, lambda item: failures[item[0][0]] < PATIENCE, verify
+    ):
         if score >= SAME_PICTURE:
-            matches.setdefault(one.query, set()).add(one.known)
-    back = [
-        one
-        for one in _candidates(known, portraits, "Comparing back")
-        if one.query not in matches.get(one.known, ())
-    ]
-    scores = in_threads(lambda one: _verify(known, portraits, one), track(back, "Verifying"))
-    for one, score in zip(back, scores, strict=True):
-        if score >= SAME_PICTURE:
-            matches.setdefault(one.known, set()).add(one.query)
+            matches.setdefault(mine, []).append(theirs)
+        else:
+            failures[mine] += 1
     return {index: sorted(matches[index]) for index in sorted(matches)}
 
 
@@ -270,11 +277,21 @@ def _candidates(
                 )
 
 
-def _verify(queries: Sequence[Portrait], known: Sequence[Portrait], candidate: _Candidate) -> float:
-    still, moving = known[candidate.known], queries[candidate.query]
+def _rounds(
+    ordered: Sequence[T], promising: Callable[[T], bool], verify: Callable[[T], float]
+) -> Iterator[tuple[T, float]]:
+    """Yield candidates with their agreement, in rounds: later ones learn from earlier ones."""
+    todo = iter(track(ordered, "Verifying"))
+    while batch := list(islice(todo, _ROUND)):
+        batch = [one for one in batch if promising(one)]
+        yield from zip(batch, in_threads(verify, batch), strict=True)
+
+
+def _verify(still: Portrait, moving: Portrait, candidate: _Candidate) -> float:
     best = 0.0
     for view in candidate.views:
-        best = max(best, agreement(still, moving, view_matrix(*VIEWS[view])))
+        start = view_matrix(*VIEWS[view], moving.aspect)
+        best = max(best, agreement(still, moving, start))
         if not HALFWAY < best < SAME_PICTURE:
             break
     return best

@@ -26,6 +26,7 @@ COARSE_EDGE = 48
 
 ANGLES = (-14.0, -7.0, 0.0, 7.0, 14.0)
 ZOOMS = (1.0, 1.14, 1.3)
+UPRIGHT = (0, False)
 TURNS = tuple((quarters, mirrored) for quarters in range(4) for mirrored in (False, True))
 VIEWS = tuple((turn, angle, zoom) for turn in TURNS for angle in ANGLES for zoom in ZOOMS)
 """How a portrait is turned, mirrored, tilted (degrees) and zoomed before it is compared.
@@ -86,10 +87,13 @@ class Portrait:
         Structure of 1–5 pixels, divided by its local contrast.
     coarse : ndarray of float32, shape (48, 48)
         Structure of 1–5 pixels (twice as large in the image), divided by its local contrast.
+    aspect : float
+        Width through height of the head's box, 0.25 to 4; 1 by default.
     """
 
     fine: NDArray[np.float32]
     coarse: NDArray[np.float32]
+    aspect: float = 1.0
 
     @property
     def blank(self) -> bool:
@@ -122,6 +126,7 @@ def portrait(scan: Slice) -> Portrait:
     return Portrait(
         fine=_normalised(head, 1.0, 5.0),
         coarse=cv2.resize(band, (COARSE_EDGE, COARSE_EDGE), interpolation=cv2.INTER_AREA),
+        aspect=min(max((right - left) / (bottom - top), 0.25), 4.0),
     )
 
 
@@ -131,7 +136,7 @@ def fingerprint(scan: Slice | Portrait) -> Fingerprint:
         scan = portrait(scan)
     if scan.blank:
         return Fingerprint(np.zeros((EDGE, EDGE), dtype=np.int8))
-    unit = _unit(_view(scan.coarse, _UPRIGHT))
+    unit = _unit(_view(scan.coarse, view_matrix(UPRIGHT, 0.0, 1.0)))
     # The largest of 256 values of a unit vector is seldom above 0.4; 300 uses the 8 bits well.
     return Fingerprint(
         np.rint(np.clip(unit * 300.0, -127, 127)).astype(np.int8).reshape(EDGE, EDGE)
@@ -148,7 +153,13 @@ def views(subject: Portrait) -> NDArray[np.float32]:
     """
     if subject.blank:
         return np.zeros((len(VIEWS), EDGE * EDGE), dtype=np.float32)
-    tilted = np.stack([_view(subject.coarse, matrix) for matrix in _TILTS])
+    tilted = np.stack(
+        [
+            _view(subject.coarse, view_matrix(UPRIGHT, angle, zoom, subject.aspect))
+            for angle in ANGLES
+            for zoom in ZOOMS
+        ]
+    )
     # Turning and mirroring small squares is exact, and cheaper than sampling them anew.
     seen = np.concatenate([_turned(tilted, turn) for turn in TURNS]).reshape(len(VIEWS), -1)
     seen -= seen.mean(axis=1, keepdims=True)
@@ -171,22 +182,41 @@ def resemblance(scan: Slice | Portrait, known: Fingerprint) -> float:
     return float((views(subject) @ vector(known)).max())
 
 
-def view_matrix(turn: tuple[int, bool], angle: float, zoom: float) -> NDArray[np.float32]:
+def view_matrix(
+    turn: tuple[int, bool], angle: float, zoom: float, aspect: float = 1.0
+) -> NDArray[np.float32]:
     """Return where a view looks: the affine map from its plane to the portrait's.
 
-    Both planes reach from −1 to 1, x first.
+    Both planes reach from −1 to 1, x first. Portraits are stretched to squares, so a tilt of the
+    scan shears them; the map takes the head for an ellipse, whose box before and after the tilt
+    says how.
+
+    Parameters
+    ----------
+    turn : tuple of int and bool
+        Quarter turns, and whether mirrored then.
+    angle : float
+        Tilt in degrees, before the turn.
+    zoom : float
+        Above 1 less is seen, larger.
+    aspect : float
+        Width through height of the head's box.
 
     Returns
     -------
     ndarray of float32, shape (2, 2)
     """
     quarters, mirrored = turn
-    radians = np.deg2rad(angle + 90.0 * quarters)
-    cosine, sine = np.cos(radians), np.sin(radians)
-    matrix = np.array([[cosine, -sine], [sine, cosine]]) / zoom
+    cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    width, height = np.hypot(aspect * cosine, sine), np.hypot(aspect * sine, cosine)
+    matrix = np.array(
+        [[width * cosine / aspect, -height * sine / aspect], [width * sine, height * cosine]]
+    )
+    matrix = matrix @ np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), quarters) / zoom
     if mirrored:
         matrix[:, 0] *= -1.0
-    return matrix.astype(np.float32)
+    result: NDArray[np.float32] = matrix.astype(np.float32)
+    return result
 
 
 def pixel_map(plane: NDArray[np.float32], edge: int, edge_seen: int) -> NDArray[np.float32]:
@@ -273,7 +303,7 @@ def _frame(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     small = cv2.GaussianBlur(
         cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA), (5, 5), 0
     )
-    small = _even(small)
+    small = _even(_without_background(small))
     otsu, _ = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     mask = (small > max(otsu * 0.5, 8.0)).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
@@ -292,6 +322,17 @@ def _frame(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
         int(left * columns),
         min(width, int(np.ceil(right * columns))),
     )
+
+
+def _without_background(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Subtract the grey of the rim: the air of many scans is not black."""
+    rim = max(1, round(0.04 * min(pixels.shape)))
+    around = (pixels[:rim], pixels[-rim:], pixels[:, :rim], pixels[:, -rim:])
+    air = float(np.median(np.concatenate([part.ravel() for part in around])))
+    otsu, _ = cv2.threshold(pixels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    # Where the head fills the image, its rim is no air.
+    darker: NDArray[np.uint8] = cv2.subtract(pixels, np.full_like(pixels, min(air, otsu / 2)))
+    return darker
 
 
 def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -315,7 +356,3 @@ def _busy(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     spread = ordered[:, int(0.95 * (width - 1))].astype(np.int16) - ordered[:, int(0.05 * width)]
     busy: NDArray[np.bool_] = spread > 12
     return busy
-
-
-_UPRIGHT = view_matrix((0, False), 0.0, 1.0)
-_TILTS = tuple(view_matrix((0, False), angle, zoom) for angle in ANGLES for zoom in ZOOMS)
