@@ -1,4 +1,4 @@
-"""The paper's public data set from Kaggle. The only code here that uses the network."""
+"""The paper's public data set from Kaggle. Besides the ImageNet weights, all that is downloaded."""
 
 from __future__ import annotations
 

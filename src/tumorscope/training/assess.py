@@ -76,7 +76,7 @@ def evaluate(
     warning = None
     if data is None:
         manifest, scores = _own_testing(run)
-        title = f"Internal testing of the run “{run.folder.name}”"
+        title = f"Internal testing of the recipe “{recipe.name}”"
         split = str(facts["split"])
     else:
         manifest = prepare_manifest(data).usable
@@ -84,7 +84,7 @@ def evaluate(
         images = load_images(manifest, recipe.input.preprocessing)
         scores = predict(run.load_model(), images.pixels, recipe)
         sources = {row.source for row in manifest.rows}
-        title = f"External testing of the run “{run.folder.name}” on {', '.join(sorted(sources))}"
+        title = f"External testing of the recipe “{recipe.name}” on {', '.join(sorted(sources))}"
         split = "grouped"
     if warning:
         title += " — on images it was trained on"

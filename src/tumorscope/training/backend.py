@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -28,6 +29,8 @@ def load_keras() -> None:
     try:
         with _diverted_stderr():
             import keras  # noqa: F401
+        # It warns of retracing when a last batch is smaller, which is once per phase here.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     except ImportError as error:
         raise UsageError(
             f"Training and evaluating need Keras, which cannot be imported ({error}). Expected the "
