@@ -84,7 +84,7 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         tilt=between(rng, -1.0, 1.0),
         skull=between(rng, 0.05, 0.08),
         scalp=between(rng, 0.035, 0.085),
-        hyperintensities=int(rng.random() * 14) if rng.random() < 0.25 + 0.6 * atrophy else 0,
+        hyperintensities=int(rng.random() * 14) if rng.random() < 0.2 + 0.5 * atrophy else 0,
     )
 
 
@@ -246,7 +246,8 @@ def _folds(anatomy: Anatomy, rng: np.random.Generator, x: Field, y: Field, pixel
     sulcus = np.abs(values) / (slope + 0.8)
     reach = 0.22 + 0.08 * anatomy.level + 0.16 * smooth_noise(rng, 12, size)
     excess = np.maximum(depth - reach, 0)
-    sulcus = np.sqrt(sulcus * sulcus + excess * excess)
+    # Sulci also narrow towards their floor.
+    sulcus = np.sqrt(sulcus * sulcus + excess * excess) + 0.03 * depth
 
     wave = x + 0.012 * np.sin(5 * y + 6 * anatomy.tilt)
     front, back = (-0.50, 0.58) if anatomy.level < 0.72 else (0.05, 0.0)
@@ -315,11 +316,11 @@ def _ventricles(anatomy: Anatomy, x: Field, y: Field) -> Field:
 def _spots(
     anatomy: Anatomy, rng: np.random.Generator, x: Field, y: Field, ventricles: Field
 ) -> Field:
-    result = np.abs(ventricles) - between(rng, 0.005, 0.03)
+    result = np.abs(ventricles) - between(rng, 0.004, 0.02)
     for _ in range(anatomy.hyperintensities):
         turn, reach = between(rng, 0, 2 * math.pi), between(rng, 0.25, 0.62)
         centre = (reach * anatomy.width * math.sin(turn), -reach * math.cos(turn))
-        radius = between(rng, 0.012, 0.04)
+        radius = between(rng, 0.012, 0.03)
         radii = (radius, radius * between(rng, 1.0, 2.0))
         result = np.minimum(result, ellipse(x, y, centre, radii, between(rng, 0, math.pi)))
     return np.asarray(result, dtype=np.float32)

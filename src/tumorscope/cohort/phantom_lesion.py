@@ -15,6 +15,7 @@ from tumorscope.cohort.phantom_anatomy import (
     between,
     outline,
     smooth_noise,
+    step,
 )
 
 Kind = Literal["ring", "solid", "diffuse", "dural"]
@@ -58,7 +59,7 @@ def draw_lesion(rng: np.random.Generator, anatomy: Anatomy) -> Lesion:
         if chance < 0.8
         else "diffuse"
     )
-    radius = between(rng, 0.14, 0.30)
+    radius = between(rng, 0.18, 0.34)
     # Away from the nose-occiput axis, where the falx and the ventricles are, to either side.
     angle = between(rng, 0.3, math.pi - 0.3) * (1 if rng.random() < 0.5 else -1)
     edge = float(outline(anatomy, np.array([angle], np.float32))[0])
@@ -71,7 +72,7 @@ def draw_lesion(rng: np.random.Generator, anatomy: Anatomy) -> Lesion:
         kind=kind,
         centre=(reach * math.sin(angle), -reach * math.cos(angle)),
         radius=radius,
-        push=between(rng, 0.45, 0.85),
+        push=between(rng, 0.5, 0.95),
         oedema=oedema if kind != "dural" else 0.6 * oedema,
     )
 
@@ -124,10 +125,10 @@ def lesion_layers(
     if lesion.oedema:
         # Oedema runs along white matter and spares the cortex, hence its fingers.
         spread = distance - lesion.oedema * (0.75 + 0.9 * fingers)
-        soft = np.clip(0.5 - spread / 0.09, 0, 1)
+        soft = step(spread, 0.09)
         layers.append(("oedema", soft * (0.15 + 0.85 * tissue.white) * tissue.inside))
     edge = {"ring": 1.8, "solid": 2.5, "diffuse": 12.0, "dural": 1.6}[lesion.kind] * pixel
-    body = np.clip(0.5 - distance / edge, 0, 1) * tissue.inside
+    body = step(distance, edge) * tissue.inside
     patchy = smooth_noise(rng, 22, size)
     if lesion.kind == "diffuse":
         layers.append(("infiltrate", body * (0.85 + 0.15 * patchy)))
@@ -138,9 +139,9 @@ def lesion_layers(
     if lesion.kind == "ring":
         wall = lesion.radius * between(rng, 0.16, 0.38)
         inner = distance + wall * (1 + 0.7 * patchy)
-        layers.append(("necrosis", np.clip(0.5 - inner / (3 * pixel), 0, 1) * tissue.inside))
+        layers.append(("necrosis", step(inner, 3 * pixel) * tissue.inside))
     elif rng.random() < 0.5:
         # A few cysts or bleedings within a solid tumour.
         holes = np.clip(4 * (smooth_noise(rng, 30, size) - 0.4), 0, 1)
-        layers.append(("necrosis", holes * np.clip(-distance / 0.03, 0, 1) * tissue.inside))
+        layers.append(("necrosis", holes * step(distance + 0.015, 0.03) * tissue.inside))
     return layers

@@ -31,7 +31,7 @@ CONTRASTS: dict[str, dict[str, float]] = {
     "T1": {
         "fat": 0.90, "skin": 0.62, "muscle": 0.36, "bone": 0.06, "marrow": 0.42, "csf": 0.13,
         "white": 0.62, "grey": 0.42, "deep": 0.50, "spot": 0.50, "plexus": 0.32, "vein": 0.16,
-        "sinus": 0.30, "oedema": 0.36, "tumour": 0.36, "infiltrate": 0.36, "necrosis": 0.19,
+        "sinus": 0.30, "oedema": 0.34, "tumour": 0.31, "infiltrate": 0.30, "necrosis": 0.17,
     },
     "T1c": {
         "fat": 0.86, "skin": 0.60, "muscle": 0.40, "bone": 0.05, "marrow": 0.40, "csf": 0.12,
