@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+# No deadline: on a busy machine a slow example says nothing about the code.
+settings.register_profile("tumorscope", deadline=None)
+settings.load_profile("tumorscope")
 
 
 @pytest.fixture(scope="session")
