@@ -107,9 +107,7 @@ def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
     return read_with_info(path, max_pixels=max_pixels)[0]
 
 
-def read_with_info(
-    path: str | Path, *, max_pixels: int = MAX_PIXELS
-) -> tuple[Slice, ImageInfo]:
+def read_with_info(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Slice, ImageInfo]:
     """Read a raster file and its header at once; see `read_slice` and `inspect_image`."""
     path = Path(path)
     image = _open(path, _bytes_of(path))

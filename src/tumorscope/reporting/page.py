@@ -157,7 +157,9 @@ def write_page(
     from jinja2 import Environment
 
     source = files("tumorscope.reporting").joinpath("templates/page.html").read_text("utf-8")
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        source
+    )
     html = template.render(
         title=title,
         lead=lead,
