@@ -310,7 +310,8 @@ def calibration(material: Material) -> str:
         if rows
         else paragraph("Predictive values elsewhere need both sensitivity and specificity.")
     )  # fmt: skip
-    return f'<div class="grid"><div>{figure}</div><div><h3>At other prevalences</h3>{table}</div></div>'
+    beside = f"<h3>At other prevalences</h3>{table}"
+    return f'<div class="grid"><div>{figure}</div><div>{beside}</div></div>'
 
 
 Values = tuple[float | None, float | None]
