@@ -68,10 +68,18 @@ def test_paths_follow_the_manifest_or_stay_absolute(tmp_path: Path) -> None:
         (f"path,sha256,label,group,flags\na.png,{HASH},1,g,odd\n", "flags is 'odd'"),
         (f"path,sha256,label,group,width\na.png,{HASH},1,g,-3\n", "width is '-3'"),
         (f"path,sha256,label,group\na.png,{HASH},1,g\na.png,{HASH},0,h\n", "names a.png twice"),
+        (f"path,sha256,label,group\na.png,{HASH},1,g\n./a.png,{HASH},1,h\n", "names ./a.png twice"),
+        (f"path,sha256,label,group\na.png,{'z' * 64},1,g\n", "expected 64 hexadecimal digits"),
+        (f"path,sha256,label,group,width\na.png,{HASH},1,g,{'9' * 5000}\n", "number of pixels"),
+        (f"path,sha256,label,group,width\na.png,{HASH},1,g,٣\n", "number of pixels"),
+        (f"path,sha256,label,group\na\0.png,{HASH},1,g\n", "expected the path of an image"),
+        (f"path,sha256,label,group\n{'a' * 200_000},{HASH},1,g\n", "field larger than"),
+        (f"path;sha256;label;group\na.png;{HASH};1;g\n", "lacks the columns"),
+        (f'path,sha256,label,group\n"a.png,{HASH},1,g\nb.png,{HASH},1,g\n', "label is None"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "m.csv").write_text(text)
+    (tmp_path / "m.csv").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=words):
         Manifest.load(tmp_path / "m.csv")
 
@@ -107,3 +115,19 @@ def test_parted_groups_are_refused() -> None:
     Manifest(whole, Path()).check_groups()
     assert len(Manifest(whole, Path()).of_split("testing")) == 2
     assert len(Manifest(whole, Path()).of_split("training", "tuning")) == 0
+
+
+def test_what_other_programs_write_is_read(tmp_path: Path) -> None:
+    text = f"\ufeffnote,group,label,sha256,path\r\nx,g,1,{HASH.upper()},a.png,more\r\n\r\n"
+    (tmp_path / "m.csv").write_bytes(text.encode())
+    assert Manifest.load(tmp_path / "m.csv").rows == (Row("a.png", HASH, 1, "g"),)
+
+
+@pytest.mark.parametrize("name", ["new\nline.png", 'a "quoted", name.png', "semi;colon.png"])
+def test_odd_file_names_survive(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("x")
+    manifest = Manifest((Row(name, sha256_of(tmp_path / name), 1, "g"),), tmp_path)
+    manifest.save(tmp_path / "m.csv")
+    loaded = Manifest.load(tmp_path / "m.csv")
+    assert loaded.rows == manifest.rows
+    loaded.check_files()

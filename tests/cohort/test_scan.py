@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +88,18 @@ def test_folders_that_are_none_are_refused(tiny_cohort: Path, tmp_path: Path) ->
     shutil.rmtree(tiny_cohort / "no")
     with pytest.raises(InputError, match="one class only"):
         scan_folder(tiny_cohort)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
+def test_a_name_that_is_not_utf8_is_refused_at_once(tiny_cohort: Path) -> None:
+    (tiny_cohort / "yes" / "yes0.png").rename(tiny_cohort / "yes" / os.fsdecode(b"caf\xe9.png"))
+    with pytest.raises(InputError, match=r"caf.xe9.png.* not UTF-8.* Rename it"):
+        scan_folder(tiny_cohort)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.timeout(20)
+def test_a_pipe_named_as_an_image_is_unreadable_and_not_waited_for(tiny_cohort: Path) -> None:
+    os.mkfifo(tiny_cohort / "yes" / "pipe.png")
+    flags = {row.path: row.flags for row in scan_folder(tiny_cohort).rows}
+    assert flags["yes/pipe.png"] == ("unreadable",)

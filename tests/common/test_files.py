@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tumorscope.common.errors import OutputError
-from tumorscope.common.files import atomic_path, output_folder, sha256_of, write_json, write_text
+from tumorscope.common.files import (
+    atomic_folder,
+    atomic_path,
+    output_folder,
+    sha256_of,
+    write_json,
+    write_text,
+)
 
 
 def test_the_new_file_replaces_the_old_one_whole(tmp_path: Path) -> None:
@@ -70,3 +79,65 @@ def test_json_refuses_what_is_not_json(tmp_path: Path) -> None:
 def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert sha256_of(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
+def test_a_write_that_the_system_refuses_keeps_the_old_file(tmp_path: Path) -> None:
+    """A real refusal in the middle of a write, as on a full disk; it also works for root."""
+    file = tmp_path / "note.txt"
+    write_text(file, "old")
+    program = f"""
+import resource, signal
+from pathlib import Path
+from tumorscope.common.errors import OutputError
+from tumorscope.common.files import write_text
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    write_text(Path({str(file)!r}), "new" * 10_000)
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.startswith(f"Cannot write {file}: File too large")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder closed even to root")
+def test_a_folder_that_cannot_be_written_to_is_told() -> None:
+    with pytest.raises(OutputError, match="Cannot write /proc/self"):
+        output_folder(Path("/proc/self/results"))
+    with pytest.raises(OutputError, match="Cannot write /proc/self"):
+        output_folder(Path("/proc/self"))
+    with pytest.raises(OutputError, match="Cannot write /proc/self"):
+        write_text(Path("/proc/self/results.json"), "x")
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "deep" / "results") as temporary:
+        (temporary / "a").write_text("1")
+        assert not (tmp_path / "deep" / "results").exists()
+    assert (tmp_path / "deep" / "results" / "a").read_text() == "1"
+    assert [file.name for file in (tmp_path / "deep").iterdir()] == ["results"]
+
+
+def test_a_folder_takes_the_place_of_an_empty_one_only(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    with atomic_folder(tmp_path / "results") as temporary:
+        (temporary / "a").write_text("1")
+    with pytest.raises(OutputError, match="Cannot write"), atomic_folder(tmp_path / "results"):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["results"]
+    assert (tmp_path / "results" / "a").read_text() == "1"
+
+
+def test_a_folder_whose_making_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail_halfway() -> None:
+        with atomic_folder(tmp_path / "results") as temporary:
+            (temporary / "a").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    assert list(tmp_path.iterdir()) == []

@@ -229,3 +229,85 @@ def test_every_file_of_the_paper_is_read(real_data: Path) -> None:
     assert {info.mode for info in infos} == {"L", "RGB", "RGBA", "P"}
     for file in files[::10]:
         assert read_slice(file).pixels.std() > 1
+
+
+def test_a_phone_photograph_is_a_jpeg(tmp_path: Path) -> None:
+    """Several pictures in one JPEG, which Pillow calls MPO; the first is read."""
+    first, second = Image.fromarray(RAMP), Image.fromarray(255 - RAMP)
+    first.save(tmp_path / "photo.jpg", "MPO", save_all=True, append_images=[second])
+    info = inspect_image(tmp_path / "photo.jpg")
+    assert (info.format, info.disguised) == ("JPEG", False)
+    assert np.abs(read_slice(tmp_path / "photo.jpg").pixels.astype(int) - RAMP).max() <= 4
+
+
+def test_of_an_animation_the_first_picture_is_read(tmp_path: Path) -> None:
+    first, second = Image.fromarray(RAMP), Image.fromarray(255 - RAMP)
+    for suffix in ("gif", "tiff"):
+        file = tmp_path / f"several.{suffix}"
+        first.save(file, save_all=True, append_images=[second])
+        np.testing.assert_array_equal(read_slice(file).pixels, RAMP)
+
+
+@pytest.mark.parametrize(
+    ("values", "grey"),
+    [
+        ([-3e38, 3e38], [0, 255]),
+        ([0.0, 1e-44], [0, 0]),
+        ([np.nan, 1.0], [0, 255]),
+        ([np.inf, -np.inf], [0, 0]),
+        ([5.0, 5.0], [0, 0]),
+        ([-1.0, 0.0], [0, 255]),
+    ],
+)
+def test_any_floating_point_values_are_stretched(
+    tmp_path: Path, values: list[float], grey: list[int]
+) -> None:
+    Image.fromarray(np.array([values], np.float32)).save(tmp_path / "a.tiff")
+    assert read_slice(tmp_path / "a.tiff").pixels.tolist() == [grey]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_turns_the_head_upright(tmp_path: Path, orientation: int) -> None:
+    stored = {  # how an upright picture is stored for each code of EXIF 2.3, tag 0x0112
+        1: RAMP,
+        2: RAMP[:, ::-1],
+        3: RAMP[::-1, ::-1],
+        4: RAMP[::-1],
+        5: RAMP.T,
+        6: np.rot90(RAMP, 1),
+        7: RAMP[::-1, ::-1].T,
+        8: np.rot90(RAMP, -1),
+    }[orientation]
+    image = Image.fromarray(np.ascontiguousarray(stored))
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_slice(tmp_path / "a.png").pixels, RAMP)
+
+
+@pytest.mark.parametrize("form", sorted(FILES))
+def test_a_file_cut_at_any_byte_is_refused_or_whole(tmp_path: Path, form: str) -> None:
+    data = FILES[form]
+    refused, lengths = 0, range(0, len(data), max(1, len(data) // 300))
+    for length in lengths:
+        (tmp_path / "cut").write_bytes(data[:length])
+        try:
+            scan = read_slice(tmp_path / "cut")
+        except UnreadableImageError:
+            refused += 1
+        else:
+            assert np.abs(scan.pixels.astype(int) - RAMP).max() <= 8, length
+    assert refused > 0.8 * len(lengths)
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "a" * 300 + ".png"])
+def test_impossible_paths_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnreadableImageError, match="cannot be opened"):
+        read_slice(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs an endless device")
+@pytest.mark.timeout(20)
+def test_an_endless_device_is_refused() -> None:
+    with pytest.raises(UnreadableImageError, match="not a regular file"):
+        read_slice("/dev/zero")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import posixpath
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -72,6 +74,8 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 REQUIRED = ("path", "sha256", "label", "group")
+_SHA256 = re.compile("[0-9a-f]{64}")
+_PIXELS = re.compile("[0-9]{0,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,13 @@ class Manifest:
                 f"{', '.join(reader.fieldnames or ()) or 'none'}. Expected at least "
                 f"{', '.join(REQUIRED)}. Write one with `tumorscope audit DATA -o DIR`."
             )
-        rows = [_parse(record, path, reader.line_num) for record in reader]
+        try:
+            rows = [_parse(record, path, reader.line_num) for record in reader]
+        except csv.Error as error:
+            raise InputError(
+                f"{path}, line {reader.line_num}: {error}. Expected a CSV file as written by "
+                "`tumorscope audit`. Correct the line, or write the manifest again."
+            ) from error
         if not rows:
             raise InputError(
                 f"The manifest {path} has a header and no rows; expected one row per image. "
@@ -160,12 +170,14 @@ class Manifest:
             )
         seen: set[str] = set()
         for row in rows:
-            if row.path in seen:
+            # ./a.png and a.png are one file, which must not be trained and tested on.
+            place = posixpath.normpath(row.path)
+            if place in seen:
                 raise InputError(
                     f"The manifest {path} names {row.path} twice; expected each image once. "
                     "Remove one of the rows."
                 )
-            seen.add(row.path)
+            seen.add(place)
         return cls(tuple(rows), path.parent)
 
     def check_files(self) -> None:
@@ -228,7 +240,7 @@ def _parse(record: dict[str, str], manifest: Path, line: int) -> Row:
         )
 
     values = {name: (record.get(name) or "").strip() for name in COLUMNS}
-    if not values["path"]:
+    if not values["path"] or "\0" in values["path"]:
         raise refuse("path", "the path of an image")
     if values["label"] not in ("0", "1"):
         raise refuse("label", "1 (tumour) or 0 (no tumour)")
@@ -239,14 +251,14 @@ def _parse(record: dict[str, str], manifest: Path, line: int) -> Row:
     flags = tuple(flag for flag in values["flags"].split(";") if flag)
     if not set(flags) <= set(FLAGS):
         raise refuse("flags", f"codes from {', '.join(FLAGS)}, joined by ;")
-    if "unreadable" not in flags and len(values["sha256"]) != 64:
+    if "unreadable" not in flags and not _SHA256.fullmatch(values["sha256"].lower()):
         raise refuse("sha256", "64 hexadecimal digits")
     for column in ("width", "height"):
-        if values[column] and not values[column].isdecimal():
+        if not _PIXELS.fullmatch(values[column]):
             raise refuse(column, "a number of pixels")
     return Row(
         path=values["path"],
-        sha256=values["sha256"],
+        sha256=values["sha256"].lower(),
         label=int(values["label"]),
         group=values["group"],
         split=values["split"],

@@ -44,7 +44,8 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     Raises
     ------
     InputError
-        If it is no folder, or no class folder, or no images, or only one class is found.
+        If it is no folder, or no class folder, or no images, or only one class is found; or a
+        file's name is not UTF-8.
     """
     root = Path(data)
     if not root.is_dir():
@@ -99,8 +100,13 @@ def _images_below(folder: Path) -> Iterator[Path]:
 
 def _row(file: Path, root: Path, label: int, source: str) -> Row:
     path = portable_path(file, root)
+    if not _is_text(path):
+        raise InputError(
+            f"The name of the file {path.encode(errors='surrogateescape')!r} in {root} is not "
+            "UTF-8, so no manifest or report can name it. Expected names in UTF-8. Rename it."
+        )
     # Unreadable files have no content to be grouped by, so their path names their group.
-    alone = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:12]
+    alone = hashlib.sha256(path.encode()).hexdigest()[:12]
     try:
         info = inspect_image(file)
         digest = sha256_of(file)
@@ -122,6 +128,14 @@ def _row(file: Path, root: Path, label: int, source: str) -> Row:
         mode=info.mode,
         flags=tuple(flags),
     )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # Python escapes bytes that are not UTF-8 as lone surrogates
+        return False
+    return True
 
 
 def _reason(file: Path) -> str:

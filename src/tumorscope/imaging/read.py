@@ -7,6 +7,7 @@ grey, and prints a warning.
 from __future__ import annotations
 
 import io
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -174,11 +175,15 @@ def coloured_fraction(path: str | Path) -> float:
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        values = np.asarray(image, dtype=np.float32)
-        values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+        # In place, because of 64 million pixels each copy would take a quarter of a gigabyte.
+        values = np.array(image, dtype=np.float32)
+        np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
+        # Differences of larger numbers overflow, and their warning would hide the image.
+        np.clip(values, -1e30, 1e30, out=values)
         low, high = float(values.min()), float(values.max())
-        scale = 255.0 / (high - low) if high > low else 0.0
-        stretched: NDArray[np.uint8] = np.rint((values - low) * scale).astype(np.uint8)
+        values -= np.float32(low)
+        values *= np.float32(255.0 / (high - low) if high - low > 1e-30 else 0.0)
+        stretched: NDArray[np.uint8] = np.rint(values, out=values).astype(np.uint8)
         return stretched
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
@@ -192,23 +197,28 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
 
 def _info(path: Path, image: Image.Image) -> ImageInfo:
     width, height = image.size
-    name = image.format or "?"
+    # What phones call MPO is a JPEG with a preview or depth map behind it.
+    name = "JPEG" if image.format == "MPO" else image.format or "?"
     disguised = path.suffix.lower() not in _SUFFIXES_OF_FORMAT.get(name, set())
     return ImageInfo(name, width, height, image.mode, disguised)
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
+        state = path.stat()
+        # Reading a pipe would wait, and a device would not end.
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError("it is not a regular file")
+        size = state.st_size
         if size > MAX_BYTES:
             _refuse(
                 path, f"it has {size:,} bytes", f"at most {MAX_BYTES:,} bytes", "Is it an image?"
             )
         data = path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         _refuse(
             path,
-            f"it cannot be opened ({error.strerror or error})",
+            f"it cannot be opened ({getattr(error, 'strerror', None) or error})",
             "a file that can be read",
             "Check that it exists and that you may read it.",
         )
