@@ -291,10 +291,10 @@ def _deep_grey(anatomy: Anatomy, x: Field, y: Field, pixel: float) -> Field:
 def _ventricles(anatomy: Anatomy, x: Field, y: Field) -> Field:
     v = anatomy.ventricle * (1 + 0.16 * anatomy.tilt * np.sign(x))
     side, level = np.abs(x), anatomy.level
-    if level > 0.75:
+    if level > 0.72:
         return np.full_like(x, 9)
     if level > 0.42:
-        shrink = 1 - 0.75 * (level - 0.42) / 0.33
+        shrink = 1 - 0.5 * (level - 0.42) / 0.30
         body = [
             (0.155, -0.42 * shrink, 0.012),
             (0.095, -0.24 * shrink, 0.040),
