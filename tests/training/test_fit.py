@@ -86,7 +86,7 @@ def test_going_on_is_the_same_as_never_stopping(
     whole = Fitter(build(quick), images, quick)
     start = whole.model.get_weights()
     expected = whole.fit(training=TRAINING, tuning=TUNING, seed=0)
-    file = tmp_path / "checkpoint.npz"
+    file = tmp_path / "checkpoint.bin"
     for on_epoch in (kill, None):
         model = build(quick)
         model.set_weights(start)

@@ -106,7 +106,7 @@ def test_kill_9_in_either_phase_loses_nothing(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        _wait_for_epoch(folder / "checkpoint.npz", epochs, process)
+        _wait_for_epoch(folder / "checkpoint.bin", epochs, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert not (folder / "run.json").exists()
@@ -117,7 +117,7 @@ def test_kill_9_in_either_phase_loses_nothing(
     train(manifest, recipe=longer, weights="none", output=folder, resume=True)
     assert lasting(folder) == lasting(expected.folder)
     assert (folder / "scores.csv").read_text() == (expected.folder / "scores.csv").read_text()
-    assert not (folder / "checkpoint.npz").exists()
+    assert not (folder / "checkpoint.bin").exists()
 
 
 def _wait_for_epoch(file: Path, epochs: int, process: subprocess.Popen[bytes]) -> None:
@@ -125,8 +125,8 @@ def _wait_for_epoch(file: Path, epochs: int, process: subprocess.Popen[bytes]) -
     while time.monotonic() < until:
         assert process.poll() is None, "it ended before it could be killed"
         if file.exists():
-            with file.open("rb") as stream, np.load(stream) as stored:
-                if len(json.loads(bytes(stored["head"]))["history"]) >= epochs:
+            with file.open("rb") as stream:
+                if len(json.loads(bytes(np.load(stream)))["history"]) >= epochs:
                     return
         time.sleep(0.02)
     raise AssertionError(f"no epoch {epochs} within 90 s")

@@ -76,7 +76,7 @@ class Run:
         """
         folder = Path(folder)
         if not (folder / "run.json").is_file():
-            state = "an unfinished run" if (folder / "checkpoint.npz").exists() else "no run"
+            state = "an unfinished run" if (folder / "checkpoint.bin").exists() else "no run"
             raise InputError(
                 f"{folder} holds {state}. Expected a folder that `tumorscope train -o RUN` has "
                 "finished; go on with an unfinished one by adding --resume to its command."
@@ -174,7 +174,7 @@ def train(
             f"{folder} holds a finished run, which would be overwritten. Expected a new or empty "
             "folder. Choose another with -o, or delete it."
         )
-    interrupted = (folder / "checkpoint.npz").exists()
+    interrupted = (folder / "checkpoint.bin").exists()
     if interrupted and not resume:
         raise UsageError(
             f"{folder} holds an interrupted run. Add --resume to go on with it, choose another "
@@ -209,7 +209,7 @@ def train(
         training=np.flatnonzero(splits == "training"),
         tuning=np.flatnonzero(splits == "tuning"),
         seed=recipe.seed,
-        checkpoint=folder / "checkpoint.npz",
+        checkpoint=folder / "checkpoint.bin",
         identity=identity,
         on_epoch=advance,
     )
@@ -247,7 +247,7 @@ def train(
     }
     # Written last: its presence says that the run is whole.
     write_json(folder / "run.json", facts)
-    (folder / "checkpoint.npz").unlink(missing_ok=True)
+    (folder / "checkpoint.bin").unlink(missing_ok=True)
     return Run(folder)
 
 
