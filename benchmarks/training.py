@@ -33,6 +33,8 @@ COLUMNS = ("method", "fold", "images", "seconds", "peak_rss_mib", "correct", "te
 
 
 def ours(manifest_file: Path, weights: Path) -> dict[str, object]:
+    import keras  # noqa: F401  the notebook's clock starts after its imports, too
+
     import tumorscope as ts
     from tumorscope.training.run import read_csv
 

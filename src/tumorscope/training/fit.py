@@ -167,14 +167,13 @@ class Fitter:
 
 def predict(model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.float64]:
     """Return the probability of tumour, float64 (n,), of prepared images uint8 (n, h, w)."""
-    scores = [
-        np.asarray(
-            model.predict_on_batch(network_input(pixels[batch], recipe.input.scaling)),
-            dtype=np.float64,
-        ).ravel()
-        for batch in batches(np.arange(len(pixels)), BATCH)
-    ]
-    return np.concatenate(scores) if scores else np.empty(0)
+    scores = np.empty(len(pixels), dtype=np.float64)
+    for batch in batches(np.arange(len(pixels)), BATCH):
+        # The last batch is filled up, because another shape would be compiled anew.
+        filled = pixels[np.resize(batch, BATCH)]
+        outputs = model.predict_on_batch(network_input(filled, recipe.input.scaling))
+        scores[batch] = np.asarray(outputs, dtype=np.float64).ravel()[: len(batch)]
+    return scores
 
 
 def initialise_head(model: keras.Model, seed: int) -> None:
