@@ -58,6 +58,15 @@ def test_train_then_evaluate(
     assert run(["evaluate", folder, str(tiny_cohort), "--allow-seen"]) == 0
 
 
+def test_train_says_when_images_could_not_be_read(
+    tiny_cohort: Path, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny_cohort / "yes" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    words = ["train", str(tiny_cohort), "--recipe", recipe, "--weights", "none"]
+    assert run([*words, "-o", str(tmp_path / "run")]) == 4
+    assert "1 images could not be read" in capsys.readouterr().err
+
+
 def test_crossval_prints_a_table_and_names_the_report(
     tiny_cohort: Path, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

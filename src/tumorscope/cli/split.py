@@ -71,7 +71,7 @@ def split(
         "manifest": str(manifest),
         "split": "random" if mode == "random" else "grouped",
         "seed": seed,
-        "groups_parted": _parted(cohort),
+        "groups_parted": len(cohort.parted_groups()),
         "splits": counts,
     }
     emit(common, document, _table(counts))
@@ -102,13 +102,6 @@ def _count(cohort: Manifest) -> dict[str, dict[str, int]]:
             "tumours": sum(row.label for row in part.rows),
         }
     return counts
-
-
-def _parted(cohort: Manifest) -> int:
-    sides: dict[str, set[str]] = {}
-    for row in cohort.usable.rows:
-        sides.setdefault(row.group, set()).add(row.split)
-    return sum(len(splits) > 1 for splits in sides.values())
 
 
 def _table(counts: dict[str, dict[str, int]]) -> str:

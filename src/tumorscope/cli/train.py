@@ -21,7 +21,7 @@ def train(
     seed: int | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
-) -> None:
+) -> int:
     """Train a detector on class folders (audited and split by group first) or a manifest.
 
     Example: `tumorscope train scans/ --recipe paper -o runs/first`
@@ -72,3 +72,8 @@ def train(
         ),
     )
     say(f"Next: tumorscope evaluate {run.folder}")
+    if facts["unreadable"]:
+        listed = run.folder / "manifest.csv"
+        say(f"{facts['unreadable']} images could not be read; {listed} names them.")
+        return 4
+    return 0

@@ -205,6 +205,13 @@ class Manifest:
                     "run `tumorscope audit` again to describe what is there now."
                 )
 
+    def parted_groups(self) -> list[str]:
+        """Return the groups whose usable images lie in more than one split."""
+        sides: dict[str, set[str]] = {}
+        for row in self.usable.rows:
+            sides.setdefault(row.group, set()).add(row.split)
+        return [group for group, splits in sides.items() if len(splits) > 1]
+
     def check_groups(self) -> None:
         """Make sure that no group lies in two splits.
 
@@ -213,10 +220,7 @@ class Manifest:
         HonestyError
             If groups are parted, naming up to three of them.
         """
-        sides: dict[str, set[str]] = {}
-        for row in self.usable.rows:
-            sides.setdefault(row.group, set()).add(row.split)
-        parted = [group for group, splits in sides.items() if len(splits) > 1]
+        parted = self.parted_groups()
         if parted:
             raise HonestyError(
                 f"{len(parted)} groups lie in more than one split: {_first(parted)}. Images of a "
