@@ -39,3 +39,93 @@ def tiny_cohort(tmp_path: Path) -> Path:
             image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
             image.save(tmp_path / "data" / folder / f"{folder}{index}.png")
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model file, made without Keras: bright pixels are evidence of a tumour.
+
+    Input 64 × 64, evidence 8 × 8; the logit is (mean grey of the image − 100) / 10, and the
+    distance is the standard deviation of the 8 × 8 block means, refused above 110.
+    """
+    onnx = pytest.importorskip("onnx", reason="needs the train extra")
+    from onnx import TensorProto, helper, numpy_helper
+
+    from tumorscope.model_file.container import write_model
+    from tumorscope.model_file.schema import (
+        Conformal,
+        Estimate,
+        HowPrepared,
+        InputCheck,
+        Metadata,
+        OperatingPoint,
+    )
+
+    constants = {
+        "kernel": np.full((1, 1, 8, 8), 1 / 64, np.float32),
+        "share": np.float32(1 / 640.0).reshape(1),
+        "base": np.float32(-10.0).reshape(1),
+        "slope": np.float32(0.8).reshape(1),
+        "intercept": np.float32(0.1).reshape(1),
+        "axis1": np.array([1], np.int64),
+        "axes12": np.array([1, 2], np.int64),
+    }
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["grey", "axis1"], ["image"]),
+        helper.make_node("Conv", ["image", "kernel"], ["blocks"], strides=[8, 8]),
+        helper.make_node("Squeeze", ["blocks", "axis1"], ["means"]),
+        helper.make_node("Mul", ["means", "share"], ["evidence"]),
+        helper.make_node("ReduceSum", ["evidence", "axes12"], ["total"], keepdims=0),
+        helper.make_node("Add", ["total", "base"], ["logit"]),
+        helper.make_node("Sub", ["logit", "total"], ["bias"]),
+        helper.make_node("Mul", ["logit", "slope"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "intercept"], ["calibrated"]),
+        helper.make_node("Sigmoid", ["calibrated"], ["probability"]),
+        helper.make_node("ReduceMean", ["blocks"], ["mean"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Sub", ["blocks", "mean"], ["apart"]),
+        helper.make_node("Mul", ["apart", "apart"], ["squared"]),
+        helper.make_node("ReduceMean", ["squared"], ["variance"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Sqrt", ["variance"], ["distance"]),
+    ]
+    shapes = {"probability": ["n"], "logit": ["n"], "evidence": ["n", 8, 8]}
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes.get(name, ["n"]))
+        for name in ("probability", "logit", "evidence", "bias", "distance")
+    ]
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "tiny",
+            [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 64, 64])],
+            outputs,
+            initializer=[
+                numpy_helper.from_array(values, name) for name, values in constants.items()
+            ],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
+    onnx.checker.check_model(model)
+    reached = Estimate(value=0.9, low=0.8, high=0.95)
+    points = {
+        name: OperatingPoint(
+            threshold=threshold, policy="made up", sensitivity=reached, specificity=reached
+        )
+        for name, threshold in (("balanced", 0.5), ("screening", 0.2), ("specific", 0.8))
+    }
+    metadata = Metadata(
+        name="tiny",
+        created="2026-01-01T00:00:00Z",
+        graph_sha256="0" * 64,
+        preprocessing=HowPrepared(size=64, crop="none", fit="stretch", intensity="none"),
+        grid=(8, 8),
+        operating_points=points,
+        conformal=Conformal(no_tumour=0.6, tumour=0.6, n=(50, 50)),
+        input_check=InputCheck(distance=110.0),
+        recipe={"name": "tiny"},
+        data={"sha256": "0" * 64},
+    )
+    return write_model(
+        tmp_path_factory.mktemp("model") / "tiny.onnx", model.SerializeToString(), metadata
+    ).path

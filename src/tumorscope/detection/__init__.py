@@ -1,0 +1,1 @@
+"""Model file + `Slice` → `Finding`: engines, input check, abstention, evidence, batches."""

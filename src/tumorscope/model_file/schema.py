@@ -1,0 +1,203 @@
+"""What the metadata of a model file holds, checked on load. Plain values only, never code."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.imaging import Preprocessing
+from tumorscope.imaging.thumbprint import EDGE, VERSION
+
+SCHEMA_VERSION = 1
+"""Raised whenever a reader of the older schema would misunderstand a file of the newer."""
+
+CLASSES = ("no tumour", "tumour")
+
+OUTPUTS = ("probability", "logit", "evidence", "bias", "distance")
+"""Outputs of every graph, in order; see `tumorscope.training.export`."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Precision = Literal["float32", "float16", "int8"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HowPrepared(_Part):
+    """Arguments of `tumorscope.imaging.Preprocessing`."""
+
+    size: Annotated[int, Field(ge=32, le=1024)]
+    crop: Literal["none", "head"]
+    fit: Literal["stretch", "pad"]
+    intensity: Literal["none", "percentile"]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The preprocessing that `tumorscope.imaging.prepare` takes."""
+        return Preprocessing(size=self.size, crop=self.crop, fit=self.fit, intensity=self.intensity)
+
+
+class Estimate(_Part):
+    """A share with its 95 % interval (Wilson)."""
+
+    value: Share
+    low: Share
+    high: Share
+
+
+class Calibration(_Part):
+    """``probability = sigmoid(slope · logit + intercept)``, which the graph computes itself.
+
+    The inverse of the slope is the temperature. `n` scores of images that the network was not
+    fitted on decided it; the errors are over `ece_bins` held-out folds of those scores, None where
+    there were too few.
+    """
+
+    slope: Annotated[float, Field(gt=0.0)] = 1.0
+    intercept: float = 0.0
+    fitted_on: str = "nothing"
+    n: Annotated[int, Field(ge=0)] = 0
+    ece_before: Share | None = None
+    ece_after: Share | None = None
+
+
+class OperatingPoint(_Part):
+    """From which probability on an image is called tumour, why, and what that reached."""
+
+    threshold: Share
+    policy: str
+    sensitivity: Estimate
+    specificity: Estimate
+
+
+class Conformal(_Part):
+    """Class-conditional conformal prediction: label y is in the set where 1 − p(y) ≤ quantile(y).
+
+    A quantile of 1 keeps its label in every set, which is the honest answer where a class had too
+    few scores for the miscoverage.
+    """
+
+    miscoverage: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.10
+    no_tumour: Share = 1.0
+    tumour: Share = 1.0
+    n: tuple[int, int] = (0, 0)
+
+
+class InputCheck(_Part):
+    """What is refused as "not a brain MRI slice".
+
+    Attributes
+    ----------
+    distance : float or None
+        Largest `distance` of the graph that passes; None where the model has no distance.
+    refused_brain : Estimate or None
+        Share of held-out brain MRI above it.
+    edge : int
+        Smallest width or height in pixels.
+    aspect : float
+        Largest ratio of the sides.
+    spread : float
+        Smallest standard deviation of the grey values, below which an image is blank.
+    coloured : float
+        Largest share of really coloured pixels.
+    """
+
+    distance: Annotated[float, Field(gt=0.0)] | None = None
+    refused_brain: Estimate | None = None
+    edge: Annotated[int, Field(ge=1)] = 32
+    aspect: Annotated[float, Field(ge=1.0)] = 3.0
+    spread: Annotated[float, Field(ge=0.0)] = 4.0
+    coloured: Share = 0.10
+
+
+class Seen(_Part):
+    """Thumbprints of the training and tuning images, base64 of int8 (count, 256)."""
+
+    version: int = VERSION
+    count: Annotated[int, Field(ge=0)] = 0
+    data: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Seen:
+        if self.version != VERSION:
+            raise ValueError(f"thumbprints are of version {self.version}; expected {VERSION}")
+        if len(self.data) != 4 * -(-self.count * EDGE * EDGE // 3):
+            raise ValueError(f"thumbprints of {self.count} images do not fill their data")
+        return self
+
+    @classmethod
+    def pack(cls, thumbprints: NDArray[np.int8]) -> Seen:
+        """Pack thumbprints int8 (n, 256)."""
+        data = base64.b64encode(np.ascontiguousarray(thumbprints).tobytes()).decode("ascii")
+        return cls(count=len(thumbprints), data=data)
+
+    def unpack(self) -> NDArray[np.int8]:
+        """Return thumbprints int8 (n, 256)."""
+        return np.frombuffer(base64.b64decode(self.data), dtype=np.int8).reshape(-1, EDGE * EDGE)
+
+
+class Metadata(_Part):
+    """Everything that a model file says about itself.
+
+    Attributes
+    ----------
+    schema_version : int
+        Of this class.
+    name : str
+        Of the model; with the hash of the graph it makes the model's id.
+    precision : {"float32", "float16", "int8"}
+        Of the stored weights.
+    graph_sha256 : str
+        Of the graph beside the metadata; 64 hexadecimal digits.
+    grid : tuple of int
+        Height and width of the evidence map.
+    recipe : dict
+        The whole recipe.
+    data : dict
+        Hash of the training data, counts of images and groups, split, starting weights.
+    versions : dict
+        Of the libraries that the model was made with.
+    card : str
+        The model card, Markdown.
+    """
+
+    schema_version: Literal[1] = 1
+    notice: Literal["Research use only. Not a medical device. Not for diagnosis."] = (
+        "Research use only. Not a medical device. Not for diagnosis."
+    )
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=100)]
+    created: str
+    classes: tuple[Literal["no tumour"], Literal["tumour"]] = ("no tumour", "tumour")
+    precision: Precision = "float32"
+    graph_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    preprocessing: HowPrepared
+    grid: tuple[int, int]
+    calibration: Calibration = Calibration()
+    operating_points: Annotated[dict[str, OperatingPoint], Field(min_length=1)]
+    conformal: Conformal = Conformal()
+    input_check: InputCheck = InputCheck()
+    seen: Seen = Seen()
+    recipe: dict[str, JsonValue]
+    data: dict[str, JsonValue]
+    versions: dict[str, str] = {}
+    card: str = ""
+
+    @model_validator(mode="after")
+    def _balanced(self) -> Metadata:
+        if "balanced" not in self.operating_points:
+            raise ValueError("operating_points lacks “balanced”")
+        return self
+
+    @property
+    def id(self) -> str:
+        """Name and the first 12 digits of the graph's hash."""
+        return f"{self.name}@{self.graph_sha256[:12]}"
+
+
+assert Metadata.model_fields["notice"].default == RESEARCH_USE_ONLY
