@@ -29,25 +29,32 @@ class LayerSummary:
 def build(recipe: Recipe) -> keras.Model:
     """Build the network of a recipe with random weights.
 
-    The paper's: backbone → Flatten → Dense (ReLU) → BatchNormalization → Dropout → Dense 1
-    (sigmoid), with the layer names that its Figure 2 shows. Input: float32 (n, size, size, 3),
+    The paper's head: backbone → Flatten → Dense (ReLU) → BatchNormalization → Dropout → Dense 1
+    (sigmoid), with the layer names that its Figure 2 shows. The pooled head: backbone →
+    GlobalAveragePooling2D → Dropout → Dense 1 (sigmoid). Input: float32 (n, size, size, 3),
     scaled as ``recipe.input.scaling`` says; output: probability of tumour, float32 (n, 1).
     """
     load_keras()
     import keras
 
     layers = keras.layers
-    return keras.Sequential(
-        [
-            build_backbone(recipe.network.backbone, recipe.input.size),
+    network = recipe.network
+    if network.head == "flatten":
+        head = [
             layers.Flatten(name="flatten"),
-            layers.Dense(recipe.network.units, activation="relu", name="dense"),
+            layers.Dense(network.units, activation="relu", name="dense"),
             layers.BatchNormalization(name="batch_normalization"),
-            layers.Dropout(recipe.network.dropout, name="dropout"),
+            layers.Dropout(network.dropout, name="dropout"),
             layers.Dense(1, activation="sigmoid", name="dense_1"),
-        ],
-        name="tumorscope",
-    )
+        ]
+    else:
+        head = [
+            layers.GlobalAveragePooling2D(name="pool"),
+            layers.Dropout(network.dropout, name="dropout"),
+            layers.Dense(1, activation="sigmoid", name="dense"),
+        ]
+    backbone = build_backbone(network.backbone, recipe.input.size)
+    return keras.Sequential([backbone, *head], name="tumorscope")
 
 
 def summarise(model: keras.Model) -> list[LayerSummary]:

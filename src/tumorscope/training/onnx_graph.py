@@ -24,14 +24,16 @@ class UnsupportedLayerError(Exception):
     """The backbone has a layer that has no translation here."""
 
 
-class _Graph:
-    """Nodes and constants collected while the Keras graph is walked."""
+class Graph:
+    """Nodes and constants collected while a Keras graph is walked."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.grey: set[str] = set()
 
     def constant(self, values: NDArray[Any]) -> str:
+        """Store an array; return the name under which nodes take it."""
         import onnx
 
         name = f"constant_{len(self.constants)}"
@@ -39,11 +41,42 @@ class _Graph:
         return name
 
     def node(self, operator: str, inputs: Sequence[str], **attributes: object) -> str:
+        """Add an operator; return the name of its one output."""
         import onnx
 
         name = f"value_{len(self.nodes)}"
         self.nodes.append(onnx.helper.make_node(operator, list(inputs), [name], **attributes))
         return name
+
+    def output(self, name: str, value: str) -> None:
+        """Give a value the name of an output of the whole graph."""
+        import onnx
+
+        self.nodes.append(onnx.helper.make_node("Identity", [value], [name]))
+
+    def model(
+        self, name: str, size: tuple[int, int], outputs: Sequence[tuple[str, Sequence[int]]]
+    ) -> onnx.ModelProto:
+        """Return the whole, checked: input ``pixels`` uint8 (n, *size), outputs float32 (n, …)."""
+        import onnx
+
+        _fold_batch_normalisation(self)
+        _fold_padding(self)
+        used = {source for node in self.nodes for source in node.input}
+        tensor = onnx.helper.make_tensor_value_info
+        model = onnx.helper.make_model(
+            onnx.helper.make_graph(
+                self.nodes,
+                name,
+                [tensor("pixels", onnx.TensorProto.UINT8, ["n", *size])],
+                [tensor(key, onnx.TensorProto.FLOAT, ["n", *shape]) for key, shape in outputs],
+                initializer=[constant for constant in self.constants if constant.name in used],
+            ),
+            opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+            ir_version=9,
+        )
+        onnx.checker.check_model(model)
+        return model
 
 
 def feature_graph(
@@ -70,16 +103,42 @@ def feature_graph(
     UnsupportedLayerError
         If a layer is not among those of MobileNetV2 and plain CNNs.
     """
+    graph = Graph()
+    names = walk(backbone, graph, taps=taps, scale=scale, offset=offset)
+    for index, name in enumerate(names):
+        graph.output(f"tap_{index}", graph.node("Transpose", [name], perm=[0, 2, 3, 1]))
+    outputs = [(f"tap_{index}", tensor.shape[1:]) for index, tensor in enumerate(taps)]
+    return graph.model("features", backbone.input_shape[1:3], outputs)
+
+
+def walk(
+    backbone: keras.Model,
+    graph: Graph,
+    *,
+    taps: Sequence[keras.KerasTensor],
+    scale: float,
+    offset: float,
+) -> list[str]:
+    """Add a backbone to `graph`; return the name of each tap, (n, channels, h, w).
+
+    The three channels of the input are equal, so that the first kernel is summed over them and
+    sees one: a third of its work.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If a layer has no translation.
+    """
     import keras
     import onnx
 
-    graph = _Graph()
-    height, width = backbone.input_shape[1:3]
     values = graph.node("Cast", ["pixels"], to=onnx.TensorProto.FLOAT)
     values = graph.node("Mul", [values, graph.constant(np.float32(scale).reshape(1))])
-    values = graph.node("Add", [values, graph.constant(np.float32(offset).reshape(1))])
+    if offset:
+        values = graph.node("Add", [values, graph.constant(np.float32(offset).reshape(1))])
     values = graph.node("Unsqueeze", [values, graph.constant(np.array([1], np.int64))])
-    names = {id(backbone.input): graph.node("Concat", [values] * 3, axis=1)}
+    graph.grey.add(values)
+    names = {id(backbone.input): values}
     whole = keras.Model(backbone.input, list(taps))
     replica_of: dict[int, str] = {}
 
@@ -94,44 +153,32 @@ def feature_graph(
 
     kept: list[Any] = []  # ids are unique only among living objects
     clone = keras.models.clone_model(whole, call_function=follow)
-    outputs = []
-    for index, tensor in enumerate(clone.outputs):
-        channels_last = graph.node("Transpose", [replica_of[id(tensor)]], perm=[0, 2, 3, 1])
-        graph.nodes.append(onnx.helper.make_node("Identity", [channels_last], [f"tap_{index}"]))
-        outputs.append(
-            onnx.helper.make_tensor_value_info(
-                f"tap_{index}", onnx.TensorProto.FLOAT, ["n", *tensor.shape[1:]]
-            )
-        )
-    pixels = onnx.helper.make_tensor_value_info(
-        "pixels", onnx.TensorProto.UINT8, ["n", height, width]
-    )
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph(
-            graph.nodes, "features", [pixels], outputs, initializer=graph.constants
-        ),
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
-        ir_version=9,
-    )
-    onnx.checker.check_model(model)
-    return model
+    return [replica_of[id(tensor)] for tensor in clone.outputs]
 
 
-def _translate(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
+def _translate(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
     kind = type(layer).__name__
     if kind not in _TRANSLATIONS:
         raise UnsupportedLayerError(f"{layer.name} ({kind})")
+    if graph.grey & set(inputs) and kind not in ("Conv2D", "DepthwiseConv2D", "ZeroPadding2D"):
+        raise UnsupportedLayerError(f"{layer.name} ({kind} on the image)")
     return _TRANSLATIONS[kind](layer, inputs, graph)
 
 
-def _convolution(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
+def _convolution(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
     kernel = np.asarray(layer.kernel)
     if type(layer).__name__ == "DepthwiseConv2D":
         groups = kernel.shape[2]
         # (h, w, channels, multiplier) → (channels · multiplier, 1, h, w)
         kernel = kernel.reshape(*kernel.shape[:2], 1, -1)
+        if inputs[0] in graph.grey:
+            raise UnsupportedLayerError(f"{layer.name} (depthwise on the image)")
     else:
         groups = int(layer.groups)
+        if inputs[0] in graph.grey:
+            if groups != 1:
+                raise UnsupportedLayerError(f"{layer.name} (groups on the image)")
+            kernel = kernel.sum(axis=2, keepdims=True)
     weights = [graph.constant(kernel.transpose(3, 2, 0, 1))]
     if layer.use_bias:
         weights.append(graph.constant(np.asarray(layer.bias)))
@@ -151,13 +198,13 @@ def _convolution(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
     return output
 
 
-def _batch_normalisation(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
+def _batch_normalisation(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
     parameters = [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]
     constants = [graph.constant(np.asarray(parameter)) for parameter in parameters]
     return graph.node("BatchNormalization", [*inputs, *constants], epsilon=float(layer.epsilon))
 
 
-def _relu(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
+def _relu(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
     if layer.negative_slope or layer.threshold:
         raise UnsupportedLayerError(f"{layer.name} (leaky or thresholded)")
     if layer.max_value is None:
@@ -166,17 +213,77 @@ def _relu(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
     return graph.node("Clip", [*inputs, *limits])
 
 
-def _padding(layer: keras.Layer, inputs: list[str], graph: _Graph) -> str:
+def _padding(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
     (top, bottom), (left, right) = layer.padding
     pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    return graph.node("Pad", [*inputs, graph.constant(pads)])
+    padded = graph.node("Pad", [*inputs, graph.constant(pads)])
+    if inputs[0] in graph.grey:
+        graph.grey.add(padded)
+    return padded
 
 
-def _addition(_: keras.Layer, inputs: list[str], graph: _Graph) -> str:
+def _addition(_: keras.Layer, inputs: list[str], graph: Graph) -> str:
     return graph.node("Sum", inputs) if len(inputs) > 2 else graph.node("Add", inputs)
 
 
-_TRANSLATIONS: dict[str, Callable[[Any, list[str], _Graph], str]] = {
+def _fold_batch_normalisation(graph: Graph) -> None:
+    """Put each normalisation into the weights of the convolution that it follows."""
+    from onnx import numpy_helper
+
+    arrays = {constant.name: constant for constant in graph.constants}
+    for node in [node for node in graph.nodes if node.op_type == "BatchNormalization"]:
+        convolution = _only_source(graph, node, "Conv")
+        if convolution is None:
+            continue
+        gamma, beta, mean, variance = (
+            numpy_helper.to_array(arrays[name]).astype(np.float64) for name in node.input[1:]
+        )
+        factor = gamma / np.sqrt(variance + _attribute(node, "epsilon"))
+        kernel = numpy_helper.to_array(arrays[convolution.input[1]]).astype(np.float64)
+        bias = 0.0
+        if len(convolution.input) > 2:
+            bias = numpy_helper.to_array(arrays[convolution.input[2]]).astype(np.float64)
+        folded = (kernel * factor[:, None, None, None], beta + (bias - mean) * factor)
+        inputs = [graph.constant(values.astype(np.float32)) for values in folded]
+        convolution.input[1:] = inputs
+        convolution.output[0] = node.output[0]
+        graph.nodes.remove(node)
+
+
+def _fold_padding(graph: Graph) -> None:
+    """Let convolutions pad for themselves instead of reading a padded copy."""
+    from onnx import helper, numpy_helper
+
+    arrays = {constant.name: constant for constant in graph.constants}
+    for node in [node for node in graph.nodes if node.op_type == "Conv"]:
+        padding = _only_source(graph, node, "Pad")
+        if padding is None or _attribute(node, "auto_pad") != b"VALID":
+            continue
+        pads = numpy_helper.to_array(arrays[padding.input[1]])
+        attributes = [each for each in node.attribute if each.name != "auto_pad"]
+        del node.attribute[:]
+        node.attribute.extend(attributes)
+        node.attribute.append(helper.make_attribute("pads", [int(pads[i]) for i in (2, 3, 6, 7)]))
+        node.input[0] = padding.input[0]
+        graph.nodes.remove(padding)
+
+
+def _only_source(graph: Graph, node: Any, operator: str) -> Any | None:
+    """Return the node of kind `operator` that feeds `node` and nothing else."""
+    value = node.input[0]
+    if sum(value in each.input for each in graph.nodes) != 1:
+        return None
+    sources = [each for each in graph.nodes if value in each.output]
+    return sources[0] if sources and sources[0].op_type == operator else None
+
+
+def _attribute(node: Any, name: str) -> Any:
+    from onnx import helper
+
+    return next(helper.get_attribute_value(each) for each in node.attribute if each.name == name)
+
+
+_TRANSLATIONS: dict[str, Callable[[Any, list[str], Graph], str]] = {
     "Add": _addition,
     "BatchNormalization": _batch_normalisation,
     "Conv2D": _convolution,

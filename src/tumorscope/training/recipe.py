@@ -76,7 +76,9 @@ class Network(_Part):
     """Backbone and head."""
 
     backbone: str = "mobilenet_v2"
-    head: Literal["flatten"] = "flatten"
+    head: Literal["flatten", "pooled"] = "flatten"
+    """"flatten" is the paper's: every place has its own weights, through a hidden layer of `units`.
+    "pooled" averages over places first and has one weight per channel."""
     units: Annotated[int, Field(ge=1, le=4096)] = 128
     dropout: Fraction = 0.5
 

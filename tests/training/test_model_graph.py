@@ -1,0 +1,120 @@
+"""The graph of a model file equals Keras, and its evidence adds up to the logit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from tumorscope.common.errors import InputError
+from tumorscope.training.fit import predict
+from tumorscope.training.model_graph import FeatureSpace, model_graph
+from tumorscope.training.network import build
+from tumorscope.training.recipe import Recipe
+
+SIZE = 64
+
+
+def recipe_of(head: str, backbone: str = "small_cnn", scaling: str = "symmetric") -> Recipe:
+    return Recipe.parse(
+        {
+            "name": "test",
+            "input": {"size": SIZE, "scaling": scaling},
+            "network": {"backbone": backbone, "head": head, "units": 16},
+        }
+    )
+
+
+def shaken(recipe: Recipe) -> object:
+    """A model whose every weight, also of normalisation and biases, is random."""
+    model = build(recipe)
+    generator = np.random.default_rng(1)
+    for layer in [*model.layers[0].layers, *model.layers[1:]]:
+        if type(layer).__name__ == "BatchNormalization":
+            layer.set_weights([generator.uniform(0.6, 1.4, layer.gamma.shape) for _ in range(4)])
+        elif type(layer).__name__ == "Dense":
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, generator.normal(0, 0.3, bias.shape)])
+    return model
+
+
+def run(graph: object, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"pixels": pixels}), strict=True))
+
+
+@pytest.mark.parametrize("backbone", ["small_cnn", "mobilenet_v2"])
+@pytest.mark.parametrize("head", ["pooled", "flatten"])
+@pytest.mark.parametrize("scaling", ["unit", "symmetric"])
+def test_equals_keras_and_evidence_sums_to_the_logit(
+    head: Literal["pooled", "flatten"], backbone: str, scaling: str
+) -> None:
+    recipe = recipe_of(head, backbone, scaling)
+    model = shaken(recipe)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, SIZE, SIZE), dtype=np.uint8)
+    pixels[0], pixels[1] = 0, 255
+    outputs = run(model_graph(model, recipe), pixels)
+    np.testing.assert_allclose(outputs["probability"], predict(model, pixels, recipe), atol=2e-5)
+    assert outputs["evidence"].shape == (9, 2, 2)
+    total = outputs["evidence"].sum(axis=(1, 2)) + outputs["bias"]
+    np.testing.assert_allclose(total, outputs["logit"], atol=1e-3)
+    if backbone == "small_cnn":  # 52 random layers leave nothing of the image
+        assert np.ptp(outputs["logit"]) > 1e-3
+
+
+def test_the_hidden_layer_takes_part() -> None:
+    recipe = recipe_of("flatten")
+    pixels = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
+    outputs = run(model_graph(shaken(recipe), recipe), pixels)
+    # Other units are active for other images, so the bias of the linearisation differs.
+    assert np.ptp(outputs["bias"]) > 0
+
+
+def test_calibration_is_inside_the_graph() -> None:
+    recipe = recipe_of("pooled")
+    pixels = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
+    outputs = run(model_graph(shaken(recipe), recipe, slope=0.5, intercept=-1.0), pixels)
+    expected = 1 / (1 + np.exp(-(0.5 * outputs["logit"].astype(np.float64) - 1.0)))
+    np.testing.assert_allclose(outputs["probability"], expected, atol=1e-6)
+
+
+def test_distance_is_mahalanobis() -> None:
+    recipe = recipe_of("pooled")
+    model = shaken(recipe)
+    pixels = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
+    generator = np.random.default_rng(2)
+    axes, _ = np.linalg.qr(generator.normal(size=(64, 5)))
+    mean, variances, noise = generator.normal(size=64), np.array([5.0, 4.0, 3.0, 2.0, 1.0]), 0.25
+    space = FeatureSpace(
+        mean.astype(np.float32), axes.astype(np.float32), variances.astype(np.float32), noise
+    )
+    outputs = run(model_graph(model, recipe, space=space), pixels)
+    values = np.repeat((pixels / np.float32(127.5) - 1)[..., None], 3, axis=-1)
+    features = np.asarray(model.layers[0].predict_on_batch(values)).mean(axis=(1, 2))
+    covariance = axes @ np.diag(variances) @ axes.T + noise * (np.eye(64) - axes @ axes.T)
+    apart = features - mean
+    squared = np.einsum("ni,ij,nj->n", apart, np.linalg.inv(covariance), apart)
+    np.testing.assert_allclose(outputs["distance"], np.sqrt(squared / 64), rtol=1e-3)
+
+
+def test_without_a_space_the_distance_is_zero() -> None:
+    recipe = recipe_of("pooled")
+    pixels = np.zeros((2, SIZE, SIZE), dtype=np.uint8)
+    assert run(model_graph(build(recipe), recipe), pixels)["distance"].tolist() == [0.0, 0.0]
+
+
+def test_a_backbone_without_translation_is_refused() -> None:
+    import keras
+
+    recipe = recipe_of("pooled")
+    image = keras.Input((SIZE, SIZE, 3))
+    backbone = keras.Model(image, keras.layers.LeakyReLU(name="odd")(image))
+    model = keras.Sequential([backbone, *build(recipe).layers[1:2], keras.layers.Dense(1)])
+    with pytest.raises(InputError, match=r"odd.*no translation"):
+        model_graph(model, recipe)
