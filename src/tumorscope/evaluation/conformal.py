@@ -1,0 +1,62 @@
+"""When to say "the model cannot tell": class-conditional conformal prediction sets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def fit_quantiles(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    *,
+    miscoverage: float,
+    repeats: int = 1,
+) -> tuple[float, float]:
+    """Return for each class how unlikely a label may be and still stay in the prediction set.
+
+    The score of label y is 1 − p(y). With the ``⌈(n + 1)(1 − α)⌉``-th smallest score of the n
+    images of a class as its quantile, the set of a new image of that class holds its label with
+    probability 1 − α at least, if it comes from where these came from.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        0 or 1.
+    probabilities : ndarray of shape (n,)
+        Calibrated probability of tumour of images that nothing was fitted on.
+    miscoverage : float
+        α, between 0 and 1.
+    repeats : int
+        How often each image occurs, as after a repeated cross-validation.
+
+    Returns
+    -------
+    tuple of float
+        For "no tumour" and for "tumour"; 1, which keeps the label in every set, where a class has
+        fewer than 1/α − 1 images.
+
+    References
+    ----------
+    V. Vovk, Machine Learning 92 (2013) 349-376 (label-conditional); A. Angelopoulos and S. Bates,
+    arXiv:2107.07511.
+    """
+    quantiles = []
+    for label in (0, 1):
+        own = probabilities[labels == label]
+        scores = np.sort(own if label == 0 else 1.0 - own)
+        images = len(scores) // repeats
+        rank = math.ceil((images + 1) * (1 - miscoverage))
+        # Repeats sharpen the scores' distribution, but the images are no more for it.
+        place = math.ceil(rank / images * len(scores)) - 1 if images else 0
+        quantiles.append(float(scores[place]) if images and rank <= images else 1.0)
+    return quantiles[0], quantiles[1]
+
+
+def prediction_sets(
+    probabilities: NDArray[np.float64], quantiles: tuple[float, float]
+) -> NDArray[np.bool_]:
+    """Return which labels each set holds, bool (n, 2): column 0 "no tumour", column 1 "tumour"."""
+    return np.stack([probabilities <= quantiles[0], 1.0 - probabilities <= quantiles[1]], axis=-1)

@@ -1,0 +1,123 @@
+"""Calibration, operating points and prediction sets: fitted on one half, true on the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tumorscope.common.errors import InputError
+from tumorscope.evaluation.conformal import fit_quantiles, prediction_sets
+from tumorscope.evaluation.decisions import fit_decisions
+from tumorscope.evaluation.operating_points import POLICIES, choose_threshold
+from tumorscope.evaluation.recalibration import fit_calibration, logit, sigmoid
+
+
+def cohort(n: int, *, seed: int, gap: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and logits that are calibrated: log-likelihood ratios of two Gaussians."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, n)
+    values = generator.normal(np.where(labels == 1, gap / 2, -gap / 2), 1.0)
+    return labels, values * gap
+
+
+def test_calibration_finds_the_distortion_that_was_put_in() -> None:
+    labels, true = cohort(20_000, seed=0)
+    slope, intercept = fit_calibration(labels, 4.0 * true - 3.0)
+    assert slope == pytest.approx(0.25, rel=0.05)
+    assert intercept == pytest.approx(0.75, abs=0.08)
+
+
+def test_perfectly_parted_scores_ask_for_no_infinite_slope() -> None:
+    labels = np.array([0] * 10 + [1] * 10)
+    slope, _ = fit_calibration(labels, np.where(labels == 1, 5.0, -5.0))
+    assert 0.1 < slope < 5
+
+
+def test_scores_that_are_upside_down_keep_a_slope_above_zero() -> None:
+    labels, true = cohort(500, seed=1)
+    slope, _ = fit_calibration(labels, -true)
+    assert 0 < slope < 0.1
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(InputError, match="0 images with tumour and 5"):
+        fit_calibration(np.zeros(5, np.int64), np.arange(5.0))
+
+
+@given(st.floats(1e-6, 1 - 1e-6))
+def test_logit_and_sigmoid_are_inverse(probability: float) -> None:
+    assert sigmoid(logit(np.array([probability])))[0] == pytest.approx(probability, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_prediction_sets_cover_each_class_on_new_images(seed: int) -> None:
+    labels, values = cohort(2000, seed=seed, gap=1.0)
+    quantiles = fit_quantiles(labels, sigmoid(values), miscoverage=0.1)
+    new, others = cohort(4000, seed=100 + seed, gap=1.0)
+    sets = prediction_sets(sigmoid(others), quantiles)
+    for label in (0, 1):
+        assert sets[new == label, label].mean() == pytest.approx(0.9, abs=0.035)
+
+
+def test_quantile_is_the_order_statistic_of_the_theory() -> None:
+    # 19 images and α = 0.1: ⌈20 · 0.9⌉ = 18th smallest.
+    scores = np.arange(1, 20) / 100
+    labels = np.zeros(19, np.int64)
+    assert fit_quantiles(labels, scores, miscoverage=0.1)[0] == pytest.approx(0.18)
+    repeated = fit_quantiles(np.repeat(labels, 3), np.repeat(scores, 3), miscoverage=0.1, repeats=3)
+    assert repeated[0] == pytest.approx(0.18)
+
+
+@pytest.mark.parametrize("n", [0, 1, 8])
+def test_too_few_images_keep_their_label_in_every_set(n: int) -> None:
+    labels = np.array([0] * n + [1] * 50)
+    quantiles = fit_quantiles(labels, np.linspace(0.1, 0.9, n + 50), miscoverage=0.1)
+    assert quantiles[0] == 1.0
+    assert prediction_sets(np.array([0.0, 0.5, 1.0]), quantiles)[:, 0].all()
+
+
+@given(st.integers(0, 1000))
+def test_operating_points_keep_what_they_promise(seed: int) -> None:
+    labels, values = cohort(60, seed=seed)
+    labels[:2] = (0, 1)
+    scores = sigmoid(values)
+    reached = {}
+    for policy in POLICIES:
+        calls = scores >= choose_threshold(labels, scores, policy=policy)
+        reached[policy] = (calls[labels == 1].mean(), (~calls[labels == 0]).mean())
+    assert reached["screening"][0] >= 0.95
+    assert reached["specific"][1] >= 0.95
+    assert sum(reached["balanced"]) >= max(sum(each) for each in reached.values()) - 1e-9
+
+
+def test_figures_are_measured_on_folds_that_were_not_fitted() -> None:
+    labels, true = cohort(3000, seed=5)
+    found = fit_decisions(labels, 3.0 * true + 2.0, np.arange(3000) % 5)
+    assert found.ece_after < 0.03 < found.ece_before
+    assert found.fit.slope == pytest.approx(1 / 3, rel=0.15)
+    for interval in found.coverage:
+        assert interval.low <= 0.9 <= interval.high
+    assert found.sensitivity["screening"].low <= 0.95 <= found.sensitivity["screening"].high
+    assert found.specificity["specific"].low <= 0.95 <= found.specificity["specific"].high
+    # The Bayes error of two Gaussians two standard deviations apart is Φ(−1) = 0.159.
+    assert found.error_all.low <= 0.159 <= found.error_all.high
+    assert found.abstaining_helps
+
+
+def test_scores_by_chance_are_not_made_to_look_good() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 400)
+    found = fit_decisions(labels, generator.normal(0, 3, 400), np.arange(400) % 5)
+    assert found.error_all.low <= 0.5 <= found.error_all.high
+    assert found.answered.value < 0.35
+
+
+def test_repeats_do_not_count_as_images() -> None:
+    labels, true = cohort(100, seed=7)
+    once = fit_decisions(labels, true, np.arange(100) % 5)
+    thrice = fit_decisions(labels, np.stack([true] * 3, axis=1), np.arange(100) % 5)
+    assert thrice.n == once.n == 100
+    assert thrice.answered == once.answered
+    assert thrice.coverage == once.coverage
