@@ -6,6 +6,7 @@ Research use only. Not a medical device. Not for diagnosis.
 >>> manifest = ts.audit("scans/").manifest                          # doctest: +SKIP
 >>> run = ts.train(manifest, recipe="paper", output="runs/a")       # doctest: +SKIP
 >>> report = ts.evaluate(run)                                       # doctest: +SKIP
+>>> finding = ts.Detector.load("model.onnx").detect("scan.jpg")     # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tumorscope.cohort.manifest import Manifest
     from tumorscope.cohort.phantom import write_phantom_cohort
     from tumorscope.cohort.split import split
+    from tumorscope.detection.detector import Detector
+    from tumorscope.detection.finding import Finding
     from tumorscope.imaging import Slice, read_slice
     from tumorscope.training.assess import Evaluation, evaluate
     from tumorscope.training.crossval import CrossValidation, crossval
@@ -29,7 +32,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "Audit": "cohort.audit",
     "CrossValidation": "training.crossval",
+    "Detector": "detection.detector",
     "Evaluation": "training.assess",
+    "Finding": "detection.finding",
     "Manifest": "cohort.manifest",
     "Recipe": "training.recipe",
     "Run": "training.run",
@@ -46,7 +51,9 @@ _HOMES = {
 __all__ = [
     "Audit",
     "CrossValidation",
+    "Detector",
     "Evaluation",
+    "Finding",
     "Manifest",
     "Recipe",
     "Run",

@@ -6,8 +6,10 @@ grey, and prints a warning.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -114,21 +116,60 @@ def read_with_info(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[S
     image = _open(path, _bytes_of(path))
     info = _info(path, image)
     _check_size(path, info, max_pixels)
-    try:
+    with _decoding(path, info.format):
         # Lets libjpeg hand over its luma plane directly instead of converting it twice.
         if info.mode == "RGB":
             image.draft("L", None)
         pixels = _grey(ImageOps.exif_transpose(image))
+    return Slice(pixels=pixels, source=str(path)), info
+
+
+def read_with_colour(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Slice, float]:
+    """Read a raster file and how coloured it is, decoding it once.
+
+    Returns
+    -------
+    Slice
+        The very pixels that `read_slice` returns.
+    float
+        Share of its pixels, 0 to 1, that are really coloured (see `coloured_fraction`), counted
+        on some 4,000 of them.
+
+    Raises
+    ------
+    UnreadableImageError
+        If it cannot be read; see `read_slice`.
+    """
+    path = Path(path)
+    image = _open(path, _bytes_of(path))
+    info = _info(path, image)
+    _check_size(path, info, max_pixels)
+    with _decoding(path, info.format):
+        # A JPEG hands over luma and chroma as they are stored; its luma is the grey of
+        # `read_slice`. Adobe's transform 0 stores red, green and blue instead.
+        if info.mode == "RGB" and image.info.get("adobe_transform") != 0:
+            image.draft("YCbCr", None)
+        image.load()
+        coloured = 0.0 if _is_grey(image.mode) else _coloured(_sample(image, 64))
+        image = ImageOps.exif_transpose(image)
+        luma = image.mode == "YCbCr"
+        pixels = np.array(image.getchannel(0)) if luma else _grey(image)
+    return Slice(pixels=pixels, source=str(path)), coloured
+
+
+@contextlib.contextmanager
+def _decoding(path: Path, name: str) -> Iterator[None]:
+    try:
+        yield
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # decoders raise whatever they like on damaged files
         _refuse(
             path,
-            f"its {info.format} data cannot be decoded ({error})",
+            f"its {name} data cannot be decoded ({error})",
             "a whole image file",
             "It is probably truncated or damaged: copy it again from where it came from.",
         )
-    return Slice(pixels=pixels, source=str(path)), info
 
 
 def _check_size(path: Path, info: ImageInfo, max_pixels: int) -> None:
@@ -154,22 +195,29 @@ def coloured_fraction(path: str | Path) -> float:
     """
     path = Path(path)
     image = _open(path, _bytes_of(path))
-    _check_size(path, _info(path, image), MAX_PIXELS)
-    if image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;"):
+    info = _info(path, image)
+    _check_size(path, info, MAX_PIXELS)
+    if _is_grey(image.mode):
         return 0.0
-    try:
+    with _decoding(path, info.format):
         image.draft("RGB", (256, 256))
-        image.thumbnail((512, 512), Image.Resampling.NEAREST)
-        channels = np.asarray(image.convert("RGBA").convert("RGB"), dtype=np.int16)
-    except (MemoryError, KeyboardInterrupt):
-        raise
-    except Exception as error:  # decoders raise whatever they like on damaged files
-        _refuse(
-            path,
-            f"its data cannot be decoded ({error})",
-            "a whole image file",
-            "It is probably truncated or damaged: copy it again from where it came from.",
-        )
+        return _coloured(_sample(image, 512))
+
+
+def _is_grey(mode: str) -> bool:
+    return mode in ("1", "L", "LA", "I", "F") or mode.startswith("I;")
+
+
+def _sample(image: Image.Image, edge: int) -> Image.Image:
+    # Nearest, because an average of colours could be grey.
+    width, height = min(image.width, edge), min(image.height, edge)
+    return image.resize((width, height), Image.Resampling.NEAREST)
+
+
+def _coloured(image: Image.Image) -> float:
+    if image.mode not in ("RGB", "YCbCr", "CMYK"):
+        image = image.convert("RGBA")
+    channels = np.asarray(image.convert("RGB"), dtype=np.int16)
     return float((channels.max(axis=2) - channels.min(axis=2) > 40).mean())
 
 

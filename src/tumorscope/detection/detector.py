@@ -1,0 +1,278 @@
+"""Images in, findings out: one at a time, or a stream of any length in constant memory."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
+from tumorscope.detection import rules
+from tumorscope.detection.engines import Engine, EngineName, Outputs, cores, open_engine
+from tumorscope.detection.finding import Finding
+from tumorscope.imaging.preprocess import prepare
+from tumorscope.imaging.read import read_with_colour
+from tumorscope.imaging.slice import Slice
+from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
+from tumorscope.model_file.artefacts import read_any
+from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.schema import Metadata
+
+PACKAGED = Path(__file__).resolve().parents[1] / "models" / "default.onnx"
+
+LOOK_AHEAD = 4
+"""Runs per worker that may wait for their turn to be handed out."""
+
+Image = str | Path | Slice
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An image that was read and checked, ready for the engine unless `reasons` refuse it."""
+
+    source: str
+    reasons: tuple[str, ...]
+    seen: bool
+    pixels: NDArray[np.uint8] | None
+
+
+class Detector:
+    """A loaded model that turns images into findings; threads may share it.
+
+    Parameters
+    ----------
+    model : ModelFile
+        From `tumorscope.model_file.artefacts.read_any`.
+    engine : {"onnxruntime", "openvino", "litert"}, optional
+        What computes the graph; by default what suits the file.
+    operating_point : str
+        Name of the operating point that decides; "balanced", "screening" and "specific" are usual.
+    threads : int, optional
+        How many cores to use; all by default.
+
+    Raises
+    ------
+    InputError
+        If the graph is not that of a model file.
+    UsageError
+        If the engine or operating point is unknown, or the engine is not installed.
+    """
+
+    def __init__(
+        self,
+        model: ModelFile,
+        *,
+        engine: EngineName | None = None,
+        operating_point: str = "balanced",
+        threads: int | None = None,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise UsageError(f"Received {threads} threads; expected at least 1.")
+        self._model, self._engine_name = model, engine
+        self._how = model.metadata.preprocessing.preprocessing
+        self._threshold = rules.operating_point(model.metadata, operating_point).threshold
+        self.operating_point = operating_point
+        self.threads = threads or cores()
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path | None = None,
+        *,
+        engine: EngineName | None = None,
+        operating_point: str = "balanced",
+        threads: int | None = None,
+    ) -> Detector:
+        """Read a model file and make a detector of it.
+
+        Parameters
+        ----------
+        model : path, optional
+            An ``.onnx``, ``.xml`` (OpenVINO) or ``.tflite`` that tumorscope wrote; by default the
+            model in the package.
+        engine, operating_point, threads
+            See `Detector`.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be used, or none is given and the package holds none.
+        UsageError
+            If the engine or operating point is unknown, or the engine is not installed.
+        """
+        if model is None and not PACKAGED.is_file():
+            raise InputError(
+                "No model was given, and this installation holds none. Expected the path of a "
+                "model file. Give one that `tumorscope train` wrote: Detector.load(PATH), or "
+                "--model PATH on the command line."
+            )
+        return cls(
+            read_any(model or PACKAGED),
+            engine=engine,
+            operating_point=operating_point,
+            threads=threads,
+        )
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the model file says about itself."""
+        return self._model.metadata
+
+    @cached_property
+    def model_id(self) -> str:
+        """Name of the model and the first 12 digits of the hash of its graph."""
+        return self.metadata.id
+
+    @cached_property
+    def _alone(self) -> Engine:
+        """Every core on one image: the shortest wait."""
+        return open_engine(self._model, self._engine_name, threads=self.threads)
+
+    @cached_property
+    def _beside(self) -> Engine:
+        """One core per run, several runs side by side: the most images per second."""
+        return open_engine(self._model, self._engine_name, threads=1)
+
+    @cached_property
+    def _known(self) -> NDArray[np.float32]:
+        return units(self.metadata.seen.unpack())
+
+    def detect(self, image: Image) -> Finding:
+        """Return the finding for one image, as fast as all cores together can.
+
+        Raises
+        ------
+        UnreadableImageError
+            If it is a path that cannot be read as an image.
+        """
+        began = time.perf_counter()
+        ready = self._ready(image)
+        return self._findings(self._alone, [ready], began)[0]
+
+    def detect_many(
+        self, images: Iterable[Image], *, batch: int | None = None
+    ) -> Iterator[Finding]:
+        """Yield the findings for many images in their order, reading only a few ahead.
+
+        Every core decodes, prepares and computes images of its own. A file that cannot be read
+        becomes a finding with the decision "unreadable"; memory does not grow with their number.
+
+        Parameters
+        ----------
+        images : iterable of path or Slice
+            Consumed lazily.
+        batch : int, optional
+            How many images one run of the engine takes; 1 by default, the fastest on processors.
+
+        Raises
+        ------
+        UsageError
+            If `batch` is less than 1.
+        """
+        if batch is not None and batch < 1:
+            raise UsageError(f"Received a batch of {batch}; expected at least 1.")
+        return self._stream(iter(images), batch or 1)
+
+    def _stream(self, images: Iterator[Image], batch: int) -> Iterator[Finding]:
+        engine = self._beside
+        waiting: deque[Future[list[Finding]]] = deque()
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="tumorscope")
+        try:
+            while chunk := list(islice(images, batch)):
+                waiting.append(pool.submit(self._chunk, engine, chunk))
+                if len(waiting) >= LOOK_AHEAD * self.threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _chunk(self, engine: Engine, images: Sequence[Image]) -> list[Finding]:
+        began = time.perf_counter()
+        ready: list[_Ready] = []
+        for image in images:
+            try:
+                ready.append(self._ready(image))
+            except UnreadableImageError as error:
+                ready.append(_Ready(str(image), (_unreadable(str(image), error),), False, None))
+        return self._findings(engine, ready, began)
+
+    def _ready(self, image: Image) -> _Ready:
+        scan, coloured = (image, 0.0) if isinstance(image, Slice) else read_with_colour(image)
+        reasons = rules.input_reasons(scan, self.metadata.input_check, coloured=coloured)
+        if reasons:
+            return _Ready(scan.source, reasons, False, None)
+        seen = bool(len(self._known)) and resemblance(thumbprint(scan), self._known) >= COPY
+        return _Ready(scan.source, (), seen, prepare(scan, self._how))
+
+    def _findings(self, engine: Engine, ready: Sequence[_Ready], began: float) -> list[Finding]:
+        pixels = [item.pixels for item in ready if item.pixels is not None]
+        outputs = engine.run(np.stack(pixels)) if pixels else None
+        ms = 1000.0 * (time.perf_counter() - began) / len(ready)
+        findings, index = [], 0
+        for item in ready:
+            if item.pixels is None or outputs is None:
+                findings.append(self._without_answer(item, None, ms))
+                continue
+            findings.append(self._finding(item, outputs, index, ms))
+            index += 1
+        return findings
+
+    def _without_answer(self, item: _Ready, distance: float | None, ms: float) -> Finding:
+        unread = any(code.startswith("unreadable") for code in item.reasons)
+        return Finding(
+            source=item.source,
+            decision="unreadable" if unread else "refused",
+            probability=None,
+            prediction_set=(),
+            reasons=(*item.reasons, "seen") if item.seen else item.reasons,
+            seen=item.seen,
+            model=self.model_id,
+            operating_point=self.operating_point,
+            threshold=self._threshold,
+            distance=distance,
+            logit=None,
+            bias=None,
+            evidence=None,
+            ms=ms,
+        )
+
+    def _finding(self, item: _Ready, outputs: Outputs, index: int, ms: float) -> Finding:
+        probability = float(outputs.probability[index])
+        distance = float(outputs.distance[index])
+        limit = self.metadata.input_check.distance
+        if limit is not None and distance > limit:
+            refused = _Ready(item.source, ("not-brain-mri",), item.seen, None)
+            return self._without_answer(refused, distance, ms)
+        labels = rules.prediction_set(probability, self.metadata.conformal)
+        reasons = rules.abstention_reasons(labels)
+        return Finding(
+            source=item.source,
+            decision=rules.decide(probability, self._threshold, labels),
+            probability=probability,
+            prediction_set=labels,
+            reasons=(*reasons, "seen") if item.seen else reasons,
+            seen=item.seen,
+            model=self.model_id,
+            operating_point=self.operating_point,
+            threshold=self._threshold,
+            distance=distance,
+            logit=float(outputs.logit[index]),
+            bias=float(outputs.bias[index]),
+            evidence=outputs.evidence[index],
+            ms=ms,
+        )
+
+
+def _unreadable(source: str, error: UnreadableImageError) -> str:
+    # Reasons are joined by semicolons in one line of a table, which has a column for the path.
+    said = str(error).removeprefix(f"Cannot read {source}: ")
+    return "unreadable: " + " ".join(said.replace(";", ",").split())

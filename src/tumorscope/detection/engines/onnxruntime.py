@@ -1,0 +1,63 @@
+"""ONNX Runtime: the engine of the base install."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.detection.engines.base import EngineName, Outputs, outputs_of, refuse_graph
+from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.schema import OUTPUTS
+
+
+class OnnxRuntime:
+    """An ONNX Runtime session on the processor.
+
+    Parameters
+    ----------
+    model : ModelFile
+        A checked ``.onnx`` file.
+    threads : int
+        How many threads one run uses.
+
+    Raises
+    ------
+    InputError
+        If the graph cannot be loaded or has other inputs or outputs than a model file.
+    """
+
+    name: EngineName = "onnxruntime"
+
+    def __init__(self, model: ModelFile, *, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Threads that spin while they wait take the cores from those that decode.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                model.graph, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no base class
+            raise refuse_graph(model.path, f"ONNX Runtime cannot load it ({error})") from error
+        inputs, size = self._session.get_inputs(), model.metadata.preprocessing.size
+        if (
+            len(inputs) != 1
+            or inputs[0].type != "tensor(uint8)"
+            or list(inputs[0].shape[1:]) != [size, size]
+        ):
+            found = ", ".join(f"{item.name} {item.type} {item.shape}" for item in inputs)
+            raise refuse_graph(model.path, f"its inputs are {found or 'none'}")
+        outputs = tuple(item.name for item in self._session.get_outputs())
+        if outputs != OUTPUTS:
+            raise refuse_graph(model.path, f"its outputs are {', '.join(outputs)}")
+        self._input = inputs[0].name
+
+    def run(self, pixels: NDArray[np.uint8]) -> Outputs:
+        """Compute the outputs for images uint8 (n, size, size), n at least 1."""
+        return outputs_of(self._session.run(OUTPUTS, {self._input: pixels}))

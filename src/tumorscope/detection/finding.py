@@ -1,0 +1,126 @@
+"""The answer for one image: what was decided, why, and in which words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Decision = Literal["tumour", "no tumour", "abstain", "refused", "unreadable"]
+
+REASONS = ("not-brain-mri", "blank", "too-small", "uncertain", "unlike-training", "seen")
+"""Codes of reasons in the order in which a finding lists them; the seventh is "unreadable: …"."""
+
+_WORDS = {
+    "not-brain-mri": "It does not look like a slice of a brain MRI.",
+    "blank": "It is blank: its grey values hardly differ.",
+    "too-small": "It is too small to show anatomy.",
+    "uncertain": "Both answers are plausible at the model's stated error rate.",
+    "unlike-training": "Neither answer is plausible: it is unlike what the model was trained on.",
+    "seen": "The model was trained on this image or a copy of it, so this answer says nothing "
+    "about how well the model works.",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """What a model says about one image.
+
+    Attributes
+    ----------
+    source : str
+        Where the image came from.
+    decision : {"tumour", "no tumour", "abstain", "refused", "unreadable"}
+        "abstain": the model cannot tell; "refused": the input check says that it should not try.
+    probability : float or None
+        Calibrated probability of a tumour, 0 to 1; None where refused or unreadable.
+    prediction_set : tuple of str
+        The labels that conformal prediction keeps: one for an answer, both or none to abstain.
+    reasons : tuple of str
+        Codes, see `REASONS`, or one that starts with "unreadable: ".
+    seen : bool
+        Whether the model's thumbprints say that it was trained on this image or a copy.
+    model : str
+        Id of the model: its name and the first 12 digits of the hash of its graph.
+    operating_point : str
+        Name of the operating point that decided.
+    threshold : float or None
+        Probability from which on that operating point says "tumour".
+    distance : float or None
+        From the training images, in the units of the model; None where it was not computed.
+    logit, bias : float or None
+        Before calibration; ``evidence.sum() + bias == logit`` up to rounding.
+    evidence : ndarray of float32, shape (h, w), or None
+        Share of each place in the logit, positive towards tumour.
+    ms : float
+        Milliseconds from file to finding; of images that ran together, their mean.
+    """
+
+    source: str
+    decision: Decision
+    probability: float | None
+    prediction_set: tuple[str, ...]
+    reasons: tuple[str, ...]
+    seen: bool
+    model: str
+    operating_point: str
+    threshold: float | None
+    distance: float | None
+    logit: float | None
+    bias: float | None
+    evidence: NDArray[np.float32] | None
+    ms: float
+
+    @property
+    def words(self) -> str:
+        """The finding in sentences for people, without the research-use notice."""
+        why = [_WORDS[code] for code in self.reasons if code in _WORDS]
+        if self.decision == "unreadable":
+            said = next((code.partition(": ")[2] for code in self.reasons), "")
+            return f"The file cannot be read: {said}" if said else "The file cannot be read."
+        if self.decision == "refused":
+            return " ".join(["No answer: the model should not be asked about this image.", *why])
+        if self.probability is None or self.threshold is None:  # never so for what follows
+            return " ".join(why)
+        given = f"calibrated probability {self.probability:.3f}"
+        if self.decision == "abstain":
+            return " ".join([f"No answer: the model cannot tell ({given}).", *why])
+        point = f"operating point “{self.operating_point}”: from {self.threshold:.3f} on"
+        if self.decision == "tumour":
+            first = f"The model finds signs of a tumour ({given}; {point})."
+        else:
+            first = (
+                f"The model finds no signs of a tumour ({given}; {point}). "
+                "A no-tumour result is not a clean bill of health."
+            )
+        return " ".join([first, *why])
+
+    def to_dict(self, *, evidence: bool = True) -> dict[str, object]:
+        """Return the finding as plain values that `json.dumps` takes.
+
+        Parameters
+        ----------
+        evidence : bool
+            Whether to include the evidence map, as a list of rows.
+        """
+        document: dict[str, object] = {
+            "source": self.source,
+            "decision": self.decision,
+            "probability": self.probability,
+            "prediction_set": list(self.prediction_set),
+            "reasons": list(self.reasons),
+            "words": self.words,
+            "seen": self.seen,
+            "model": self.model,
+            "operating_point": self.operating_point,
+            "threshold": self.threshold,
+            "distance": self.distance,
+            "logit": self.logit,
+            "bias": self.bias,
+            "ms": round(self.ms, 3),
+        }
+        if evidence:
+            document["evidence"] = None if self.evidence is None else self.evidence.tolist()
+        return document
