@@ -9,7 +9,8 @@ import pytest
 
 from tumorscope.common.errors import InputError
 from tumorscope.training.fit import predict
-from tumorscope.training.model_graph import FeatureSpace, model_graph
+from tumorscope.training.input_space import FeatureSpace
+from tumorscope.training.model_graph import model_graph
 from tumorscope.training.network import build
 from tumorscope.training.recipe import Recipe
 
@@ -99,9 +100,10 @@ def test_distance_is_mahalanobis() -> None:
     values = np.repeat((pixels / np.float32(127.5) - 1)[..., None], 3, axis=-1)
     features = np.asarray(model.layers[0].predict_on_batch(values)).mean(axis=(1, 2))
     covariance = axes @ np.diag(variances) @ axes.T + noise * (np.eye(64) - axes @ axes.T)
-    apart = features - mean
+    apart = features / np.linalg.norm(features, axis=1, keepdims=True) - mean
     squared = np.einsum("ni,ij,nj->n", apart, np.linalg.inv(covariance), apart)
     np.testing.assert_allclose(outputs["distance"], np.sqrt(squared / 64), rtol=1e-3)
+    np.testing.assert_allclose(space.distances(features), outputs["distance"], rtol=1e-3)
 
 
 def test_without_a_space_the_distance_is_zero() -> None:

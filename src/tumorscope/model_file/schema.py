@@ -55,8 +55,8 @@ class Calibration(_Part):
     """``probability = sigmoid(slope · logit + intercept)``, which the graph computes itself.
 
     The inverse of the slope is the temperature. `n` scores of images that the network was not
-    fitted on decided it; the errors are over `ece_bins` held-out folds of those scores, None where
-    there were too few.
+    fitted on decided it; the errors are measured on held-out folds of those scores, None where there
+    were too few.
     """
 
     slope: Annotated[float, Field(gt=0.0)] = 1.0
@@ -68,12 +68,16 @@ class Calibration(_Part):
 
 
 class OperatingPoint(_Part):
-    """From which probability on an image is called tumour, why, and what that reached."""
+    """From which probability on an image is called tumour, why, and what that reached.
+
+    Sensitivity and specificity are those of the same policy on held-out folds; None where there
+    were too few scores to choose a threshold, which is 0.5 then.
+    """
 
     threshold: Share
     policy: str
-    sensitivity: Estimate
-    specificity: Estimate
+    sensitivity: Estimate | None = None
+    specificity: Estimate | None = None
 
 
 class Conformal(_Part):

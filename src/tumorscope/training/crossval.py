@@ -108,6 +108,9 @@ def crossval(
     labels, groups = manifest.labels, manifest.groups
     identity = _identity(recipe, manifest, str(weights), folds, repeats, split_by)
     _claim(folder, identity, resume=resume)
+    # Read back, so that the paths in scores.csv are those in the manifest beside it.
+    manifest.save(folder / "manifest.csv")
+    manifest = Manifest.load(folder / "manifest.csv")
 
     held_out = np.stack(
         [

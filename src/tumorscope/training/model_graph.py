@@ -8,48 +8,19 @@ arXiv:2011.08891); unlike Grad-CAM it needs no gradients and leaves nothing out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.training.frozen import SCALINGS
+from tumorscope.training.input_space import FeatureSpace
 from tumorscope.training.onnx_graph import Graph, UnsupportedLayerError, walk
 from tumorscope.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
     import onnx
-
-Values = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureSpace:
-    """Where the features of brain MRI lie: a Gaussian on some axes, even noise on the others.
-
-    ``distance² = Σ_k (axis_k · (f − mean))² / variance_k + ‖rest of f − mean‖² / noise``, the
-    Mahalanobis distance of probabilistic PCA (Tipping & Bishop 1999), divided by the number of
-    features, so that it is about 1 for what the space was fitted on.
-
-    Attributes
-    ----------
-    mean : ndarray of float32, shape (channels,)
-        Of the pooled features.
-    axes : ndarray of float32, shape (channels, k)
-        Orthonormal columns.
-    variances : ndarray of float32, shape (k,)
-        Along the axes.
-    noise : float
-        Variance along every other direction.
-    """
-
-    mean: Values
-    axes: Values
-    variances: Values
-    noise: float
 
 
 def model_graph(
@@ -182,12 +153,18 @@ def _distance(graph: Graph, features: str, logit: str, space: FeatureSpace | Non
     flat = graph.node(
         "Reshape", [pooled, graph.constant(np.array([-1, len(space.mean)], np.int64))]
     )
-    apart = graph.node("Sub", [flat, graph.constant(space.mean.astype(np.float32))])
-    along = graph.node("MatMul", [apart, graph.constant(space.axes.astype(np.float32))])
+    last = graph.constant(np.array([1], np.int64))
+    length = graph.node("ReduceSum", [graph.node("Mul", [flat, flat]), last], keepdims=1)
+    # Features without any activation have no direction; they stay at the origin.
+    length = graph.node("Max", [length, graph.constant(np.array([1e-12], np.float32))])
+    unit = graph.node("Div", [flat, graph.node("Sqrt", [length])])
+    apart = graph.node("Sub", [unit, graph.constant(space.mean.astype(np.float32))])
+    # Half precision halves what the check adds to the file and moves a distance by 1e-4 of itself.
+    axes = graph.node("Cast", [graph.constant(space.axes.astype(np.float16))], to=1)
+    along = graph.node("MatMul", [apart, axes])
     squares = graph.node("Mul", [along, along])
     # What lies off the axes is the whole length less what lies along them.
     weights = (1.0 / space.variances - 1.0 / space.noise).astype(np.float32)
-    last = graph.constant(np.array([1], np.int64))
     weighted = graph.node("Mul", [squares, graph.constant(weights)])
     inside = graph.node("ReduceSum", [weighted, last], keepdims=0)
     whole = graph.node("ReduceSum", [graph.node("Mul", [apart, apart]), last], keepdims=0)

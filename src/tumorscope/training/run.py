@@ -60,7 +60,8 @@ class Run:
     Attributes
     ----------
     folder : Path
-        Holds recipe.toml, manifest.csv, history.csv, scores.csv, model.keras and run.json.
+        Holds recipe.toml, manifest.csv, history.csv, scores.csv, model.keras, model.onnx and
+        run.json.
     """
 
     folder: Path
@@ -164,6 +165,8 @@ def train(
     load_keras()
     import keras
 
+    from tumorscope.training.export import write_checked  # needs `Run` in turn
+
     started = time.time()
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     folder = Path(output)
@@ -245,6 +248,7 @@ def train(
         "seconds_total": round(time.time() - started, 1),
         "layers": [asdict(layer) for layer in summarise(model)],
     }
+    write_checked(model, folder, facts, folder / "model.onnx")
     # Written last: its presence says that the run is whole.
     write_json(folder / "run.json", facts)
     (folder / "checkpoint.bin").unlink(missing_ok=True)

@@ -1,0 +1,146 @@
+"""The model card that travels in a model file: measured values only, each with n and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tumorscope.evaluation.calibration import PREVALENCES, predictive_values
+from tumorscope.evaluation.decisions import Decisions
+from tumorscope.model_file.schema import Estimate, Metadata
+from tumorscope.statistics import Interval
+
+NOT_TESTED = (
+    "Not tested on: children, images after surgery or radiotherapy, other diseases that look like "
+    "tumours, scanners and sites other than the sources above, whole volumes. A no-tumour result "
+    "is not a clean bill of health."
+)
+
+
+def model_card(metadata: Metadata, decisions: Decisions | None, origin: str) -> str:
+    """Write the card of a model file.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        Of the model, still without card.
+    decisions : Decisions or None
+        What the decisions reached on held-out folds; None where there were too few scores.
+    origin : str
+        Where those scores come from.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    data = metadata.data
+    images = data["images"]
+    assert isinstance(images, dict)
+    sources = data["sources"]
+    assert isinstance(sources, list)
+    sections = [
+        f"# Model card: {metadata.name}",
+        f"**{metadata.notice}**",
+        "## Intended use",
+        "Research on telling 2-D brain MRI slices with a tumour from slices without. Out of scope: "
+        "diagnosis, triage, any use on patients.",
+        "## Training data",
+        f"{sum(int(str(count)) for count in images.values())} images ("
+        + ", ".join(f"{count} {name}" for name, count in images.items())
+        + f"), {data['tumour']} with a tumour, in {data['groups']} groups of near-duplicates or "
+        f"patients; sources: {', '.join(map(str, sources))}. "
+        f"Hash of the data: `{data['sha256']}`. Starting weights: {data['weights']}. "
+        "Licences: as the data's owners state them; the model file holds no image.",
+        _leakage(str(data["split"])),
+        *_decision_sections(metadata, decisions, origin),
+        *_input_check(metadata),
+        "## What is not known",
+        NOT_TESTED,
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _leakage(split: str) -> str:
+    if split == "random":
+        return (
+            "**The split ignored groups**, so copies of one picture lie on both sides, and every "
+            "figure is too good."
+        )
+    return (
+        "Images of one group were never parted by a split. What the duplicate search misses "
+        "(heavy crops, other slices of one patient without a subject id) may still leak."
+    )
+
+
+def _decision_sections(
+    metadata: Metadata, decisions: Decisions | None, origin: str
+) -> Sequence[str]:
+    if decisions is None:
+        return (
+            "## Decisions",
+            "Too few held-out scores to fit a calibration or to choose operating points: "
+            "probabilities are the network's own, every threshold is 0.5, and the model abstains.",
+        )
+    found = decisions
+    rows = []
+    for policy, point in metadata.operating_points.items():
+        assert point.sensitivity is not None
+        assert point.specificity is not None
+        rows.append(
+            f"| {policy} | {point.policy} | {point.threshold:.3f} | {_in_words(point.sensitivity)} "
+            f"| {_in_words(point.specificity)} |"
+        )
+    values = []
+    for policy, point in metadata.operating_points.items():
+        assert point.sensitivity is not None
+        assert point.specificity is not None
+        cells = []
+        for prevalence in PREVALENCES:
+            pair = predictive_values(point.sensitivity.value, point.specificity.value, prevalence)
+            cells.append(" / ".join("–" if each is None else f"{each:.3f}" for each in pair))
+        values.append(f"| {policy} | " + " | ".join(cells) + " |")
+    helps = (
+        "Abstaining lowers the error rate."
+        if found.abstaining_helps
+        else "Abstaining does not lower the error rate here."
+    )
+    shares = " | ".join(f"{prevalence:.1%}" for prevalence in PREVALENCES)
+    return (
+        "## Calibration",
+        f"Fitted on {origin}: {found.n} images, {found.n_positive} with a tumour. Probability = "
+        f"sigmoid({found.fit.slope:.3f} · logit {found.fit.intercept:+.3f}). Calibration error "
+        f"(ECE) on held-out folds: {found.ece_before:.3f} before, {found.ece_after:.3f} after.",
+        "## Operating points",
+        "Sensitivity and specificity are those of the same policy on held-out folds, with "
+        "Wilson's 95 % interval.",
+        "| name | policy | threshold | sensitivity | specificity |\n|---|---|---|---|---|\n"
+        + "\n".join(rows),
+        "Positive / negative predictive value where so many of the scanned have a tumour:",
+        f"| name | {shares} |\n|---|" + "---|" * len(PREVALENCES) + "\n" + "\n".join(values),
+        "## Abstention",
+        f"Class-conditional conformal prediction at a miscoverage of {found.miscoverage:.2f}. On "
+        f"held-out folds the set held the label of {_in_words(found.coverage[0])} of the images "
+        f"without tumour and {_in_words(found.coverage[1])} of those with. "
+        f"{_in_words(found.answered)} were answered; the error rate was "
+        f"{_in_words(found.error_answered)} among them and {_in_words(found.error_all)} among all. "
+        + helps,
+    )
+
+
+def _input_check(metadata: Metadata) -> Sequence[str]:
+    check = metadata.input_check
+    if check.distance is None:
+        return ("## Input check", "Plain rules only: too few images to fit a feature space.")
+    refused = check.refused_brain
+    measured = (
+        f" Of held-out brain MRI, {_in_words(refused)} were refused." if refused is not None else ""
+    )
+    return (
+        "## Input check",
+        f"Images whose features lie further than {check.distance:.2f} from those of the training "
+        f"images are refused as not a brain MRI slice.{measured}",
+    )
+
+
+def _in_words(found: Estimate | Interval) -> str:
+    return f"{found.value:.3f} ({found.low:.3f}–{found.high:.3f})"

@@ -1,0 +1,382 @@
+"""A finished run → one model file, compared with Keras on real images before anyone sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.split import grouped_folds
+from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.files import atomic_path
+from tumorscope.detection.engines import open_engine
+from tumorscope.evaluation.decisions import MISCOVERAGE, Decisions, fit_decisions
+from tumorscope.evaluation.operating_points import POLICIES
+from tumorscope.evaluation.recalibration import logit, sigmoid
+from tumorscope.imaging import prepare, read_slice
+from tumorscope.imaging.thumbprint import thumbprint
+from tumorscope.model_file.container import ModelFile, write_model
+from tumorscope.model_file.schema import (
+    Calibration,
+    Conformal,
+    Estimate,
+    HowPrepared,
+    InputCheck,
+    Metadata,
+    OperatingPoint,
+    Seen,
+)
+from tumorscope.statistics import Interval, wilson
+from tumorscope.training.card import model_card
+from tumorscope.training.data import batches
+from tumorscope.training.frozen import BATCH, extractor, network_input
+from tumorscope.training.input_space import FeatureSpace, held_out_distances, limit_of
+from tumorscope.training.model_graph import model_graph
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import Run, read_csv
+
+if TYPE_CHECKING:
+    import keras
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability between Keras and the model file that passes."""
+
+FEWEST_COMPARED = 64
+
+MEASURING_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _HeldOut:
+    """Scores of images that the network was not fitted on."""
+
+    labels: NDArray[np.int64]
+    logits: NDArray[np.float64]
+    folds: NDArray[np.int64] | None
+    origin: str
+
+
+def export_run(
+    run: str | Path | Run,
+    path: str | Path,
+    *,
+    crossval: str | Path | None = None,
+    miscoverage: float = MISCOVERAGE,
+) -> ModelFile:
+    """Write the model file of a run.
+
+    Calibration, operating points and prediction sets come from out-of-fold scores where
+    `crossval` gives them, else from the scores of the run's tuning images, which are few.
+
+    Parameters
+    ----------
+    run : path or Run
+        A finished run.
+    path : path
+        Where the file goes; must end in ``.onnx``.
+    crossval : path, optional
+        Folder of a cross-validation of the same recipe on the same images.
+    miscoverage : float
+        Of the conformal prediction sets.
+
+    Returns
+    -------
+    ModelFile
+        As written.
+
+    Raises
+    ------
+    InputError
+        If the run or the cross-validation cannot be used, or images are gone.
+    HonestyError
+        If the model file's probabilities differ from Keras' by more than 1e-4; nothing is left
+        behind then.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    path = Path(path)
+    if path.suffix.lower() != ".onnx":
+        raise InputError(f"Cannot write the model to {path}. Expected a name that ends in .onnx.")
+    return write_checked(
+        run.load_model(), run.folder, run.facts, path, crossval=crossval, miscoverage=miscoverage
+    )
+
+
+def write_checked(
+    model: keras.Model,
+    folder: Path,
+    facts: Mapping[str, object],
+    path: Path,
+    *,
+    crossval: str | Path | None = None,
+    miscoverage: float = MISCOVERAGE,
+) -> ModelFile:
+    """Write and compare the model file of a run whose Keras model is at hand; see `export_run`.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run; recipe.toml, manifest.csv and scores.csv are read from it.
+    facts : mapping
+        What is, or will be, in its run.json.
+    """
+    recipe = Recipe.load(folder / "recipe.toml")
+    manifest = Manifest.load(folder / "manifest.csv").usable
+    manifest.check_files()
+    pixels, thumbprints = _load(manifest, recipe)
+    held_out = _held_out(folder, manifest, crossval)
+    decisions = _decide(held_out, miscoverage)
+    known = np.array([row.split in ("training", "tuning") for row in manifest.rows])
+    space, check = _input_check(model, recipe, manifest, pixels, known)
+    calibration = _calibration(decisions, held_out)
+    graph = model_graph(
+        model, recipe, slope=calibration.slope, intercept=calibration.intercept, space=space
+    )
+    grid = model.layers[0].output.shape[1:3]
+    metadata = Metadata(
+        name=recipe.name,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        graph_sha256="0" * 64,
+        preprocessing=HowPrepared.model_validate(recipe.input.preprocessing.to_dict()),
+        grid=(int(grid[0]), int(grid[1])),
+        calibration=calibration,
+        operating_points=_operating_points(decisions),
+        conformal=_conformal(decisions, held_out, miscoverage),
+        input_check=check,
+        seen=Seen.pack(thumbprints[known]),
+        recipe=recipe.model_dump(mode="json"),
+        data=_data(facts, manifest),
+        versions=_strings(facts["versions"]),
+    )
+    card = model_card(metadata, decisions, held_out.origin)
+    metadata = metadata.model_copy(update={"card": card})
+    with atomic_path(path) as temporary:
+        written = write_model(temporary, graph.SerializeToString(), metadata)
+        _compare(written, model, recipe, pixels)
+    return replace(written, path=path)
+
+
+def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    how = recipe.input.preprocessing
+    pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
+    thumbprints = np.empty((len(manifest), 256), dtype=np.int8)
+    for index, row in enumerate(manifest.rows):
+        scan = read_slice(manifest.file(row))
+        pixels[index], thumbprints[index] = prepare(scan, how), thumbprint(scan)
+    return pixels, thumbprints
+
+
+def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> _HeldOut:
+    if crossval is None:
+        rows = manifest.of_split("tuning")
+        scores = {record["path"]: float(record["score"]) for record in _scores(folder)}
+        values = np.array([[scores[row.path]] for row in rows.rows]).reshape(-1, 1)
+        folds = _folds(rows.labels, rows.groups)
+        return _HeldOut(rows.labels, logit(values), folds, "the run's tuning images")
+    records = _scores(Path(crossval))
+    theirs = Manifest.load(Path(crossval) / "manifest.csv").usable
+    rows_of = {row.path: row for row in theirs.rows}
+    if {row.sha256 for row in theirs.rows} != {row.sha256 for row in manifest.rows} or not {
+        record["path"] for record in records
+    } == rows_of.keys():
+        raise InputError(
+            f"The scores in {crossval} are of other images than those of the run {folder}. "
+            "Expected a cross-validation of the same images. Run `tumorscope crossval` on "
+            f"{folder / 'manifest.csv'}."
+        )
+    place = {row.path: index for index, row in enumerate(theirs.rows)}
+    repeats = 1 + max(int(record["repeat"]) for record in records)
+    values = np.full((len(place), repeats), np.nan)
+    for record in records:
+        values[place[record["path"]], int(record["repeat"])] = float(record["score"])
+    if np.isnan(values).any():
+        raise InputError(
+            f"The scores in {crossval} are not whole. Expected each image once in every repeat. "
+            "Finish the cross-validation with --resume."
+        )
+    folds = _folds(theirs.labels, theirs.groups)
+    noun = "repeat" if repeats == 1 else "repeats"
+    origin = f"out-of-fold scores of a cross-validation ({repeats} {noun})"
+    return _HeldOut(theirs.labels, logit(values), folds, origin)
+
+
+def _scores(folder: Path) -> list[dict[str, str]]:
+    records = read_csv(folder / "scores.csv")
+    if not records or not {"path", "label", "score"} <= records[0].keys():
+        raise InputError(
+            f"{folder / 'scores.csv'} has no columns path, label and score, or no rows. Expected "
+            "what `tumorscope train` or `crossval` wrote."
+        )
+    return records
+
+
+def _folds(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> NDArray[np.int64] | None:
+    """Return folds to measure decisions on, none where a class has too few groups to part."""
+    most = min(len(set(groups[labels == label].tolist())) for label in (0, 1))
+    if most < MEASURING_FOLDS:
+        return None
+    return grouped_folds(labels, groups, folds=MEASURING_FOLDS, seed=0)
+
+
+def _decide(held_out: _HeldOut, miscoverage: float) -> Decisions | None:
+    if held_out.folds is None:
+        return None
+    return fit_decisions(held_out.labels, held_out.logits, held_out.folds, miscoverage=miscoverage)
+
+
+def _calibration(decisions: Decisions | None, held_out: _HeldOut) -> Calibration:
+    if decisions is None:
+        return Calibration(n=len(held_out.labels))
+    return Calibration(
+        slope=decisions.fit.slope,
+        intercept=decisions.fit.intercept,
+        fitted_on=held_out.origin,
+        n=decisions.n,
+        ece_before=decisions.ece_before,
+        ece_after=decisions.ece_after,
+    )
+
+
+def _operating_points(decisions: Decisions | None) -> dict[str, OperatingPoint]:
+    if decisions is None:
+        return {
+            policy: OperatingPoint(threshold=0.5, policy=f"{words}; too few scores to choose")
+            for policy, words in POLICIES.items()
+        }
+    return {
+        policy: OperatingPoint(
+            threshold=decisions.fit.thresholds[policy],
+            policy=words,
+            sensitivity=_estimate(decisions.sensitivity[policy]),
+            specificity=_estimate(decisions.specificity[policy]),
+        )
+        for policy, words in POLICIES.items()
+    }
+
+
+def _conformal(decisions: Decisions | None, held_out: _HeldOut, miscoverage: float) -> Conformal:
+    positives = int(held_out.labels.sum())
+    n = (len(held_out.labels) - positives, positives)
+    if decisions is None:
+        return Conformal(miscoverage=miscoverage, n=n)
+    without, having = decisions.fit.quantiles
+    return Conformal(miscoverage=miscoverage, no_tumour=without, tumour=having, n=n)
+
+
+def _input_check(
+    model: keras.Model,
+    recipe: Recipe,
+    manifest: Manifest,
+    pixels: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+) -> tuple[FeatureSpace | None, InputCheck]:
+    """Fit the space on training and tuning images; measure the limit on the testing images."""
+    features = _pooled_features(model, recipe, pixels)
+    labels, groups = manifest.labels, manifest.groups
+    folds = _folds(labels[known], groups[known])
+    if folds is None:
+        return None, InputCheck()
+    space = FeatureSpace.fit(features[known])
+    limit = limit_of(held_out_distances(features[known], folds))
+    refused = None
+    if not known.all():
+        beyond = space.distances(features[~known]) > limit
+        refused = _estimate(wilson(int(beyond.sum()), len(beyond)))
+    return space, InputCheck(distance=limit, refused_brain=refused)
+
+
+def _pooled_features(
+    model: keras.Model, recipe: Recipe, pixels: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    extract = extractor(model, recipe, [None])
+    parts = [
+        extract(pixels[batch])[None].astype(np.float64).mean(axis=(1, 2))
+        for batch in batches(np.arange(len(pixels)), BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def _compare(
+    written: ModelFile, model: keras.Model, recipe: Recipe, pixels: NDArray[np.uint8]
+) -> None:
+    """Refuse the model file unless it says what Keras says, and its evidence adds up.
+
+    Cohorts of fewer than 64 images are mirrored and turned, up to six views of each.
+    """
+    several = [pixels]
+    for turned in (
+        pixels[:, :, ::-1],
+        pixels[:, ::-1],
+        *(np.rot90(pixels, k, (1, 2)) for k in (1, 2, 3)),
+    ):
+        if sum(map(len, several)) < FEWEST_COMPARED:
+            several.append(turned)
+    compared = np.concatenate(several)
+    if len(compared) > 4 * FEWEST_COMPARED:
+        compared = compared[:: len(compared) // (2 * FEWEST_COMPARED)]
+    engine = open_engine(written, "onnxruntime")
+    outputs = [engine.run(compared[batch]) for batch in batches(np.arange(len(compared)), BATCH)]
+    probability = np.concatenate([each.probability for each in outputs])
+    total = np.concatenate([each.evidence.sum(axis=(1, 2)) + each.bias for each in outputs])
+    logits = np.concatenate([each.logit for each in outputs])
+    calibration = written.metadata.calibration
+    expected = sigmoid(
+        calibration.slope * _keras_logits(model, compared, recipe) + calibration.intercept
+    )
+    difference = float(np.abs(probability - expected).max())
+    gap = float(np.abs(total - logits).max())
+    # "not <=" so that NaN fails too.
+    if not difference <= TOLERANCE or not gap <= 1e-3:
+        raise HonestyError(
+            f"The model file differs from Keras: the largest difference of a probability on "
+            f"{len(compared)} images is {difference:.2g}, that of evidence and logit {gap:.2g}. "
+            f"Expected at most {TOLERANCE:g} and 0.001. Nothing was written; please report it."
+        )
+
+
+def _keras_logits(
+    model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe
+) -> NDArray[np.float64]:
+    """Return what Keras puts into its sigmoid, which in float32 is 1 from a logit of 17 on."""
+    import keras
+
+    before_last = keras.Model(model.inputs, model.layers[-1].input)
+    kernel, bias = (np.asarray(each, dtype=np.float64) for each in model.layers[-1].get_weights())
+    values = np.concatenate(
+        [
+            np.asarray(before_last.predict_on_batch(network_input(part, recipe.input.scaling)))
+            for part in (pixels[batch] for batch in batches(np.arange(len(pixels)), BATCH))
+        ]
+    )
+    logits: NDArray[np.float64] = (values @ kernel + bias).ravel()
+    return logits
+
+
+def _data(facts: Mapping[str, object], manifest: Manifest) -> dict[str, JsonValue]:
+    images = facts["images"]
+    assert isinstance(images, dict)
+    return {
+        "sha256": str(facts["data_sha256"]),
+        "images": {str(name): int(count) for name, count in images.items()},
+        "tumour": int(manifest.labels.sum()),
+        "groups": len({row.group for row in manifest.rows}),
+        "sources": [*sorted({row.source for row in manifest.rows})],
+        "split": str(facts["split"]),
+        "seed": int(str(facts["seed"])),
+        "weights": str(facts["weights"]),
+    }
+
+
+def _strings(values: object) -> dict[str, str]:
+    assert isinstance(values, Mapping)
+    return {str(key): str(value) for key, value in values.items()}
+
+
+def _estimate(interval: Interval) -> Estimate:
+    return Estimate(value=interval.value, low=interval.low, high=interval.high)
