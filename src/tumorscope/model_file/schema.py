@@ -55,8 +55,8 @@ class Calibration(_Part):
     """``probability = sigmoid(slope · logit + intercept)``, which the graph computes itself.
 
     The inverse of the slope is the temperature. `n` scores of images that the network was not
-    fitted on decided it; the errors are measured on held-out folds of those scores, None where there
-    were too few.
+    fitted on decided it; the errors are measured on held-out folds of those scores, None where
+    there were too few.
     """
 
     slope: Annotated[float, Field(gt=0.0)] = 1.0
