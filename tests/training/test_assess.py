@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.training.assess import evaluate
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Run, train
+from tumorscope.training.run import Run, read_csv, train
 
 
 @pytest.fixture
@@ -33,12 +33,7 @@ def test_its_own_testing_images(run: Run) -> None:
 
 
 def test_strangers_are_scored(run: Run, tmp_path: Path) -> None:
-    generator = np.random.default_rng(99)
-    for folder in ("yes", "no"):
-        (tmp_path / "other" / folder).mkdir(parents=True)
-        for index in range(3):
-            pixels = generator.integers(0, 256, (10, 10), dtype=np.uint8).repeat(9, 0).repeat(9, 1)
-            Image.fromarray(pixels).save(tmp_path / "other" / folder / f"{index}.png")
+    strangers(tmp_path / "other")
     result = evaluate(run, tmp_path / "other", output=tmp_path / "report")
     assert result.metrics.to_json()["n"] == 6
 
@@ -55,6 +50,62 @@ def test_seen_images_are_refused_also_when_re_encoded(run: Run, tmp_path: Path) 
     assert not (tmp_path / "report" / "report.html").exists()
     result = evaluate(run, tmp_path / "seen", output=tmp_path / "report", allow_seen=True)
     assert "images it was trained on" in result.report.read_text()
+
+
+def strangers(folder: Path) -> Path:
+    generator = np.random.default_rng(99)
+    for name in ("yes", "no"):
+        (folder / name).mkdir(parents=True)
+        for index in range(3):
+            pixels = generator.integers(0, 256, (10, 10), dtype=np.uint8).repeat(9, 0).repeat(9, 1)
+            Image.fromarray(pixels).save(folder / name / f"{index}.png")
+    return folder
+
+
+def test_a_model_file_is_measured_as_its_run_is(run: Run, tmp_path: Path) -> None:
+    data = strangers(tmp_path / "other")
+    with_keras = evaluate(run, data, output=tmp_path / "keras").metrics.to_json()
+    report = evaluate(run.folder / "model.onnx", data, output=tmp_path / "onnx")
+    with_onnx = report.metrics.to_json()
+    assert with_onnx["n"] == 6
+    # Too few tuning images to calibrate on, so the probabilities are the network's own.
+    for name in ("auc", "brier"):
+        assert with_onnx["metrics"][name]["value"] == pytest.approx(
+            with_keras["metrics"][name]["value"], abs=1e-4
+        )
+    scores = read_csv(tmp_path / "onnx" / "scores.csv")
+    assert [row["decision"] for row in scores] == ["abstain"] * 6
+    assert {row["seen"] for row in scores} == {"false"}
+    page = report.report.read_text()
+    assert "quick@" in page
+    assert "the model abstains on" in page
+
+
+@pytest.mark.parametrize("how", ["small", "mirrored", "turned"])
+def test_a_model_file_refuses_what_it_has_seen(run: Run, tmp_path: Path, how: str) -> None:
+    data = strangers(tmp_path / "other")
+    row = run.manifest.of_split("training").rows[0]
+    image = Image.open(run.manifest.file(row))
+    image = {
+        "small": lambda: image.resize((70, 70)),
+        "mirrored": lambda: ImageOps.mirror(image),
+        "turned": lambda: image.rotate(90),
+    }[how]()
+    image.save(data / "no" / "copy.jpg", quality=80)
+    model = run.folder / "model.onnx"
+    with pytest.raises(HonestyError, match=r"1 of 7 .*copy\.jpg"):
+        evaluate(model, data, output=tmp_path / "report")
+    result = evaluate(model, data, output=tmp_path / "report", allow_seen=True)
+    assert "images it was trained on" in result.report.read_text()
+    seen = [
+        row["path"] for row in read_csv(tmp_path / "report" / "scores.csv") if row["seen"] == "true"
+    ]
+    assert [Path(path).name for path in seen] == ["copy.jpg"]
+
+
+def test_a_model_file_needs_images(run: Run) -> None:
+    with pytest.raises(UsageError, match="without images"):
+        evaluate(run.folder / "model.onnx")
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path, run: Run) -> None:

@@ -44,6 +44,7 @@ def test_it_writes_what_the_contract_says(manifest: Path, quick: Recipe, tmp_pat
         "history.csv",
         "scores.csv",
         "model.keras",
+        "model.onnx",
         "run.json",
     }
     assert run.recipe == quick

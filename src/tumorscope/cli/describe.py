@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,33 +12,46 @@ from tumorscope.cli.app import Common, emit
 
 
 def describe(
+    model: Path | None = None,
+    /,
     *,
     recipe: str = "paper",
     toml: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> None:
-    """Print layers, output shapes and parameters of a recipe's network (the paper's Figure 2).
+    """Print what a model file says of itself, or the layers of a recipe's network.
 
-    Example: `tumorscope describe --recipe paper`
+    For a recipe: layers, output shapes and parameters, the paper's Figure 2.
+
+    Example:
+
+        tumorscope describe model.onnx
+        tumorscope describe --recipe paper
 
     Parameters
     ----------
+    model
+        A model file: its card, operating points and input check are printed; with --json all of
+        its metadata.
     recipe
         paper, demo, or a TOML file.
     toml
         Print the recipe itself, every key written out, to start a recipe of your own from.
     """
+    common = common or Common()
+    if model is not None:
+        _describe_model(model, common)
+        return
     from tumorscope.training.recipe import Recipe
 
-    common = common or Common()
     chosen = Recipe.load(recipe)
     if toml:
         emit(common, chosen.model_dump(mode="json"), chosen.to_toml().rstrip())
         return
     from tumorscope.training.network import build, summarise
 
-    model = build(chosen)
-    layers = summarise(model)
+    network = build(chosen)
+    layers = summarise(network)
     rows = [(each.layer, each.output_shape, f"{each.parameters:,}") for each in layers]
     header = ("Layer (type)", "Output shape", "Param #")
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
@@ -45,11 +59,36 @@ def describe(
         f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
         for name, shape, count in (header, *rows)
     ]
-    total = model.count_params()
+    total = network.count_params()
     document = {
         "recipe": chosen.name,
-        "input_shape": list(model.input_shape[1:]),
+        "input_shape": list(network.input_shape[1:]),
         "layers": [asdict(each) for each in layers],
         "parameters": total,
     }
     emit(common, document, "\n".join((*lines, f"Total parameters: {total:,}")))
+
+
+def _describe_model(path: Path, common: Common) -> None:
+    from tumorscope.model_file.artefacts import read_any
+
+    model = read_any(path)
+    metadata = model.metadata
+    document = metadata.model_dump(mode="json")
+    # Thumbprints are no reading matter.
+    document["seen"] = {"version": metadata.seen.version, "count": metadata.seen.count}
+    how = metadata.preprocessing
+    rows = [
+        ("model", metadata.id),
+        ("made", metadata.created),
+        ("file", f"{len(model.graph) / 1e6:.2f} MB, weights {metadata.precision}"),
+        (
+            "input",
+            f"uint8 [n, {how.size}, {how.size}], {how.crop} crop, {how.fit}, {how.intensity}",
+        ),
+        ("evidence", f"{metadata.grid[0]} × {metadata.grid[1]}"),
+        ("knows", f"{metadata.seen.count} images that it was trained on"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    table = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    emit(common, {"id": metadata.id, **document}, f"{table}\n\n{metadata.card}".rstrip())

@@ -19,19 +19,20 @@ def evaluate(
     allow_seen: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> None:
-    """Measure a run on its own testing images, or on a cohort that it has not seen.
+    """Measure a run on its own testing images, or a run or model on a cohort it has not seen.
 
     Example: `tumorscope evaluate runs/first other-hospital/ -o report/`
 
     Parameters
     ----------
     run
-        Folder made by tumorscope train.
+        Folder made by tumorscope train, or a model file, which needs data.
     data
         External cohort: class folders or a manifest.csv. Refused (exit code 5) where it holds
-        images that the run was trained on, or near-duplicates of them.
+        images that the model was trained on, or near-duplicates of them.
     output
-        Folder for report.html, metrics.json and figures/; RUN/evaluation by default.
+        Folder for report.html, metrics.json and figures/; by default RUN/evaluation, or
+        NAME-evaluation for a model file, which also gets scores.csv.
     allow_seen
         Score such images all the same, in a report that says so.
     """

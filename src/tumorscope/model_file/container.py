@@ -36,11 +36,14 @@ class ModelFile:
         What it says about itself.
     graph : bytes
         The whole file, for an engine.
+    weights : bytes
+        The whole .bin beside an .xml of OpenVINO; empty for other formats.
     """
 
     path: Path
     metadata: Metadata
     graph: bytes
+    weights: bytes = b""
 
 
 def read_model(path: str | Path) -> ModelFile:
@@ -62,14 +65,14 @@ def read_model(path: str | Path) -> ModelFile:
     try:
         parts = parts_of(data)
     except WireError as error:
-        raise _refusal(
+        raise refusal(
             path, f"it is no whole ONNX file ({error})", "Copy it again from where it came from."
         ) from error
     if parts.graph is None:
-        raise _refusal(path, "it holds no ONNX graph", "Copy it again from where it came from.")
+        raise refusal(path, "it holds no ONNX graph", "Copy it again from where it came from.")
     _refuse_foreign(path, parts)
     if KEY not in parts.metadata:
-        raise _refusal(
+        raise refusal(
             path,
             "it is an ONNX file without tumorscope's metadata (preprocessing, classes, "
             "calibration), so what its numbers mean is unknown",
@@ -77,9 +80,8 @@ def read_model(path: str | Path) -> ModelFile:
         )
     text = parts.metadata[KEY]
     metadata = parse_metadata(path, text, parts.metadata.get(HASH_KEY, ""))
-    begin, end = parts.graph
-    if hashlib.sha256(memoryview(data)[begin:end]).hexdigest() != metadata.graph_sha256:
-        raise _refusal(
+    if graph_hash(data) != metadata.graph_sha256:
+        raise refusal(
             path,
             "its graph does not have the SHA-256 that its metadata states: it was changed after "
             "it was made, or is damaged",
@@ -102,13 +104,13 @@ def read_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         data = path.read_bytes() if 0 < size <= MAX_BYTES else b""
     except OSError as error:
-        raise _refusal(
+        raise refusal(
             path,
             f"it cannot be opened ({error.strerror or error})",
             "Give the path of a model that `tumorscope train` or `export` wrote.",
         ) from error
     if not data:
-        raise _refusal(path, f"it has {size:,} bytes", "Copy it again from where it came from.")
+        raise refusal(path, f"it has {size:,} bytes", "Copy it again from where it came from.")
     return data
 
 
@@ -121,7 +123,7 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
         If it was changed, is of another version or does not fit the schema.
     """
     if hashlib.sha256(text.encode()).hexdigest() != stated_sha256:
-        raise _refusal(
+        raise refusal(
             path,
             "its metadata does not have the SHA-256 stated beside it: it was changed or is damaged",
             "Get it again from whom you trust.",
@@ -129,10 +131,10 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise _refusal(path, f"its metadata is no JSON ({error})", "Export it again.") from error
+        raise refusal(path, f"its metadata is no JSON ({error})", "Export it again.") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
-        raise _refusal(
+        raise refusal(
             path,
             f"its metadata is of schema version {version!r}; this tumorscope reads "
             f"{SCHEMA_VERSION}",
@@ -145,7 +147,7 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
             f"{'.'.join(str(part) for part in item['loc']) or 'metadata'}: {item['msg']}"
             for item in error.errors(include_url=False)[:5]
         )
-        raise _refusal(
+        raise refusal(
             path, f"its metadata does not fit the schema ({problems})", "Export it again."
         ) from error
 
@@ -175,7 +177,7 @@ def write_model(path: str | Path, graph: bytes, metadata: Metadata) -> ModelFile
     """
     path = Path(path)
     bare = without_metadata(graph)
-    metadata = metadata.model_copy(update={"graph_sha256": graph_hash(bare)})
+    metadata = metadata.model_copy(update={"graph_sha256": hashlib.sha256(bare).hexdigest()})
     text, digest = metadata_text(metadata)
     # Fields of a protobuf message may come in any order, so metadata can simply be appended.
     data = bare + _property(KEY, text) + _property(HASH_KEY, digest)
@@ -185,21 +187,26 @@ def write_model(path: str | Path, graph: bytes, metadata: Metadata) -> ModelFile
 
 
 def graph_hash(model: bytes) -> str:
-    """Return the SHA-256 of the graph in a serialised ONNX model.
+    """Return the SHA-256 of a serialised ONNX model without its metadata.
+
+    Not of the graph alone: the operator set's version beside it decides what its nodes mean.
 
     Raises
     ------
     WireError
-        If it is damaged or holds no graph.
+        If it is damaged.
     """
-    span = parts_of(model).graph
-    if span is None:
-        raise WireError("no graph")
-    return hashlib.sha256(memoryview(model)[span[0] : span[1]]).hexdigest()
+    return hashlib.sha256(without_metadata(model)).hexdigest()
 
 
 def without_metadata(model: bytes) -> bytes:
-    """Return a serialised ONNX model without any ``metadata_props``."""
+    """Return a serialised ONNX model without any ``metadata_props``.
+
+    Raises
+    ------
+    WireError
+        If it is damaged.
+    """
     kept, last = [], 0
     for number, _, _, end in fields(model, 0, len(model)):
         if number != 14:
@@ -230,21 +237,22 @@ def _refuse_foreign(path: Path, parts: Parts) -> None:
     custom = parts.domains - STANDARD_DOMAINS
     if custom or parts.functions:
         named = ", ".join(sorted(custom)) or "functions of its own"
-        raise _refusal(
+        raise refusal(
             path,
             f"it asks for operators beyond the standard ones ({named})",
             "Only graphs of standard ONNX operators are run.",
         )
     if parts.external:
-        raise _refusal(
+        raise refusal(
             path,
             "its weights lie in another file",
             "Only files that hold their weights themselves are read.",
         )
 
 
-def _refusal(path: Path, received: str, advice: str) -> InputError:
+def refusal(path: Path, received: str, advice: str) -> InputError:
+    """Return the error for a file that cannot be used as a model."""
     return InputError(
-        f"Cannot use {path} as a model: {received}. Expected one model file (.onnx) made by "
-        f"tumorscope. {advice}"
+        f"Cannot use {path} as a model: {received}. Expected a model file (.onnx, or .xml or "
+        f".tflite exported from one) made by tumorscope. {advice}"
     )

@@ -158,7 +158,7 @@ class Metadata(_Part):
     precision : {"float32", "float16", "int8"}
         Of the stored weights.
     graph_sha256 : str
-        Of the graph beside the metadata; 64 hexadecimal digits.
+        Of the file without its metadata; 64 hexadecimal digits.
     grid : tuple of int
         Height and width of the evidence map.
     recipe : dict

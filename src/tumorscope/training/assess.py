@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.duplicates import overlap
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.common.files import output_folder
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import THE_PAPER, Published, ReportInputs, write_report
 from tumorscope.imaging import read_slice
+from tumorscope.model_file.artefacts import SUFFIXES
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import predict
 from tumorscope.training.recipe import Recipe
@@ -45,14 +46,16 @@ def evaluate(
     output: str | Path | None = None,
     allow_seen: bool = False,
 ) -> Evaluation:
-    """Measure a run on its testing images, or on a cohort that it has not seen.
+    """Measure a run or model on images that it has not seen.
 
     Parameters
     ----------
     run : path or Run
-        As made by `tumorscope.training.run.train`.
+        As made by `tumorscope.training.run.train`; or a model file, see
+        `tumorscope.training.assess_model.evaluate_model`.
     data : path or Manifest, optional
-        External cohort; the run's own testing images by default.
+        External cohort; the run's own testing images by default. A model file has none of its
+        own.
     output : path, optional
         Folder for report.html, metrics.json and figures/; ``RUN/evaluation`` by default.
     allow_seen : bool
@@ -69,7 +72,11 @@ def evaluate(
         If `data` holds images of the run's training or tuning, or near-duplicates of them.
     InputError
         If the run or the data cannot be used.
+    UsageError
+        If `run` is a model file and `data` is missing.
     """
+    if not isinstance(run, Run) and Path(run).suffix.lower() in SUFFIXES:
+        return _evaluate_model(run, data, output=output, allow_seen=allow_seen)
     run = run if isinstance(run, Run) else Run.open(run)
     recipe, facts = run.recipe, run.facts
     folder = output_folder(Path(output) if output else run.folder / "evaluation")
@@ -111,6 +118,19 @@ def evaluate(
         folder,
     )
     return Evaluation(metrics=metrics, report=folder / "report.html")
+
+
+def _evaluate_model(
+    model: str | Path, data: Data | None, *, output: str | Path | None, allow_seen: bool
+) -> Evaluation:
+    from tumorscope.training.assess_model import evaluate_model  # needs `Evaluation` in turn
+
+    if data is None:
+        raise UsageError(
+            f"{model} was given without images. Expected a cohort that the model has not seen: "
+            "tumorscope evaluate MODEL.onnx DATA."
+        )
+    return evaluate_model(model, data, output=output, allow_seen=allow_seen)
 
 
 def picture_reader(manifest: Manifest) -> Callable[[int], NDArray[np.uint8]]:

@@ -37,7 +37,7 @@ from tumorscope.statistics import Interval, wilson
 from tumorscope.training.card import model_card
 from tumorscope.training.data import batches
 from tumorscope.training.frozen import BATCH, extractor, network_input
-from tumorscope.training.input_space import FeatureSpace, held_out_distances, limit_of
+from tumorscope.training.input_space import PASSING, FeatureSpace, held_out_distances, limit_of
 from tumorscope.training.model_graph import model_graph
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Run, read_csv
@@ -51,6 +51,9 @@ TOLERANCE = 1e-4
 FEWEST_COMPARED = 64
 
 MEASURING_FOLDS = 5
+
+FEWEST_FOR_A_LIMIT = round(1.0 / (1.0 - PASSING))
+"""Images without which the largest distance would be the limit, whatever it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,7 +283,7 @@ def _input_check(
     features = _pooled_features(model, recipe, pixels)
     labels, groups = manifest.labels, manifest.groups
     folds = _folds(labels[known], groups[known])
-    if folds is None:
+    if folds is None or known.sum() < FEWEST_FOR_A_LIMIT:
         return None, InputCheck()
     space = FeatureSpace.fit(features[known])
     limit = limit_of(held_out_distances(features[known], folds))

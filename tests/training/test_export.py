@@ -1,0 +1,184 @@
+"""Runs become model files that say what Keras says, know what they saw, and own up to doubt."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.detection.engines import open_engine
+from tumorscope.imaging import prepare, read_slice
+from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
+from tumorscope.model_file.container import read_model
+from tumorscope.training import export
+from tumorscope.training.export import export_run
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import Run, read_csv, train
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty distinct noise images; half have a bright disc, which is not always plain."""
+    folder = tmp_path_factory.mktemp("cohort")
+    rng = np.random.default_rng(5)
+    rows, columns = np.mgrid[:64, :64]
+    for label, name in enumerate(("no", "yes")):
+        (folder / name).mkdir()
+        for index in range(20):
+            pixels = rng.normal(90, 25, (8, 8)).repeat(8, axis=0).repeat(8, axis=1)
+            if label:
+                pixels[(rows - 16 - index) ** 2 + (columns - 32) ** 2 < 90] += rng.uniform(20, 150)
+            image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+            image.save(folder / name / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    recipe = Recipe.parse(
+        {
+            "name": "export-test",
+            "data": {"fractions": [0.5, 0.3, 0.2]},
+            "input": {"size": 32},
+            "augmentation": {"variants": 2},
+            "network": {"backbone": "small_cnn", "head": "pooled"},
+            "frozen": {"epochs": 3, "learning_rate": 1e-2},
+            "fine_tuning": {"epochs": 1, "learning_rate": 1e-3, "from_layer": "conv_3"},
+        }
+    )
+    return train(
+        cohort, recipe=recipe, weights="none", output=tmp_path_factory.mktemp("run") / "run"
+    )
+
+
+@pytest.fixture
+def crossval(trained: Run, tmp_path: Path) -> Path:
+    """What a cross-validation leaves behind, with scores that are good but not certain."""
+    folder = tmp_path / "crossval"
+    folder.mkdir()
+    trained.manifest.save(folder / "manifest.csv")
+    saved = Manifest.load(folder / "manifest.csv")
+    rng = np.random.default_rng(0)
+    with (folder / "scores.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "label", "repeat", "fold", "score"])
+        for index, row in enumerate(saved.rows):
+            for repeat in range(2):
+                logit = rng.normal(6 * row.label - 3, 3)
+                writer.writerow([row.path, row.label, repeat, index % 5, 1 / (1 + np.exp(-logit))])
+    return folder
+
+
+def test_training_writes_it_and_it_says_what_keras_said(trained: Run) -> None:
+    model = read_model(trained.folder / "model.onnx")
+    engine = open_engine(model)
+    calibration = model.metadata.calibration
+    scores = {row["path"]: float(row["score"]) for row in read_csv(trained.folder / "scores.csv")}
+    manifest = trained.manifest
+    how = model.metadata.preprocessing.preprocessing
+    pixels = np.stack([prepare(read_slice(manifest.file(row)), how) for row in manifest.rows])
+    outputs = engine.run(pixels)
+    keras = np.array([scores[row.path] for row in manifest.rows])
+    assert np.abs(1 / (1 + np.exp(-outputs.logit)) - keras).max() < 1e-4
+    expected = 1 / (1 + np.exp(-(calibration.slope * outputs.logit + calibration.intercept)))
+    np.testing.assert_allclose(outputs.probability, expected, atol=1e-5)
+    total = outputs.evidence.sum((1, 2)) + outputs.bias
+    np.testing.assert_allclose(total, outputs.logit, atol=1e-3)
+
+
+def test_it_knows_the_images_it_was_fitted_and_tuned_on_and_no_others(trained: Run) -> None:
+    metadata = read_model(trained.folder / "model.onnx").metadata
+    known = units(metadata.seen.unpack())
+    manifest = trained.manifest
+    seen = [
+        resemblance(thumbprint(read_slice(manifest.file(row))), known) >= COPY
+        for row in manifest.rows
+    ]
+    assert seen == [row.split in ("training", "tuning") for row in manifest.rows]
+    assert metadata.data["sha256"] == trained.facts["data_sha256"]
+    assert metadata.recipe["name"] == "export-test"
+
+
+def test_too_few_tuning_images_leave_the_networks_own_probabilities(
+    tiny_cohort: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    run = train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
+    metadata = read_model(run.folder / "model.onnx").metadata
+    assert metadata.calibration.slope == 1.0
+    assert metadata.calibration.ece_after is None
+    assert {point.threshold for point in metadata.operating_points.values()} == {0.5}
+    assert (metadata.conformal.no_tumour, metadata.conformal.tumour) == (1.0, 1.0)
+    assert metadata.input_check.distance is None
+    assert "Too few held-out scores" in metadata.card
+
+
+def test_out_of_fold_scores_decide(trained: Run, crossval: Path, tmp_path: Path) -> None:
+    made = export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    metadata = read_model(tmp_path / "model.onnx").metadata
+    assert metadata == made.metadata
+    assert metadata.calibration.n == 40
+    assert "cross-validation (2 repeats)" in metadata.calibration.fitted_on
+    # Logits of both classes lie 3 from 0 with standard deviation 3: the ideal slope is 2/3.
+    assert 0.3 < metadata.calibration.slope < 1.3
+    points = metadata.operating_points
+    scores = read_csv(crossval / "scores.csv")
+    logits = np.array([-np.log(1 / float(row["score"]) - 1) for row in scores])
+    labels = np.array([int(row["label"]) for row in scores])
+    calibrated = 1 / (
+        1 + np.exp(-(metadata.calibration.slope * logits + metadata.calibration.intercept))
+    )
+    assert np.mean(calibrated[labels == 1] >= points["screening"].threshold) >= 0.95
+    assert np.mean(calibrated[labels == 0] < points["specific"].threshold) >= 0.95
+    for point in points.values():
+        assert point.sensitivity is not None
+        assert 0 < point.sensitivity.low < point.sensitivity.value < point.sensitivity.high
+    assert metadata.conformal.n == (20, 20)
+    assert f"{points['balanced'].sensitivity.value:.3f}" in metadata.card
+    assert "Research use only" in metadata.card
+
+
+def test_scores_of_other_images_are_refused(trained: Run, crossval: Path, tmp_path: Path) -> None:
+    lines = (crossval / "scores.csv").read_text().splitlines()
+    (crossval / "scores.csv").write_text("\n".join(lines[:-2]) + "\n")
+    with pytest.raises(InputError, match="other images"):
+        export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    (crossval / "scores.csv").write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(InputError, match="not whole"):
+        export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    (crossval / "scores.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="no columns"):
+        export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_difference_from_keras_leaves_nothing_behind(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = export.model_graph
+
+    def skewed(*args: object, **options: object) -> object:
+        return honest(*args, **{**options, "intercept": float(str(options["intercept"])) + 1e-3})
+
+    monkeypatch.setattr(export, "model_graph", skewed)
+    with pytest.raises(HonestyError, match="differs from Keras"):
+        export_run(trained, tmp_path / "out" / "model.onnx")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_it_must_be_called_onnx(trained: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ends in \.onnx"):
+        export_run(trained, tmp_path / "model.pkl")
+
+
+def test_images_that_are_gone_are_named(trained: Run, tmp_path: Path) -> None:
+    shutil.copytree(trained.folder, tmp_path / "run")
+    manifest = tmp_path / "run" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("/no/7.png", "/no/gone.png"))
+    with pytest.raises(InputError, match=r"gone\.png"):
+        export_run(tmp_path / "run", tmp_path / "model.onnx")
