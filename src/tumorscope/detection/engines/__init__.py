@@ -11,19 +11,32 @@ __all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "cores", "open_engine"]
 ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino", "litert")
 
 
+MADE_FOR: dict[str, EngineName] = {".xml": "openvino", ".tflite": "litert"}
+"""Endings of model files that only one engine reads; ONNX Runtime and OpenVINO read the others."""
+
+
 def open_engine(
-    model: ModelFile, name: EngineName | None = None, *, threads: int | None = None
+    model: ModelFile,
+    name: EngineName | None = None,
+    *,
+    threads: int | None = None,
+    runs: int = 1,
+    fast: bool = False,
 ) -> Engine:
     """Load a model file's graph into an engine.
 
     Parameters
     ----------
     model : ModelFile
-        From `tumorscope.model_file.container.read_model`.
+        From `tumorscope.model_file.artefacts.read_any`.
     name : {"onnxruntime", "openvino", "litert"}, optional
-        Which engine; by default ONNX Runtime.
+        Which engine; by default the one that the file was made for.
     threads : int, optional
         How many threads one run uses; all cores by default.
+    runs : int
+        How many threads will call `run` at the same time. More may, but would wait.
+    fast : bool
+        Whether OpenVINO may compute in bfloat16, see there; the other engines ignore it.
 
     Raises
     ------
@@ -32,8 +45,25 @@ def open_engine(
     UsageError
         If the engine is unknown, not installed, or does not read this kind of file.
     """
-    if name in (None, "onnxruntime"):
-        from tumorscope.detection.engines.onnxruntime import OnnxRuntime
+    only = MADE_FOR.get(model.path.suffix.lower())
+    name = name or only or "onnxruntime"
+    if name not in ENGINES:
+        raise UsageError(f"Unknown engine {name!r}. Expected one of {', '.join(ENGINES)}.")
+    if name != only and (only or name == "litert"):
+        raise UsageError(
+            f"The engine {name} cannot run {model.path}. Expected "
+            f"{only or 'onnxruntime or openvino'} for such a file. Leave the engine out, or make a "
+            "file for it with `tumorscope export`."
+        )
+    threads = threads or cores()
+    if name == "openvino":
+        from tumorscope.detection.engines.openvino import OpenVino
 
-        return OnnxRuntime(model, threads=threads or cores())
-    raise UsageError(f"Unknown engine {name!r}. Expected one of {', '.join(ENGINES)}.")
+        return OpenVino(model, threads=threads, runs=runs, fast=fast)
+    if name == "litert":
+        from tumorscope.detection.engines.litert import LiteRt
+
+        return LiteRt(model, threads=threads)
+    from tumorscope.detection.engines.onnxruntime import OnnxRuntime
+
+    return OnnxRuntime(model, threads=threads)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import queue
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.common.errors import InputError
+from tumorscope.common.errors import InputError, UsageError
+
+T = TypeVar("T")
 
 EngineName = Literal["onnxruntime", "openvino", "litert"]
 
@@ -49,6 +53,27 @@ class Engine(Protocol):
         ...
 
 
+class Pool(Generic[T]):
+    """Things of which each serves one thread at a time, made as more are needed at once."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        # Last in, first out: what was used last is warm.
+        self._idle: queue.LifoQueue[T] = queue.LifoQueue()
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[T]:
+        """Lend one; it comes back at the end of the block."""
+        try:
+            item = self._idle.get_nowait()
+        except queue.Empty:
+            item = self._make()
+        try:
+            yield item
+        finally:
+            self._idle.put(item)
+
+
 def cores() -> int:
     """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -60,6 +85,34 @@ def outputs_of(values: Sequence[NDArray[np.float32]]) -> Outputs:
     """Make `Outputs` of arrays in the order of `tumorscope.model_file.schema.OUTPUTS`."""
     probability, logit, evidence, bias, distance = values
     return Outputs(probability, logit, evidence, bias, distance)
+
+
+def one_by_one(
+    run: Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]], pixels: NDArray[np.uint8]
+) -> Outputs:
+    """Run images uint8 (n, size, size) one after the other.
+
+    Parameters
+    ----------
+    run : callable
+        Takes uint8 (1, size, size) and returns arrays in the order of
+        `tumorscope.model_file.schema.OUTPUTS`, which the next run may overwrite.
+    pixels : ndarray of uint8, shape (n, size, size)
+        n at least 1.
+    """
+    parts = [
+        [np.array(value, dtype=np.float32) for value in run(pixels[index : index + 1])]
+        for index in range(len(pixels))
+    ]
+    return outputs_of([np.concatenate(values) for values in zip(*parts, strict=True)])
+
+
+def missing(engine: str, extra: str) -> UsageError:
+    """Return the error for an engine that is not installed."""
+    return UsageError(
+        f"The engine {engine} was asked for, and is not installed. Expected the extra “{extra}”. "
+        f'Run: pip install "tumorscope[{extra}]"'
+    )
 
 
 def refuse_graph(path: Path, received: str) -> InputError:
