@@ -57,6 +57,9 @@ class Detector:
         Name of the operating point that decides; "balanced", "screening" and "specific" are usual.
     threads : int, optional
         How many cores to use; all by default.
+    fast : bool
+        Whether OpenVINO may compute in bfloat16 where the processor can: about twice as fast, and
+        probabilities differ by up to 0.1. The other engines ignore it.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Detector:
         engine: EngineName | None = None,
         operating_point: str = "balanced",
         threads: int | None = None,
+        fast: bool = False,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"Received {threads} threads; expected at least 1.")
@@ -80,7 +84,7 @@ class Detector:
         self._how = model.metadata.preprocessing.preprocessing
         self._threshold = rules.operating_point(model.metadata, operating_point).threshold
         self.operating_point = operating_point
-        self.threads = threads or cores()
+        self.threads, self.fast = threads or cores(), fast
 
     @classmethod
     def load(
@@ -90,6 +94,7 @@ class Detector:
         engine: EngineName | None = None,
         operating_point: str = "balanced",
         threads: int | None = None,
+        fast: bool = False,
     ) -> Detector:
         """Read a model file and make a detector of it.
 
@@ -98,7 +103,7 @@ class Detector:
         model : path, optional
             An ``.onnx``, ``.xml`` (OpenVINO) or ``.tflite`` that tumorscope wrote; by default the
             model in the package.
-        engine, operating_point, threads
+        engine, operating_point, threads, fast
             See `Detector`.
 
         Raises
@@ -119,6 +124,7 @@ class Detector:
             engine=engine,
             operating_point=operating_point,
             threads=threads,
+            fast=fast,
         )
 
     @property
@@ -134,12 +140,17 @@ class Detector:
     @cached_property
     def _alone(self) -> Engine:
         """Every core on one image: the shortest wait."""
-        return open_engine(self._model, self._engine_name, threads=self.threads)
+        return self._open(threads=self.threads, runs=1)
 
     @cached_property
     def _beside(self) -> Engine:
         """One core per run, several runs side by side: the most images per second."""
-        return open_engine(self._model, self._engine_name, threads=1)
+        return self._open(threads=1, runs=self.threads)
+
+    def _open(self, *, threads: int, runs: int) -> Engine:
+        return open_engine(
+            self._model, self._engine_name, threads=threads, runs=runs, fast=self.fast
+        )
 
     @cached_property
     def _known(self) -> NDArray[np.float32]:

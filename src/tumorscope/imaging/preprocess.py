@@ -64,15 +64,48 @@ def prepare(scan: Slice, how: Preprocessing) -> NDArray[np.uint8]:
     ndarray of uint8, shape (how.size, how.size)
         Grey values.
     """
-    pixels = scan.pixels
-    if how.crop == "head":
-        top, bottom, left, right = head_box(pixels)
-        pixels = pixels[top:bottom, left:right]
+    place = placement(scan, how)
+    top, bottom, left, right = place.box
+    pixels = scan.pixels[top:bottom, left:right]
     if how.intensity == "percentile":
         pixels = _window(pixels)
-    if how.fit == "pad":
-        return _resize_padded(pixels, how.size)
-    return _resize(pixels, how.size, how.size)
+    resized = _resize(pixels, place.height, place.width)
+    if resized.shape == (how.size, how.size):
+        return resized
+    output = np.zeros((how.size, how.size), dtype=np.uint8)
+    output[place.top : place.top + place.height, place.left : place.left + place.width] = resized
+    return output
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which part of a slice goes where in the network input.
+
+    Attributes
+    ----------
+    box : tuple of int
+        top, bottom, left, right in pixels of the slice, half-open.
+    top, left, height, width : int
+        Where the box lies in the network input, in pixels of it.
+    """
+
+    box: tuple[int, int, int, int]
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def placement(scan: Slice, how: Preprocessing) -> Placement:
+    """Return where `prepare` takes its pixels from and puts them."""
+    whole = (0, scan.pixels.shape[0], 0, scan.pixels.shape[1])
+    box = head_box(scan.pixels) if how.crop == "head" else whole
+    if how.fit == "stretch":
+        return Placement(box, 0, 0, how.size, how.size)
+    rows, columns = box[1] - box[0], box[3] - box[2]
+    scale = how.size / max(rows, columns)
+    height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
+    return Placement(box, (how.size - height) // 2, (how.size - width) // 2, height, width)
 
 
 def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
@@ -126,14 +159,3 @@ def _resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.ui
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized: NDArray[np.uint8] = cv2.resize(pixels, (width, height), interpolation=how)
     return resized
-
-
-def _resize_padded(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    height, width = pixels.shape
-    scale = size / max(height, width)
-    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (size - inner_height) // 2, (size - inner_width) // 2
-    output = np.zeros((size, size), dtype=np.uint8)
-    inner = _resize(pixels, inner_height, inner_width)
-    output[top : top + inner_height, left : left + inner_width] = inner
-    return output

@@ -217,8 +217,9 @@ def _sample(image: Image.Image, edge: int) -> Image.Image:
 def _coloured(image: Image.Image) -> float:
     if image.mode not in ("RGB", "YCbCr", "CMYK"):
         image = image.convert("RGBA")
-    channels = np.asarray(image.convert("RGB"), dtype=np.int16)
-    return float((channels.max(axis=2) - channels.min(axis=2) > 40).mean())
+    # One channel after the other: numpy is ten times slower along an axis of three.
+    channels = np.array(image.convert("RGB")).reshape(-1, 3).T.copy()
+    return float((channels.max(axis=0) - channels.min(axis=0) > 40).mean())
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:
