@@ -1,0 +1,161 @@
+"""Batches: in order, resumable after real kills, and a bad file is a row."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tumorscope.detection.batch import run_batch
+from tumorscope.detection.detector import Detector
+from tumorscope.detection.find import find_images
+from tumorscope.detection.log import ResultLog
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty distinct pictures and two broken files."""
+    folder = tmp_path_factory.mktemp("scans")
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        pixels = rng.integers(0, 256, (12, 12), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+    (folder / "30-broken.png").write_bytes((folder / "30.png").read_bytes()[:200])
+    (folder / "31-empty.png").write_bytes(b"")
+    return folder
+
+
+def identity(detector: Detector) -> dict[str, str]:
+    return {"model": detector.model_id, "operating_point": detector.operating_point}
+
+
+def test_rows_come_in_order_and_bad_files_are_rows(tiny_model: Path, scans: Path) -> None:
+    detector = Detector.load(tiny_model)
+    rows = [row.values for row in run_batch(detector, find_images([scans]))]
+    assert [row["path"] for row in rows] == sorted(str(path) for path in scans.iterdir())
+    decisions = Counter(str(row["decision"]) for row in rows)
+    assert decisions["unreadable"] == 2
+    assert decisions.total() == 62
+    reasons = {Path(str(row["path"])).name: row["reasons"] for row in rows}
+    assert str(reasons["31-empty.png"]).startswith("unreadable: ")
+    alone = detector.detect(scans / "07.png")
+    same = next(row for row in rows if str(row["path"]).endswith("07.png"))
+    assert same["probability"] == pytest.approx(alone.probability, abs=1e-6)
+
+
+class Counting(Detector):
+    """A detector that remembers what it was asked."""
+
+    asked: list[str]
+
+    def detect_many(self, images, *, batch=None):  # type: ignore[no-untyped-def]
+        def noted():  # type: ignore[no-untyped-def]
+            for image in images:
+                self.asked.append(Path(image).name)
+                yield image
+
+        return super().detect_many(noted(), batch=batch)
+
+
+def test_what_was_finished_is_not_computed_again(
+    tiny_model: Path, scans: Path, tmp_path: Path
+) -> None:
+    detector = Counting.load(tiny_model)
+    detector.asked = []
+    who = identity(detector)
+    with ResultLog(tmp_path / "log", identity=who, resume=False) as log:
+        batch = run_batch(detector, find_images([scans]), log=log, overlays=tmp_path / "overlays")
+        first = [next(batch).values for _ in range(25)]
+        batch.close()
+    (tmp_path / "overlays" / "03.png.png").unlink()
+    detector.asked = []
+    with ResultLog(tmp_path / "log", identity=who, resume=True) as log:
+        rows = list(
+            run_batch(detector, find_images([scans]), log=log, overlays=tmp_path / "overlays")
+        )
+    assert [row.resumed for row in rows] == [n < 25 and n != 3 for n in range(62)]
+    assert set(detector.asked) == {"03.png"} | {
+        Path(str(row.values["path"])).name for row in rows[25:]
+    }
+    assert [row.values["probability"] for row in rows[:25]] == [
+        pytest.approx(row["probability"], abs=1e-6) for row in first
+    ]
+    assert len(list((tmp_path / "overlays").iterdir())) == 60
+
+
+def test_a_copy_under_another_name_is_known_by_its_content(
+    tiny_model: Path, scans: Path, tmp_path: Path
+) -> None:
+    detector = Detector.load(tiny_model)
+    with ResultLog(tmp_path / "log", identity=identity(detector), resume=False) as log:
+        list(run_batch(detector, find_images([scans / "01.png"]), log=log))
+    copy = tmp_path / "copy.png"
+    copy.write_bytes((scans / "01.png").read_bytes())
+    with ResultLog(tmp_path / "log", identity=identity(detector), resume=True) as log:
+        rows = list(run_batch(detector, find_images([copy]), log=log))
+    assert rows[0].resumed
+    assert rows[0].values["path"] == str(copy)
+
+
+def test_kills_at_random_times_lose_nothing(tiny_model: Path, scans: Path, tmp_path: Path) -> None:
+    """Killed for real until it gets through; compared with a run that nobody disturbed."""
+    # Slowed down, so that kills fall into the middle of the work.
+    program = (
+        "import sys, time\n"
+        "from tumorscope.detection import log\n"
+        "append = log.ResultLog.append\n"
+        "def slow(self, record):\n"
+        "    time.sleep(0.01)\n"
+        "    append(self, record)\n"
+        "    print('done', record['sha256'], flush=True)\n"
+        "log.ResultLog.append = slow\n"
+        "from tumorscope.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+
+    def command(output: Path) -> list[str]:
+        words = ["predict", str(scans), "--model", str(tiny_model), "-o", str(output), "--resume"]
+        return [sys.executable, "-c", program, *words, "--overlays", str(output.parent / "maps")]
+
+    undisturbed = tmp_path / "a" / "findings.csv"
+    assert subprocess.run(command(undisturbed), capture_output=True, check=False).returncode == 4
+    output = tmp_path / "b" / "findings.csv"
+    chance = random.Random(1)
+    computed: Counter[str] = Counter()
+    kills, code = 0, -1
+    while code == -1:
+        process = subprocess.Popen(
+            command(output), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert process.stdout is not None
+        if kills < 5:
+            process.stdout.readline()  # it has begun
+            time.sleep(chance.uniform(0.0, 0.12))
+            process.send_signal(signal.SIGKILL)
+        rest, _ = process.communicate()
+        computed.update(line.split()[1] for line in rest.splitlines() if " " in line)
+        if process.returncode != -signal.SIGKILL:
+            code = process.returncode
+        kills += process.returncode == -signal.SIGKILL
+    assert kills >= 3
+    assert code == 4
+    assert max(computed.values()) == 1, "an image that was finished was computed again"
+
+    def table(path: Path) -> list[dict[str, str]]:
+        with path.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return [{key: row[key] for key in row if key != "ms"} for row in rows]
+
+    assert table(output) == table(undisturbed)
+    assert sorted(os.listdir(output.parent)) == ["findings.csv", "maps"]
+    assert len(os.listdir(output.parent / "maps")) == 60

@@ -1,0 +1,92 @@
+"""The log of a batch survives torn lines, other models and full disks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tumorscope.common.errors import InputError, OutputError, UsageError
+from tumorscope.detection.log import ResultLog
+
+WHO = {"model": "tiny@0", "operating_point": "balanced"}
+
+
+def digest(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def filled(path: Path, count: int) -> None:
+    with ResultLog(path, identity=WHO, resume=False) as log:
+        for number in range(count):
+            log.append({"sha256": digest(number), "number": number})
+
+
+def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
+    filled(tmp_path / "log", 50)
+    with ResultLog(tmp_path / "log", identity=WHO, resume=True) as log:
+        assert len(log) == 50
+        assert log.get(digest(17)) == {"sha256": digest(17), "number": 17}
+        assert log.get(digest(50)) is None
+        log.append({"sha256": digest(50), "number": 50})
+    with ResultLog(tmp_path / "log", identity=WHO, resume=True) as log:
+        assert len(log) == 51
+
+
+@given(st.integers(0, 2000))
+def test_cut_anywhere_it_keeps_every_whole_line(
+    tmp_path_factory: pytest.TempPathFactory, length: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "cut.log"
+    path.unlink(missing_ok=True)
+    filled(path, 12)
+    data = path.read_bytes()[:length]
+    path.write_bytes(data)
+    whole = max(0, data.count(b"\n") - 1)  # the first line says what the log is of
+    with ResultLog(path, identity=WHO, resume=True) as log:
+        assert len(log) == whole
+        log.append({"sha256": digest(99), "number": 99})
+    lines = path.read_bytes().splitlines()
+    assert len(lines) == whole + 2
+    assert [json.loads(line).get("number") for line in lines[1:]] == [*range(whole), 99]
+
+
+def test_it_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    filled(tmp_path / "log", 1)
+    with pytest.raises(UsageError, match="Add --resume"):
+        ResultLog(tmp_path / "log", identity=WHO, resume=False)
+
+
+def test_another_models_results_are_refused(tmp_path: Path) -> None:
+    filled(tmp_path / "log", 3)
+    with pytest.raises(UsageError, match="model tiny@0.*model other@1"):
+        ResultLog(tmp_path / "log", identity={**WHO, "model": "other@1"}, resume=True)
+    with ResultLog(tmp_path / "log", identity=WHO, resume=True) as log:
+        assert len(log) == 3
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"[]\n", b'{"log": 1}\n{"a": 1}\n', b"\xff\n"])
+def test_what_is_no_log_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "log").write_bytes(content)
+    with pytest.raises((InputError, UsageError)):
+        ResultLog(tmp_path / "log", identity=WHO, resume=True)
+    assert (tmp_path / "log").read_bytes() == content
+
+
+def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("needs /dev/full (Linux)")
+    (tmp_path / "log").symlink_to(full)
+    with pytest.raises(OutputError, match="No space left"):
+        ResultLog(tmp_path / "log", identity=WHO, resume=True)
+
+
+def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="Cannot write"):
+        ResultLog(tmp_path / "file" / "log", identity=WHO, resume=False)
