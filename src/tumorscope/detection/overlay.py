@@ -35,7 +35,7 @@ def overlay(
 ) -> NDArray[np.uint8]:
     """Paint the evidence onto the slice: red pushes towards a tumour, blue away, none is clear.
 
-    The map is enlarged smoothly (cubic) and laid where the network saw each part: a crop and a
+    The map is enlarged smoothly and laid where the network saw each part: a crop and a
     padding are undone, and what it never saw stays bare.
 
     Parameters

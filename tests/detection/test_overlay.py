@@ -1,0 +1,212 @@
+"""Overlays: colours lie where the network looked, on a scale that is the same for all."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tumorscope.common.errors import OutputError
+from tumorscope.detection.detector import Detector
+from tumorscope.detection.evidence import LIMIT, evidence_field, full_colour
+from tumorscope.detection.finding import Finding
+from tumorscope.detection.overlay import draw, overlay, write_overlay
+from tumorscope.imaging import SHORTCUT_FREE, Preprocessing, Slice
+from tumorscope.imaging.preprocess import placement
+from tumorscope.model_file.container import read_model
+
+STRETCH = Preprocessing(size=64)
+
+
+def finding_of(evidence: np.ndarray | None, **changes: object) -> Finding:
+    plain = Finding(
+        source="folder/scan.jpg",
+        decision="tumour",
+        probability=0.9,
+        prediction_set=("tumour",),
+        reasons=(),
+        seen=False,
+        model="tiny@0",
+        operating_point="balanced",
+        threshold=0.5,
+        distance=0.0,
+        logit=1.0,
+        bias=0.0,
+        evidence=None if evidence is None else evidence.astype(np.float32),
+        ms=1.0,
+    )
+    return dataclasses.replace(plain, **changes)
+
+
+def head(height: int = 200, width: int = 260) -> Slice:
+    """A textured disc off the centre of a dark image."""
+    rows, columns = np.mgrid[:height, :width]
+    inside = np.hypot(rows - 110, columns - 160) < 70
+    texture = 120 + 40 * np.sin(rows / 6) * np.cos(columns / 5)
+    return Slice(np.where(inside, texture, 2).astype(np.uint8), "head.png")
+
+
+def redness(picture: np.ndarray) -> np.ndarray:
+    values: np.ndarray = picture[..., 0].astype(int) - picture[..., 2]
+    return values
+
+
+def test_red_pushes_towards_blue_away_and_zero_is_clear() -> None:
+    scan = Slice(np.full((70, 70), 120, np.uint8), "grey")
+    evidence = np.zeros((7, 7))
+    evidence[1, 1], evidence[5, 5] = 1.0, -1.0
+    red = redness(overlay(scan, finding_of(evidence), STRETCH))
+    assert red[15, 15] > 100
+    assert red[55, 55] < -100
+    assert np.all(red[:, 30:36] == 0)
+    clear = overlay(scan, finding_of(np.zeros((7, 7))), STRETCH)
+    np.testing.assert_array_equal(clear, np.repeat(scan.pixels[..., None], 3, axis=2))
+
+
+def test_refused_slices_stay_grey() -> None:
+    scan = head()
+    plain = overlay(scan, finding_of(None), STRETCH)
+    np.testing.assert_array_equal(plain, np.repeat(scan.pixels[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("crop", ["none", "head"])
+@pytest.mark.parametrize("fit", ["stretch", "pad"])
+def test_each_cell_lies_where_the_network_saw_it(crop: str, fit: str) -> None:
+    scan = head()
+    how = Preprocessing(size=70, crop=crop, fit=fit)  # type: ignore[arg-type]
+    place = placement(scan, how)
+    top, bottom, left, right = place.box
+    for row, column in ((2, 2), (3, 4), (4, 3)):
+        evidence = np.zeros((7, 7), np.float32)
+        evidence[row, column] = 1.0
+        field = evidence_field(evidence, scan, how, shape=scan.pixels.shape)  # type: ignore[arg-type]
+        y, x = np.unravel_index(field.argmax(), field.shape)
+        # Centre of the cell, from the input back to the slice.
+        wanted_y = top + ((row + 0.5) * 10 - place.top) * (bottom - top) / place.height
+        wanted_x = left + ((column + 0.5) * 10 - place.left) * (right - left) / place.width
+        assert abs(y + 0.5 - wanted_y) <= 1
+        assert abs(x + 0.5 - wanted_x) <= 1
+        assert field.max() == pytest.approx(1.0, abs=0.02)
+
+
+def test_what_the_network_never_saw_stays_bare() -> None:
+    scan = head()
+    top, bottom, left, right = placement(scan, SHORTCUT_FREE).box
+    field = evidence_field(np.ones((7, 7), np.float32), scan, SHORTCUT_FREE, shape=(200, 260))
+    assert field[top:bottom, left:right].min() == pytest.approx(1.0, abs=1e-5)
+    field[top:bottom, left:right] = 0
+    assert not field.any()
+
+
+@given(
+    value=st.floats(-3, 3),
+    cells=st.tuples(st.integers(1, 14), st.integers(1, 14)),
+    shape=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+)
+def test_an_even_map_stays_even(
+    value: float, cells: tuple[int, int], shape: tuple[int, int]
+) -> None:
+    scan = Slice(np.full(shape, 50, np.uint8), "even")
+    even = np.full(cells, value, np.float32)
+    field = evidence_field(even, scan, STRETCH, shape=(77, 31))
+    np.testing.assert_allclose(field, value, atol=1e-4)
+
+
+def test_enlarging_invents_nothing() -> None:
+    """A cubic that overshoots would draw a blue ring around a red place."""
+    evidence = np.zeros((7, 7), np.float32)
+    evidence[3, 3], evidence[0, 6] = 2.0, 0.5
+    scan = Slice(np.zeros((300, 200), np.uint8), "black")
+    field = evidence_field(evidence, scan, STRETCH, shape=(300, 200))
+    assert field.min() == 0
+    assert field.max() == pytest.approx(2.0, abs=0.01)
+
+
+def test_the_map_is_enlarged_smoothly() -> None:
+    evidence = np.random.default_rng(0).normal(0, 1, (7, 7)).astype(np.float32)
+    scan = Slice(np.zeros((490, 490), np.uint8), "black")
+    field = evidence_field(evidence, scan, STRETCH, shape=(490, 490))
+    assert np.abs(np.diff(field, axis=0)).max() < 0.15
+    np.testing.assert_allclose(field[35::70, 35::70], evidence, atol=0.02)
+    # Its sum is that of the map, up to the rim.
+    assert field.mean() == pytest.approx(evidence.mean(), abs=0.1)
+
+
+def test_the_scale_is_the_same_for_all_images() -> None:
+    scan = Slice(np.full((70, 70), 120, np.uint8), "grey")
+    weak = redness(overlay(scan, finding_of(np.full((7, 7), 0.25)), STRETCH)).mean()
+    strong = redness(overlay(scan, finding_of(np.full((7, 7), 0.5)), STRETCH)).mean()
+    assert strong == pytest.approx(2 * weak, rel=0.05)
+    full = overlay(scan, finding_of(np.full((7, 7), LIMIT)), STRETCH)
+    beyond = overlay(scan, finding_of(np.full((7, 7), 9 * LIMIT)), STRETCH)
+    np.testing.assert_array_equal(full, beyond)
+    # Four cells share what one held: the same logit makes the same colour.
+    finer = overlay(scan, finding_of(np.full((14, 14), LIMIT / 4)), STRETCH)
+    np.testing.assert_array_equal(full, finer)
+    assert full_colour((14, 14)) == full_colour((7, 7)) / 4
+    other = overlay(scan, finding_of(np.full((7, 7), 0.5)), STRETCH, limit=0.5)
+    np.testing.assert_array_equal(other, full)
+
+
+def test_large_slices_are_shrunk_and_small_ones_drawn_large() -> None:
+    large = Slice(np.zeros((100, 4096), np.uint8), "large")
+    assert overlay(large, finding_of(np.zeros((7, 7))), STRETCH).shape == (50, 2048, 3)
+    small = Slice(np.zeros((40, 60), np.uint8), "small")
+    assert overlay(small, finding_of(np.zeros((7, 7))), STRETCH).shape == (40, 60, 3)
+    assert draw(small, finding_of(np.zeros((7, 7))), STRETCH).width > 2 * 480
+
+
+def test_the_scale_shows_both_colours_and_the_notice_is_written() -> None:
+    evidence = np.random.default_rng(0).normal(0, 0.5, (7, 7))
+    figure = np.asarray(draw(head(), finding_of(evidence), SHORTCUT_FREE)).astype(int)
+    bar = figure[92:, -130:]
+    assert redness(bar).max() > 100
+    assert redness(bar).min() < -100
+    # The notice is the only yellow writing, in the last lines.
+    yellow = (figure[..., 0] > 180) & (figure[..., 1] > 140) & (figure[..., 2] < 110)
+    rows = np.nonzero(yellow.any(axis=1))[0]
+    assert len(rows) > 5
+    assert rows.min() > figure.shape[0] - 60
+
+
+@pytest.mark.parametrize(
+    ("shape", "source"),
+    [
+        ((1, 1), "x"),
+        ((40, 120), "wide.png"),
+        ((120, 40), "tall.png"),
+        ((64, 64), "ünï\n名前.png"),
+        ((64, 64), "y" * 250 + ".png"),
+        ((64, 64), ""),
+    ],
+)
+def test_any_slice_and_name_can_be_drawn(shape: tuple[int, int], source: str) -> None:
+    scan = Slice(np.zeros(shape, np.uint8), source)
+    finding = finding_of(np.zeros((7, 7)), source=source, reasons=("seen",), seen=True)
+    assert draw(scan, finding, STRETCH).width >= 640
+    refused = finding_of(None, decision="refused", reasons=("blank",), probability=None)
+    assert draw(scan, refused, STRETCH).width >= 640
+
+
+def test_the_file_is_written_whole_or_not_at_all(tiny_model: Path, tmp_path: Path) -> None:
+    scan, metadata = head(), read_model(tiny_model).metadata
+    finding = Detector.load(tiny_model).detect(scan)
+    path = tmp_path / "new" / "scan.png"
+    write_overlay(path, scan, finding, metadata)
+    with Image.open(io.BytesIO(path.read_bytes())) as picture:
+        assert picture.format == "PNG"
+        np.testing.assert_array_equal(
+            np.asarray(picture),
+            np.asarray(draw(scan, finding, metadata.preprocessing.preprocessing)),
+        )
+    assert [each.name for each in path.parent.iterdir()] == ["scan.png"]
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(OutputError):
+        write_overlay(blocked / "scan.png", scan, finding, metadata)
