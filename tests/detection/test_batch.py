@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import random
 import signal
 import subprocess
@@ -157,5 +156,5 @@ def test_kills_at_random_times_lose_nothing(tiny_model: Path, scans: Path, tmp_p
         return [{key: row[key] for key in row if key != "ms"} for row in rows]
 
     assert table(output) == table(undisturbed)
-    assert sorted(os.listdir(output.parent)) == ["findings.csv", "maps"]
-    assert len(os.listdir(output.parent / "maps")) == 60
+    assert sorted(path.name for path in output.parent.iterdir()) == ["findings.csv", "maps"]
+    assert len(list((output.parent / "maps").iterdir())) == 60

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +22,14 @@ def digest(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
+def append_many(log: ResultLog, count: int) -> None:
+    for number in range(count):
+        log.append({"sha256": digest(number), "number": number})
+
+
 def filled(path: Path, count: int) -> None:
     with ResultLog(path, identity=WHO, resume=False) as log:
-        for number in range(count):
-            log.append({"sha256": digest(number), "number": number})
+        append_many(log, count)
 
 
 def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
@@ -63,7 +69,7 @@ def test_it_is_not_overwritten_unasked(tmp_path: Path) -> None:
 
 def test_another_models_results_are_refused(tmp_path: Path) -> None:
     filled(tmp_path / "log", 3)
-    with pytest.raises(UsageError, match="model tiny@0.*model other@1"):
+    with pytest.raises(UsageError, match=r"model tiny@0.*model other@1"):
         ResultLog(tmp_path / "log", identity={**WHO, "model": "other@1"}, resume=True)
     with ResultLog(tmp_path / "log", identity=WHO, resume=True) as log:
         assert len(log) == 3
@@ -77,13 +83,31 @@ def test_what_is_no_log_is_refused_and_kept(tmp_path: Path, content: bytes) -> N
     assert (tmp_path / "log").read_bytes() == content
 
 
-def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("needs /dev/full (Linux)")
-    (tmp_path / "log").symlink_to(full)
-    with pytest.raises(OutputError, match="No space left"):
-        ResultLog(tmp_path / "log", identity=WHO, resume=True)
+def test_a_full_disk_is_an_output_error_and_keeps_what_was_written(
+    tmp_path: Path, limit_file_size: Callable[[int], None]
+) -> None:
+    with ResultLog(tmp_path / "log", identity=WHO, resume=False) as log:
+        limit_file_size(1000)
+        with pytest.raises(OutputError, match="Cannot write"):
+            append_many(log, 50)
+    limit_file_size(-1)
+    written = (tmp_path / "log").read_bytes()
+    assert len(written) == 1000
+    with ResultLog(tmp_path / "log", identity=WHO, resume=True) as log:
+        assert len(log) == written.count(b"\n") - 1 > 5
+
+
+@pytest.fixture
+def limit_file_size() -> Iterator[Callable[[int], None]]:
+    """Limit how long files of this process may grow: writes then end as on a full disk."""
+    resource = pytest.importorskip("resource", reason="needs limits of POSIX")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda size: resource.setrlimit(
+        resource.RLIMIT_FSIZE, (before[0] if size < 0 else size, before[1])
+    )
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:

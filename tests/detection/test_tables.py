@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sys
@@ -66,9 +67,8 @@ def test_a_table_that_is_broken_off_never_appears(tmp_path: Path, name: str) -> 
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow", reason="needs the parquet extra")
     (tmp_path / name).write_bytes(b"the old one")
-    with pytest.raises(RuntimeError), open_table(tmp_path / name) as write:
-        write(ROWS[0])
-        raise RuntimeError
+    with contextlib.suppress(ZeroDivisionError), open_table(tmp_path / name) as write:
+        write({**ROWS[0], "ms": 1 / 0})
     assert (tmp_path / name).read_bytes() == b"the old one"
     assert len(list(tmp_path.iterdir())) == 1
 

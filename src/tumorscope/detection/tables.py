@@ -1,0 +1,144 @@
+"""Rows → CSV, Parquet or JSON lines, streamed: a table of any length takes little memory."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tumorscope.common.errors import UsageError
+from tumorscope.common.files import atomic_path
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Row = Mapping[str, object]
+Write = Callable[[Row], None]
+
+COLUMNS: dict[str, type] = {
+    "path": str,
+    "probability": float,
+    "decision": str,
+    "reasons": str,
+    "seen": bool,
+    "model": str,
+    "ms": float,
+    "operating_point": str,
+    "threshold": float,
+    "prediction_set": str,
+    "distance": float,
+    "logit": float,
+    "sha256": str,
+}
+"""Name and type of every column, in order; a missing value is an empty cell or null."""
+
+SUFFIXES = (".csv", ".parquet", ".jsonl")
+ROW_GROUP = 4096
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name that says nothing of the format, or one whose library is missing.
+
+    Raises
+    ------
+    UsageError
+        Before any work is done.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(
+            f"Cannot tell the format of {path} from its name. Expected one that ends in "
+            f"{', '.join(SUFFIXES)}."
+        )
+    if suffix == ".parquet":
+        _pyarrow()
+
+
+@contextlib.contextmanager
+def open_table(path: Path) -> Iterator[Write]:
+    """Give a function that adds a row; the table appears under its name once the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .csv, .parquet or .jsonl.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    UsageError
+        If the format is unknown, or Parquet's library is not installed.
+    """
+    check_suffix(path)
+    suffix = path.suffix.lower()
+    with atomic_path(path) as temporary:
+        if suffix == ".parquet":
+            with _parquet(temporary) as write:
+                yield write
+            return
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            if suffix == ".jsonl":
+                yield lambda row: _write_line(stream.write, row)
+                return
+            table = csv.writer(stream, lineterminator="\n")
+            table.writerow(COLUMNS)
+            yield lambda row: table.writerow(cells(row)) and None
+
+
+def cells(row: Row) -> list[str]:
+    """Return a row as text, one cell per column: true and false, empty where there is no value."""
+    return [_cell(row.get(name)) for name in COLUMNS]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _write_line(write: Callable[[str], object], row: Row) -> None:
+    write(json.dumps({name: row.get(name) for name in COLUMNS}, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[Write]:
+    arrow = _pyarrow()
+    from pyarrow.parquet import ParquetWriter
+
+    types = {str: arrow.string(), float: arrow.float64(), bool: arrow.bool_()}
+    schema = arrow.schema(
+        [(name, types[kind]) for name, kind in COLUMNS.items()],
+        metadata={"notice": RESEARCH_USE_ONLY},
+    )
+    waiting: list[dict[str, object]] = []
+    with ParquetWriter(path, schema) as table:
+
+        def flush() -> None:
+            table.write_table(arrow.Table.from_pylist(waiting, schema=schema))
+            waiting.clear()
+
+        def write(row: Row) -> None:
+            waiting.append({name: row.get(name) for name in COLUMNS})
+            if len(waiting) >= ROW_GROUP:
+                flush()
+
+        yield write
+        flush()
+
+
+def _pyarrow() -> pyarrow:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise UsageError(
+            "Parquet was asked for, and pyarrow is not installed. Expected the extra “parquet”: "
+            'pip install "tumorscope[parquet]". CSV and JSON lines need nothing.'
+        ) from error
+    return pyarrow

@@ -1,0 +1,223 @@
+"""``tumorscope predict``: tables, exit codes, Ctrl-C, and bad input of every kind."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tumorscope.cli.app import run
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.detection.tables import COLUMNS
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "scans"
+    (folder / "sub").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        pixels = rng.integers(0, 40 * (number + 1), (10, 10), dtype=np.uint8)
+        Image.fromarray(pixels.repeat(9, 0).repeat(9, 1)).save(folder / f"{number}.png")
+    Image.fromarray(np.full((80, 80), 9, np.uint8)).save(folder / "sub" / "blank.png")
+    return folder
+
+
+def test_piped_rows_are_csv_and_words_go_to_stderr(
+    tiny_model: Path, scans: Path, capsys: Capture
+) -> None:
+    assert run(["predict", str(scans), "--model", str(tiny_model)]) == 0
+    out, err = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(rows[0]) == list(COLUMNS)
+    assert [Path(row["path"]).name for row in rows] == [
+        *(f"{n}.png" for n in range(6)),
+        "blank.png",
+    ]
+    assert (rows[-1]["decision"], rows[-1]["reasons"]) == ("refused", "blank")
+    assert all(0 <= float(row["probability"]) <= 1 for row in rows[:-1])
+    assert "7 images" in err
+    assert err.rstrip().endswith(RESEARCH_USE_ONLY)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_table_and_overlays(tiny_model: Path, scans: Path, tmp_path: Path, suffix: str) -> None:
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow", reason="needs the parquet extra")
+    output = tmp_path / "out" / f"findings.{suffix}"
+    words = ["predict", str(scans), "--model", str(tiny_model), "-o", str(output)]
+    assert run([*words, "--overlays", str(tmp_path / "maps"), "--quiet"]) == 0
+    assert [path.name for path in output.parent.iterdir()] == [output.name]  # no log is left
+    maps = sorted(
+        path.relative_to(tmp_path / "maps") for path in (tmp_path / "maps").rglob("*.png")
+    )
+    assert maps == [*(Path(f"{n}.png.png") for n in range(6)), Path("sub/blank.png.png")]
+
+
+def test_json_is_one_document(tiny_model: Path, scans: Path, capsys: Capture) -> None:
+    assert run(["predict", str(scans / "0.png"), "--model", str(tiny_model), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["notice"] == RESEARCH_USE_ONLY
+    assert document["model"].startswith("tiny@")
+    assert len(document["findings"]) == 1
+    assert sum(document["decisions"].values()) == 1
+
+
+def test_operating_points_decide(tiny_model: Path, scans: Path, capsys: Capture) -> None:
+    thresholds = {}
+    for name in ("screening", "specific"):
+        words = ["predict", str(scans), "--model", str(tiny_model), "--operating-point", name]
+        assert run([*words, "--json"]) == 0
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        thresholds[name] = {each["threshold"] for each in findings}
+    assert thresholds == {"screening": {0.2}, "specific": {0.8}}
+
+
+def test_some_unreadable_is_4_and_all_unreadable_is_3(
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (scans / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 torn")
+    output = tmp_path / "findings.csv"
+    words = ["--model", str(tiny_model), "-o", str(output)]
+    assert run(["predict", str(scans), *words]) == 4
+    assert "torn.jpg" in capsys.readouterr().err
+    with output.open(newline="") as stream:
+        reasons = {Path(row["path"]).name: row["reasons"] for row in csv.DictReader(stream)}
+    assert reasons["torn.jpg"].startswith("unreadable: ")
+    assert run(["predict", str(scans / "torn.jpg"), *words]) == 3
+    assert "None of the 1 files could be read" in capsys.readouterr().err
+    assert run(["predict", str(tmp_path / "gone.png"), *words]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ([], 2, "PATHS"),
+        (["{scans}", "--resume"], 2, "without -o"),
+        (["{scans}", "-o", "x.xlsx"], 2, "Cannot tell the format"),
+        (["{scans}", "--operating-point", "mine"], 2, "Unknown operating point"),
+        (["{scans}", "--batch", "0"], 2, "expected at least 1"),
+        (["{scans}", "--threads", "0"], 2, "expected at least 1"),
+        (["{empty}"], 3, "Found no images"),
+        (["{scans}", "--model", "{scans}/0.png"], 3, "Cannot use"),
+        (["{scans}", "--model", "gone.onnx"], 3, "no such file"),
+        (["{scans}", "-o", "{scans}/0.png/t.csv"], 3, "Cannot write"),
+        (["{scans}", "--overlays", "{scans}/0.png"], 3, "annot"),
+    ],
+)
+def test_wrong_usage_and_unusable_input(
+    tiny_model: Path,
+    scans: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    words: list[str],
+    code: int,
+    message: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    filled = [word.format(scans=scans, empty=tmp_path / "empty") for word in words]
+    if "--model" not in filled:
+        filled += ["--model", str(tiny_model)]
+    assert run(["predict", *filled]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_leftover_log_is_neither_used_nor_lost_unasked(
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "t.csv.log").write_text("precious\n")
+    words = ["predict", str(scans), "--model", str(tiny_model), "-o", str(tmp_path / "t.csv")]
+    assert run(words) == 2
+    assert "Add --resume" in capsys.readouterr().err
+    assert run([*words, "--resume"]) == 3
+    assert (tmp_path / "t.csv.log").read_text() == "precious\n"
+
+
+def test_odd_names_stay_one_row_each(
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    odd = scans / "odd"
+    odd.mkdir()
+    for name in ("two\nlines.png", "größe, “µ”.png", "-o.png"):
+        (odd / name).write_bytes((scans / "5.png").read_bytes())
+    assert run(["predict", str(odd), "--model", str(tiny_model)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {Path(row["path"]).name for row in rows} == {path.name for path in odd.iterdir()}
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "tumorscope", *map(str, words)]
+
+
+def many(folder: Path, count: int) -> Path:
+    """Hard links to one picture: nothing to write, all to be computed."""
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "000000.png")
+    for number in range(1, count):
+        os.link(folder / "000000.png", folder / f"{number:06d}.png")
+    return folder
+
+
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tiny_model: Path, tmp_path: Path) -> None:
+    folder = many(tmp_path / "many", 20_000)
+    output = tmp_path / "out" / "t.csv"
+    process = subprocess.Popen(
+        command("predict", folder, "--model", tiny_model, "-o", output),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log = output.with_name("t.csv.log")
+    while not log.exists() or log.stat().st_size < 2000:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "--resume" in err
+    assert "Traceback" not in err
+    assert [path.name for path in output.parent.iterdir()] == ["t.csv.log"]
+    assert log.read_bytes().endswith(b"\n")
+
+
+def test_a_huge_folder_shows_progress_at_once(tiny_model: Path, tmp_path: Path) -> None:
+    folder = many(tmp_path / "many", 30_000)
+    ours, theirs = pty.openpty()
+    began = time.monotonic()
+    process = subprocess.Popen(
+        command("predict", folder, "--model", tiny_model, "-o", tmp_path / "t.csv"),
+        stderr=theirs,
+        stdout=subprocess.DEVNULL,
+    )
+    os.close(theirs)
+    seen = b""
+    while b"Detecting" not in seen:
+        seen += os.read(ours, 4096)
+    waited = time.monotonic() - began
+    process.kill()
+    process.wait()
+    os.close(ours)
+    # 2 s are promised for 100,000 files on an idle machine; this one may be busy.
+    assert waited < 10.0
+
+
+def test_without_a_model_it_says_what_to_give(scans: Path, capsys: Capture) -> None:
+    from tumorscope.detection.detector import PACKAGED
+
+    if PACKAGED.is_file():
+        pytest.skip("a model is packaged")
+    assert run(["predict", str(scans)]) == 3
+    assert "--model PATH" in capsys.readouterr().err
