@@ -9,6 +9,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from tumorscope.imaging import Preprocessing, Slice, prepare
 from tumorscope.imaging.preprocess import placement
@@ -165,3 +168,14 @@ def test_the_placement_is_where_pixels_went(
     assert abs(centre_y - 70) < 1.5
     assert abs(centre_x - 110) < 1.5
     assert (top, bottom, left, right) == (0, 150, 0, 210) or crop == "head"
+
+
+@given(pixels=arrays(np.uint8, (32, 32), elements=st.integers(0, 255) | st.sampled_from([0, 9])))
+def test_the_window_is_that_of_the_percentiles(pixels: np.ndarray) -> None:
+    low, high = np.percentile(pixels, (1.0, 99.0))
+    wanted = pixels
+    if high > low:
+        values = (pixels.astype(np.float32) - low) * (255.0 / (high - low))
+        wanted = np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
+    how = Preprocessing(size=32, intensity="percentile")
+    np.testing.assert_array_equal(prepare(Slice(pixels=pixels, source="any"), how), wanted)
