@@ -120,7 +120,8 @@ def read_with_info(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[S
         # Lets libjpeg hand over its luma plane directly instead of converting it twice.
         if info.mode == "RGB":
             image.draft("L", None)
-        pixels = _grey(ImageOps.exif_transpose(image))
+        ImageOps.exif_transpose(image, in_place=True)
+        pixels = _grey(image)
     return Slice(pixels=pixels, source=str(path)), info
 
 
@@ -151,7 +152,7 @@ def read_with_colour(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple
             image.draft("YCbCr", None)
         image.load()
         coloured = 0.0 if _is_grey(image.mode) else _coloured(_sample(image, 64))
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
         luma = image.mode == "YCbCr"
         pixels = np.array(image.getchannel(0)) if luma else _grey(image)
     return Slice(pixels=pixels, source=str(path)), coloured

@@ -42,7 +42,7 @@ def thumbprint(scan: Slice) -> NDArray[np.int8]:
     ndarray of int8, shape (256,)
         All zero for an image without structure, which resembles nothing.
     """
-    small = prepare(scan, Preprocessing(size=3 * EDGE))
+    small = prepare(_shrunk(scan), Preprocessing(size=3 * EDGE))
     smooth = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1.0)
     detail = smooth - cv2.GaussianBlur(smooth, (0, 0), 5.0)
     # 3 grey levels keep the noise of an empty background from being blown up to full contrast.
@@ -55,6 +55,18 @@ def thumbprint(scan: Slice) -> NDArray[np.int8]:
     # The largest of 256 values of a unit vector is seldom above 0.4; 300 uses the 8 bits well.
     print_: NDArray[np.int8] = np.rint(np.clip(flat * (300.0 / length), -127, 127)).astype(np.int8)
     return print_
+
+
+def _shrunk(scan: Slice) -> Slice:
+    # Averaging whole numbers of pixels first takes a quarter of the time. What is cut off at the
+    # end is less than a hundredth of the image.
+    factor = min(scan.pixels.shape) // (6 * EDGE)
+    if factor < 2:
+        return scan
+    height, width = (side // factor for side in scan.pixels.shape)
+    whole = scan.pixels[: height * factor, : width * factor]
+    pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return Slice(pixels=pixels, source=scan.source)
 
 
 def units(thumbprints: NDArray[np.int8]) -> NDArray[np.float32]:
