@@ -24,6 +24,8 @@ COMMANDS = {
     "train": "tumorscope.cli.train:train",
     "evaluate": "tumorscope.cli.evaluate:evaluate",
     "crossval": "tumorscope.cli.crossval:crossval",
+    "predict": "tumorscope.cli.predict:predict",
+    "export": "tumorscope.cli.export:export",
     "describe": "tumorscope.cli.describe:describe",
     "phantom": "tumorscope.cli.phantom:phantom",
 }
@@ -33,6 +35,8 @@ app = App(
     help=f"Brain-MRI tumour detection that is honest about itself.\n\n{RESEARCH_USE_ONLY}",
     version=__version__,
     help_format="markdown",
+    # `run` says what is kept; cyclopts would exit without a word.
+    suppress_keyboard_interrupt=False,
 )
 for _name, _target in COMMANDS.items():
     app.command(_target, name=_name)

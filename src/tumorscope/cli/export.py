@@ -1,0 +1,130 @@
+"""``tumorscope export``: a model file in other formats, each measured before it is kept."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.errors import UsageError
+from tumorscope.common.progress import say
+
+if TYPE_CHECKING:
+    from tumorscope.model_file.container import ModelFile
+    from tumorscope.training.formats.convert import Conversion
+
+
+def export(
+    source: Path,
+    /,
+    *,
+    to: Literal["onnx", "onnx-f16", "onnx-int8", "openvino", "litert", "litert-int8"],
+    output: Annotated[Path, Parameter(alias="-o")],
+    calibration: str | None = None,
+    crossval: Path | None = None,
+    common: Common | None = None,
+) -> None:
+    """Convert a model; keep the result only if it still decides as the original.
+
+    The converted model is run beside the original on labelled images. Where its AUC falls by more
+    than 0.005, more than 1 % of decisions flip or evidence no longer adds up to the logit, the
+    next, more careful way is tried; if none passes, nothing is written (exit code 5).
+
+    Example:
+
+        tumorscope export runs/first --to onnx -o models/
+        tumorscope export model.onnx --to onnx-int8 --calibration scans/ -o models/
+
+    Parameters
+    ----------
+    source
+        A model file (.onnx), or the folder of a run made by tumorscope train.
+    to
+        onnx (of a run), onnx-f16 (half the size), onnx-int8 (a quarter, faster), openvino (.xml
+        and .bin), litert or litert-int8 (.tflite).
+    output
+        Folder for the converted model and parity.json.
+    calibration
+        Labelled images that the model will be judged by, best some it was not trained on: class
+        folders or a manifest.csv. 8-bit formats are calibrated on a part of them.
+    crossval
+        Of a run exported to onnx: folder of a cross-validation of the same recipe on the same
+        images, whose out-of-fold scores decide calibration and operating points.
+    """
+    common = common or Common()
+    if to == "onnx":
+        if not source.is_dir():
+            raise UsageError(
+                f"{source} is to be exported to onnx, and is not a run. Expected the folder of a "
+                "run made by `tumorscope train`; a model file is ONNX already."
+            )
+        made = _model_of_run(source, output, crossval)
+        say(f"Wrote {made.path}")
+        emit(
+            common,
+            {"model": made.metadata.id, "path": str(made.path), "bytes": len(made.graph)},
+            f"model  {made.metadata.id}\nfile   {made.path} ({len(made.graph) / 1e6:.1f} MB)",
+        )
+        return
+    if crossval is not None:
+        raise UsageError(
+            "--crossval was given to convert a model file, whose calibration is fixed. Expected it "
+            "with --to onnx. Export the run so first, then convert what that wrote."
+        )
+    if calibration is None:
+        raise UsageError(
+            f"--to {to} was asked for without --calibration. Expected labelled images (class "
+            "folders or a manifest.csv), on which the converted model is compared with the "
+            "original before it is kept. Add --calibration DATA."
+        )
+    from tumorscope.training.formats.convert import convert, load_sample
+    from tumorscope.training.run import prepare_manifest
+
+    model = _read(source)
+    sample = load_sample(prepare_manifest(calibration), model)
+    conversion = convert(model, to, output=output, sample=sample)
+    say(f"Wrote {conversion.path} and {output / 'parity.json'}")
+    emit(common, conversion.parity, _table(conversion))
+
+
+def _model_of_run(run: Path, output: Path, crossval: Path | None = None) -> ModelFile:
+    from tumorscope.common.files import output_folder
+    from tumorscope.training.export import export_run
+
+    return export_run(run, output_folder(output) / "model.onnx", crossval=crossval)
+
+
+def _read(source: Path) -> ModelFile:
+    from tumorscope.model_file.container import read_model
+
+    if not source.is_dir():
+        return read_model(source)
+    if (source / "model.onnx").is_file():
+        return read_model(source / "model.onnx")
+    with tempfile.TemporaryDirectory() as folder:
+        return _model_of_run(source, Path(folder))
+
+
+def _table(conversion: Conversion) -> str:
+    last = conversion.trials[-1]
+    figures = last.figures
+    lines = [
+        ("file", f"{conversion.path} ({last.bytes / 1e6:.2f} MB)"),
+        ("way", f"{last.name} (attempt {len(conversion.trials)})"),
+        ("AUC", f"{figures.auc_before:.4f} before, {figures.auc_after:.4f} after"),
+        (
+            "decisions",
+            f"{figures.flips} of {figures.n} flip (95 % interval to {figures.flips_at_most:.1%})",
+        ),
+        (
+            "probability",
+            f"differs by {figures.max_difference:.2g} at most, {figures.mean_difference:.2g} on "
+            "average",
+        ),
+        ("evidence", f"misses the logit by {figures.evidence_error:.1g} at most"),
+    ]
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)

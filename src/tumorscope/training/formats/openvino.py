@@ -1,0 +1,51 @@
+"""A model file → OpenVINO's intermediate representation, an .xml beside a .bin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tumorscope.common.errors import UsageError
+from tumorscope.common.files import atomic_path
+from tumorscope.model_file.artefacts import seal_openvino
+from tumorscope.model_file.container import ModelFile, without_metadata
+from tumorscope.model_file.schema import Metadata
+
+
+def write_openvino(model: ModelFile, path: Path) -> Metadata:
+    """Convert a model file; weights stay float32.
+
+    Parameters
+    ----------
+    model : ModelFile
+        From `tumorscope.model_file.container.read_model`.
+    path : Path
+        Of the .xml; the .bin goes beside it under the same stem.
+
+    Returns
+    -------
+    Metadata
+        As written.
+
+    Raises
+    ------
+    UsageError
+        If OpenVINO is not installed.
+    OutputError
+        If it cannot be written.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise UsageError(
+            "OpenVINO is not installed, which --to openvino needs. Expected the extra “openvino”. "
+            'Run: pip install "tumorscope[openvino]"'
+        ) from error
+    # OpenVINO would copy what the ONNX file says of itself, which is true of another graph.
+    converted = openvino.Core().read_model(without_metadata(model.graph))
+    openvino.save_model(converted, path, compress_to_fp16=False)
+    sealed, metadata = seal_openvino(
+        path.read_bytes(), path.with_suffix(".bin").read_bytes(), model.metadata
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(sealed)
+    return metadata
