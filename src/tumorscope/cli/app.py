@@ -26,6 +26,7 @@ COMMANDS = {
     "crossval": "tumorscope.cli.crossval:crossval",
     "predict": "tumorscope.cli.predict:predict",
     "export": "tumorscope.cli.export:export",
+    "bench": "tumorscope.cli.bench:bench",
     "describe": "tumorscope.cli.describe:describe",
     "phantom": "tumorscope.cli.phantom:phantom",
 }

@@ -1,0 +1,86 @@
+"""``tumorscope bench``: how fast a model is on this machine, beside Keras."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.errors import InputError
+from tumorscope.common.progress import say
+
+COLUMNS = ("measure", "contender", "batch", "n", "median_ms", "p99_ms", "per_second",
+           "keras_over_this")  # fmt: skip
+PHANTOMS = 64
+
+
+def bench(
+    *,
+    model: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    data: Path | None = None,
+    keras: Path | None = None,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    repeats: int = 100,
+    common: Common | None = None,
+) -> None:
+    """Time one image, a folder and a cold start, engine by engine.
+
+    Contenders take turns, so that ratios hold on a busy machine too.
+
+    Example: `tumorscope bench --model model.onnx --keras runs/first/model.keras -o bench.csv`
+
+    Parameters
+    ----------
+    model
+        A model file; may be given several times, for other precisions and formats.
+    data
+        Folder of images; phantoms by default.
+    keras
+        The same network as a .keras file, to be timed beside it (train extra).
+    output
+        CSV to write.
+    repeats
+        Single images to time; a tenth as many cold starts.
+    """
+    from tumorscope.detection.detector import PACKAGED
+    from tumorscope.detection.find import find_images
+    from tumorscope.training.bench import bench as run_bench
+
+    common = common or Common()
+    models = list(model) or [PACKAGED]
+    if not models[0].is_file():
+        raise InputError(
+            f"There is no model at {models[0]}. Expected a model file, as `tumorscope train` "
+            "writes: --model PATH."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        if data is None:
+            from tumorscope.cohort.phantom import write_phantom_cohort
+
+            say(f"Timing on {PHANTOMS} phantoms; give --data for images of your own.")
+            write_phantom_cohort(Path(folder) / "phantoms", n=PHANTOMS, seed=0)
+            data = Path(folder) / "phantoms"
+        images = [found.path for found in find_images([data])]
+        timings = run_bench(models, images, keras_model=keras, repeats=repeats)
+    records = [timing.to_record() for timing in timings]
+    if output is not None:
+        from tumorscope.training.run import write_csv
+
+        write_csv(output, COLUMNS, records)
+        say(f"Wrote {output}")
+    emit(common, {"timings": records}, _table(records))
+
+
+def _table(records: list[dict[str, object]]) -> str:
+    rows = [COLUMNS, *([str(record[name]) for name in COLUMNS] for record in records)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(
+            f"{cell:<{width}}" if column < 2 else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
