@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
+
 from tumorscope.common.errors import UsageError
 from tumorscope.detection.finding import Decision
 from tumorscope.imaging.slice import Slice
@@ -43,7 +46,8 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
         reasons.append("not-brain-mri")
     # Rows and columns are passed over in large images: the spread needs no million values.
     step = max(1, min(height, width) // 128)
-    if float(scan.pixels[::step, ::step].std()) < check.spread:
+    _, spread = cv2.meanStdDev(np.ascontiguousarray(scan.pixels[::step, ::step]))
+    if float(spread[0, 0]) < check.spread:
         reasons.append("blank")
     if min(height, width) < check.edge:
         reasons.append("too-small")
