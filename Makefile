@@ -22,8 +22,10 @@ check: $(VENV)/.dev  ## lint, format, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## time training against the usual notebook; writes benchmarks/results/
+bench: $(VENV)/.dev  ## time detection and training against Keras; writes benchmarks/results/
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/install_size.py
+	$(BIN)/python benchmarks/detection.py
 	$(BIN)/python benchmarks/training.py --data $(DATA)/navoneel_253 --weights $(DATA)/weights
 
 notebook: $(VENV)/.dev  ## execute the paper's notebook on the real data

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
+
+if TYPE_CHECKING:
+    from tumorscope.training.run import Run
 
 MARK = ".tumorscope-demo"
 
@@ -23,7 +27,7 @@ def demo(
     seed: int = 0,
     common: Common | None = None,
 ) -> None:
-    """Run the whole job offline on synthetic slices: audit, split, train, evaluate, report.
+    """Run the whole job offline on synthetic slices: audit, split, train, evaluate, predict.
 
     Example: `tumorscope demo -o tumorscope-demo`
 
@@ -46,32 +50,54 @@ def demo(
     common = common or Common()
     started = time.monotonic()
     _make_room(output)
-    say("1/5  Drawing phantom slices, with planted duplicates and a planted shortcut")
+    say("1/6  Drawing phantom slices, with planted duplicates and a planted shortcut")
     write_phantom_cohort(output / "cohort", n=n, seed=seed, duplicates=n // 6, shortcut=True)
-    say("2/5  Auditing them")
+    say("2/6  Auditing them")
     audited = audit(output / "cohort", output=output / "audit")
     recipe = Recipe.load("demo").model_copy(update={"seed": seed})
-    say("3/5  Splitting by group")
+    say("3/6  Splitting by group")
     manifest = split(audited.manifest, fractions=recipe.data.fractions, seed=seed)
     manifest.save(output / "audit" / "manifest.csv")
-    say("4/5  Training a small network from random weights")
+    say("4/6  Training a small network from random weights")
     run = train(
         output / "audit" / "manifest.csv", recipe=recipe, weights="none", output=output / "run"
     )
-    say("5/5  Evaluating it on slices that it has not seen")
+    say("5/6  Evaluating it on slices that it has not seen")
     result = evaluate(run, output=output / "evaluation")
+    say("6/6  Detecting with its model file on those slices, with pictures of the evidence")
+    decisions = _predict(run, output)
     emit(
         common,
         {
             "audit": str(output / "audit" / "report.html"),
             "report": str(result.report),
+            "decisions": decisions,
             "seconds": round(time.monotonic() - started, 1),
             **result.metrics.to_json(),
         },
         result.metrics.table(),
     )
     say(f"Audit:  {output / 'audit' / 'report.html'}  (the duplicates and the shortcut it found)")
+    say(f"Evidence: {output / 'overlays'}  (findings.csv beside it)")
     say(f"Report: {result.report}  (open this one)")
+
+
+def _predict(run: Run, output: Path) -> dict[str, int]:
+    """Detect on the testing slices as `tumorscope predict` does; return counts of decisions."""
+    from tumorscope.detection.batch import run_batch
+    from tumorscope.detection.detector import Detector
+    from tumorscope.detection.find import find_images
+    from tumorscope.detection.tables import open_table
+
+    testing = run.manifest.usable.of_split("testing")
+    images = find_images([testing.file(row) for row in testing.rows])
+    detector = Detector.load(run.folder / "model.onnx")
+    tally: Counter[str] = Counter()
+    with open_table(output / "findings.csv") as write:
+        for row in run_batch(detector, images, overlays=output / "overlays"):
+            write(row.values)
+            tally[str(row.values["decision"])] += 1
+    return dict(tally)
 
 
 def _make_room(output: Path) -> None:

@@ -39,6 +39,7 @@ def predict(
     engine: Literal["onnxruntime", "openvino", "litert"] | None = None,
     batch: int | None = None,
     threads: int | None = None,
+    fast: Annotated[bool, Parameter(negative="")] = False,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> int:
@@ -72,6 +73,9 @@ def predict(
         Images per run of the engine.
     threads
         Cores to use; all by default.
+    fast
+        Let OpenVINO compute in bfloat16 where the processor can: faster, and probabilities move,
+        in places by a tenth.
     resume
         Go on with an interrupted batch.
     """
@@ -91,7 +95,9 @@ def predict(
     from tumorscope.detection.batch import run_batch
     from tumorscope.detection.detector import Detector
 
-    detector = Detector.load(model, engine=engine, operating_point=operating_point, threads=threads)
+    detector = Detector.load(
+        model, engine=engine, operating_point=operating_point, threads=threads, fast=fast
+    )
     if overlays is not None:
         from tumorscope.common.files import output_folder
 
@@ -146,7 +152,11 @@ def _open_log(
     from tumorscope.detection.log import ResultLog
 
     path = output.with_name(output.name + ".log")
-    identity = {"model": detector.model_id, "operating_point": detector.operating_point}
+    identity = {
+        "model": detector.model_id,
+        "operating_point": detector.operating_point,
+        "precision": "fast" if detector.fast else "full",
+    }
     return stack.enter_context(ResultLog(path, identity=identity, resume=resume))
 
 

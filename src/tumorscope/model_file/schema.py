@@ -102,6 +102,8 @@ class InputCheck(_Part):
         Largest `distance` of the graph that passes; None where the model has no distance.
     refused_brain : Estimate or None
         Share of held-out brain MRI above it.
+    refused_other : Estimate or None
+        Share of drawn pictures of other things above it; they took part in choosing it.
     edge : int
         Smallest width or height in pixels.
     aspect : float
@@ -114,6 +116,7 @@ class InputCheck(_Part):
 
     distance: Annotated[float, Field(gt=0.0)] | None = None
     refused_brain: Estimate | None = None
+    refused_other: Estimate | None = None
     edge: Annotated[int, Field(ge=1)] = 32
     aspect: Annotated[float, Field(ge=1.0)] = 3.0
     spread: Annotated[float, Field(ge=0.0)] = 4.0

@@ -136,13 +136,14 @@ def bench(
 def _detectors(models: Sequence[Path]) -> Iterator[tuple[str, Detector]]:
     for path in models:
         for engine in ENGINES_OF.get(path.suffix.lower(), ("onnxruntime", "openvino")):
-            try:
-                detector = Detector.load(path, engine=engine)
-                detector.detect(_blank(detector))  # engines are opened by the first image
-            except UsageError as error:
-                say(f"Left out: {engine} on {path.name}: {error}")
-                continue
-            yield f"{engine} {detector.metadata.precision}", detector
+            for fast in (False, True) if engine == "openvino" else (False,):
+                try:
+                    detector = Detector.load(path, engine=engine, fast=fast)
+                    detector.detect(_blank(detector))  # engines are opened by the first image
+                except UsageError as error:
+                    say(f"Left out: {engine} on {path.name}: {error}")
+                    break
+                yield f"{engine} {detector.metadata.precision}{' fast' * fast}", detector
 
 
 def _blank(detector: Detector) -> Slice:

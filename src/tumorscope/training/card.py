@@ -131,14 +131,19 @@ def _input_check(metadata: Metadata) -> Sequence[str]:
     check = metadata.input_check
     if check.distance is None:
         return ("## Input check", "Plain rules only: too few images to fit a feature space.")
-    refused = check.refused_brain
-    measured = (
-        f" Of held-out brain MRI, {_in_words(refused)} were refused." if refused is not None else ""
-    )
+    measured = ""
+    if check.refused_brain is not None:
+        measured += f" Of held-out brain MRI, {_in_words(check.refused_brain)} were refused."
+    if check.refused_other is not None:
+        measured += (
+            f" Of drawn pictures of other things (noise, blotches, gratings, ellipses), "
+            f"{_in_words(check.refused_other)} were; the limit was chosen with them."
+        )
     return (
         "## Input check",
         f"Images whose features lie further than {check.distance:.2f} from those of the training "
-        f"images are refused as not a brain MRI slice.{measured}",
+        f"images are refused as not a brain MRI slice.{measured} Brain MRI from other scanners "
+        "lies further off than held-out images from the same sources do.",
     )
 
 

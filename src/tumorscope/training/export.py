@@ -41,6 +41,7 @@ from tumorscope.training.input_space import PASSING, FeatureSpace, held_out_dist
 from tumorscope.training.model_graph import model_graph
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Run, read_csv
+from tumorscope.training.strangers import strangers
 
 if TYPE_CHECKING:
     import keras
@@ -279,19 +280,26 @@ def _input_check(
     pixels: NDArray[np.uint8],
     known: NDArray[np.bool_],
 ) -> tuple[FeatureSpace | None, InputCheck]:
-    """Fit the space on training and tuning images; measure the limit on the testing images."""
+    """Fit the space on training and tuning images; measure the limit on the testing images.
+
+    How far other things lie is seen on drawn pictures, because a run has no photographs.
+    """
     features = _pooled_features(model, recipe, pixels)
     labels, groups = manifest.labels, manifest.groups
     folds = _folds(labels[known], groups[known])
     if folds is None or known.sum() < FEWEST_FOR_A_LIMIT:
         return None, InputCheck()
     space = FeatureSpace.fit(features[known])
-    limit = limit_of(held_out_distances(features[known], folds))
+    how = recipe.input.preprocessing
+    other = np.stack([prepare(scan, how) for scan in strangers()])
+    others = space.distances(_pooled_features(model, recipe, other))
+    limit = limit_of(held_out_distances(features[known], folds), others)
     refused = None
     if not known.all():
         beyond = space.distances(features[~known]) > limit
         refused = _estimate(wilson(int(beyond.sum()), len(beyond)))
-    return space, InputCheck(distance=limit, refused_brain=refused)
+    apart = _estimate(wilson(int((others > limit).sum()), len(others)))
+    return space, InputCheck(distance=limit, refused_brain=refused, refused_other=apart)
 
 
 def _pooled_features(

@@ -11,6 +11,12 @@ MOST_AXES = 128
 PASSING = 0.98
 """Share of brain MRI, held out from the fit, that the limit lets pass."""
 
+REFUSING = 0.99
+"""Share of pictures of other things that count as the nearest ones' limit."""
+
+ROOM = 0.75
+"""How far towards them the limit goes."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureSpace:
@@ -77,9 +83,23 @@ def held_out_distances(
     return distances
 
 
-def limit_of(distances: NDArray[np.float64]) -> float:
-    """Return the distance that `PASSING` of held-out brain MRI does not exceed."""
-    return float(np.quantile(distances, PASSING, method="higher"))
+def limit_of(brains: NDArray[np.float64], others: NDArray[np.float64]) -> float:
+    """Return the distance beyond which an image is refused.
+
+    At least the distance that `PASSING` of held-out brain MRI does not exceed. Brain MRI from
+    elsewhere lies further off than what was held out at home, so where the nearest pictures of
+    other things leave room, the limit lies three quarters of the way towards them.
+
+    Parameters
+    ----------
+    brains : ndarray of float64, shape (n,)
+        Distances of held-out brain MRI.
+    others : ndarray of float64, shape (m,)
+        Distances of pictures that are none.
+    """
+    low = float(np.quantile(brains, PASSING, method="higher"))
+    high = float(np.quantile(others, 1.0 - REFUSING, method="lower"))
+    return low + max(0.0, ROOM * (high - low))
 
 
 def _directions(features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,70 @@
+"""Show that the memory of a batch does not grow with the number of files.
+
+    python benchmarks/batch_memory.py --model MODEL.onnx [--image FILE]
+
+writes benchmarks/results/batch_memory.csv: peak resident memory of ``tumorscope predict`` over
+1,000 and 20,000 hard links to one image, and images per second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tumorscope.cohort.phantom import write_phantom_cohort
+
+RESULTS = Path(__file__).parent / "results" / "batch_memory.csv"
+COUNTS = (1_000, 20_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--image", type=Path)
+    arguments = parser.parse_args()
+    records = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        image = arguments.image
+        if image is None:
+            write_phantom_cohort(folder / "phantoms", n=2, seed=0)
+            image = next((folder / "phantoms" / "yes").iterdir())
+        for count in COUNTS:
+            scans = folder / str(count)
+            scans.mkdir()
+            first = scans / f"000000{image.suffix}"
+            first.write_bytes(image.read_bytes())
+            for number in range(1, count):
+                os.link(first, scans / f"{number:06d}{image.suffix}")
+            command = [sys.executable, "-m", "tumorscope", "predict", str(scans), "--quiet"]
+            command += ["--model", str(arguments.model), "-o", str(folder / f"{count}.csv")]
+            began = time.perf_counter()
+            process = subprocess.Popen(command)
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - began
+            if status != 0:
+                raise SystemExit(f"tumorscope predict ended with status {status}")
+            records.append(
+                {
+                    "files": count,
+                    "peak_mib": round(usage.ru_maxrss / 1024, 1),
+                    "seconds": round(seconds, 1),
+                    "files_per_second": round(count / seconds, 1),
+                }
+            )
+            print(records[-1])
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+if __name__ == "__main__":
+    main()
