@@ -51,7 +51,7 @@ def test_openvino_from_end_to_end(
         (["{model}", "--to", "onnx"], 2, "is not a run"),
         (["{model}", "--to", "onnx-f16"], 2, "without --calibration"),
         (["{model}", "--to", "tensorrt"], 2, "tensorrt"),
-        (["{model}", "--to", "litert", "--crossval", "cv"], 2, "calibration is fixed"),
+        (["{model}", "--to", "litert", "--crossval", "cv"], 2, "card are fixed"),
         (["gone.onnx", "--to", "onnx-f16", "--calibration", "{scans}"], 3, "no such file"),
         (["{model}", "--to", "onnx-f16", "--calibration", "gone"], 3, "gone"),
         (["{scans}", "--to", "onnx"], 3, "no run"),

@@ -25,6 +25,7 @@ def export(
     output: Annotated[Path, Parameter(alias="-o")],
     calibration: str | None = None,
     crossval: Path | None = None,
+    outlines: Path | None = None,
     common: Common | None = None,
 ) -> None:
     """Convert a model; keep the result only if it still decides as the original.
@@ -53,6 +54,9 @@ def export(
     crossval
         Of a run exported to onnx: folder of a cross-validation of the same recipe on the same
         images, whose out-of-fold scores decide calibration and operating points.
+    outlines
+        Of a run exported to onnx: folder of images NAME.png with masks NAME_mask.png anywhere in
+        it, by which the model card tells whether evidence lies on lesions.
     """
     common = common or Common()
     if to == "onnx":
@@ -61,7 +65,7 @@ def export(
                 f"{source} is to be exported to onnx, and is not a run. Expected the folder of a "
                 "run made by `tumorscope train`; a model file is ONNX already."
             )
-        made = _model_of_run(source, output, crossval)
+        made = _model_of_run(source, output, crossval, outlines)
         say(f"Wrote {made.path}")
         emit(
             common,
@@ -69,10 +73,11 @@ def export(
             f"model  {made.metadata.id}\nfile   {made.path} ({len(made.graph) / 1e6:.1f} MB)",
         )
         return
-    if crossval is not None:
+    if crossval is not None or outlines is not None:
         raise UsageError(
-            "--crossval was given to convert a model file, whose calibration is fixed. Expected it "
-            "with --to onnx. Export the run so first, then convert what that wrote."
+            "--crossval or --outlines was given to convert a model file, whose calibration and "
+            "card are fixed. Expected them with --to onnx. Export the run so first, then convert "
+            "what that wrote."
         )
     if calibration is None:
         raise UsageError(
@@ -90,11 +95,15 @@ def export(
     emit(common, conversion.parity, _table(conversion))
 
 
-def _model_of_run(run: Path, output: Path, crossval: Path | None = None) -> ModelFile:
+def _model_of_run(
+    run: Path, output: Path, crossval: Path | None = None, outlines: Path | None = None
+) -> ModelFile:
     from tumorscope.common.files import output_folder
     from tumorscope.training.export import export_run
 
-    return export_run(run, output_folder(output) / "model.onnx", crossval=crossval)
+    return export_run(
+        run, output_folder(output) / "model.onnx", crossval=crossval, outlines=outlines
+    )
 
 
 def _read(source: Path) -> ModelFile:

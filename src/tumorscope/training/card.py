@@ -8,6 +8,7 @@ from tumorscope.evaluation.calibration import PREVALENCES, predictive_values
 from tumorscope.evaluation.decisions import Decisions
 from tumorscope.model_file.schema import Estimate, Metadata
 from tumorscope.statistics import Interval
+from tumorscope.training.outlines import Pointing
 
 NOT_TESTED = (
     "Not tested on: children, images after surgery or radiotherapy, other diseases that look like "
@@ -16,7 +17,12 @@ NOT_TESTED = (
 )
 
 
-def model_card(metadata: Metadata, decisions: Decisions | None, origin: str) -> str:
+def model_card(
+    metadata: Metadata,
+    decisions: Decisions | None,
+    origin: str,
+    pointing: Pointing | None = None,
+) -> str:
     """Write the card of a model file.
 
     Parameters
@@ -27,6 +33,8 @@ def model_card(metadata: Metadata, decisions: Decisions | None, origin: str) -> 
         What the decisions reached on held-out folds; None where there were too few scores.
     origin : str
         Where those scores come from.
+    pointing : Pointing or None
+        Whether evidence lies on outlined lesions; None where it was not measured.
 
     Returns
     -------
@@ -54,6 +62,7 @@ def model_card(metadata: Metadata, decisions: Decisions | None, origin: str) -> 
         _leakage(str(data["split"])),
         *_decision_sections(metadata, decisions, origin),
         *_input_check(metadata),
+        *_evidence(pointing),
         "## What is not known",
         NOT_TESTED,
     ]
@@ -144,6 +153,27 @@ def _input_check(metadata: Metadata) -> Sequence[str]:
         f"Images whose features lie further than {check.distance:.2f} from those of the training "
         f"images are refused as not a brain MRI slice.{measured} Brain MRI from other scanners "
         "lies further off than held-out images from the same sources do.",
+    )
+
+
+def _evidence(pointing: Pointing | None) -> Sequence[str]:
+    if pointing is None:
+        return (
+            "## Evidence",
+            "Not measured against outlines: where the evidence lies is no sign of where a tumour "
+            "lies.",
+        )
+    rows = "\n".join(
+        f"| {name} | {_in_words(found.hits)} | {_in_words(found.mass)} |"
+        for name, found in (("evidence", pointing.evidence), ("chance", pointing.chance))
+    )
+    return (
+        "## Evidence",
+        f"On {pointing.evidence.n} images with outlined lesions ({pointing.seen} of them known "
+        "from training): how often its strongest spot lies inside the outline, and which share of "
+        "the evidence for a tumour does. Grad-CAM of a pooled head is the positive part of the "
+        "same map. Intervals treat images as independent.",
+        "| map | strongest spot inside | share inside |\n|---|---|---|\n" + rows,
     )
 
 

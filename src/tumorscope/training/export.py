@@ -39,6 +39,7 @@ from tumorscope.training.data import batches
 from tumorscope.training.frozen import BATCH, extractor, network_input
 from tumorscope.training.input_space import PASSING, FeatureSpace, held_out_distances, limit_of
 from tumorscope.training.model_graph import model_graph
+from tumorscope.training.outlines import point_at_outlines
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Run, read_csv
 from tumorscope.training.strangers import strangers
@@ -72,6 +73,7 @@ def export_run(
     path: str | Path,
     *,
     crossval: str | Path | None = None,
+    outlines: str | Path | None = None,
     miscoverage: float = MISCOVERAGE,
 ) -> ModelFile:
     """Write the model file of a run.
@@ -87,6 +89,9 @@ def export_run(
         Where the file goes; must end in ``.onnx``.
     crossval : path, optional
         Folder of a cross-validation of the same recipe on the same images.
+    outlines : path, optional
+        Folder of images with outlined lesions, by which the card tells where evidence lies; see
+        `tumorscope.training.outlines.read_outlined`.
     miscoverage : float
         Of the conformal prediction sets.
 
@@ -108,7 +113,13 @@ def export_run(
     if path.suffix.lower() != ".onnx":
         raise InputError(f"Cannot write the model to {path}. Expected a name that ends in .onnx.")
     return write_checked(
-        run.load_model(), run.folder, run.facts, path, crossval=crossval, miscoverage=miscoverage
+        run.load_model(),
+        run.folder,
+        run.facts,
+        path,
+        crossval=crossval,
+        outlines=outlines,
+        miscoverage=miscoverage,
     )
 
 
@@ -119,6 +130,7 @@ def write_checked(
     path: Path,
     *,
     crossval: str | Path | None = None,
+    outlines: str | Path | None = None,
     miscoverage: float = MISCOVERAGE,
 ) -> ModelFile:
     """Write and compare the model file of a run whose Keras model is at hand; see `export_run`.
@@ -158,10 +170,14 @@ def write_checked(
         data=_data(facts, manifest),
         versions=_strings(facts["versions"]),
     )
-    card = model_card(metadata, decisions, held_out.origin)
+    serialised = graph.SerializeToString()
+    pointing = None
+    if outlines is not None:
+        pointing = point_at_outlines(ModelFile(path, metadata, serialised), Path(outlines))
+    card = model_card(metadata, decisions, held_out.origin, pointing)
     metadata = metadata.model_copy(update={"card": card})
     with atomic_path(path) as temporary:
-        written = write_model(temporary, graph.SerializeToString(), metadata)
+        written = write_model(temporary, serialised, metadata)
         _compare(written, model, recipe, pixels)
     return replace(written, path=path)
 
