@@ -179,6 +179,8 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tiny_model: Path, tmp_path: P
         command("predict", folder, "--model", tiny_model, "-o", output),
         stderr=subprocess.PIPE,
         text=True,
+        # Shells start background jobs, such as this test may be part of, deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     log = output.with_name("t.csv.log")
     while not log.exists() or log.stat().st_size < 2000:
