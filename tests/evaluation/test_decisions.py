@@ -121,3 +121,14 @@ def test_repeats_do_not_count_as_images() -> None:
     assert thrice.n == once.n == 100
     assert thrice.answered == once.answered
     assert thrice.coverage == once.coverage
+
+
+def test_reliability_is_told_before_and_after() -> None:
+    labels, true = cohort(3000, seed=8)
+    found = fit_decisions(labels, 4.0 * true, np.arange(3000) % 5)
+    gaps = {
+        name: max(abs(each.predicted - each.observed.value) for each in bins)
+        for name, bins in (("before", found.reliability_before), ("after", found.reliability_after))
+    }
+    assert gaps["after"] < 0.06 < gaps["before"]
+    assert sum(each.count for each in found.reliability_after) == pytest.approx(3000)

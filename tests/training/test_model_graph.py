@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -121,3 +122,26 @@ def test_a_backbone_without_translation_is_refused() -> None:
     model = keras.Sequential([backbone, *build(recipe).layers[1:2], keras.layers.Dense(1)])
     with pytest.raises(InputError, match=r"odd.*no translation"):
         model_graph(model, recipe)
+
+
+@pytest.mark.parametrize("head", ["pooled", "flatten"])
+def test_equals_keras_on_real_images(real_data: Path, head: str) -> None:
+    """With the weights that matter: the backbone's from ImageNet, 64 public images."""
+    from tumorscope.imaging import prepare, read_slice
+    from tumorscope.training.weights import load_weights
+
+    files = [*(real_data / "weights").rglob("mobilenet_v2*no_top.h5")]
+    if not files:
+        pytest.skip("needs the ImageNet weights beside the public data set")
+    recipe = Recipe.parse(
+        {"name": "real", "input": {"scaling": "symmetric"}, "network": {"head": head}}
+    )
+    model = build(recipe)
+    load_weights(model.layers[0], name="mobilenet_v2", weights=files[0])
+    paths = sorted((real_data / "navoneel_253" / "yes").iterdir())[:64]
+    pixels = np.stack([prepare(read_slice(path), recipe.input.preprocessing) for path in paths])
+    outputs = run(model_graph(model, recipe), pixels)
+    assert np.abs(outputs["probability"] - predict(model, pixels, recipe)).max() <= 1e-4
+    total = outputs["evidence"].sum(axis=(1, 2)) + outputs["bias"]
+    np.testing.assert_allclose(total, outputs["logit"], atol=1e-3)
+    assert np.ptp(outputs["logit"]) > 0.1

@@ -11,13 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.evaluation.calibration import expected_calibration_error
+from tumorscope.evaluation.calibration import (
+    ReliabilityBin,
+    expected_calibration_error,
+    reliability_bins,
+)
 from tumorscope.evaluation.conformal import fit_quantiles, prediction_sets
 from tumorscope.evaluation.operating_points import POLICIES, choose_threshold
 from tumorscope.evaluation.recalibration import fit_calibration, sigmoid
 from tumorscope.statistics import Interval, wilson
 
 MISCOVERAGE = 0.10
+
+BINS = 5
+"""Rows of the reliability table in a card."""
 
 Labels = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -49,6 +56,8 @@ class Decisions:
         Images, those with a tumour, and scores of each.
     ece_before, ece_after : float
         Calibration error of the network's own probabilities and of the calibrated ones.
+    reliability_before, reliability_after : tuple of ReliabilityBin
+        Points of their reliability diagrams.
     sensitivity, specificity : dict of str to Interval
         Of each operating point.
     coverage : tuple of Interval
@@ -66,6 +75,8 @@ class Decisions:
     miscoverage: float
     ece_before: float
     ece_after: float
+    reliability_before: tuple[ReliabilityBin, ...]
+    reliability_after: tuple[ReliabilityBin, ...]
     sensitivity: dict[str, Interval]
     specificity: dict[str, Interval]
     coverage: tuple[Interval, Interval]
@@ -154,6 +165,8 @@ def fit_decisions(
         miscoverage=miscoverage,
         ece_before=expected_calibration_error(flat, sigmoid(columns.reshape(-1))),
         ece_after=expected_calibration_error(flat, probabilities.reshape(-1)),
+        reliability_before=tuple(reliability_bins(labels, sigmoid(columns), n_bins=BINS)),
+        reliability_after=tuple(reliability_bins(labels, probabilities, n_bins=BINS)),
         sensitivity={policy: share(call, truth == 1) for policy, call in calls.items()},
         specificity={policy: share(~call, truth == 0) for policy, call in calls.items()},
         coverage=(share(sets[..., 0], truth == 0), share(sets[..., 1], truth == 1)),

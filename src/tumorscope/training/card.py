@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tumorscope.evaluation.calibration import PREVALENCES, predictive_values
+from tumorscope.evaluation.calibration import (
+    PREVALENCES,
+    ReliabilityBin,
+    predictive_values,
+)
 from tumorscope.evaluation.decisions import Decisions
 from tumorscope.model_file.schema import Estimate, Metadata
 from tumorscope.statistics import Interval
@@ -119,6 +123,9 @@ def _decision_sections(
         f"Fitted on {origin}: {found.n} images, {found.n_positive} with a tumour. Probability = "
         f"sigmoid({found.fit.slope:.3f} · logit {found.fit.intercept:+.3f}). Calibration error "
         f"(ECE) on held-out folds: {found.ece_before:.3f} before, {found.ece_after:.3f} after.",
+        "Reliability on held-out folds: the mean probability of a fifth of the images, and which "
+        "share of them has a tumour.",
+        _reliability(found),
         "## Operating points",
         "Sensitivity and specificity are those of the same policy on held-out folds, with "
         "Wilson's 95 % interval.",
@@ -134,6 +141,21 @@ def _decision_sections(
         f"{_in_words(found.error_answered)} among them and {_in_words(found.error_all)} among all. "
         + helps,
     )
+
+
+def _reliability(found: Decisions) -> str:
+    def cell(bins: Sequence[ReliabilityBin], index: int) -> str:
+        if index >= len(bins):  # equal probabilities share a bin, so there may be fewer
+            return "| | "
+        each = bins[index]
+        return f"| {each.predicted:.3f} | {_in_words(each.observed)} "
+
+    both = (found.reliability_before, found.reliability_after)
+    rows = [
+        "".join(cell(bins, index) for bins in both) + "|" for index in range(max(map(len, both)))
+    ]
+    head = "| before | with a tumour | after | with a tumour |\n|---|---|---|---|\n"
+    return head + "\n".join(rows)
 
 
 def _input_check(metadata: Metadata) -> Sequence[str]:
