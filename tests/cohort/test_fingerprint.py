@@ -14,9 +14,7 @@ from PIL import Image
 
 from tumorscope.cohort.fingerprint import (
     EDGE,
-    VERSION,
     VIEWS,
-    Fingerprint,
     fingerprint,
     portrait,
     resemblance,
@@ -24,7 +22,6 @@ from tumorscope.cohort.fingerprint import (
     view_matrix,
     views,
 )
-from tumorscope.common.errors import InputError
 from tumorscope.imaging import Slice
 
 Head = Callable[..., NDArray[np.uint8]]
@@ -32,22 +29,6 @@ Head = Callable[..., NDArray[np.uint8]]
 
 def scan(pixels: NDArray[np.uint8]) -> Slice:
     return Slice(np.ascontiguousarray(pixels), "test")
-
-
-def test_a_fingerprint_travels_as_a_short_text(head: Head) -> None:
-    known = fingerprint(scan(head(1)))
-    text = known.to_text()
-    back = Fingerprint.from_text(text)
-    assert len(text) < 400
-    assert back.version == VERSION
-    assert np.array_equal(back.values, known.values)
-    assert back.values.dtype == np.int8
-
-
-@pytest.mark.parametrize("text", ["", "1:", "1:!!!!", "9:" + "AAAA" * 86, "1:AAAA", "ü:ü"])
-def test_damaged_and_foreign_fingerprints_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="write it again"):
-        Fingerprint.from_text(text)
 
 
 def test_a_fingerprint_uses_its_eight_bits(head: Head) -> None:

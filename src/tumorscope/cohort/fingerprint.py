@@ -1,24 +1,18 @@
 """`Slice` → the few numbers by which a copy of the same picture is recognised.
 
 Two sizes: a `Portrait` (some 50 kB, in memory only) is exact enough to decide whether two files
-show one picture; a `Fingerprint` (256 bytes, can travel in a model file) is enough to suspect it.
+show one picture; a `Fingerprint` (256 bytes) is enough to suspect it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.common.errors import InputError
 from tumorscope.imaging.slice import Slice
-
-VERSION = 1
-"""Raised whenever the numbers of a fingerprint change; other versions cannot be compared."""
 
 EDGE = 16
 PORTRAIT_EDGE = 96
@@ -43,38 +37,9 @@ class Fingerprint:
     ----------
     values : ndarray of int8, shape (16, 16)
         All zero for an image without structure, which resembles nothing.
-    version : int
-        Version of the recipe.
     """
 
     values: NDArray[np.int8]
-    version: int = VERSION
-
-    def to_text(self) -> str:
-        """Return ``version:base64``, some 350 characters."""
-        return f"{self.version}:{base64.b64encode(self.values.tobytes()).decode('ascii')}"
-
-    @classmethod
-    def from_text(cls, text: str) -> Fingerprint:
-        """Read what `to_text` wrote.
-
-        Raises
-        ------
-        InputError
-            If it is damaged or of another version.
-        """
-        version, _, code = text.partition(":")
-        try:
-            data = base64.b64decode(code, validate=True)
-        except (binascii.Error, ValueError):
-            data = b""
-        if version != str(VERSION) or len(data) != EDGE * EDGE:
-            raise InputError(
-                f"Received the fingerprint {text[:24]!r} …; expected version {VERSION} with "
-                f"{EDGE * EDGE} bytes in base64. It was written by another version of tumorscope "
-                "or damaged: write it again from the images."
-            )
-        return cls(np.frombuffer(data, dtype=np.int8).reshape(EDGE, EDGE).copy())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
