@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -127,6 +128,15 @@ def test_border_place_and_brightness_leave_no_trace(
     one, two = (prepare(Slice(pixels=p, source="test"), how).astype(int) for p in (plain, moved))
     assert np.abs(one - two).mean() < 12
     assert abs(one.mean() - two.mean()) < 6
+
+
+def test_a_skull_parted_from_its_brain_belongs_to_the_head_and_letters_do_not() -> None:
+    picture = np.zeros((256, 256), np.uint8)
+    cv2.circle(picture, (128, 128), 60, 150, thickness=cv2.FILLED)
+    cv2.circle(picture, (128, 128), 90, 220, thickness=4)  # 26 px of dark fluid and bone between
+    cv2.putText(picture, "R", (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255)
+    box = head_box(picture)
+    np.testing.assert_allclose(box, (36, 220, 36, 220), atol=3)
 
 
 def test_the_head_is_found_and_a_blank_image_is_left_whole() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tumorscope.imaging import Preprocessing
 from tumorscope.training.augment import affine, augment
 from tumorscope.training.recipe import Augmentation
 
@@ -18,6 +19,20 @@ def disc(row: int, column: int) -> np.ndarray:
     return np.where((rows - row) ** 2 + (columns - column) ** 2 < 16, 255, 0).astype(np.uint8)
 
 
+def versions_of(
+    pixels: np.ndarray, ranges: Augmentation, *, seed: int, indices: np.ndarray, version: int
+) -> np.ndarray:
+    return augment(
+        pixels,
+        np.zeros(len(pixels), np.int64),
+        ranges,
+        how=Preprocessing(SIZE),
+        seed=seed,
+        indices=indices,
+        versions=np.full(len(pixels), version),
+    )[0]
+
+
 def centre(image: np.ndarray) -> tuple[float, float]:
     rows, columns = np.mgrid[:SIZE, :SIZE]
     total = float(image.sum())
@@ -26,7 +41,7 @@ def centre(image: np.ndarray) -> tuple[float, float]:
 
 def test_no_ranges_change_nothing() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE), dtype=np.uint8)
-    same = augment(pixels, Augmentation(), seed=1, indices=np.arange(3), variant=4)
+    same = versions_of(pixels, Augmentation(), seed=1, indices=np.arange(3), version=4)
     np.testing.assert_array_equal(same, pixels)
 
 
@@ -34,10 +49,10 @@ def test_a_version_depends_on_identity_not_on_company() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE), dtype=np.uint8)
     ranges = Augmentation(rotation=20, width_shift=0.1, zoom=0.1, horizontal_flip=True)
     indices = np.array([10, 11, 12, 13])
-    together = augment(pixels, ranges, seed=7, indices=indices, variant=2)
-    alone = augment(pixels[2:3], ranges, seed=7, indices=indices[2:3], variant=2)
+    together = versions_of(pixels, ranges, seed=7, indices=indices, version=2)
+    alone = versions_of(pixels[2:3], ranges, seed=7, indices=indices[2:3], version=2)
     np.testing.assert_array_equal(together[2], alone[0])
-    other = augment(pixels[2:3], ranges, seed=7, indices=indices[2:3], variant=3)
+    other = versions_of(pixels[2:3], ranges, seed=7, indices=indices[2:3], version=3)
     assert (other != alone).any()
 
 
@@ -45,7 +60,9 @@ def test_a_version_depends_on_identity_not_on_company() -> None:
 def test_a_shift_moves_along_its_axis_and_within_its_range(ranges: dict[str, float]) -> None:
     image = disc(24, 24)[None]
     moved = [
-        centre(augment(image, Augmentation(**ranges), seed=0, indices=np.array([i]), variant=0)[0])
+        centre(
+            versions_of(image, Augmentation(**ranges), seed=0, indices=np.array([i]), version=0)[0]
+        )
         for i in range(20)
     ]
     offsets = np.array(moved) - centre(image[0])
@@ -58,7 +75,7 @@ def test_a_flip_mirrors_half_of_the_images() -> None:
     image = disc(24, 10)[None]
     ranges = Augmentation(horizontal_flip=True)
     columns = [
-        centre(augment(image, ranges, seed=0, indices=np.array([i]), variant=0)[0])[1]
+        centre(versions_of(image, ranges, seed=0, indices=np.array([i]), version=0)[0])[1]
         for i in range(60)
     ]
     mirrored = np.isclose(columns, SIZE - 1 - 10, atol=0.2)
@@ -88,11 +105,11 @@ def test_black_fill_leaves_black_corners() -> None:
     white = np.full((1, SIZE, SIZE), 255, np.uint8)
     ranges = {"rotation": 45.0, "zoom": 0.0}
     black = [
-        augment(
-            white, Augmentation(**ranges, fill="black"), seed=0, indices=np.array([i]), variant=0
+        versions_of(
+            white, Augmentation(**ranges, fill="black"), seed=0, indices=np.array([i]), version=0
         )
         for i in range(5)
     ]
-    nearest = augment(white, Augmentation(**ranges), seed=0, indices=np.array([0]), variant=0)
+    nearest = versions_of(white, Augmentation(**ranges), seed=0, indices=np.array([0]), version=0)
     assert min(int(image[0, 0, 0]) for image in black) == 0
     assert nearest.min() == 255

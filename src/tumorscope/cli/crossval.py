@@ -21,6 +21,7 @@ def crossval(
     weights: str = "imagenet",
     split: Literal["group", "random"] = "group",
     seed: int | None = None,
+    hold_out: list[str] | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> None:
@@ -35,7 +36,7 @@ def crossval(
     output
         Folder for scores.csv, metrics.json and report.html; finished folds are kept there.
     recipe
-        paper, demo, or a TOML file.
+        recommended, paper, reference, demo, or a TOML file.
     folds
         Parts; each is held out once per repeat.
     repeats
@@ -46,6 +47,9 @@ def crossval(
         random ignores duplicates; its results are too good, and the report says so.
     seed
         Instead of the recipe's.
+    hold_out
+        Sources to leave out, separated by commas; give it once per fold, instead of --folds and
+        --repeats. "each" leaves out every source in turn.
     resume
         Keep the folds that are finished.
     """
@@ -64,6 +68,7 @@ def crossval(
         weights=weights,
         output=output,
         split_by=split,
+        hold_out=[part.split(",") for part in hold_out or ()],
         resume=resume,
     )
     emit(common, result.metrics.to_json(), result.metrics.table())

@@ -33,7 +33,7 @@ def train(
     output
         Folder of the run.
     recipe
-        paper, demo, or a TOML file.
+        recommended, paper, reference, demo, or a TOML file.
     weights
         imagenet (Keras' download and cache), none (random), or the path of an HDF5 file.
     split
@@ -65,8 +65,14 @@ def train(
                 f"recipe      {facts['recipe']}, {facts['split']} split, seed {facts['seed']}",
                 "images      " + ", ".join(f"{count} {name}" for name, count in images.items()),
                 f"epochs      {len(run.history)} in {facts['seconds_training']} s",
-                f"tuning      loss {last['tuning_loss']:.3f}, accuracy "
-                f"{last['tuning_accuracy']:.3f} (last epoch)",
+                *(
+                    [
+                        f"tuning      loss {last['tuning_loss']:.3f}, accuracy "
+                        f"{last['tuning_accuracy']:.3f} (last epoch)"
+                    ]
+                    if "tuning_loss" in last
+                    else []
+                ),
                 f"run         {run.folder}",
             )
         ),

@@ -260,8 +260,8 @@ def _trim(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _frame(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Return top, bottom, left, right of everything bright that is large.
 
-    Not the network's `head_box`, which takes the one largest component: whether the skull hangs
-    together with the brain may change with every re-encoding, and the frame would jump with it.
+    Not the network's `head_box`: this one must land on the same frame after crops and changes of
+    contrast, so it evens out background and contrast first and leaves banners and letters out.
     """
     height, width = pixels.shape
     scale = min(1.0, 192.0 / max(height, width))

@@ -26,7 +26,7 @@ class Preprocessing:
     size : int
         Edge length of the square output in pixels.
     crop : {"none", "head"}
-        "head" cuts to the bounding box of the largest bright component.
+        "head" cuts to the bounding box of what is brighter than air; see `head_box`.
     fit : {"stretch", "pad"}
         "stretch" ignores the aspect ratio, as the paper does; "pad" keeps it, on black.
     intensity : {"none", "percentile"}
@@ -109,10 +109,13 @@ def placement(scan: Slice, how: Preprocessing) -> Placement:
 
 
 def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Find the bounding box of the head: the largest component brighter than the background.
+    """Find the bounding box of the head: what is brighter than air, specks left out.
 
     The threshold is Otsu's on a smoothed copy, halved, because Otsu parts bright tissue from dark
-    tissue as readily as tissue from air. A box under a tenth of the image is taken for a failure.
+    tissue as readily as tissue from air. Gaps of 3 % of the edge are closed and every component of
+    at least 5 % of the largest counts, because skull and brain often come apart: with the largest
+    alone, 17 % of the paper's images got another box (overlap under 0.9) when re-encoded, resized
+    and brightened; so they get in 3 %. A box under a tenth of the image is taken for a failure.
 
     Returns
     -------
@@ -127,26 +130,35 @@ def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     small = _resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
     smooth = cv2.GaussianBlur(small, (5, 5), 0)
     otsu, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    mask = (smooth > max(otsu * 0.5, 8.0)).astype(np.uint8)
-    found = _largest(mask)
+    bright = (smooth > max(otsu * 0.5, 8.0)).astype(np.uint8)
+    gap = max(3, round(0.03 * max(bright.shape)) | 1)
+    # Padded, or a head near the picture's edge would be closed up to the edge.
+    padded = np.pad(bright, gap)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
+    mask = np.ascontiguousarray(closed[gap:-gap, gap:-gap], dtype=np.uint8)
+    found = _components(mask)
     if found is None:
         return whole
-    left, top, box_width, box_height = found
-    if box_width * box_height < 0.1 * mask.size:
+    left, top, right, bottom = found
+    if (right - left) * (bottom - top) < 0.1 * mask.size:
         return whole
     rows, columns = height / mask.shape[0], width / mask.shape[1]
     return (
         int(top * rows),
-        min(height, int(np.ceil((top + box_height) * rows))),
+        min(height, int(np.ceil(bottom * rows))),
         int(left * columns),
-        min(width, int(np.ceil((left + box_width) * columns))),
+        min(width, int(np.ceil(right * columns))),
     )
 
 
-def _largest(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    """Return left, top, width and height of the largest component; None where there is none."""
-    # The component at the middle is nearly always most of the mask, hence the largest, and to
-    # fill one takes a sixth of the time of finding all.
+SPECK = 0.05
+"""Components smaller than this share of the largest are letters, rulers and noise."""
+
+
+def _components(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of all but specks; None where there is nothing."""
+    # The component at the middle is nearly always all but specks, and to fill one takes a sixth
+    # of the time of finding all.
     height, width = mask.shape
     bright = np.flatnonzero(mask[height // 2])
     if len(bright):
@@ -154,13 +166,20 @@ def _largest(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
         outside = np.zeros((height + 2, width + 2), dtype=np.uint8)
         how = 8 | cv2.FLOODFILL_MASK_ONLY
         area, _, _, box = cv2.floodFill(mask, outside, seed, 1, 0, 0, how)
-        if 2 * area > cv2.countNonZero(mask):
-            return int(box[0]), int(box[1]), int(box[2]), int(box[3])
+        if cv2.countNonZero(mask) - area < SPECK * area:
+            return int(box[0]), int(box[1]), int(box[0] + box[2]), int(box[1] + box[3])
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count < 2:
         return None
-    left, top, box_width, box_height, _ = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))]
-    return int(left), int(top), int(box_width), int(box_height)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = stats[1:][areas >= SPECK * areas.max()]
+    left, top = kept[:, cv2.CC_STAT_LEFT], kept[:, cv2.CC_STAT_TOP]
+    return (
+        int(left.min()),
+        int(top.min()),
+        int((left + kept[:, cv2.CC_STAT_WIDTH]).max()),
+        int((top + kept[:, cv2.CC_STAT_HEIGHT]).max()),
+    )
 
 
 def _window(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,19 +1,22 @@
 """Augmentation as one affine map and one resample per image.
 
 A chain of layers resamples once per layer and blurs each time; composing the matrices first costs
-less and loses less. The draws depend on (seed, image, variant) alone, never on what was drawn
+less and loses less. The draws depend on (seed, image, version) alone, never on what was drawn
 before, so a resumed run and a run on more threads see the same images.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.imaging import Preprocessing
 from tumorscope.training.recipe import Augmentation
+from tumorscope.training.redraw import redraw, rescan
 
 
 def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> NDArray[np.float64]:
@@ -45,44 +48,63 @@ def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> N
 
 def augment(
     pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
     ranges: Augmentation,
     *,
+    how: Preprocessing,
     seed: int,
     indices: NDArray[np.int64],
-    variant: int,
-) -> NDArray[np.uint8]:
+    versions: NDArray[np.int64],
+    brain: Callable[[int], NDArray[np.bool_] | None] | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return one augmented version of each image.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (n, size, size)
         Prepared images.
+    labels : ndarray of int64, shape (n,)
+        Their labels; 0 is no tumour.
     ranges : Augmentation
         How far each change may go.
+    how : Preprocessing
+        How the images were prepared.
     seed : int
         Of the run.
     indices : ndarray of int64, shape (n,)
-        Identity of each image within the cohort: the same identity, seed and variant give the
-        same version.
-    variant : int
-        Which version.
+        Identity of each image within the cohort: the same identity, seed and version number give
+        the same picture.
+    versions : ndarray of int64, shape (n,)
+        Which version of each.
+    brain : callable
+        From an identity to where its brain is, if known.
 
     Returns
     -------
-    ndarray of uint8, shape (n, size, size)
-        Bilinearly resampled once.
+    tuple of ndarray
+        The pictures, uint8 (n, size, size), bilinearly resampled once, and their labels, int64
+        (n,), which are 1 where a lesion was drawn into a tumour-free image.
     """
     size = pixels.shape[-1]
     border = cv2.BORDER_REPLICATE if ranges.fill == "nearest" else cv2.BORDER_CONSTANT
-    output = np.empty_like(pixels)
-    for position, index in enumerate(indices):
-        generator = np.random.default_rng([seed, int(index), variant])
-        cv2.warpAffine(
-            pixels[position],
-            affine(ranges, size, generator),
+    output, answers = np.empty_like(pixels), labels.copy()
+    for position, (index, version) in enumerate(zip(indices, versions, strict=True)):
+        key = [seed, int(index), int(version)]
+        picture = pixels[position]
+        # Its own stream, so that the affine map is the same with and without redrawing.
+        other = np.random.default_rng([*key, 1]) if ranges.redraws else None
+        if other is not None:
+            tumour = bool(labels[position])
+            picture, changed = redraw(
+                picture, ranges, other, tumour=tumour, brain=brain(int(index)) if brain else None
+            )
+            answers[position] = 1 if changed and not tumour else labels[position]
+        moved = cv2.warpAffine(
+            picture,
+            affine(ranges, size, np.random.default_rng(key)),
             (size, size),
-            dst=output[position],
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=border,
-        )
-    return output
+        ).astype(np.uint8)
+        output[position] = moved if other is None else rescan(moved, ranges, other, how)
+    return output, answers

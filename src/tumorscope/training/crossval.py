@@ -1,4 +1,4 @@
-"""Grouped, stratified, repeated cross-validation.
+"""Grouped, stratified, repeated cross-validation, by group or by source.
 
 Every image is scored by models that never saw it, nor a copy of it.
 """
@@ -6,6 +6,7 @@ Every image is scored by models that never saw it, nor a copy of it.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from tumorscope.common.progress import track
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import ReportInputs, write_report
 from tumorscope.training.assess import cohort_facts, notes_on, picture_reader, published_for
+from tumorscope.training.checkpoint import Record
 from tumorscope.training.data import load_images
-from tumorscope.training.fit import Fitter
+from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import (
     Data,
@@ -71,17 +73,23 @@ def crossval(
     weights: str | Path = "imagenet",
     output: str | Path,
     split_by: SplitMode = "group",
+    hold_out: Sequence[Sequence[str]] = (),
     resume: bool = False,
 ) -> CrossValidation:
     """Cross-validate a recipe.
 
-    In each fold, one part in `folds` of the groups is held out for testing; of the rest, about a
-    sixth is for tuning (it steers the learning rate) and the others train.
+    In each fold, one part in `folds` of the groups is held out for testing. Of the rest, about a
+    sixth is for tuning where the recipe reduces the learning rate by the tuning loss, and the
+    others train; with another schedule all of the rest train.
+
+    With `hold_out` each fold leaves out whole sources, and images elsewhere that belong to a group
+    with one of them: what the model says of images from a place that it has never seen.
 
     Parameters
     ----------
     data : path or Manifest
-        A folder of class folders, or a manifest; its splits are not used.
+        A folder of class folders, or a manifest; its splits are not used, except that images of
+        the split "testing" never train where sources are left out.
     recipe, weights
         As for `tumorscope.training.run.train`.
     folds, repeats : int
@@ -90,6 +98,10 @@ def crossval(
         Each finished fold is kept there at once.
     split_by : {"group", "random"}
         "random" parts copies of one picture; its results are too good, and the report says so.
+    hold_out : sequence of sequences of str
+        Sources to leave out, one fold per inner sequence, instead of `folds` and `repeats`;
+        ``[["each"]]`` leaves out every source in turn. Images of sources that are not named are
+        not scored.
     resume : bool
         Keep the folds that are finished.
 
@@ -98,7 +110,7 @@ def crossval(
     InputError, UsageError, OutputError
         If the cohort, the numbers or the folder cannot be used.
     """
-    if folds < 2 or repeats < 1:
+    if not hold_out and (folds < 2 or repeats < 1):
         raise UsageError(
             f"Received {folds} folds and {repeats} repeats; expected at least 2 folds and 1 repeat."
         )
@@ -106,19 +118,26 @@ def crossval(
     folder = output_folder(Path(output))
     manifest = prepare_manifest(data).usable
     labels, groups = manifest.labels, manifest.groups
-    identity = _identity(recipe, manifest, str(weights), folds, repeats, split_by)
+    splits = np.array([row.split for row in manifest.rows])
+    if [*map(list, hold_out)] == [["each"]]:
+        hold_out = [[source] for source in sorted({row.source for row in manifest.rows})]
+    if hold_out:
+        folds, repeats = len(hold_out), 1
+        held_out = _sources_out(manifest, hold_out)
+    else:
+        held_out = np.stack(
+            [
+                grouped_folds(labels, groups, folds=folds, seed=recipe.seed + repeat, mode=split_by)
+                for repeat in range(repeats)
+            ],
+            axis=1,
+        )
+    identity = _identity(recipe, manifest, str(weights), folds, repeats, split_by, hold_out)
     _claim(folder, identity, resume=resume)
     # Read back, so that the paths in scores.csv are those in the manifest beside it.
     manifest.save(folder / "manifest.csv")
     manifest = Manifest.load(folder / "manifest.csv")
 
-    held_out = np.stack(
-        [
-            grouped_folds(labels, groups, folds=folds, seed=recipe.seed + repeat, mode=split_by)
-            for repeat in range(repeats)
-        ],
-        axis=1,
-    )
     scores = np.full(held_out.shape, np.nan)
     started = time.time()
     todo = []
@@ -131,18 +150,28 @@ def crossval(
             else:
                 todo.append((repeat, fold, kept))
     fitter: Fitter | None = None
-    for repeat, fold, kept in track(todo, "Cross-validating"):
+    epochs = track(range(len(todo) * epochs_of(recipe) + 1), "Cross-validating")
+
+    def advance(_: Record | None = None) -> None:
+        next(epochs)
+
+    advance()
+    for repeat, fold, kept in todo:
         if fitter is None:
             model, _ = start(recipe, weights)
             fitter = Fitter(model, load_images(manifest, recipe.input.preprocessing), recipe)
-        testing = np.flatnonzero(held_out[:, repeat] == fold)
-        rest = np.flatnonzero(held_out[:, repeat] != fold)
+        tested = held_out[:, repeat] == fold
         seed = recipe.seed + 1000 * repeat + fold
-        parts = _tuning_parts(labels[rest], groups[rest])
-        inner = grouped_folds(labels[rest], groups[rest], folds=parts, seed=seed, mode=split_by)
-        fitter.fit(training=rest[inner != 0], tuning=rest[inner == 0], seed=seed)
+        rest = np.flatnonzero(~tested)
+        if hold_out:
+            barred = np.isin(groups, groups[tested]) | (splits == "testing")
+            rest = np.flatnonzero(~tested & ~barred)
+        training, tuning = _parts(rest, labels, groups, recipe, seed, split_by)
+        fitter.fit(training=training, tuning=tuning, seed=seed, on_epoch=advance)
+        testing = np.flatnonzero(tested)
         scores[testing, repeat] = fitter.predict(testing)
         write_csv(kept, COLUMNS, _records(manifest, scores, repeat, fold, testing))
+    epochs.close()
 
     write_csv(
         folder / "scores.csv",
@@ -156,9 +185,16 @@ def crossval(
             )
         ],
     )
+    scored = held_out[:, 0] >= 0
+    manifest = manifest.having(row for row, one in zip(manifest.rows, scored, strict=True) if one)
+    manifest.save(folder / "manifest.csv")
+    labels, groups = labels[scored], groups[scored]
+    scores, held_out = scores[scored], held_out[scored]
+    left_out = "; ".join(", ".join(names) for names in hold_out)
     metrics = write_report(
         ReportInputs(
-            title=f"Cross-validation of the recipe “{recipe.name}”",
+            title=f"Cross-validation of the recipe “{recipe.name}”"
+            + (" with sources left out" if hold_out else ""),
             paths=[row.path for row in manifest.rows],
             labels=labels,
             scores=scores,
@@ -169,7 +205,9 @@ def crossval(
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
             facts={
-                "protocol": f"{folds} folds × {repeats} repeats",
+                "protocol": f"sources left out in turn: {left_out}"
+                if hold_out
+                else f"{folds} folds × {repeats} repeats",
                 "weights": str(weights),
                 "seed": str(recipe.seed),
                 "data SHA-256": data_hash(manifest),
@@ -179,18 +217,55 @@ def crossval(
             cohort=cohort_facts(manifest),
             notes=notes_on(recipe),
             published=published_for(recipe),
-            command=f"tumorscope crossval DATA --recipe {recipe.name} --folds {folds} "
-            f"--repeats {repeats}" + (" --split random" if split_by == "random" else ""),
+            command=f"tumorscope crossval DATA --recipe {recipe.name} "
+            + (
+                " ".join(f"--hold-out {','.join(names)}" for names in hold_out)
+                if hold_out
+                else f"--folds {folds} --repeats {repeats}"
+            )
+            + (" --split random" if split_by == "random" else ""),
         ),
         folder,
     )
     return CrossValidation(manifest, scores, held_out, metrics, folder)
 
 
-def _tuning_parts(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> int:
-    """Return how many parts to make so that one is for tuning: six, fewer in small cohorts."""
-    groups_of_class = [len(set(groups[labels == label].tolist())) for label in (0, 1)]
-    return max(2, min(6, *groups_of_class))
+def _sources_out(manifest: Manifest, hold_out: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+    """Return which fold leaves each image out, int64 (n, 1); −1 for none."""
+    sources = np.array([row.source for row in manifest.rows])
+    named = [name for names in hold_out for name in names]
+    there = sorted(set(sources.tolist()))
+    unknown = sorted(set(named) - set(there))
+    if unknown or len(set(named)) < len(named):
+        wrong = f"{', '.join(unknown)} not in the cohort" if unknown else "a source twice"
+        raise UsageError(
+            f"Received sources to hold out: {', '.join(named)}; {wrong}. Expected each at most "
+            f"once, of {', '.join(there)}. The column source of the manifest names them."
+        )
+    held_out = np.full((len(manifest), 1), -1, dtype=np.int64)
+    for fold, names in enumerate(hold_out):
+        held_out[np.isin(sources, list(names)), 0] = fold
+    return held_out
+
+
+def _parts(
+    rest: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    recipe: Recipe,
+    seed: int,
+    split_by: SplitMode,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of the images that are not tested train, and which tune: about a sixth.
+
+    None tune where the tuning loss decides nothing.
+    """
+    if recipe.optimisation.schedule != "plateau":
+        return rest, rest[:0]
+    groups_of_class = [len(set(groups[rest][labels[rest] == label].tolist())) for label in (0, 1)]
+    parts = max(2, min(6, *groups_of_class))
+    inner = grouped_folds(labels[rest], groups[rest], folds=parts, seed=seed, mode=split_by)
+    return rest[inner != 0], rest[inner == 0]
 
 
 def _claim(folder: Path, identity: str, *, resume: bool) -> None:
@@ -211,9 +286,16 @@ def _claim(folder: Path, identity: str, *, resume: bool) -> None:
 
 
 def _identity(
-    recipe: Recipe, manifest: Manifest, weights: str, folds: int, repeats: int, split_by: str
+    recipe: Recipe,
+    manifest: Manifest,
+    weights: str,
+    folds: int,
+    repeats: int,
+    split_by: str,
+    hold_out: Sequence[Sequence[str]],
 ) -> str:
     protocol = f"weights = {weights}\nfolds = {folds}\nrepeats = {repeats}\nsplit = {split_by}\n"
+    protocol += "".join(f"hold out = {','.join(names)}\n" for names in hold_out)
     return f"{recipe.to_toml()}\n{protocol}data = {data_hash(manifest)}\n"
 
 

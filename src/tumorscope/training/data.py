@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,22 @@ class Images:
         Prepared, not yet scaled.
     labels : ndarray of int64, shape (n,)
         1 tumour, 0 no tumour.
+    sources, groups : ndarray of str, shape (n,)
+        Where each image comes from, and which images belong together; by default one source, and
+        every image by itself.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    sources: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=np.str_))
+    groups: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=np.str_))
+
+    def __post_init__(self) -> None:
+        count = len(self.labels)
+        if len(self.sources) != count:
+            object.__setattr__(self, "sources", np.full(count, "", dtype=np.str_))
+        if len(self.groups) != count:
+            object.__setattr__(self, "groups", np.arange(count).astype(np.str_))
 
 
 def load_images(manifest: Manifest, how: Preprocessing) -> Images:
@@ -47,7 +59,8 @@ def load_images(manifest: Manifest, how: Preprocessing) -> Images:
         prepared = track(pool.map(load, manifest.rows), "Reading images", total=len(manifest))
         for position, image in enumerate(prepared):
             pixels[position] = image
-    return Images(pixels=pixels, labels=manifest.labels)
+    sources = np.array([row.source for row in manifest.rows], dtype=np.str_)
+    return Images(pixels, manifest.labels, sources, manifest.groups)
 
 
 def batches(indices: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

@@ -202,9 +202,11 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
     records = _scores(Path(crossval))
     theirs = Manifest.load(Path(crossval) / "manifest.csv").usable
     rows_of = {row.path: row for row in theirs.rows}
-    if {row.sha256 for row in theirs.rows} != {row.sha256 for row in manifest.rows} or not {
-        record["path"] for record in records
-    } == rows_of.keys():
+    # With sources left out, some images are not scored.
+    if (
+        not {row.sha256 for row in theirs.rows} <= {row.sha256 for row in manifest.rows}
+        or not {record["path"] for record in records} == rows_of.keys()
+    ):
         raise InputError(
             f"The scores in {crossval} are of other images than those of the run {folder}. "
             "Expected a cross-validation of the same images. Run `tumorscope crossval` on "
@@ -223,6 +225,8 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
     folds = _folds(theirs.labels, theirs.groups)
     noun = "repeat" if repeats == 1 else "repeats"
     origin = f"out-of-fold scores of a cross-validation ({repeats} {noun})"
+    if len(theirs) < len(manifest):
+        origin = f"scores of {len(theirs)} images whose sources were left out of training"
     return _HeldOut(theirs.labels, logit(values), folds, origin)
 
 

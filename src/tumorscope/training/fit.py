@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,13 +18,17 @@ from tumorscope.training.checkpoint import Checkpoint, Record, load_checkpoint, 
 from tumorscope.training.data import Images, batches
 from tumorscope.training.frozen import BATCH, Entry, FeatureStore, extractor, network_input
 from tumorscope.training.network import WHOLE, trainable_part
-from tumorscope.training.plateau import learning_rate_after
-from tumorscope.training.recipe import Recipe
+from tumorscope.training.recipe import Optimisation, Recipe
+from tumorscope.training.sampling import draw
+from tumorscope.training.schedule import cosine, learning_rate_after
 
 if TYPE_CHECKING:
     import keras
 
-PHASES = ("frozen", "fine-tuning")
+MOST_EPOCHS = 10_000
+"""Of a phase, as recipes allow them: version numbers of repeated draws start above."""
+
+PHASES = ("frozen", "fine-tuning", "finishing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +37,30 @@ class _Phase:
     epochs: int
     learning_rate: float
     entry: Entry
+    size: int
+    """Edge of the pictures, in pixels."""
 
 
 def phases_of(recipe: Recipe) -> list[_Phase]:
     """Return the phases of a recipe that have epochs."""
-    both = [
-        _Phase(PHASES[0], recipe.frozen.epochs, recipe.frozen.learning_rate, None),
+    full, tuned = recipe.input.size, recipe.fine_tuning
+    every = [
+        _Phase(PHASES[0], recipe.frozen.epochs, recipe.frozen.learning_rate, None, full),
+        _Phase(PHASES[1], tuned.epochs, tuned.learning_rate, tuned.from_layer, tuned.size or full),
         _Phase(
-            PHASES[1],
-            recipe.fine_tuning.epochs,
-            recipe.fine_tuning.learning_rate,
-            recipe.fine_tuning.from_layer,
+            PHASES[2],
+            recipe.finishing.epochs,
+            recipe.finishing.learning_rate,
+            tuned.from_layer,
+            full,
         ),
     ]
-    return [phase for phase in both if phase.epochs]
+    return [phase for phase in every if phase.epochs]
+
+
+def epochs_of(recipe: Recipe) -> int:
+    """Return how many epochs all phases of a recipe have."""
+    return sum(phase.epochs for phase in phases_of(recipe))
 
 
 class Fitter:
@@ -86,7 +102,8 @@ class Fitter:
         Parameters
         ----------
         training, tuning : ndarray of int64
-            Positions in the cohort. Tuning images steer the learning rate and nothing else.
+            Positions in the cohort. Tuning images steer the learning rate and nothing else; with
+            the cosine schedule there may be none.
         seed : int
             Of the head's starting weights, the order of the batches and dropout. Augmentation
             follows ``recipe.seed``, so that folds share it.
@@ -111,8 +128,11 @@ class Fitter:
             If a part has no images or one class only, or the loss stops being a number.
         """
         _check_classes(self._images, training, "training")
-        if len(tuning) == 0:
-            raise InputError("There are no tuning images; expected at least one. Split again.")
+        if len(tuning) == 0 and self._recipe.optimisation.schedule == "plateau":
+            raise InputError(
+                "There are no tuning images; expected at least one, because the tuning loss "
+                'reduces the learning rate. Split again, or use schedule = "cosine".'
+            )
         state = Checkpoint(identity=identity)
         if checkpoint is not None and checkpoint.exists():
             state = load_checkpoint(checkpoint, identity=identity)
@@ -127,8 +147,9 @@ class Fitter:
                 trainer = self._trainer(phase)
                 trainer.restore(state.optimizer if done else ())
             for epoch in range(done, phase.epochs):
-                losses = [float(r["tuning_loss"]) for r in history if r["phase"] == phase.name]
-                record = trainer.epoch(before + epoch, losses, training, tuning, seed=seed)
+                of_phase = [record for record in history if record["phase"] == phase.name]
+                losses = [float(r["tuning_loss"]) for r in of_phase if "tuning_loss" in r]
+                record = trainer.epoch(before + epoch, epoch, losses, training, tuning, seed=seed)
                 history.append(record)
                 if checkpoint is not None:
                     state = Checkpoint(
@@ -151,16 +172,13 @@ class Fitter:
         return self._trainers[phase.name]
 
     def _store(self, phase: _Phase) -> FeatureStore:
-        # Versions that are used again are passed through the frozen layers once for both phases.
+        # Versions that are used again are passed through the frozen layers once for all phases.
         shared = self._recipe.augmentation.variants > 0
-        key = "both" if shared else phase.name
+        key = "all" if shared else phase.name
         if key not in self._stores:
-            entries = [each.entry for each in self._phases if shared or each == phase]
+            entries = {each.entry: None for each in self._phases if shared or each == phase}
             self._stores[key] = FeatureStore(
-                extractor(self.model, self._recipe, entries),
-                self._images.pixels,
-                ranges=self._recipe.augmentation,
-                seed=self._recipe.seed,
+                extractor(self.model, self._recipe, list(entries)), self._images, self._recipe
             )
         return self._stores[key]
 
@@ -205,13 +223,16 @@ class _Trainer:
         self._store = store
         model.trainable = True
         self._part = trainable_part(
-            model, from_layer=phase.entry, batch_norm=recipe.fine_tuning.batch_norm
+            model,
+            from_layer=phase.entry,
+            batch_norm=recipe.fine_tuning.batch_norm,
+            size=phase.size,
         )
         self._part.compile(
-            optimizer=keras.optimizers.Adam(
-                phase.learning_rate, clipnorm=recipe.optimisation.clip_norm
+            optimizer=make_optimizer(recipe.optimisation, phase.learning_rate),
+            loss=keras.losses.BinaryCrossentropy(
+                label_smoothing=recipe.optimisation.label_smoothing
             ),
-            loss="binary_crossentropy",
             metrics=["accuracy"],
         )
         self._part.optimizer.build(self._part.trainable_variables)
@@ -235,50 +256,90 @@ class _Trainer:
     def epoch(
         self,
         number: int,
+        epoch: int,
         losses: Sequence[float],
         training: NDArray[np.int64],
         tuning: NDArray[np.int64],
         *,
         seed: int,
     ) -> Record:
+        """Train one epoch: the `number`-th of the run, the `epoch`-th of its phase, from 0."""
         started = time.perf_counter()
-        options = self._recipe.optimisation
+        options, sampling = self._recipe.optimisation, self._recipe.sampling
         rate = learning_rate_after(losses, start=self._phase.learning_rate, options=options)
-        self._part.optimizer.learning_rate = rate
         for index, generator in enumerate(self._dropouts):
             # Not the generator's own progress: an epoch must not depend on where the run began.
             words = np.random.SeedSequence([seed, number, index]).generate_state(2)
             generator.state.assign(words.astype(generator.state.dtype))
-        order = np.random.default_rng([seed, number]).permutation(training)
+        order = draw(self._images, training, sampling, np.random.default_rng([seed, number]))
+        versions = number + self._repeats(order)
         weights = class_weights(self._images.labels[training], options.class_weights)
+        chunks = list(batches(np.arange(len(order)), options.batch_size))
         loss = correct = 0.0
-        for batch in batches(order, options.batch_size):
-            labels = self._images.labels[batch]
-            features = self._store.augmented(batch, epoch=number, entry=self._phase.entry)
-            logs = self._part.train_on_batch(
-                self._enter(features),
-                labels[:, None].astype(np.float32),
-                sample_weight=weights[labels],
-                return_dict=True,
-            )
-            loss += float(logs["loss"]) * len(batch)
-            correct += float(logs["accuracy"]) * len(batch)
+
+        def prepared(chunk: NDArray[np.int64]) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+            return self._store.augmented(order[chunk], versions[chunk], entry=self._phase.entry)
+
+        # One batch ahead, while the last one trains.
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(prepared, chunks[0])
+            for step, chunk in enumerate(chunks):
+                features, labels = coming.result()
+                if step + 1 < len(chunks):
+                    coming = ahead.submit(prepared, chunks[step + 1])
+                if options.schedule == "cosine":
+                    done = (epoch + step / len(chunks)) / self._phase.epochs
+                    rate = cosine(done, peak=self._phase.learning_rate, warmup=options.warmup)
+                self._part.optimizer.learning_rate = rate
+                logs = self._part.train_on_batch(
+                    self._enter(features),
+                    labels[:, None].astype(np.float32),
+                    sample_weight=weights[labels],
+                    return_dict=True,
+                )
+                loss += float(logs["loss"]) * len(chunk)
+                correct += float(logs["accuracy"]) * len(chunk)
+        last = epoch + 1 == self._phase.epochs
         record: Record = {
             "epoch": number + 1,
             "phase": self._phase.name,
             "learning_rate": float(f"{rate:.9g}"),
             "loss": round(loss / len(order), 6),
             "accuracy": round(correct / len(order), 6),
-            **self._measure(tuning),
+            **self._measure(tuning, keep_average=last),
         }
-        if not np.isfinite([record["loss"], record["tuning_loss"]]).all():
+        if not np.isfinite([record["loss"], record.get("tuning_loss", 0.0)]).all():
             raise InputError(
                 f"The loss is not a number in epoch {number + 1}; expected finite values. The "
                 "learning rate is probably too high: lower it in the recipe."
             )
         return {**record, "seconds": round(time.perf_counter() - started, 3)}
 
-    def _measure(self, indices: NDArray[np.int64]) -> dict[str, float]:
+    def _repeats(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what to add to the epoch for a version that no other draw of it has."""
+        seen: dict[int, int] = {}
+        occurrences = np.empty(len(order), dtype=np.int64)
+        for position, index in enumerate(order.tolist()):
+            occurrences[position] = seen.get(index, 0)
+            seen[index] = seen.get(index, 0) + 1
+        return occurrences * (1 if self._recipe.augmentation.variants else MOST_EPOCHS)
+
+    def _measure(self, indices: NDArray[np.int64], *, keep_average: bool) -> dict[str, float]:
+        """Measure on tuning images, with averaged weights where the recipe averages them."""
+        if not self._recipe.optimisation.ema:
+            return self._measure_as_is(indices)
+        variables = self._part.trainable_variables
+        raw = [np.asarray(variable) for variable in variables]
+        self._part.optimizer.finalize_variable_values(variables)
+        measured = self._measure_as_is(indices)
+        if not keep_average:
+            for variable, values in zip(variables, raw, strict=True):
+                variable.assign(values)
+        return measured
+
+    def _measure_as_is(self, indices: NDArray[np.int64]) -> dict[str, float]:
+        if len(indices) == 0:
+            return {}
         from sklearn.metrics import roc_auc_score
 
         labels = self._images.labels[indices]
@@ -304,8 +365,34 @@ class _Trainer:
 
     def _enter(self, features: NDArray[np.generic]) -> NDArray[np.float32]:
         if self._phase.entry == WHOLE:
-            return network_input(features.astype(np.uint8), self._recipe.input.scaling)
+            pixels = shrunk(features.astype(np.uint8), self._phase.size)
+            return network_input(pixels, self._recipe.input.scaling)
         return features.astype(np.float32)
+
+
+def make_optimizer(options: Optimisation, rate: float) -> keras.Optimizer:
+    """Return the optimizer of a recipe; weight decay leaves biases and normalisation alone."""
+    import keras
+
+    common = {
+        "clipnorm": options.clip_norm,
+        "use_ema": options.ema > 0.0,
+        "ema_momentum": options.ema or 0.99,
+    }
+    if options.optimizer == "adam":
+        return keras.optimizers.Adam(rate, **common)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=options.weight_decay, **common)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def shrunk(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Return pictures uint8 (n, edge, edge) averaged down to (n, size, size)."""
+    if pixels.shape[-1] == size:
+        return pixels
+    return np.stack(
+        [cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA) for one in pixels]
+    ).astype(np.uint8)
 
 
 def class_weights(labels: NDArray[np.int64], how: str) -> NDArray[np.float32]:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.imaging.brain import brain_mask
 from tumorscope.training.augment import augment
+from tumorscope.training.data import Images
 from tumorscope.training.network import WHOLE, frozen_part
 from tumorscope.training.onnx_graph import UnsupportedLayerError, feature_graph
-from tumorscope.training.recipe import Augmentation, Recipe
+from tumorscope.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -117,12 +119,10 @@ class FeatureStore:
     ----------
     extract : callable
         As made by `extractor`.
-    pixels : ndarray of uint8, shape (n, size, size)
-        Prepared images of the whole cohort; positions in it identify images.
-    ranges : Augmentation
-        Of training images.
-    seed : int
-        Of the run.
+    images : Images
+        The whole cohort; positions in it identify images.
+    recipe : Recipe
+        Says how training images are augmented, and how they were prepared.
     limit : int
         Bytes to keep; what does not fit is computed again each time.
     """
@@ -130,55 +130,80 @@ class FeatureStore:
     def __init__(
         self,
         extract: Callable[[NDArray[np.uint8]], Features],
-        pixels: NDArray[np.uint8],
+        images: Images,
+        recipe: Recipe,
         *,
-        ranges: Augmentation,
-        seed: int,
         limit: int = CACHE_BYTES,
     ) -> None:
         self._extract = extract
-        self._pixels = pixels
-        self._ranges = ranges
-        self._seed = seed
+        self._images = images
+        self._recipe = recipe
         self._room = limit
-        self._kept: dict[tuple[int, int], Features] = {}
+        self._kept: dict[tuple[int, int], tuple[Features, int]] = {}
+        self._brains: dict[int, NDArray[np.uint8] | None] = {}
 
     def augmented(
-        self, indices: NDArray[np.int64], *, epoch: int, entry: Entry
-    ) -> NDArray[np.generic]:
-        """Return the features of the version of each image that belongs to `epoch`."""
-        variants = self._ranges.variants
-        return self._get(indices, epoch % variants if variants else epoch, entry)
+        self, indices: NDArray[np.int64], versions: NDArray[np.int64], *, entry: Entry
+    ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+        """Return the features of a version of each image, and the labels of these versions."""
+        variants = self._recipe.augmentation.variants
+        return self._get(indices, versions % variants if variants else versions, entry)
 
     def plain(self, indices: NDArray[np.int64], *, entry: Entry) -> NDArray[np.generic]:
         """Return the features of images as they are."""
-        return self._get(indices, -1, entry)
+        return self._get(indices, np.full(len(indices), -1), entry)[0]
 
-    def _get(self, indices: NDArray[np.int64], variant: int, entry: Entry) -> NDArray[np.generic]:
-        missing = np.array([i for i in indices if (int(i), variant) not in self._kept], np.int64)
-        fresh = self._compute(missing, variant) if len(missing) else {}
-        return np.stack(
-            [(fresh.get(int(i)) or self._kept[int(i), variant])[entry] for i in indices]
-        )
+    def _get(
+        self, indices: NDArray[np.int64], versions: NDArray[np.int64], entry: Entry
+    ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+        keys = list(zip(indices.tolist(), versions.tolist(), strict=True))
+        missing = [key for key in dict.fromkeys(keys) if key not in self._kept]
+        fresh = self._compute(missing) if missing else {}
+        found = [fresh[key] if key in fresh else self._kept[key] for key in keys]
+        features = np.stack([one[entry] for one, _ in found])
+        return features, np.array([label for _, label in found], dtype=np.int64)
 
-    def _compute(self, indices: NDArray[np.int64], variant: int) -> dict[int, Features]:
-        pixels = self._pixels[indices]
-        if variant >= 0:
-            pixels = augment(
-                pixels, self._ranges, seed=self._seed, indices=indices, variant=variant
+    def _compute(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[Features, int]]:
+        indices, versions = np.array(keys, dtype=np.int64).T
+        pixels, labels = self._images.pixels[indices], self._images.labels[indices]
+        changes = np.flatnonzero(versions >= 0)
+        if len(changes):
+            pixels[changes], labels[changes] = augment(
+                pixels[changes],
+                labels[changes],
+                self._recipe.augmentation,
+                how=self._recipe.input.preprocessing,
+                seed=self._recipe.seed,
+                indices=indices[changes],
+                versions=versions[changes],
+                brain=self._brain,
             )
-        fresh: dict[int, Features] = {}
-        for position, index in enumerate(indices):
+        fresh: dict[tuple[int, int], tuple[Features, int]] = {}
+        for position, key in enumerate(keys):
             if position % BATCH == 0:
                 outputs = self._extract(pixels[position : position + BATCH])
             # Copies, so that one kept image does not hold its whole batch in memory.
             one: Features = {
                 entry: values[position % BATCH].copy() for entry, values in outputs.items()
             }
-            fresh[int(index)] = one
+            fresh[key] = one, int(labels[position])
             size = sum(values.nbytes for values in one.values())
             # A new version every epoch is never asked for again.
-            if size <= self._room and (variant < 0 or self._ranges.variants):
+            if size <= self._room and (key[1] < 0 or self._recipe.augmentation.variants):
                 self._room -= size
-                self._kept[int(index), variant] = one
+                self._kept[key] = fresh[key]
         return fresh
+
+    def _brain(self, index: int) -> NDArray[np.bool_] | None:
+        """Return where the brain of an image is, found once and kept as bits."""
+        ranges = self._recipe.augmentation
+        if not ranges.strip_skull and not ranges.draw_skull:
+            return None
+        if index not in self._brains:
+            mask = brain_mask(self._images.pixels[index])
+            self._brains[index] = None if mask is None else np.packbits(mask, axis=-1)
+        bits = self._brains[index]
+        if bits is None:
+            return None
+        size = self._images.pixels.shape[-1]
+        return np.unpackbits(bits, axis=-1, count=size).astype(np.bool_)

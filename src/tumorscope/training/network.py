@@ -69,7 +69,9 @@ def summarise(model: keras.Model) -> list[LayerSummary]:
     ]
 
 
-def trainable_part(model: keras.Model, *, from_layer: str | None, batch_norm: str) -> keras.Model:
+def trainable_part(
+    model: keras.Model, *, from_layer: str | None, batch_norm: str, size: int | None = None
+) -> keras.Model:
     """Return the part of `model` that a phase trains; it shares the model's layers.
 
     Parameters
@@ -81,6 +83,8 @@ def trainable_part(model: keras.Model, *, from_layer: str | None, batch_norm: st
         What comes before is frozen, and the part starts from its output.
     batch_norm : {"frozen", "training"}
         What batch normalisation inside the trained backbone does; see `Recipe`.
+    size : int, optional
+        Edge of the pictures it takes, where all of the backbone trains; by default the model's.
 
     Raises
     ------
@@ -100,7 +104,14 @@ def trainable_part(model: keras.Model, *, from_layer: str | None, batch_norm: st
                 # Calling the tail with training=False would say the same, but Keras 3.15 lets the
                 # mode of the outer model win over it.
                 layer.trainable = batch_norm == "training"
-        entry = keras.Input(tail.input.shape[1:])
+        shape = tail.input.shape[1:]
+        if size is not None and from_layer == WHOLE and size != shape[0]:
+            shape = (size, size, shape[-1])
+            # The same layers on smaller pictures: convolutions do not ask for a size.
+            tail = keras.models.clone_model(
+                tail, input_tensors=keras.Input(shape), clone_function=lambda layer: layer
+            )
+        entry = keras.Input(shape)
         tensor = tail(entry)
     for layer in model.layers[1:]:
         tensor = layer(tensor)

@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tumorscope.common.errors import InputError
 from tumorscope.imaging import Preprocessing
 
-SHIPPED = ("demo", "paper")
+SHIPPED = ("demo", "paper", "recommended", "reference")
 """Recipes in the package, usable by name."""
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Part(BaseModel):
@@ -52,6 +53,24 @@ class Input(_Part):
         return Preprocessing(size=self.size, crop=self.crop, fit=self.fit, intensity=self.intensity)
 
 
+class Sampling(_Part):
+    """Which images an epoch of training shows."""
+
+    by: Literal["image", "source"] = "image"
+    """"image": every image once per epoch. "source": images are drawn, first the label, then a
+    source, then a group, then an image of it, so that big sources and big groups do not drown the
+    others."""
+    images_per_epoch: Annotated[int, Field(ge=0)] = 0
+    """Images drawn per epoch; 0 draws as many as there are."""
+    tumour_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    """Share of draws that show a tumour (before lesions are drawn into the others)."""
+    power: Share = 0.3
+    """A source with n images is drawn in proportion to n^power: 1 as often as its images, 0 all
+    sources alike."""
+    weights: dict[str, Annotated[float, Field(ge=0.0)]] = {}
+    """Source → factor on how often it is drawn; 1 where a source is not named."""
+
+
 class Augmentation(_Part):
     """Random changes of training images; each range is symmetric about no change."""
 
@@ -66,10 +85,33 @@ class Augmentation(_Part):
     zoom: Fraction = 0.0
     """Scale factors are drawn from 1 − zoom to 1 + zoom, for each axis by itself."""
     horizontal_flip: bool = False
+    vertical_flip: Share = 0.0
+    """Share of images that are turned upside down."""
+    quarter_turns: Share = 0.0
+    """Share of images that are turned by 90, 180 or 270 degrees."""
     fill: Literal["nearest", "black"] = "nearest"
     variants: Annotated[int, Field(ge=0, le=1000)] = 0
     """Distinct augmented versions of each image, used in turn; 0 draws a new one every epoch.
     Frozen layers see each version once, however often it is used."""
+    lesions: Share = 0.0
+    """Share of tumour-free draws into which a made-up lesion is drawn; they count as tumour. See
+    `tumorscope.training.lesions`."""
+    strip_skull: Share = 0.0
+    """Share of images whose skull is removed, where `tumorscope.imaging.brain` finds a brain."""
+    draw_skull: Share = 0.0
+    """Share of the other images that get a skull drawn around them."""
+    acquisition: Share = 0.0
+    """Share of images that are put through another scanner: resolution, blur, bias field, ghosts,
+    contrast, noise, compression. See `tumorscope.training.acquisition`."""
+    prepare_again: Share = 0.0
+    """Share of changed images that are cropped and windowed again, as a file that looked like that
+    would be."""
+
+    @property
+    def redraws(self) -> bool:
+        """Whether more than the affine map changes."""
+        shares = (self.lesions, self.strip_skull, self.draw_skull, self.acquisition)
+        return any((*shares, self.vertical_flip, self.quarter_turns, self.prepare_again))
 
 
 class Network(_Part):
@@ -101,10 +143,36 @@ class FineTuning(_Part):
     """"frozen": the backbone's batch normalisation keeps the means, variances, scales and offsets
     it came with. "training": it normalises by each batch, updates the means and variances, and
     trains the scales and offsets."""
+    size: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Edge of the pictures that train, in pixels; 0 is ``input.size``. Smaller ones train faster,
+    and a network meets larger details when it is used (Touvron et al. 2019, arXiv:1906.06423).
+    Needs the pooled head, all of the backbone training, and multiples of 32."""
+
+
+class Finishing(_Part):
+    """Phase three: what phase two trained goes on with pictures of the full input size."""
+
+    epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
+    learning_rate: Rate = 1e-5
 
 
 class Optimisation(_Part):
-    """Adam on the binary cross-entropy."""
+    """Adam on the cross-entropy."""
+
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """"adamw" adds decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
+    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Of "adamw"; kernels only."""
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """"plateau" reduces the learning rate when the tuning loss stops falling; "cosine" warms up,
+    then lets it fall to 1 % along half a cosine, step by step."""
+    warmup: Fraction = 0.1
+    """Share of a phase's steps in which "cosine" raises the learning rate from 0."""
+    label_smoothing: Fraction = 0.0
+    """Labels are drawn this share of the way to one half."""
+    ema: Fraction = 0.0
+    """The weights kept are an exponential moving average over steps with this momentum; 0 keeps
+    the last ones."""
 
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
     clip_norm: Annotated[float, Field(gt=0.0)] = 1.0
@@ -128,16 +196,36 @@ class Recipe(_Part):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     data: Data = Data()
     input: Input = Input()
+    sampling: Sampling = Sampling()
     augmentation: Augmentation = Augmentation()
     network: Network = Network()
     frozen: Frozen = Frozen()
     fine_tuning: FineTuning = FineTuning()
+    finishing: Finishing = Finishing()
     optimisation: Optimisation = Optimisation()
 
     @model_validator(mode="after")
     def _trains_at_all(self) -> Recipe:
-        if self.frozen.epochs + self.fine_tuning.epochs == 0:
-            raise ValueError("frozen.epochs and fine_tuning.epochs are both 0; nothing would train")
+        if self.frozen.epochs + self.fine_tuning.epochs + self.finishing.epochs == 0:
+            raise ValueError(
+                "frozen.epochs, fine_tuning.epochs and finishing.epochs are all 0; nothing would "
+                "train"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _trains_at_a_possible_size(self) -> Recipe:
+        tuned = self.fine_tuning
+        if tuned.size and (
+            self.network.head != "pooled"
+            or tuned.from_layer != "input"
+            or tuned.size % 32
+            or self.input.size % 32
+        ):
+            raise ValueError(
+                f"fine_tuning.size is {tuned.size}; it needs the pooled head, from_layer = "
+                '"input", and multiples of 32 for it and input.size'
+            )
         return self
 
     @classmethod
@@ -228,6 +316,8 @@ def _toml(value: object) -> str:
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'"{escaped}"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return repr(value)

@@ -26,7 +26,7 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import track
 from tumorscope.training.backend import load_keras
 from tumorscope.training.data import load_images
-from tumorscope.training.fit import Fitter
+from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.network import build, summarise
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.weights import load_weights
@@ -197,7 +197,7 @@ def train(
     images = load_images(usable, recipe.input.preprocessing)
     splits = np.array([row.split for row in usable.rows])
     identity = _identity(recipe, usable, origin)
-    total = recipe.frozen.epochs + recipe.fine_tuning.epochs
+    total = epochs_of(recipe)
     fitter = Fitter(model, images, recipe)
     epochs = track(range(1, total + 1), "Training", total=total)
     next(epochs)

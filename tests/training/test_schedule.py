@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorscope.training.plateau import learning_rate_after
 from tumorscope.training.recipe import Optimisation
+from tumorscope.training.schedule import cosine, learning_rate_after
 
 
 @settings(max_examples=60, deadline=None)
@@ -31,3 +33,17 @@ def test_it_is_what_keras_callback_does(losses: list[float], patience: int, fact
     )
     rate = learning_rate_after(losses, start=1e-3, options=options)
     assert rate == pytest.approx(float(model.optimizer.learning_rate), rel=1e-5)
+
+
+def test_cosine_warms_up_and_then_only_falls() -> None:
+    rates = [cosine(step / 100, peak=1e-3, warmup=0.2) for step in range(101)]
+    assert rates[0] == pytest.approx(1e-5)
+    assert max(rates) == rates[20] == pytest.approx(1e-3)
+    assert all(before < after for before, after in pairwise(rates[:21]))
+    assert all(before > after for before, after in pairwise(rates[20:]))
+    assert rates[-1] == pytest.approx(1e-5)
+
+
+def test_cosine_does_not_listen_to_the_tuning_loss() -> None:
+    options = Optimisation(schedule="cosine", plateau_patience=1)
+    assert learning_rate_after([1.0, 2.0, 3.0], start=0.01, options=options) == 0.01

@@ -1,0 +1,197 @@
+"""Made-up lesions for tumour-free images, so that every source has both labels.
+
+Public images with a tumour and without come from different places, so a network can tell them
+apart by skull, scanner or contrast. A tumour-free image with a lesion drawn into it differs from
+its original by the lesion alone (compare Hu et al., *Label-free liver tumor segmentation*, CVPR
+2023). The lesions are crude on purpose: blobs, rims, oedema, infiltration and mass effect in random
+mixtures, of any contrast; no picture of a real tumour is copied.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+
+SMALLEST, LARGEST = 0.045, 0.2
+"""Radius of a lesion's core as a share of the picture's edge."""
+
+FAINTEST = 10.0
+"""Greys by which a lesion's core differs from what was there, on average, at least."""
+
+TISSUE = 40
+"""Greys above this are tissue rather than air, bone or fluid."""
+
+
+def add_lesion(
+    pixels: NDArray[np.uint8], generator: np.random.Generator
+) -> NDArray[np.uint8] | None:
+    """Draw one lesion into a tumour-free picture.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (size, size)
+        A prepared slice.
+    generator : numpy.random.Generator
+        Decides place, size, shape and contrast.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size), or None
+        None where there is no tissue to put one into, or the lesion came out too faint to see.
+    """
+    size = pixels.shape[0]
+    radius = size * SMALLEST * (LARGEST / SMALLEST) ** generator.random()
+    centre = _place(pixels, radius, generator)
+    if centre is None:
+        return None
+    infiltrates = generator.random() < 0.35
+    if infiltrates:
+        radius *= generator.uniform(1.0, 1.6)
+    distance = _blob_distance(size, centre, radius, generator)
+    values = _pushed_aside(pixels, centre, radius, generator).astype(np.float32)
+    if infiltrates:
+        drawn = _infiltration(values, distance, generator)
+    else:
+        drawn = _mass(values, distance, radius, generator)
+    # Nothing is drawn into the air.
+    inside = cv2.GaussianBlur(_head(pixels).astype(np.float32), (0, 0), 1.5)
+    mixed = inside * drawn + (1 - inside) * pixels
+    whole: NDArray[np.uint8] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    core = distance < 0
+    # A lesion that nobody could see would only teach that health is illness.
+    if not core.any() or cv2.absdiff(whole, pixels)[core].mean() < FAINTEST:
+        return None
+    return whole
+
+
+def _infiltration(values: Values, distance: Values, generator: np.random.Generator) -> Values:
+    """Make tissue brighter or darker so that its folds still show."""
+    tissue = values > TISSUE
+    inside = tissue & (distance < 0)
+    level = float(np.median(values[inside])) if inside.any() else _level(values)
+    bright = generator.random() < 0.8
+    gain = generator.uniform(1.25, 2.2) if bright else generator.uniform(0.4, 0.75)
+    flat = generator.uniform(0.0, 0.8)
+    texture = _texture(len(values), 10.0, 0.3, generator)
+    filled = np.maximum((flat * level + (1 - flat) * values) * gain * texture, 0.0)
+    soft = _soft(distance, generator.uniform(1.5, 7.0))
+    drawn: Values = (1 - soft) * values + soft * filled
+    return drawn
+
+
+def _mass(
+    values: Values, distance: Values, radius: float, generator: np.random.Generator
+) -> Values:
+    """Draw a core, with oedema, necrosis and an enhancing rim at random."""
+    size, level = len(values), _level(values)
+    bright = generator.random() < 0.7
+    if generator.random() < 0.55:  # oedema, or the diffuse part of a glioma
+        width = radius * generator.uniform(0.3, 1.2)
+        reach = _soft(distance - width, generator.uniform(1.5, 6.0))
+        shift = generator.uniform(15, 70) * (1 if bright else -1) * generator.uniform(0.4, 1.0)
+        values = values + reach * shift * _texture(size, 12.0, 0.35, generator)
+    core = _soft(distance, generator.uniform(0.8, 4.0))
+    shift = generator.uniform(25, 130) if bright else -generator.uniform(25, 90)
+    filling = level + shift * _texture(size, generator.uniform(2.5, 12.0), 0.5, generator)
+    keeps = generator.uniform(0.0, 0.5)  # of what was there
+    values = (1 - core) * values + core * (keeps * (values + 0.6 * shift) + (1 - keeps) * filling)
+    if generator.random() < 0.35:  # necrosis inside
+        inner = _soft(distance + radius * generator.uniform(0.25, 0.6), 2.0)
+        values = (1 - inner) * values + inner * (level * generator.uniform(0.2, 0.8))
+    if generator.random() < 0.4:  # enhancing rim
+        width = size * generator.uniform(0.008, 0.03)
+        rim = np.exp(-((distance / width) ** 2)) * _texture(size, 8.0, 0.4, generator)
+        values = values + rim * generator.uniform(40, 130)
+    return values
+
+
+def _level(values: Values) -> float:
+    tissue = values > TISSUE
+    return float(np.median(values[tissue])) if tissue.any() else 128.0
+
+
+def _head(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    mask = (cv2.GaussianBlur(pixels, (5, 5), 0) > 20).astype(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (15, 15))
+    closed: NDArray[np.uint8] = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel).astype(np.uint8)
+    return closed
+
+
+def _place(
+    pixels: NDArray[np.uint8], radius: float, generator: np.random.Generator
+) -> tuple[float, float] | None:
+    """Draw a centre inside the head, mostly deep enough for the lesion to fit."""
+    depth = cv2.distanceTransform(np.pad(_head(pixels), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    size = pixels.shape[0]
+    # Below the skull where there is one; a fifth may touch the surface, as meningiomas do.
+    least = generator.choice([0.02, 0.09], p=[0.2, 0.8]) * size + 0.5 * radius
+    rows, columns = np.nonzero(depth > min(least, 0.8 * float(depth.max())))
+    if len(rows) < 20:
+        return None
+    chosen = int(generator.integers(len(rows)))
+    return float(columns[chosen]), float(rows[chosen])
+
+
+def _blob_distance(
+    size: int, centre: tuple[float, float], radius: float, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return how far each pixel lies outside (positive) or inside an irregular blob, in pixels."""
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    right, down = columns - centre[0], rows - centre[1]
+    angle = generator.uniform(0, np.pi)
+    along = right * np.cos(angle) + down * np.sin(angle)
+    across = -right * np.sin(angle) + down * np.cos(angle)
+    aspect = generator.uniform(1.0, 1.8)
+    distance = np.hypot(along / np.sqrt(aspect), across * np.sqrt(aspect))
+    turn = np.arctan2(across, along)
+    edge = np.full((size, size), radius, dtype=np.float32)
+    roughness = generator.uniform(0.0, 0.25)
+    for order in range(2, 8):
+        strength = roughness * radius * generator.normal() / order**0.7
+        edge += (strength * np.cos(order * turn + generator.uniform(0, 2 * np.pi))).astype(
+            np.float32
+        )
+    found: NDArray[np.float32] = (distance - edge).astype(np.float32)
+    return found
+
+
+def _soft(distance: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    soft: NDArray[np.float32] = 1.0 / (1.0 + np.exp(np.clip(distance / width, -30, 30)))
+    return soft
+
+
+def _texture(
+    size: int, scale: float, strength: float, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return smooth noise about 1."""
+    edge = max(4, round(size / scale))
+    coarse = generator.normal(0.0, 1.0, (edge, edge)).astype(np.float32)
+    noise = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    texture: NDArray[np.float32] = (1.0 + generator.uniform(0, strength) * noise).astype(np.float32)
+    return texture
+
+
+def _pushed_aside(
+    pixels: NDArray[np.uint8],
+    centre: tuple[float, float],
+    radius: float,
+    generator: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Return the picture with tissue around the centre pushed outwards: mass effect."""
+    strength = generator.uniform(0.0, 0.45)
+    if strength < 0.1:
+        return pixels
+    rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]].astype(np.float32)
+    right, down = columns - centre[0], rows - centre[1]
+    pull = 1.0 - strength * np.exp(-(right**2 + down**2) / (2 * (1.4 * radius) ** 2))
+    moved: NDArray[np.uint8] = cv2.remap(
+        pixels,
+        (centre[0] + right * pull).astype(np.float32),
+        (centre[1] + down * pull).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return moved
