@@ -30,10 +30,14 @@ from tumorscope.cohort.audit import audit
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.files import sha256_of
+from tumorscope.evaluation.left_out import both_labels, measure_left_out
+from tumorscope.evaluation.metrics import Metrics
+from tumorscope.statistics import Interval
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
+from tumorscope.training.formats.convert import convert, load_sample
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Run, train
+from tumorscope.training.run import read_csv, train, write_csv
 
 NEVER_TRAINED = ("stripped_dev",)
 """Sources whose licence allows testing and tuning only."""
@@ -47,6 +51,9 @@ HOLD_OUT = (
     ("nichart_demo", "bme_paediatric", "pumi_minitest", "antspy_t1_slices"),
 )
 """Sources left out together; more at once cost less time and flatter no figure."""
+
+RESULTS = Path(__file__).parent / "results" / "reference.csv"
+INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
 
 STEPS = ("manifest", "holdout", "train", "export", "report", "install")
 
@@ -85,6 +92,78 @@ def with_splits(manifest: Manifest) -> Manifest:
     )
 
 
+def export(output: Path, outlines: Path | None) -> None:
+    """Write model.onnx, and in packed/ its small form, calibrated on sources left out."""
+    held_out = Manifest.load(output / "holdout" / "manifest.csv")
+    sources = np.array([row.source for row in held_out.rows])
+    # Sources with one label say nothing of how sure a tumour is.
+    mixed = both_labels(held_out.labels, sources)
+    kept = held_out.having(row for row in held_out.rows if row.source in mixed)
+    chosen = {row.path for row in kept.rows}
+    folder = output / "calibration"
+    folder.mkdir(exist_ok=True)
+    kept.save(folder / "manifest.csv")
+    paths = {
+        old.path: new.path
+        for old, new in zip(kept.rows, Manifest.load(folder / "manifest.csv").rows, strict=True)
+    }
+    records = read_csv(output / "holdout" / "scores.csv")
+    write_csv(
+        folder / "scores.csv",
+        tuple(records[0]),
+        [{**each, "path": paths[each["path"]]} for each in records if each["path"] in chosen],
+    )
+    model = export_run(output / "run", output / "model.onnx", crossval=folder, outlines=outlines)
+    unseen = kept.having(row for row in kept.rows if row.source in NEVER_TRAINED)
+    sample = load_sample(unseen if len(unseen) else kept, model)
+    packed = convert(model, "onnx-int8", output=output / "packed", sample=sample)
+    size = packed.path.stat().st_size / 1e6
+    print(f"{packed.path}: {size:.2f} MB, {packed.trials[-1].name}")
+    packed.path.rename(output / "packed" / "model.onnx")
+
+
+def report(output: Path) -> None:
+    """Write what the recipe reaches on each source left out, beside the packaged figures."""
+    held_out = Manifest.load(output / "holdout" / "manifest.csv")
+    score_of = {
+        record["path"]: float(record["score"])
+        for record in read_csv(output / "holdout" / "scores.csv")
+    }
+    scores = np.array([score_of[row.path] for row in held_out.rows])
+    sources = np.array([row.source for row in held_out.rows])
+    found = measure_left_out(held_out.labels, scores, held_out.groups, sources)
+    records = [record_of(source, metrics) for source, metrics in found.items()]
+    write_csv(output / "reference.csv", tuple(records[0]), records)
+    before = {}
+    if RESULTS.exists():
+        before = {each["source"]: each for each in read_csv(RESULTS)}
+    for record in records:
+        was = before.get(str(record["source"]), {})
+        words = ", ".join(
+            f"{name} {record[name]} (packaged model: {was.get(name, '-')})"
+            for name in ("auc", "sensitivity", "specificity")
+            if record[name] != ""
+        )
+        print(f"{record['source']}: {words}")
+
+
+def record_of(source: str, metrics: Metrics) -> dict[str, object]:
+    record: dict[str, object] = {
+        "source": source,
+        "images": metrics.n,
+        "tumour": metrics.n_positive,
+        "groups": metrics.n_groups,
+        "threshold": f"{metrics.threshold:.3f}",
+    }
+    estimates = {**metrics.by_group, "ece": metrics.metrics["ece"]}
+    for name, estimate in estimates.items():
+        known = isinstance(estimate, Interval)
+        record[name] = f"{estimate.value:.3f}" if known else ""
+        record[f"{name}_low"] = f"{estimate.low:.3f}" if known else ""
+        record[f"{name}_high"] = f"{estimate.high:.3f}" if known else ""
+    return record
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -120,6 +199,14 @@ def main() -> None:
             output=output / "run",
             resume=True,
         )
+    if "export" in steps:
+        export(output, arguments.outlines)
+    if "report" in steps:
+        report(output)
+    if "install" in steps:
+        INSTALLED.parent.mkdir(exist_ok=True)
+        shutil.copyfile(output / "packed" / "model.onnx", INSTALLED)
+        shutil.copyfile(output / "reference.csv", RESULTS)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder, write_text
@@ -24,6 +24,7 @@ from tumorscope.training.assess import cohort_facts, notes_on, picture_reader, p
 from tumorscope.training.checkpoint import Record
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import Fitter, epochs_of
+from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import (
     Data,
@@ -132,6 +133,7 @@ def crossval(
             ],
             axis=1,
         )
+    refuse_seen(weights, manifest.having(_scored_rows(manifest, held_out)), "the cross-validation")
     identity = _identity(recipe, manifest, str(weights), folds, repeats, split_by, hold_out)
     _claim(folder, identity, resume=resume)
     # Read back, so that the paths in scores.csv are those in the manifest beside it.
@@ -186,7 +188,7 @@ def crossval(
         ],
     )
     scored = held_out[:, 0] >= 0
-    manifest = manifest.having(row for row, one in zip(manifest.rows, scored, strict=True) if one)
+    manifest = manifest.having(_scored_rows(manifest, held_out))
     manifest.save(folder / "manifest.csv")
     labels, groups = labels[scored], groups[scored]
     scores, held_out = scores[scored], held_out[scored]
@@ -228,6 +230,10 @@ def crossval(
         folder,
     )
     return CrossValidation(manifest, scores, held_out, metrics, folder)
+
+
+def _scored_rows(manifest: Manifest, held_out: NDArray[np.int64]) -> list[Row]:
+    return [row for row, fold in zip(manifest.rows, held_out[:, 0], strict=True) if fold >= 0]
 
 
 def _sources_out(manifest: Manifest, hold_out: Sequence[Sequence[str]]) -> NDArray[np.int64]:
