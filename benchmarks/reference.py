@@ -157,10 +157,10 @@ def record_of(source: str, metrics: Metrics) -> dict[str, object]:
     }
     estimates = {**metrics.by_group, "ece": metrics.metrics["ece"]}
     for name, estimate in estimates.items():
-        known = isinstance(estimate, Interval)
-        record[name] = f"{estimate.value:.3f}" if known else ""
-        record[f"{name}_low"] = f"{estimate.low:.3f}" if known else ""
-        record[f"{name}_high"] = f"{estimate.high:.3f}" if known else ""
+        for part in ("value", "low", "high"):
+            name_of_part = name if part == "value" else f"{name}_{part}"
+            known = isinstance(estimate, Interval)
+            record[name_of_part] = f"{getattr(estimate, part):.3f}" if known else ""
     return record
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tumorscope.cohort.audit import audit
+from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.training.checkpoint import Record
 from tumorscope.training.crossval import crossval
+from tumorscope.training.fit import Fitter
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import read_csv
 
@@ -80,3 +86,72 @@ def test_impossible_numbers_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match="at least 2 folds"):
         crossval(cohort, recipe=quick, folds=folds, repeats=repeats, output=tmp_path / "cv")
+
+
+@pytest.fixture
+def places(tiny_cohort: Path) -> Manifest:
+    """The tiny cohort as if from three places; the first images of a and b are of one patient."""
+    found = audit(tiny_cohort, probes=False).manifest
+    rows = [
+        replace(row, source="abc"[index % 3], group=f"g{index}")
+        for index, row in enumerate(sorted(found.rows, key=lambda row: (row.path[-5], row.path)))
+    ]
+    rows[1] = replace(rows[1], group=rows[0].group)
+    return Manifest(tuple(rows), found.root)
+
+
+def test_sources_are_left_out_with_what_belongs_to_them(
+    places: Manifest, quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[set[int], set[int]]] = []
+    original = Fitter.fit
+
+    def watch(self: Fitter, **how: Any) -> list[Record]:
+        shown.append((set(how["training"].tolist()), set(how["tuning"].tolist())))
+        return original(self, **how)
+
+    monkeypatch.setattr(Fitter, "fit", watch)
+    result = crossval(
+        places, recipe=quick, weights="none", output=tmp_path / "cv", hold_out=[["a"], ["b"]]
+    )
+    sources = np.array([row.source for row in places.rows])
+    for fold, source in enumerate("ab"):
+        used = shown[fold][0] | shown[fold][1]
+        assert not used & set(np.flatnonzero(sources == source).tolist())
+        assert not used & {0, 1}
+        assert {row.source for row in result.manifest.rows} == {"a", "b"}
+    records = read_csv(tmp_path / "cv" / "scores.csv")
+    assert len(records) == len(result.manifest) == np.isin(sources, ["a", "b"]).sum()
+    assert "sources left out" in (tmp_path / "cv" / "report.html").read_text("utf-8")
+
+
+def test_every_source_in_turn_and_testing_images_never_train(
+    places: Manifest, quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        replace(row, split="testing" if index in (5, 8) else "")
+        for index, row in enumerate(places.rows)
+    ]
+    original = Fitter.fit
+
+    def watch(self: Fitter, **how: Any) -> list[Record]:
+        used = [rows[index] for part in ("training", "tuning") for index in how[part]]
+        assert used
+        assert all(row.split != "testing" for row in used)
+        return original(self, **how)
+
+    monkeypatch.setattr(Fitter, "fit", watch)
+    marked = Manifest(tuple(rows), places.root)
+    result = crossval(
+        marked, recipe=quick, weights="none", output=tmp_path / "cv", hold_out=[["each"]]
+    )
+    assert len(result.manifest) == len(places)
+    assert sorted(set(result.folds[:, 0].tolist())) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("wrong", [[["a"], ["nowhere"]], [["a", "b"], ["a"]]])
+def test_unknown_and_repeated_sources_are_refused(
+    places: Manifest, quick: Recipe, tmp_path: Path, wrong: list[list[str]]
+) -> None:
+    with pytest.raises(UsageError, match="of a, b, c"):
+        crossval(places, recipe=quick, weights="none", output=tmp_path / "cv", hold_out=wrong)

@@ -130,3 +130,86 @@ def test_a_loss_that_is_no_number_ends_the_run(images: Images, quick: Recipe) ->
     fitter._start = spoilt
     with pytest.raises(InputError, match="not a number in epoch 1"):
         fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+
+
+@pytest.fixture
+def modern(quick: Recipe) -> Recipe:
+    """Everything that "recommended" does, on a network that trains in seconds."""
+    document = quick.model_dump()
+    document |= {
+        "sampling": {"by": "source", "images_per_epoch": 24},
+        "augmentation": {"lesions": 0.3, "acquisition": 0.5, "prepare_again": 0.5},
+        "network": document["network"] | {"head": "pooled"},
+        "frozen": {"epochs": 0},
+        "fine_tuning": {"epochs": 2, "learning_rate": 1e-3, "size": 32},
+        "finishing": {"epochs": 1, "learning_rate": 1e-4},
+        "input": document["input"] | {"size": 64},
+        "optimisation": {
+            "optimizer": "adamw",
+            "weight_decay": 0.1,
+            "schedule": "cosine",
+            "label_smoothing": 0.1,
+            "ema": 0.9,
+            "class_weights": "none",
+            "batch_size": 8,
+        },
+    }
+    return Recipe.parse(document)
+
+
+@pytest.fixture
+def larger(images: Images) -> Images:
+    return Images(np.repeat(np.repeat(images.pixels, 2, 1), 2, 2), images.labels)
+
+
+def test_small_pictures_train_first_and_large_ones_finish(larger: Images, modern: Recipe) -> None:
+    fitter = Fitter(build(modern), larger, modern)
+    history = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+    assert [record["phase"] for record in history] == ["fine-tuning"] * 2 + ["finishing"]
+    sizes = {name: trainer._part.input_shape[1] for name, trainer in fitter._trainers.items()}
+    assert sizes == {"fine-tuning": 32, "finishing": 64}
+    assert fitter.model.input_shape == (None, 64, 64, 3)
+    assert np.isfinite(fitter.predict(TUNING)).all()
+
+
+def test_without_a_plateau_no_tuning_images_are_needed(larger: Images, modern: Recipe) -> None:
+    history = Fitter(build(modern), larger, modern).fit(
+        training=np.arange(24), tuning=np.arange(0), seed=0
+    )
+    assert len(history) == 3
+    assert all("tuning_loss" not in record for record in history)
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_averaged_weights_and_schedules_survive_a_kill(
+    larger: Images, modern: Recipe, tmp_path: Path, stop: int
+) -> None:
+    test_going_on_is_the_same_as_never_stopping(larger, modern, tmp_path, stop)
+
+
+def test_the_average_lags_behind_the_last_weights(larger: Images, modern: Recipe) -> None:
+    once = {"fine_tuning": modern.fine_tuning.model_copy(update={"learning_rate": 0.05})}
+    weights = []
+    for ema in (0.0, 0.99):
+        options = modern.optimisation.model_copy(update={"ema": ema})
+        recipe = modern.model_copy(
+            update={**once, "optimisation": options, "finishing": type(modern.finishing)()}
+        )
+        model = build(recipe)
+        if weights:
+            model.set_weights(start)
+        start = model.get_weights()
+        fitter = Fitter(model, larger, recipe)
+        initialise_head(model, 0)
+        before = np.asarray(model.layers[0].get_weights()[0]).copy()
+        fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+        weights.append(np.abs(model.layers[0].get_weights()[0] - before).mean())
+    assert weights[1] < 0.5 * weights[0]
+
+
+def test_a_size_that_cannot_train_is_refused(modern: Recipe) -> None:
+    document = modern.model_dump()
+    for change in ({"size": 40}, {"from_layer": "conv_3"}):
+        wrong = {**document, "fine_tuning": document["fine_tuning"] | change}
+        with pytest.raises(InputError, match="multiples of 32"):
+            Recipe.parse(wrong)
