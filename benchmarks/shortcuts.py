@@ -40,6 +40,18 @@ FEWEST, MOST = 30, 120
 
 BATCH = 32
 
+COLUMNS = (
+    "model",
+    "label",
+    "sources",
+    "images",
+    "chance",
+    "of",
+    "balanced_accuracy",
+    "low",
+    "high",
+)
+
 
 def with_features(model: ModelFile) -> onnxruntime.InferenceSession:
     """Return a session of the model whose pooled features are an output too."""

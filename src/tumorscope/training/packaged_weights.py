@@ -25,7 +25,7 @@ MRI = "mri"
 """Name of the packaged model's backbone among starting weights."""
 
 
-def load_backbone(backbone: keras.Model, *, name: str, model: Path = PACKAGED) -> str:
+def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None) -> str:
     """Load the backbone of a model file into a Keras backbone, in place.
 
     In the file every batch normalisation is folded into the convolution before it and the three
@@ -38,7 +38,7 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path = PACKAGED) -
         As built by `tumorscope.training.backbones.build_backbone`.
     name : str
         Its name in the registry.
-    model : Path
+    model : Path, optional
         The model file; by default the one in the package.
 
     Returns
@@ -51,7 +51,7 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path = PACKAGED) -
     InputError
         If the file holds another backbone, or cannot be read.
     """
-    file = read_model(model)
+    file = read_model(model or PACKAGED)
     theirs = _theirs(file)
     if theirs != name:
         raise InputError(
@@ -62,7 +62,7 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path = PACKAGED) -
     layers = _in_order(backbone)
     if len(stored) != len(layers):
         raise InputError(
-            f"{model} holds {len(stored)} convolutions; {name} has {len(layers)}. Expected a model "
+            f"{file.path} holds {len(stored)} convolutions; {name} has {len(layers)}. Expected a model "
             "file of this backbone. Use other weights."
         )
     for (kernel, bias), (convolution, normalisation) in zip(stored, layers, strict=True):
@@ -70,12 +70,12 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path = PACKAGED) -
     return f"{MRI} ({file.metadata.id}, sha256 {file.metadata.graph_sha256})"
 
 
-def seen_before(manifest: Manifest, *, model: Path = PACKAGED) -> NDArray[np.bool_]:
+def seen_before(manifest: Manifest, *, model: Path | None = None) -> NDArray[np.bool_]:
     """Return which images a model file was trained on, bool (n,).
 
     Copies are recognised after re-encoding, resizing, mirroring and turning by quarters.
     """
-    known = units(read_model(model).metadata.seen.unpack())
+    known = units(read_model(model or PACKAGED).metadata.seen.unpack())
     seen = np.zeros(len(manifest), dtype=np.bool_)
     for index, row in enumerate(track(manifest.rows, "Looking for seen images")):
         pixels = read_slice(manifest.file(row)).pixels
