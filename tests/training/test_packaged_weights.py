@@ -103,7 +103,7 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
     file = packaged(tmp_path, recipe, graph, Seen.pack(prints))
     monkeypatch.setattr(packaged_weights, "PACKAGED", file.path)
     manifest = audit(tiny_cohort, probes=False).manifest
-    seen = seen_before(manifest)
+    seen = seen_before(manifest, prints)
     assert [row.path for row, one in zip(manifest.rows, seen, strict=True) if one] == [
         next(row.path for row in manifest.rows if row.path.endswith("yes0.png"))
     ]

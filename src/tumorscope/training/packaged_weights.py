@@ -62,21 +62,23 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None
     layers = _in_order(backbone)
     if len(stored) != len(layers):
         raise InputError(
-            f"{file.path} holds {len(stored)} convolutions; {name} has {len(layers)}. Expected a model "
-            "file of this backbone. Use other weights."
+            f"{file.path} holds {len(stored)} convolutions; {name} has {len(layers)}. Expected a "
+            "model file of this backbone. Use other weights."
         )
     for (kernel, bias), (convolution, normalisation) in zip(stored, layers, strict=True):
         _assign(convolution, normalisation, kernel, bias)
     return f"{MRI} ({file.metadata.id}, sha256 {file.metadata.graph_sha256})"
 
 
-def seen_before(manifest: Manifest, *, model: Path | None = None) -> NDArray[np.bool_]:
-    """Return which images a model file was trained on, bool (n,).
+def seen_before(manifest: Manifest, prints: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Return which images are among those of thumbprints int8 (m, 256), bool (n,).
 
     Copies are recognised after re-encoding, resizing, mirroring and turning by quarters.
     """
-    known = units(read_model(model or PACKAGED).metadata.seen.unpack())
+    known = units(prints)
     seen = np.zeros(len(manifest), dtype=np.bool_)
+    if not len(known):
+        return seen
     for index, row in enumerate(track(manifest.rows, "Looking for seen images")):
         pixels = read_slice(manifest.file(row)).pixels
         turned = (
@@ -97,7 +99,7 @@ def refuse_seen(weights: object, manifest: Manifest, purpose: str) -> None:
     """
     if not str(weights).startswith(MRI) or not len(manifest):
         return
-    seen = seen_before(manifest)
+    seen = seen_before(manifest, read_model(PACKAGED).metadata.seen.unpack())
     if seen.any():
         first = manifest.rows[int(np.flatnonzero(seen)[0])].path
         raise HonestyError(

@@ -1,0 +1,54 @@
+"""``tumorscope robustness``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.progress import say
+
+
+def robustness(
+    data: str,
+    *,
+    output: Annotated[Path, Parameter(alias="-o")],
+    model: Path | None = None,
+    operating_point: str = "balanced",
+    allow_seen: Annotated[bool, Parameter(negative="")] = False,
+    common: Common | None = None,
+) -> None:
+    """Measure what noise, blur, contrast, turning, cropping … do to a model's answers.
+
+    Example: `tumorscope robustness other-hospital/ --model runs/first/model.onnx -o robustness/`
+
+    Parameters
+    ----------
+    data
+        Labelled images that the model has not seen: class folders or a manifest.csv.
+    output
+        Folder for robustness.csv, robustness.json and robustness.png.
+    model
+        A model file; by default the model in the package.
+    operating_point
+        Whose threshold decides: balanced, screening or specific.
+    allow_seen
+        Measure on images that the model was trained on all the same.
+    """
+    from tumorscope.training.robustness import measure_robustness
+
+    common = common or Common()
+    result = measure_robustness(
+        model, data, output=output, operating_point=operating_point, allow_seen=allow_seen
+    )
+    lines = [f"{'change':<14} {'strength':>8} {'images':>6}    AUC  calls changed"]
+    for each in result.strengths:
+        auc = "    -" if each.auc is None else f"{each.auc.value:.3f}"
+        lines.append(
+            f"{each.perturbation:<14} {each.strength:>8g} {each.images:>6}  {auc}  "
+            f"{each.flips.value:.3f} ({each.flips.low:.3f} to {each.flips.high:.3f})"
+        )
+    emit(common, result.to_json(), "\n".join(lines))
+    say(f"Figure: {result.folder / 'robustness.png'}")

@@ -1,0 +1,261 @@
+"""What a model says of the same images when they look as if from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.files import output_folder, write_json
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.common.progress import track
+from tumorscope.detection import rules
+from tumorscope.detection.detector import PACKAGED
+from tumorscope.detection.engines import open_engine
+from tumorscope.evaluation.displays.robustness import RobustnessDisplay
+from tumorscope.imaging import Preprocessing, Slice, prepare, read_slice
+from tumorscope.model_file.artefacts import read_any
+from tumorscope.reporting import figure_png
+from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap
+from tumorscope.training.data import batches
+from tumorscope.training.frozen import BATCH
+from tumorscope.training.packaged_weights import seen_before
+from tumorscope.training.perturbations import PERTURBATIONS, Perturbation
+from tumorscope.training.run import Data, prepare_manifest, write_csv
+
+RESAMPLES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """What one change of one strength did.
+
+    Attributes
+    ----------
+    perturbation : str
+        Its name; "none" for the images as they are.
+    unit : str
+    strength : float
+    images : int
+        On which it could be made; every figure is of these.
+    auc, sensitivity, specificity : Interval or None
+        After the change; None where the images cannot tell. Intervals resample groups.
+    auc_before : float or None
+        Of the same images as they are.
+    flips : Interval
+        Share of images whose call at the operating point changed.
+    shift : float
+        Mean absolute change of the probability.
+    """
+
+    perturbation: str
+    unit: str
+    strength: float
+    images: int
+    auc: Interval | None
+    sensitivity: Interval | None
+    specificity: Interval | None
+    auc_before: float | None
+    flips: Interval
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """All strengths, as written to `folder`."""
+
+    strengths: tuple[Strength, ...]
+    model: str
+    operating_point: str
+    folder: Path
+
+    def to_json(self) -> dict[str, object]:
+        """Return the content of robustness.json."""
+        return {
+            "notice": RESEARCH_USE_ONLY,
+            "model": self.model,
+            "operating_point": self.operating_point,
+            "strengths": [asdict(each) for each in self.strengths],
+        }
+
+
+def measure_robustness(
+    model: str | Path | None,
+    data: Data,
+    *,
+    output: str | Path,
+    operating_point: str = "balanced",
+    allow_seen: bool = False,
+    perturbations: Sequence[Perturbation] = PERTURBATIONS,
+) -> Robustness:
+    """Change images by degrees, and measure what becomes of the model's answers.
+
+    Changes are made to the picture as read, before cropping and windowing, so that they say what
+    a file that looked so would get.
+
+    Parameters
+    ----------
+    model : path or None
+        A model file; None is the one in the package.
+    data : path or Manifest
+        Labelled images that the model has not seen.
+    output : path
+        Folder for robustness.csv, robustness.json and robustness.png.
+    operating_point : str
+        Whose threshold decides.
+    allow_seen : bool
+        Measure on images that the model was trained on all the same.
+    perturbations : sequence of Perturbation
+        What to do to them.
+
+    Raises
+    ------
+    HonestyError
+        If the model has seen images of `data`.
+    InputError
+        If no image can be read.
+    """
+    file = read_any(model or PACKAGED)
+    threshold = rules.operating_point(file.metadata, operating_point).threshold
+    folder = output_folder(Path(output))
+    manifest = prepare_manifest(data).usable
+    if len(manifest) == 0:
+        raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
+    if not allow_seen:
+        seen = seen_before(manifest, file.metadata.seen.unpack())
+        if seen.any():
+            raise HonestyError(
+                f"{int(seen.sum())} of {len(manifest)} images are copies of images that this model "
+                "was trained on. Expected images that it has not seen, because it answers those "
+                "well however they look. Leave them out, or add --allow-seen."
+            )
+    how = file.metadata.preprocessing.preprocessing
+    engine = open_engine(file)
+    pictures = [read_slice(manifest.file(row)).pixels for row in manifest.rows]
+
+    def ask(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        parts = [engine.run(pixels[each]) for each in batches(np.arange(len(pixels)), BATCH)]
+        return np.concatenate([part.probability for part in parts]).astype(np.float64)
+
+    def answers(perturbation: Perturbation | None, strength: float) -> NDArray[np.float64]:
+        """Return the probability of each image after a change; NaN where it cannot be made."""
+        with ThreadPoolExecutor() as pool:
+            changed = list(
+                pool.map(
+                    lambda index: _changed(pictures[index], perturbation, strength, index, how),
+                    range(len(pictures)),
+                )
+            )
+        found = np.full(len(pictures), np.nan)
+        made = [index for index, each in enumerate(changed) if each is not None]
+        if made:
+            found[made] = ask(np.stack([each for each in changed if each is not None]))
+        return found
+
+    before = answers(None, 0.0)
+    labels, groups = manifest.labels, manifest.groups
+    todo = [(each, strength) for each in perturbations for strength in each.strengths]
+    strengths = [_measure("none", "", 0.0, labels, groups, before, before, threshold)]
+    for perturbation, strength in track(todo, "Changing images"):
+        after = answers(perturbation, strength)
+        made = np.isfinite(after)
+        if not made.any():
+            continue
+        strengths.append(
+            _measure(
+                perturbation.name,
+                perturbation.unit,
+                strength,
+                labels[made],
+                groups[made],
+                before[made],
+                after[made],
+                threshold,
+            )
+        )
+    result = Robustness(tuple(strengths), file.metadata.id, operating_point, folder)
+    write_csv(folder / "robustness.csv", tuple(_record(strengths[0])), map(_record, strengths))
+    write_json(folder / "robustness.json", result.to_json())
+    display = RobustnessDisplay([_record(each) for each in strengths])
+    figure_png(display.plot().figure_, folder / "robustness.png")
+    return result
+
+
+def _changed(
+    pixels: NDArray[np.uint8],
+    perturbation: Perturbation | None,
+    strength: float,
+    index: int,
+    how: Preprocessing,
+) -> NDArray[np.uint8] | None:
+    changed: NDArray[np.uint8] | None = pixels
+    if perturbation is not None:
+        changed = perturbation.change(pixels, strength, np.random.default_rng([0, index]))
+    return None if changed is None else prepare(Slice(pixels=changed, source=""), how)
+
+
+def _measure(
+    name: str,
+    unit: str,
+    strength: float,
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    threshold: float,
+) -> Strength:
+    calls = after >= threshold
+    flipped = calls != (before >= threshold)
+    both = 0 < labels.sum() < len(labels)
+
+    def auc(index: NDArray[np.intp]) -> float:
+        truth = labels[index]
+        if not 0 < truth.sum() < len(truth):
+            return float("nan")
+        return auc_and_variance(truth, after[index])[0]
+
+    def share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval | None:
+        def of(index: NDArray[np.intp]) -> float:
+            chosen = among[index]
+            return float(events[index][chosen].mean()) if chosen.any() else float("nan")
+
+        if not among.any() or len(set(groups[among].tolist())) < 2:
+            return None
+        return cluster_bootstrap(of, groups, n_resamples=RESAMPLES)
+
+    everything = np.ones(len(labels), dtype=np.bool_)
+    flips = share(flipped, everything)
+    return Strength(
+        perturbation=name,
+        unit=unit,
+        strength=float(strength),
+        images=len(labels),
+        auc=cluster_bootstrap(auc, groups, n_resamples=RESAMPLES) if both else None,
+        sensitivity=share(calls, labels == 1),
+        specificity=share(~calls, labels == 0),
+        auc_before=auc_and_variance(labels, before)[0] if both else None,
+        flips=flips or Interval(float(flipped.mean()), 0.0, 1.0, "one group"),
+        shift=float(np.abs(after - before).mean()),
+    )
+
+
+def _record(found: Strength) -> dict[str, object]:
+    record: dict[str, object] = {
+        "perturbation": found.perturbation,
+        "unit": found.unit,
+        "strength": f"{found.strength:g}",
+        "images": found.images,
+    }
+    for name in ("auc", "sensitivity", "specificity", "flips"):
+        interval: Interval | None = getattr(found, name)
+        for part in ("value", "low", "high"):
+            column = name if part == "value" else f"{name}_{part}"
+            record[column] = "" if interval is None else f"{getattr(interval, part):.3f}"
+    record["auc_before"] = "" if found.auc_before is None else f"{found.auc_before:.3f}"
+    record["shift"] = f"{found.shift:.3f}"
+    return record
