@@ -11,8 +11,9 @@ and skipped where it is done:
              calibrate, and the figures for images from elsewhere
 - train      the same recipe on everything that may be trained on
 - export     the model file in 8 bits behind the gate, calibrated on the scores left out
-- report     results by source → benchmarks/results/reference.csv
-- install    copy the model into the package
+- report     results by source, beside those of the packaged model
+- install    copy the model and its results into the package and benchmarks/results
+- card       robustness of the packaged model → MODEL_CARD.md
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from reference_card import full_card, read
 
 import tumorscope
 from tumorscope.cohort.audit import audit
@@ -32,11 +34,13 @@ from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.files import sha256_of
 from tumorscope.evaluation.left_out import both_labels, measure_left_out
 from tumorscope.evaluation.metrics import Metrics
+from tumorscope.model_file.container import read_model
 from tumorscope.statistics import Interval
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
 from tumorscope.training.formats.convert import convert, load_sample
 from tumorscope.training.recipe import Recipe
+from tumorscope.training.robustness import measure_robustness
 from tumorscope.training.run import read_csv, train, write_csv
 
 NEVER_TRAINED = ("stripped_dev",)
@@ -60,9 +64,10 @@ HOLD_OUT = (
 """Sources left out together; more at once cost less time and flatter no figure."""
 
 RESULTS = Path(__file__).parent / "results" / "reference.csv"
+ROOT = Path(__file__).parents[1]
 INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
 
-STEPS = ("manifest", "holdout", "train", "export", "report", "install")
+STEPS = ("manifest", "holdout", "train", "export", "report", "install", "card")
 
 
 def read_manifest(data: Path) -> Manifest:
@@ -154,6 +159,31 @@ def report(output: Path) -> None:
         print(f"{record['source']}: {words}")
 
 
+def write_card(output: Path, manifest: Manifest, data: Path) -> None:
+    """Write MODEL_CARD.md; the model file carries the shorter card that was exported with it."""
+    unseen = manifest.having(row for row in manifest.rows if row.source in NEVER_TRAINED)
+    found = measure_robustness(None, unseen, output=output / "robustness").folder
+    shutil.copyfile(found / "robustness.png", ROOT / "docs" / "images" / "robustness.png")
+    shutil.copyfile(found / "robustness.csv", RESULTS.with_name("robustness.csv"))
+    listed = read(data / "manifest.csv")
+    licences = {each["source"]: each["licence"] for each in listed}
+    used = {row.source for row in manifest.rows}
+    model = read_model(INSTALLED)
+    card = full_card(
+        model.metadata,
+        results=RESULTS.parent,
+        robustness=RESULTS.with_name("robustness.csv"),
+        held_out=Manifest.load(output / "holdout" / "manifest.csv"),
+        scores={
+            each["path"]: float(each["score"])
+            for each in read_csv(output / "holdout" / "scores.csv")
+        },
+        licences={name: words for name, words in licences.items() if name in used},
+        size=INSTALLED.stat().st_size,
+    )
+    (ROOT / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+
+
 def record_of(source: str, metrics: Metrics) -> dict[str, object]:
     record: dict[str, object] = {
         "source": source,
@@ -178,7 +208,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--recipe", default="reference")
     parser.add_argument("--outlines", type=Path)
-    parser.add_argument("--steps", default=",".join(STEPS[:-1]))
+    parser.add_argument("--steps", default=",".join(STEPS[:-2]))
     arguments = parser.parse_args()
     output, steps = arguments.output, arguments.steps.split(",")
     output.mkdir(parents=True, exist_ok=True)
@@ -214,6 +244,8 @@ def main() -> None:
         INSTALLED.parent.mkdir(exist_ok=True)
         shutil.copyfile(output / "packed" / "model.onnx", INSTALLED)
         shutil.copyfile(output / "reference.csv", RESULTS)
+    if "card" in steps:
+        write_card(output, manifest, arguments.data)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""MODEL_CARD.md of the packaged model: what was measured, from the files that hold it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.model_file.schema import Metadata
+
+WORST = 8
+"""Surest errors that are listed of each kind."""
+
+Records = list[dict[str, str]]
+
+
+def read(path: Path) -> Records:
+    """Return the rows of a CSV file; none where it is missing."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def full_card(
+    metadata: Metadata,
+    *,
+    results: Path,
+    robustness: Path,
+    held_out: Manifest,
+    scores: dict[str, float],
+    licences: dict[str, str],
+    size: int,
+) -> str:
+    """Return the card in Markdown.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        Of the model; its own card is the beginning.
+    results : Path
+        Folder of reference.csv, shortcuts.csv and input_check.csv.
+    robustness : Path
+        robustness.csv.
+    held_out, scores
+        Images whose source was left out of training, and path → score.
+    licences : dict
+        Source → licence as far as stated.
+    size : int
+        Of the model file, in bytes.
+    """
+    sections = [
+        metadata.card.split("## What is not known")[0].rstrip(),
+        f"## The file\n\n`src/tumorscope/models/default.onnx`, {size / 1e6:.2f} MB, id "
+        f"`{metadata.id}`, weights as {metadata.precision}, input uint8 grey 224 × 224. It was "
+        "made by `make model`.",
+        _sources(read(results / "reference.csv")),
+        _licences(licences),
+        _robustness(read(robustness)),
+        _shortcuts(read(results / "shortcuts.csv"), metadata.id),
+        _errors(held_out, scores),
+        "## What is not known" + metadata.card.split("## What is not known")[1].rstrip(),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _interval(record: dict[str, str], name: str) -> str:
+    if not record[name]:
+        return "–"
+    return f"{record[name]} ({record[f'{name}_low']}–{record[f'{name}_high']})"
+
+
+def _sources(records: Records) -> str:
+    rows = [
+        f"| {each['source']} | {each['images']} ({each['tumour']}) | {each['groups']} | "
+        + " | ".join(_interval(each, name) for name in ("auc", "sensitivity", "specificity", "ece"))
+        + " |"
+        for each in records
+    ]
+    return (
+        "## Results on sources left out of training\n\n"
+        "The model in the file has seen all of these but `stripped_dev`. The figures are those of "
+        "the same recipe trained without the source, and without images elsewhere that show the "
+        "same picture or patient; calibration and operating point (balanced) come from other "
+        "sources. Intervals (95 %) resample groups. Sources were left out several at a time, as "
+        "`benchmarks/reference.py` lists.\n\n"
+        "| source | images (tumour) | groups | AUC | sensitivity | specificity | calibration "
+        "error |\n|---|---|---|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _licences(licences: dict[str, str]) -> str:
+    rows = [f"| {source} | {licence} |" for source, licence in sorted(licences.items())]
+    return (
+        "## Licences of the data, as far as any source states them\n\n"
+        "No image is in the model file or in this repository.\n\n| source | licence |\n|---|---|\n"
+        + "\n".join(rows)
+    )
+
+
+def _robustness(records: Records) -> str:
+    if not records:
+        return ""
+    rows = []
+    for each in records:
+        was = f" (as they are: {each['auc_before']})" if each["perturbation"] != "none" else ""
+        rows.append(
+            f"| {each['perturbation']} | {each['strength']} {each['unit']} | {each['images']} | "
+            f"{each['auc']}{was} | {each['sensitivity']} | {each['specificity']} | "
+            f"{_interval(each, 'flips')} |"
+        )
+    return (
+        "## Robustness\n\nThe packaged model on `stripped_dev`, which it was never trained on, "
+        "changed by degrees: `tumorscope robustness stripped_dev -o robustness/`. The curves are "
+        "in [docs/images/robustness.png](docs/images/robustness.png).\n\n"
+        "| change | strength | images | AUC | sensitivity | specificity | share of calls that "
+        "change |\n|---|---|---|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _shortcuts(records: Records, model: str) -> str:
+    mine = [each for each in records if each["model"] == model]
+    if not mine:
+        return ""
+    rows = [
+        f"| {each['label']} | {each['of']} | {each['sources']} | {each['images']} | "
+        f"{each['chance']} | {each['balanced_accuracy']} ({each['low']}–{each['high']}) |"
+        for each in mine
+    ]
+    return (
+        "## Does it read the source?\n\nA probe told the source of images within one label, from "
+        "the pooled features, from the logit alone, and from the features of the same network "
+        "before training on MRI (`python benchmarks/shortcuts.py`). The decision uses the logit "
+        "alone.\n\n| label | probe sees | sources | images | chance | balanced accuracy |\n"
+        "|---|---|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _errors(held_out: Manifest, scores: dict[str, float]) -> str:
+    rows = []
+    for label, words in ((0, "no tumour"), (1, "tumour")):
+        of_label = [row for row in held_out.rows if row.label == label]
+        of_label.sort(key=lambda row: scores[row.path], reverse=label == 0)
+        rows += [
+            f"| {row.source}/{Path(row.path).name} | {words} | {scores[row.path]:.3f} |"
+            for row in of_label[:WORST]
+        ]
+    return (
+        "## Surest errors\n\nOn sources left out of training; look at them before you trust a "
+        "figure. Some labels are doubtful.\n\n| image | reference standard | score |\n|---|---|---"
+        "|\n" + "\n".join(rows)
+    )
