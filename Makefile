@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
+# ImageNet weights: Keras' cache and download, or a file
+WEIGHTS ?= $(firstword $(wildcard $(DATA)/weights/models/mobilenet_v2_*.h5) imagenet)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench notebook clean
+.PHONY: help demo test check bench model notebook clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,12 +30,15 @@ bench: $(VENV)/.dev  ## time detection and training against Keras; writes benchm
 	$(BIN)/python benchmarks/detection.py
 	$(BIN)/python benchmarks/training.py --data $(DATA)/navoneel_253 --weights $(DATA)/weights
 
+model: $(VENV)/.dev  ## rebuild the packaged model from DATA (about an hour); compares with it
+	$(BIN)/python benchmarks/reference.py --data $(DATA) --weights $(WEIGHTS) -o model
+
 notebook: $(VENV)/.dev  ## execute the paper's notebook on the real data
 	TUMORSCOPE_NOTEBOOK_DATA=$(DATA)/navoneel_253 KERAS_HOME=$(DATA)/weights \
 		$(BIN)/python notebooks/execute.py notebooks/the_paper.ipynb
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) tumorscope-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) tumorscope-demo model .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tumorscope.training.assess import Evaluation, evaluate
     from tumorscope.training.crossval import CrossValidation, crossval
     from tumorscope.training.recipe import Recipe
+    from tumorscope.training.robustness import Robustness, measure_robustness
     from tumorscope.training.run import Run, train
+    from tumorscope.training.search import Search, tune
 
 __version__ = "0.1.0"
 
@@ -37,14 +39,18 @@ _HOMES = {
     "Finding": "detection.finding",
     "Manifest": "cohort.manifest",
     "Recipe": "training.recipe",
+    "Robustness": "training.robustness",
     "Run": "training.run",
+    "Search": "training.search",
     "Slice": "imaging",
     "audit": "cohort.audit",
     "crossval": "training.crossval",
     "evaluate": "training.assess",
+    "measure_robustness": "training.robustness",
     "read_slice": "imaging",
     "split": "cohort.split",
     "train": "training.run",
+    "tune": "training.search",
     "write_phantom_cohort": "cohort.phantom",
 }
 
@@ -56,14 +62,18 @@ __all__ = [
     "Finding",
     "Manifest",
     "Recipe",
+    "Robustness",
     "Run",
+    "Search",
     "Slice",
     "audit",
     "crossval",
     "evaluate",
+    "measure_robustness",
     "read_slice",
     "split",
     "train",
+    "tune",
     "write_phantom_cohort",
 ]
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "predict": "tumorscope.cli.predict:predict",
     "export": "tumorscope.cli.export:export",
     "bench": "tumorscope.cli.bench:bench",
+    "tune": "tumorscope.cli.tune:tune",
     "robustness": "tumorscope.cli.robustness:robustness",
     "describe": "tumorscope.cli.describe:describe",
     "phantom": "tumorscope.cli.phantom:phantom",

@@ -168,7 +168,9 @@ def crossval(
         if hold_out:
             barred = np.isin(groups, groups[tested]) | (splits == "testing")
             rest = np.flatnonzero(~tested & ~barred)
-        training, tuning = _parts(rest, labels, groups, recipe, seed, split_by)
+        training, tuning = training_and_tuning(
+            rest, labels, groups, recipe, seed=seed, split_by=split_by
+        )
         fitter.fit(training=training, tuning=tuning, seed=seed, on_epoch=advance)
         testing = np.flatnonzero(tested)
         scores[testing, repeat] = fitter.predict(testing)
@@ -254,11 +256,12 @@ def _sources_out(manifest: Manifest, hold_out: Sequence[Sequence[str]]) -> NDArr
     return held_out
 
 
-def _parts(
+def training_and_tuning(
     rest: NDArray[np.int64],
     labels: NDArray[np.int64],
     groups: NDArray[np.str_],
     recipe: Recipe,
+    *,
     seed: int,
     split_by: SplitMode,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

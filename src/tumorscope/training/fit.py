@@ -25,6 +25,11 @@ from tumorscope.training.schedule import cosine, learning_rate_after
 if TYPE_CHECKING:
     import keras
 
+
+class DivergedError(InputError):
+    """Training that ended in numbers that are none."""
+
+
 MOST_EPOCHS = 10_000
 """Of a phase, as recipes allow them: version numbers of repeated draws start above."""
 
@@ -63,6 +68,9 @@ def epochs_of(recipe: Recipe) -> int:
     return sum(phase.epochs for phase in phases_of(recipe))
 
 
+Stores = dict[str, FeatureStore]
+
+
 class Fitter:
     """A network, a cohort and a recipe: fits as often as asked, each time from the same start.
 
@@ -77,15 +85,25 @@ class Fitter:
         The whole cohort.
     recipe : Recipe
         Epochs, learning rates, augmentation …
+    stores : dict, optional
+        Of another fitter with the same images, augmentation and frozen layers: shares its
+        features.
     """
 
-    def __init__(self, model: keras.Model, images: Images, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        images: Images,
+        recipe: Recipe,
+        *,
+        stores: Stores | None = None,
+    ) -> None:
         self.model = model
         self._images, self._recipe = images, recipe
         self._start = model.get_weights()
         self._phases = phases_of(recipe)
         self._trainers: dict[str, _Trainer] = {}
-        self._stores: dict[str, FeatureStore] = {}
+        self._stores: Stores = {} if stores is None else stores
 
     def fit(
         self,
@@ -314,7 +332,7 @@ class _Trainer:
             **self._measure(tuning, keep_average=last),
         }
         if not np.isfinite([record["loss"], record.get("tuning_loss", 0.0)]).all():
-            raise InputError(
+            raise DivergedError(
                 f"The loss is not a number in epoch {number + 1}; expected finite values. The "
                 "learning rate is probably too high: lower it in the recipe."
             )

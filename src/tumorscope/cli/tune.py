@@ -1,0 +1,88 @@
+"""``tumorscope tune``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from tumorscope.cli.app import Common, emit
+from tumorscope.common.progress import say
+
+
+def tune(
+    data: str,
+    *,
+    trials: int,
+    output: Annotated[Path, Parameter(alias="-o")],
+    recipe: str = "recommended",
+    space: Path | None = None,
+    storage: str | None = None,
+    weights: str = "imagenet",
+    outer_folds: int = 5,
+    inner_folds: int = 3,
+    objective: Literal["log-loss", "auc"] = "log-loss",
+    timeout: float | None = None,
+    seed: int = 0,
+    common: Common | None = None,
+) -> None:
+    """Search for a better recipe, nested in grouped folds so that no reported figure was tuned.
+
+    Run it again with the same -o (or --storage) to go on; several workers may share a database.
+
+    Example: `tumorscope tune scans/ --trials 20 --recipe recommended -o tuning/`
+
+    Parameters
+    ----------
+    data
+        Folder with class folders such as yes/ and no/, or a manifest.csv.
+    trials
+        Of each search: one for each outer fold, and one on everything.
+    output
+        Folder for best.toml, tuning.json, report.html, scores.csv and the study database.
+    recipe
+        Where the search starts, and what it leaves alone.
+    space
+        TOML file of ranges; by default learning rate, epochs, dropout, smoothing, rotation, zoom.
+    storage
+        URL of a database, such as sqlite:///study.db; by default OUTPUT/study.db.
+    weights
+        imagenet, mri, none, or the path of an HDF5 file.
+    outer_folds
+        0 searches once and reports no figure.
+    inner_folds
+        By which a trial is judged.
+    objective
+        log-loss also rewards probabilities that mean what they say; auc only their order.
+    timeout
+        Seconds after which each search stops.
+    seed
+        Of folds and sampler.
+    """
+    from tumorscope.training.search import tune as run_search
+
+    common = common or Common()
+    result = run_search(
+        data,
+        trials=trials,
+        output=output,
+        recipe=recipe,
+        space=space,
+        storage=storage,
+        weights=weights,
+        outer_folds=outer_folds,
+        inner_folds=inner_folds,
+        objective=objective,
+        timeout=timeout,
+        seed=seed,
+    )
+    document = json.loads((result.folder / "tuning.json").read_text("utf-8"))
+    lines = [f"{key}  {value}" for key, value in document["best"].items()]
+    if result.metrics is None:
+        lines.append("No figure was measured: --outer-folds 0.")
+    else:
+        lines += ["", "Nested figures (search included):", result.metrics.table()]
+    emit(common, document, "\n".join(lines))
+    say(f"Recipe: {result.folder / 'best.toml'}\nReport: {result.folder / 'report.html'}")

@@ -1,0 +1,249 @@
+"""Search: nested, resumable, pruned, and honest about which figure was tuned on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optuna", reason="needs the tune extra")
+
+import optuna
+
+from tumorscope.cli.app import run
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.training.checkpoint import Record
+from tumorscope.training.fit import Fitter
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import read_csv
+from tumorscope.training.search import loss_of, tune
+from tumorscope.training.search_report import importances_of
+from tumorscope.training.search_space import Range, changed, load_space
+from tumorscope.training.studies import finished
+
+SPACE = """
+"frozen.learning_rate" = {low = 1e-4, high = 1e-1, log = true}
+"network.dropout" = {low = 0, high = 0.6}
+"optimisation.class_weights" = {choices = ["balanced", "none"]}
+"""
+
+
+@pytest.fixture
+def head_only(quick: Recipe) -> Recipe:
+    """Trials of a fraction of a second: the head alone, one epoch."""
+    return quick.model_copy(
+        update={
+            "frozen": quick.frozen.model_copy(update={"epochs": 1}),
+            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 0}),
+            "network": quick.network.model_copy(update={"head": "pooled"}),
+            # No tuning images: twelve are few.
+            "optimisation": quick.optimisation.model_copy(update={"schedule": "cosine"}),
+        }
+    )
+
+
+@pytest.fixture
+def options(head_only: Recipe, tiny_cohort: Path, tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "space.toml").write_text(SPACE)
+    return {
+        "data": tiny_cohort,
+        "recipe": head_only,
+        "space": tmp_path / "space.toml",
+        "weights": "none",
+        "inner_folds": 2,
+        "output": tmp_path / "out",
+    }
+
+
+def test_outer_images_are_never_seen_by_their_search(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[set[int]] = []
+    asked: list[set[int]] = []
+    fit, predict = Fitter.fit, Fitter.predict
+
+    def watch_fit(self: Fitter, **how: Any) -> Any:
+        used.append({*how["training"].tolist(), *how["tuning"].tolist()})
+        return fit(self, **how)
+
+    def watch_predict(self: Fitter, indices: np.ndarray) -> Any:
+        asked.append(set(indices.tolist()))
+        return predict(self, indices)
+
+    monkeypatch.setattr(Fitter, "fit", watch_fit)
+    monkeypatch.setattr(Fitter, "predict", watch_predict)
+    result = tune(trials=2, outer_folds=2, **options)
+    records = read_csv(options["output"] / "scores.csv")
+    folds = np.array([int(record["fold"]) for record in records])
+    # Calls come in the order of the outer folds; each ends with its one outer scoring.
+    for fold in (0, 1):
+        outer = set(np.flatnonzero(folds == fold).tolist())
+        end = next(index for index, each in enumerate(asked) if each == outer)
+        assert all(not (each & outer) for each in used[: end + 1])
+        assert all(not (each & outer) for each in asked[:end])
+        used, asked = used[end + 1 :], asked[end + 1 :]
+    assert result.metrics is not None
+    assert result.metrics.n == 12
+    document = json.loads((options["output"] / "tuning.json").read_text())
+    assert set(document["inner_optimistic"]) == {"outer-0", "outer-1", "final"}
+    assert document["nested"]["n"] == 12
+    report = (options["output"] / "report.html").read_text("utf-8")
+    assert report.index("Nested: every image") < report.index("Too good:")
+    best = Recipe.load(options["output"] / "best.toml")
+    assert best.name == "quick-tuned"
+    assert best.frozen.learning_rate == pytest.approx(document["best"]["frozen.learning_rate"])
+
+
+def test_going_on_adds_trials_and_keeps_those_there_are(options: dict[str, Any]) -> None:
+    first = tune(trials=2, outer_folds=0, **options)
+    assert first.metrics is None
+    assert "no figure" in (options["output"] / "report.html").read_text("utf-8")
+    before = [trial.datetime_complete for trial in first.studies["final"].trials]
+    more = tune(trials=4, outer_folds=0, **options)
+    trials = more.studies["final"].trials
+    assert [trial.datetime_complete for trial in trials][:2] == before
+    assert finished(more.studies["final"]) == 4
+
+
+def test_another_search_in_the_same_database_is_refused(options: dict[str, Any]) -> None:
+    tune(trials=1, outer_folds=0, **options)
+    with pytest.raises(InputError, match="another cohort, recipe or space"):
+        tune(trials=1, outer_folds=0, **(options | {"seed": 5}))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.search import tune
+data, recipe, space, output = sys.argv[1:]
+tune(data, trials=60, recipe=Recipe.load(recipe), space=space, weights="none",
+     inner_folds=2, outer_folds=0, output=output)
+"""
+
+
+def test_a_killed_search_goes_on(options: dict[str, Any], head_only: Recipe) -> None:
+    folder = options["output"]
+    recipe = folder.parent / "recipe.toml"
+    recipe.write_text(head_only.to_toml())
+    words = [str(options["data"]), str(recipe), str(options["space"]), str(folder)]
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words], stderr=subprocess.DEVNULL)
+    done = 0
+    for _ in range(600):
+        time.sleep(0.1)
+        if (folder / "study.db").exists():
+            names = optuna.get_all_study_names(f"sqlite:///{folder / 'study.db'}")
+            if "final" in names:
+                done = finished(
+                    optuna.load_study(study_name="final", storage=f"sqlite:///{folder}/study.db")
+                )
+        if done >= 2:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert done >= 2
+    result = tune(trials=done + 2, outer_folds=0, **options)
+    assert finished(result.studies["final"]) >= done + 2
+    assert Recipe.load(folder / "best.toml").frozen.learning_rate > 0
+
+
+def _no_fit(_: Fitter, **__: Any) -> list[Record]:
+    return []
+
+
+def test_hopeless_trials_are_pruned(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.1] * 10 + [9.0, 0.1] + [0.1] * 100)
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    monkeypatch.setattr("tumorscope.training.search.loss_of", lambda *_: next(losses))
+    result = tune(trials=6, outer_folds=0, **options)
+    states = [trial.state.name for trial in result.studies["final"].trials]
+    assert states == ["COMPLETE"] * 5 + ["PRUNED"]
+
+
+def test_importances_sum_to_one_and_find_what_matters() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+
+    def loss(trial: optuna.Trial) -> float:
+        trial.suggest_float("idle", 0, 1)
+        return (trial.suggest_float("matters", 0, 1) - 0.3) ** 2
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study.optimize(loss, n_trials=30)
+    found = importances_of(study)
+    assert sum(found.values()) == pytest.approx(1.0)
+    assert found["matters"] > 0.8
+    assert importances_of(optuna.create_study()) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"frozen.speed" = {low = 1.0, high = 2.0}', "no key of a recipe"),
+        ('"network.dropout" = {low = 0.5, high = 0.2}', "low below high"),
+        ('"network.dropout" = {low = 0.5, high = 3.0}', "network.dropout"),
+        ('"network.dropout" = {low = 0.0, high = 0.5, log = true}', "above 0"),
+        ('"frozen.epochs" = {low = 1.5, high = 3}', "whole numbers"),
+        ('"network.head" = {choices = []}', "something in it"),
+        ("dropout = [", "Cannot read"),
+        ("", "empty"),
+    ],
+)
+def test_a_wrong_space_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "space.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_space(tmp_path / "space.toml", Recipe.load("paper"))
+
+
+def test_the_default_space_fits_the_recipes_that_ship() -> None:
+    for name in ("paper", "recommended"):
+        assert "network.dropout" in load_space(None, Recipe.load(name))
+    assert changed(Recipe.load("paper"), {"network.dropout": 0.1}).network.dropout == 0.1
+    assert Range(choices=[1, 2]).choices == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"trials": 0}, {"inner_folds": 1}, {"outer_folds": 1}, {"outer_folds": -1}]
+)
+def test_impossible_numbers_are_refused(options: dict[str, Any], wrong: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="Expected at least 1 trial"):
+        tune(**({"trials": 1} | options | wrong))
+
+
+def test_a_storage_that_is_not_there_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="Cannot use the storage"):
+        tune(trials=1, outer_folds=0, storage="sqlite:////nowhere/at/all.db", **options)
+
+
+def test_losses() -> None:
+    labels, scores = np.array([0, 1, 1]), np.array([0.2, 0.9, 0.6])
+    assert loss_of(labels, scores, "auc") == 0.0
+    expected = -np.mean(np.log([0.8, 0.9, 0.6]))
+    assert loss_of(labels, scores, "log-loss") == pytest.approx(expected)
+
+
+def test_the_command_prints_json(
+    options: dict[str, Any], head_only: Recipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = options["output"].parent / "recipe.toml"
+    recipe.write_text(head_only.to_toml())
+    words = ["tune", str(options["data"]), "--trials", "1", "--recipe", str(recipe), "--json"]
+    words += ["--space", str(options["space"]), "--weights", "none", "--outer-folds", "0"]
+    words += ["--inner-folds", "2", "-o", str(options["output"])]
+    assert run(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["nested"] is None
+    assert set(document["best"]) == {
+        "frozen.learning_rate",
+        "network.dropout",
+        "optimisation.class_weights",
+    }
