@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +20,26 @@ from tumorscope.model_file.schema import HowPrepared, OperatingPoint, Seen
 def test_thumbprints_survive_packing(thumbprints: np.ndarray) -> None:
     seen = Seen.model_validate_json(Seen.pack(thumbprints).model_dump_json())
     assert seen.count == len(thumbprints)
-    np.testing.assert_array_equal(seen.unpack(), thumbprints)
+    assert seen.unpack().dtype == np.int8
+    np.testing.assert_allclose(seen.unpack(), thumbprints.astype(int), atol=3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": "not base64!"},
+        {"data": "AAAA"},
+        {"count": 5},
+        {"count": 1},
+        {"data": ""},
+        # 100 MB of zeros in a few bytes: no more is unpacked than two thumbprints need.
+        {"data": base64.b64encode(zlib.compress(bytes(100_000_000), 9)).decode()},
+    ],
+)
+def test_damaged_thumbprints_are_refused(change: dict[str, object]) -> None:
+    seen = Seen.pack(np.full((2, 256), 60, np.int8)).model_dump()
+    with pytest.raises(ValidationError, match=r"do not fill|cannot be unpacked"):
+        Seen.model_validate({**seen, **change})
 
 
 @pytest.mark.parametrize("crop", ["none", "head"])

@@ -42,7 +42,8 @@ def crossval(
     repeats
         Times the cohort is parted anew.
     weights
-        imagenet (Keras' download and cache), none (random), or the path of an HDF5 file.
+        imagenet (Keras' download and cache), mri (the packaged model's backbone, offline), none
+        (random), or the path of an HDF5 file.
     split
         random ignores duplicates; its results are too good, and the report says so.
     seed

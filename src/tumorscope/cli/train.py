@@ -35,7 +35,8 @@ def train(
     recipe
         recommended, paper, reference, demo, or a TOML file.
     weights
-        imagenet (Keras' download and cache), none (random), or the path of an HDF5 file.
+        imagenet (Keras' download and cache), mri (the packaged model's backbone, offline), none
+        (random), or the path of an HDF5 file.
     split
         random ignores duplicates, as the paper did; its results are too good, and say so.
     seed

@@ -19,6 +19,7 @@ from tumorscope.imaging import read_slice
 from tumorscope.model_file.artefacts import SUFFIXES
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import predict
+from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Data, Run, prepare_manifest, read_csv
 
@@ -83,10 +84,14 @@ def evaluate(
     warning = None
     if data is None:
         manifest, scores = _own_testing(run)
+        if not allow_seen:
+            refuse_seen(facts["weights"], manifest, "the evaluation")
         title = f"Internal testing of the recipe “{recipe.name}”"
         split = str(facts["split"])
     else:
         manifest = prepare_manifest(data).usable
+        if not allow_seen:
+            refuse_seen(facts["weights"], manifest, "the evaluation")
         warning = _refuse_seen(run, manifest, allow_seen=allow_seen)
         images = load_images(manifest, recipe.input.preprocessing)
         scores = predict(run.load_model(), images.pixels, recipe)

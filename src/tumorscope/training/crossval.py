@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder, write_text
@@ -25,6 +25,7 @@ from tumorscope.training.assess import cohort_facts, notes_on, picture_reader, p
 from tumorscope.training.checkpoint import Record
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import Fitter, epochs_of
+from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import (
     Data,
@@ -179,6 +180,7 @@ def crossval(
             ],
             axis=1,
         )
+    refuse_seen(weights, manifest.having(_scored_rows(manifest, held_out)), "the cross-validation")
     identity = _identity(recipe, manifest, str(weights), folds, repeats, split_by, hold_out)
     identity += f"method = {method.name}\n" if method.name else ""
     _claim(folder, identity, resume=resume)
@@ -233,7 +235,7 @@ def crossval(
         ],
     )
     scored = held_out[:, 0] >= 0
-    manifest = manifest.having(row for row, one in zip(manifest.rows, scored, strict=True) if one)
+    manifest = manifest.having(_scored_rows(manifest, held_out))
     manifest.save(folder / "manifest.csv")
     labels, groups = labels[scored], groups[scored]
     scores, held_out = scores[scored], held_out[scored]
@@ -292,6 +294,10 @@ def network_fitter(recipe: Recipe, weights: str | Path, manifest: Manifest) -> F
     """Return what trains the network of a recipe on folds of a cohort."""
     model, _ = start(recipe, weights)
     return Fitter(model, load_images(manifest, recipe.input.preprocessing), recipe)
+
+
+def _scored_rows(manifest: Manifest, held_out: NDArray[np.int64]) -> list[Row]:
+    return [row for row, fold in zip(manifest.rows, held_out[:, 0], strict=True) if fold >= 0]
 
 
 def _sources_out(manifest: Manifest, hold_out: Sequence[Sequence[str]]) -> NDArray[np.int64]:

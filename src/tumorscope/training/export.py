@@ -40,6 +40,7 @@ from tumorscope.training.frozen import BATCH, extractor, network_input
 from tumorscope.training.input_space import PASSING, FeatureSpace, held_out_distances, limit_of
 from tumorscope.training.model_graph import model_graph
 from tumorscope.training.outlines import point_at_outlines
+from tumorscope.training.packaged_weights import prints_of
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Run, read_csv
 from tumorscope.training.strangers import strangers
@@ -165,7 +166,7 @@ def write_checked(
         operating_points=_operating_points(decisions),
         conformal=_conformal(decisions, held_out, miscoverage),
         input_check=check,
-        seen=Seen.pack(thumbprints[known]),
+        seen=Seen.pack(np.concatenate([thumbprints[known], prints_of(facts)])),
         recipe=recipe.model_dump(mode="json"),
         data=_data(facts, manifest),
         versions=_strings(facts["versions"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,11 +174,16 @@ class Fitter:
     def _store(self, phase: _Phase) -> FeatureStore:
         # Versions that are used again are passed through the frozen layers once for all phases.
         shared = self._recipe.augmentation.variants > 0
-        key = "all" if shared else phase.name
+        together = [
+            each for each in self._phases if each == phase or (shared and each.size == phase.size)
+        ]
+        key = ", ".join(each.name for each in together)
         if key not in self._stores:
-            entries = {each.entry: None for each in self._phases if shared or each == phase}
+            entries = list(dict.fromkeys(each.entry for each in together))
+            images = self._images
+            images = replace(images, pixels=shrunk(images.pixels, phase.size))
             self._stores[key] = FeatureStore(
-                extractor(self.model, self._recipe, list(entries)), self._images, self._recipe
+                extractor(self.model, self._recipe, entries), images, self._recipe
             )
         return self._stores[key]
 
@@ -365,8 +370,7 @@ class _Trainer:
 
     def _enter(self, features: NDArray[np.generic]) -> NDArray[np.float32]:
         if self._phase.entry == WHOLE:
-            pixels = shrunk(features.astype(np.uint8), self._phase.size)
-            return network_input(pixels, self._recipe.input.scaling)
+            return network_input(features.astype(np.uint8), self._recipe.input.scaling)
         return features.astype(np.float32)
 
 

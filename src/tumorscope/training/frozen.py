@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,7 +138,7 @@ class FeatureStore:
     extract : callable
         As made by `extractor`.
     images : Images
-        The whole cohort; positions in it identify images.
+        The whole cohort, at the size that trains; positions in it identify images.
     recipe : Recipe
         Says how training images are augmented, and how they were prepared.
     limit : int
@@ -189,7 +190,7 @@ class FeatureStore:
                 pixels[changes],
                 labels[changes],
                 self._recipe.augmentation,
-                how=self._recipe.input.preprocessing,
+                how=replace(self._recipe.input.preprocessing, size=pixels.shape[-1]),
                 seed=self._recipe.seed,
                 indices=indices[changes],
                 versions=versions[changes],

@@ -138,7 +138,7 @@ def train(
         has no split yet.
     recipe : str, Path or Recipe
         Name of a recipe that ships, a TOML file, or a `Recipe`.
-    weights : {"imagenet", "none"} or path
+    weights : {"imagenet", "mri", "none"} or path
         Starting weights of the backbone; see `tumorscope.training.weights.load_weights`.
     output : path
         Folder of the run; must be new, empty, or with `resume` that of an interrupted run.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import sha256_of
+from tumorscope.training.packaged_weights import MRI, load_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -69,10 +70,11 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
         As built by `build_backbone`.
     name : str
         Its name in the registry.
-    weights : {"imagenet", "none"} or path
+    weights : {"imagenet", "mri", "none"} or path
         "imagenet" takes Keras' own file from its cache (``~/.keras/models``, or ``KERAS_HOME``)
         and downloads it once if it is not there; a path names an HDF5 weights file of the backbone
-        without its top; "none" leaves the weights random.
+        without its top; "mri" is the backbone of the model in the package, which needs no
+        network; "none" leaves the weights random.
 
     Returns
     -------
@@ -88,14 +90,16 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
     """
     if weights == "none":
         return "none (random)"
+    if weights == MRI:
+        return load_backbone(backbone, name=name)
     if weights == "imagenet":
         path = _imagenet_file(name)
     else:
         path = Path(weights)
         if not path.is_file():
             raise WeightsError(
-                f"There is no weights file {path}. Expected imagenet, none, or the path of an HDF5 "
-                f"file with the weights of {name} without its top."
+                f"There is no weights file {path}. Expected imagenet, mri, none, or the path of an "
+                f"HDF5 file with the weights of {name} without its top."
             )
     try:
         with warnings.catch_warnings():

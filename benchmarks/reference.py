@@ -1,0 +1,213 @@
+"""Rebuild the model in the package, and say how close the rebuilt one comes.
+
+    python benchmarks/reference.py --data FOLDER --weights imagenet|PATH -o OUT [--steps …]
+
+FOLDER holds a manifest.csv with the columns path, label, group and source; or one folder per
+source, each with class folders, which are then grouped by their content. Steps, each kept in OUT
+and skipped where it is done:
+
+- manifest   groups as given, joined where the audit finds one picture twice
+- holdout    the recipe "reference" trained with sources left out in turn: the scores that
+             calibrate, and the figures for images from elsewhere
+- train      the same recipe on everything that may be trained on
+- export     the model file in 8 bits behind the gate, calibrated on the scores left out
+- report     results by source → benchmarks/results/reference.csv
+- install    copy the model into the package
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import tumorscope
+from tumorscope.cohort.audit import audit
+from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.scan import scan_folder
+from tumorscope.common.files import sha256_of
+from tumorscope.evaluation.left_out import both_labels, measure_left_out
+from tumorscope.evaluation.metrics import Metrics
+from tumorscope.statistics import Interval
+from tumorscope.training.crossval import crossval
+from tumorscope.training.export import export_run
+from tumorscope.training.formats.convert import convert, load_sample
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import read_csv, train, write_csv
+
+NEVER_TRAINED = ("stripped_dev",)
+"""Sources whose licence allows testing and tuning only."""
+
+LEFT_ASIDE = ("outlined",)
+"""Augmented copies of other sources."""
+
+HOLD_OUT = (
+    ("external_dev", "stripped_dev", "openneuro_ds002748_depression", "neurohacking"),
+    ("navoneel_253", "openfmri_ds000011_t1", "alzheimer_kaggle4_6400", "open_ms"),
+    ("nichart_demo", "bme_paediatric", "pumi_minitest", "antspy_t1_slices"),
+)
+"""Sources left out together; more at once cost less time and flatter no figure."""
+
+RESULTS = Path(__file__).parent / "results" / "reference.csv"
+INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
+
+STEPS = ("manifest", "holdout", "train", "export", "report", "install")
+
+
+def read_manifest(data: Path) -> Manifest:
+    """Return the images of all sources, audited."""
+    listed = data / "manifest.csv"
+    if listed.is_file():
+        with listed.open(encoding="utf-8", newline="") as stream:
+            records = [each for each in csv.DictReader(stream) if each["source"] not in LEFT_ASIDE]
+        rows = [
+            Row(
+                path=record["path"],
+                sha256=sha256_of(data / record["path"]),
+                label=int(record["label"]),
+                group=record["group"],
+                source=record["source"],
+            )
+            for record in records
+        ]
+    else:
+        rows = [
+            replace(row, path=f"{folder.name}/{row.path}", source=folder.name)
+            for folder in sorted(data.iterdir())
+            if folder.is_dir()
+            for row in scan_folder(folder).rows
+        ]
+    return audit(Manifest(tuple(rows), data), probes=False).manifest
+
+
+def with_splits(manifest: Manifest) -> Manifest:
+    """Everything trains but what must not."""
+    return manifest.having(
+        replace(row, split="testing" if row.source in NEVER_TRAINED else "training")
+        for row in manifest.rows
+    )
+
+
+def export(output: Path, outlines: Path | None) -> None:
+    """Write model.onnx, and in packed/ its small form, calibrated on sources left out."""
+    held_out = Manifest.load(output / "holdout" / "manifest.csv")
+    sources = np.array([row.source for row in held_out.rows])
+    # Sources with one label say nothing of how sure a tumour is.
+    mixed = both_labels(held_out.labels, sources)
+    kept = held_out.having(row for row in held_out.rows if row.source in mixed)
+    chosen = {row.path for row in kept.rows}
+    folder = output / "calibration"
+    folder.mkdir(exist_ok=True)
+    kept.save(folder / "manifest.csv")
+    paths = {
+        old.path: new.path
+        for old, new in zip(kept.rows, Manifest.load(folder / "manifest.csv").rows, strict=True)
+    }
+    records = read_csv(output / "holdout" / "scores.csv")
+    write_csv(
+        folder / "scores.csv",
+        tuple(records[0]),
+        [{**each, "path": paths[each["path"]]} for each in records if each["path"] in chosen],
+    )
+    model = export_run(output / "run", output / "model.onnx", crossval=folder, outlines=outlines)
+    unseen = kept.having(row for row in kept.rows if row.source in NEVER_TRAINED)
+    sample = load_sample(unseen if len(unseen) else kept, model)
+    packed = convert(model, "onnx-int8", output=output / "packed", sample=sample)
+    size = packed.path.stat().st_size / 1e6
+    print(f"{packed.path}: {size:.2f} MB, {packed.trials[-1].name}")
+    packed.path.rename(output / "packed" / "model.onnx")
+
+
+def report(output: Path) -> None:
+    """Write what the recipe reaches on each source left out, beside the packaged figures."""
+    held_out = Manifest.load(output / "holdout" / "manifest.csv")
+    score_of = {
+        record["path"]: float(record["score"])
+        for record in read_csv(output / "holdout" / "scores.csv")
+    }
+    scores = np.array([score_of[row.path] for row in held_out.rows])
+    sources = np.array([row.source for row in held_out.rows])
+    found = measure_left_out(held_out.labels, scores, held_out.groups, sources)
+    records = [record_of(source, metrics) for source, metrics in found.items()]
+    write_csv(output / "reference.csv", tuple(records[0]), records)
+    before = {}
+    if RESULTS.exists():
+        before = {each["source"]: each for each in read_csv(RESULTS)}
+    for record in records:
+        was = before.get(str(record["source"]), {})
+        words = ", ".join(
+            f"{name} {record[name]} (packaged model: {was.get(name, '-')})"
+            for name in ("auc", "sensitivity", "specificity")
+            if record[name] != ""
+        )
+        print(f"{record['source']}: {words}")
+
+
+def record_of(source: str, metrics: Metrics) -> dict[str, object]:
+    record: dict[str, object] = {
+        "source": source,
+        "images": metrics.n,
+        "tumour": metrics.n_positive,
+        "groups": metrics.n_groups,
+        "threshold": f"{metrics.threshold:.3f}",
+    }
+    estimates = {**metrics.by_group, "ece": metrics.metrics["ece"]}
+    for name, estimate in estimates.items():
+        known = isinstance(estimate, Interval)
+        record[name] = f"{estimate.value:.3f}" if known else ""
+        record[f"{name}_low"] = f"{estimate.low:.3f}" if known else ""
+        record[f"{name}_high"] = f"{estimate.high:.3f}" if known else ""
+    return record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--recipe", default="reference")
+    parser.add_argument("--outlines", type=Path)
+    parser.add_argument("--steps", default=",".join(STEPS[:-1]))
+    arguments = parser.parse_args()
+    output, steps = arguments.output, arguments.steps.split(",")
+    output.mkdir(parents=True, exist_ok=True)
+    recipe = Recipe.load(arguments.recipe)
+    listed = output / "manifest.csv"
+    if "manifest" in steps and not listed.exists():
+        with_splits(read_manifest(arguments.data)).save(listed)
+    manifest = Manifest.load(listed)
+    if "holdout" in steps:
+        sources = {row.source for row in manifest.rows}
+        held_out = [[name for name in names if name in sources] for names in HOLD_OUT]
+        crossval(
+            manifest,
+            recipe=recipe,
+            weights=arguments.weights,
+            output=output / "holdout",
+            hold_out=[names for names in held_out if names],
+            resume=True,
+        )
+    if "train" in steps:
+        train(
+            manifest,
+            recipe=recipe,
+            weights=arguments.weights,
+            output=output / "run",
+            resume=True,
+        )
+    if "export" in steps:
+        export(output, arguments.outlines)
+    if "report" in steps:
+        report(output)
+    if "install" in steps:
+        INSTALLED.parent.mkdir(exist_ok=True)
+        shutil.copyfile(output / "packed" / "model.onnx", INSTALLED)
+        shutil.copyfile(output / "reference.csv", RESULTS)
+
+
+if __name__ == "__main__":
+    main()
