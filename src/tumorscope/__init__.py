@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tumorscope.detection.finding import Finding
     from tumorscope.imaging import Slice, read_slice
     from tumorscope.training.assess import Evaluation, evaluate
+    from tumorscope.training.comparison.compare import compare
+    from tumorscope.training.comparison.table import Comparison
     from tumorscope.training.crossval import CrossValidation, crossval
     from tumorscope.training.recipe import Recipe
     from tumorscope.training.run import Run, train
@@ -31,6 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Audit": "cohort.audit",
+    "Comparison": "training.comparison.table",
     "CrossValidation": "training.crossval",
     "Detector": "detection.detector",
     "Evaluation": "training.assess",
@@ -40,6 +43,7 @@ _HOMES = {
     "Run": "training.run",
     "Slice": "imaging",
     "audit": "cohort.audit",
+    "compare": "training.comparison.compare",
     "crossval": "training.crossval",
     "evaluate": "training.assess",
     "read_slice": "imaging",
@@ -50,6 +54,7 @@ _HOMES = {
 
 __all__ = [
     "Audit",
+    "Comparison",
     "CrossValidation",
     "Detector",
     "Evaluation",
@@ -59,6 +64,7 @@ __all__ = [
     "Run",
     "Slice",
     "audit",
+    "compare",
     "crossval",
     "evaluate",
     "read_slice",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +117,35 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
     return f"{path.name} (sha256 {sha256_of(path)})"
 
 
+def weights_of(name: str, weights: str | Path) -> str | Path:
+    """Return the starting weights of one of several backbones; see `load_weights`.
+
+    Parameters
+    ----------
+    name : str
+        Of the backbone in the registry.
+    weights : {"imagenet", "none"} or path
+        A folder stands for the file in it that is named like Keras' own, or like the backbone:
+        ``vgg16.weights.h5`` or ``vgg16.h5``.
+
+    Raises
+    ------
+    WeightsError
+        If the folder has no such file.
+    """
+    if weights in ("imagenet", "none") or not Path(weights).is_dir():
+        return weights
+    official = [IMAGENET[name][0]] if name in IMAGENET else []
+    wanted = [*official, f"{name}.weights.h5", f"{name}.h5"]
+    for file in wanted:
+        if (Path(weights) / file).is_file():
+            return Path(weights) / file
+    raise WeightsError(
+        f"The folder {weights} has no weights of {name}. Expected one of {', '.join(wanted)}: the "
+        "HDF5 weights of the backbone without its top. Put the file there."
+    )
+
+
 def _imagenet_file(name: str) -> Path:
     import keras
 
@@ -130,15 +161,16 @@ def _imagenet_file(name: str) -> Path:
         # Keras caches under /tmp, without a word, where this folder is not there yet.
         home.mkdir(parents=True, exist_ok=True)
         # A damaged file in the cache has another hash and is downloaded again.
-        return Path(
-            keras.utils.get_file(
+        # Keras tells of its download on standard output, which belongs to results.
+        with contextlib.redirect_stdout(sys.stderr):
+            found = keras.utils.get_file(
                 file,
                 origin=origin,
                 file_hash=digest,
                 cache_subdir="models",
                 cache_dir=str(home),
             )
-        )
+        return Path(found)
     except Exception as error:  # urllib, ssl and Keras each raise their own
         raise WeightsError(
             f"The ImageNet weights of {name} are not in {home}/models and could not be downloaded "
