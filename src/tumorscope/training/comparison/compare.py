@@ -23,7 +23,7 @@ from tumorscope.training.comparison.table import QUALITY, Comparison, Row, write
 from tumorscope.training.crossval import FoldFitter, Method, crossval, network_fitter
 from tumorscope.training.fit import epochs_of
 from tumorscope.training.packaged_weights import MRI
-from tumorscope.training.recipe import Recipe
+from tumorscope.training.recipe import Augmentation, Recipe
 from tumorscope.training.run import Data, data_hash, prepare_manifest
 from tumorscope.training.weights import IMAGENET, WeightsError, load_weights, weights_of
 
@@ -211,13 +211,18 @@ def _quality(
         weights = weights_of(name, protocol.weights)
         origins.append(load_weights(backbone, name=name, weights=weights))
     first = system.backbones[0]
+    recipe = recipe_for(system, protocol.recipe, first)
+    if system.classifier is not None:
+        # For the report: what follows no other part of the recipe should not say that it does.
+        words = "Frozen features: of the recipe, how images are prepared and class weights count."
+        recipe = recipe.model_copy(update={"description": words, "augmentation": Augmentation()})
     weights = (
         weights_of(first, protocol.weights) if len(system.backbones) == 1 else protocol.weights
     )
     began, before = time.perf_counter(), len(list((folder / "folds").glob("repeat-*.csv")))
     result = crossval(
         manifest,
-        recipe=recipe_for(system, protocol.recipe, first),
+        recipe=recipe,
         folds=protocol.folds,
         repeats=protocol.repeats,
         weights=weights,
