@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tumorscope.detection.finding import Finding
     from tumorscope.imaging import Slice, read_slice
     from tumorscope.training.assess import Evaluation, evaluate
+    from tumorscope.training.comparison.compare import compare
+    from tumorscope.training.comparison.table import Comparison
     from tumorscope.training.crossval import CrossValidation, crossval
     from tumorscope.training.recipe import Recipe
     from tumorscope.training.robustness import Robustness, measure_robustness
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Audit": "cohort.audit",
+    "Comparison": "training.comparison.table",
     "CrossValidation": "training.crossval",
     "Detector": "detection.detector",
     "Evaluation": "training.assess",
@@ -44,6 +47,7 @@ _HOMES = {
     "Search": "training.search",
     "Slice": "imaging",
     "audit": "cohort.audit",
+    "compare": "training.comparison.compare",
     "crossval": "training.crossval",
     "evaluate": "training.assess",
     "measure_robustness": "training.robustness",
@@ -56,6 +60,7 @@ _HOMES = {
 
 __all__ = [
     "Audit",
+    "Comparison",
     "CrossValidation",
     "Detector",
     "Evaluation",
@@ -67,6 +72,7 @@ __all__ = [
     "Search",
     "Slice",
     "audit",
+    "compare",
     "crossval",
     "evaluate",
     "measure_robustness",

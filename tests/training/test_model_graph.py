@@ -30,14 +30,18 @@ def recipe_of(head: str, backbone: str = "small_cnn", scaling: str = "symmetric"
 
 def shaken(recipe: Recipe) -> object:
     """A model whose every weight, also of normalisation and biases, is random."""
+    import keras
+
+    keras.utils.set_random_seed(1)
     model = build(recipe)
     generator = np.random.default_rng(1)
     for layer in [*model.layers[0].layers, *model.layers[1:]]:
         if type(layer).__name__ == "BatchNormalization":
             layer.set_weights([generator.uniform(0.6, 1.4, layer.gamma.shape) for _ in range(4)])
         elif type(layer).__name__ == "Dense":
-            kernel, bias = layer.get_weights()
-            layer.set_weights([kernel, generator.normal(0, 0.3, bias.shape)])
+            inputs, units = layer.kernel.shape
+            kernel = generator.normal(0, inputs**-0.5, (inputs, units))
+            layer.set_weights([kernel, generator.normal(0, 0.3, units)])
     return model
 
 
@@ -71,9 +75,13 @@ def test_equals_keras_and_evidence_sums_to_the_logit(
 
 
 def test_the_hidden_layer_takes_part() -> None:
-    recipe = recipe_of("flatten")
-    brightness = np.linspace(0, 255, 40, dtype=np.uint8)[:, None, None]
-    pixels = np.broadcast_to(brightness, (40, SIZE, SIZE)).copy()
+    recipe = recipe_of("flatten", scaling="symmetric")
+    # Noise, from coarse to fine and from dark to bright, so that features differ much.
+    generator = np.random.default_rng(0)
+    coarse = [generator.integers(0, 256, (40, SIZE >> k, SIZE >> k)) for k in range(5)]
+    grains = [np.kron(each, np.ones((1, 1 << k, 1 << k))) for k, each in enumerate(coarse)]
+    brightness = np.linspace(0, 1, 200)[:, None, None]
+    pixels = (np.concatenate(grains) * brightness).astype(np.uint8)
     outputs = run(model_graph(shaken(recipe), recipe), pixels)
     # Other units are active for other images, so the bias of the linearisation differs.
     assert np.ptp(outputs["bias"]) > 0

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "tumorscope.cli.train:train",
     "evaluate": "tumorscope.cli.evaluate:evaluate",
     "crossval": "tumorscope.cli.crossval:crossval",
+    "compare": "tumorscope.cli.compare:compare",
     "predict": "tumorscope.cli.predict:predict",
     "export": "tumorscope.cli.export:export",
     "bench": "tumorscope.cli.bench:bench",

@@ -17,11 +17,13 @@ from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import THE_PAPER, Published, ReportInputs, write_report
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.artefacts import SUFFIXES
+from tumorscope.training.backbones import lookup
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import predict
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Data, Run, prepare_manifest, read_csv
+from tumorscope.training.weights import IMAGENET
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,14 @@ def notes_on(recipe: Recipe) -> list[str]:
         notes.append(
             "The network receives grey values divided by 255, as in the paper, although its "
             "ImageNet weights were trained on values from −1 to 1 (x/127.5 − 1)."
+        )
+    elif (
+        recipe.network.backbone in IMAGENET
+        and (known := lookup(recipe.network.backbone)).scaling != recipe.input.scaling
+    ):
+        notes.append(
+            f"The network receives its input scaled as “{recipe.input.scaling}”, although ImageNet "
+            f"weights of {known.title} expect “{known.scaling}”."
         )
     if recipe.input.fit == "stretch" and recipe.input.crop == "none":
         notes.append(

@@ -1,8 +1,12 @@
-"""What a network costs: multiply-accumulates, counted from its graph."""
+"""What a network costs: multiply-accumulates, counted from its graph or from its layers."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 
 def macs(graph: bytes, *, size: int) -> int:
@@ -45,3 +49,35 @@ def macs(graph: bytes, *, size: int) -> int:
         elif node.op_type == "MatMul":
             total += math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
     return total
+
+
+def layer_macs(model: keras.Model) -> int:
+    """Count the multiply-accumulates of one image from the layers of a Keras model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional or Sequential, built for images of one size; models inside it are counted too.
+
+    Returns
+    -------
+    int
+        Of convolutions and dense layers; others are not counted, as is usual. The three channels
+        of the input are three, although a model file sums the first kernel over them.
+    """
+    import keras
+
+    layers = keras.layers
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += layer_macs(layer)
+        elif isinstance(layer, layers.DepthwiseConv2D):
+            _, height, width, _ = layer.output.shape
+            total += height * width * math.prod(layer.kernel.shape)
+        elif isinstance(layer, layers.Conv2D):
+            # A kernel of a grouped convolution holds the channels of its own group only.
+            total += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel.shape[:-1])
+        elif isinstance(layer, layers.Dense):
+            total += math.prod(layer.output.shape[1:]) * layer.kernel.shape[0]
+    return int(total)

@@ -6,9 +6,10 @@ Every image is scored by models that never saw it, nor a copy of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,48 @@ from tumorscope.training.run import (
 )
 
 COLUMNS = ("path", "label", "repeat", "fold", "score")
+
+
+class FoldFitter(Protocol):
+    """What cross-validation asks of a method; `tumorscope.training.fit.Fitter` is one."""
+
+    def fit(
+        self,
+        *,
+        training: NDArray[np.int64],
+        tuning: NDArray[np.int64],
+        seed: int,
+        on_epoch: Callable[[Record], None] | None = None,
+    ) -> object:
+        """Fit to images of the cohort, by position, whatever was fitted before."""
+
+    def predict(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the probability of tumour, float64 (n,), of images of the cohort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is cross-validated, where it is not the network of the recipe alone.
+
+    Attributes
+    ----------
+    name : str
+        Part of the protocol: folds of another method are refused.
+    title : str
+        For the report.
+    command : str
+        Reproduces the result.
+    start : callable
+        (recipe, weights, cohort) → what fits and scores its folds.
+    epochs : int
+        How often `FoldFitter.fit` calls `on_epoch`.
+    """
+
+    name: str
+    title: str
+    command: str
+    start: Callable[[Recipe, str | Path, Manifest], FoldFitter]
+    epochs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +118,7 @@ def crossval(
     output: str | Path,
     split_by: SplitMode = "group",
     hold_out: Sequence[Sequence[str]] = (),
+    method: Method | None = None,
     resume: bool = False,
 ) -> CrossValidation:
     """Cross-validate a recipe.
@@ -103,6 +147,8 @@ def crossval(
         Sources to leave out, one fold per inner sequence, instead of `folds` and `repeats`;
         ``[["each"]]`` leaves out every source in turn. Images of sources that are not named are
         not scored.
+    method : Method, optional
+        By default the network that the recipe describes, trained as it says.
     resume : bool
         Keep the folds that are finished.
 
@@ -116,6 +162,7 @@ def crossval(
             f"Received {folds} folds and {repeats} repeats; expected at least 2 folds and 1 repeat."
         )
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    method = method or _network(recipe)
     folder = output_folder(Path(output))
     manifest = prepare_manifest(data).usable
     labels, groups = manifest.labels, manifest.groups
@@ -135,6 +182,7 @@ def crossval(
         )
     refuse_seen(weights, manifest.having(_scored_rows(manifest, held_out)), "the cross-validation")
     identity = _identity(recipe, manifest, str(weights), folds, repeats, split_by, hold_out)
+    identity += f"method = {method.name}\n" if method.name else ""
     _claim(folder, identity, resume=resume)
     # Read back, so that the paths in scores.csv are those in the manifest beside it.
     manifest.save(folder / "manifest.csv")
@@ -151,8 +199,8 @@ def crossval(
                 scores[testing, repeat] = [float(record["score"]) for record in read_csv(kept)]
             else:
                 todo.append((repeat, fold, kept))
-    fitter: Fitter | None = None
-    epochs = track(range(len(todo) * epochs_of(recipe) + 1), "Cross-validating")
+    fitter: FoldFitter | None = None
+    epochs = track(range(len(todo) * method.epochs + 1), "Cross-validating")
 
     def advance(_: Record | None = None) -> None:
         next(epochs)
@@ -160,8 +208,7 @@ def crossval(
     advance()
     for repeat, fold, kept in todo:
         if fitter is None:
-            model, _ = start(recipe, weights)
-            fitter = Fitter(model, load_images(manifest, recipe.input.preprocessing), recipe)
+            fitter = method.start(recipe, weights, manifest)
         tested = held_out[:, repeat] == fold
         seed = recipe.seed + 1000 * repeat + fold
         rest = np.flatnonzero(~tested)
@@ -197,7 +244,7 @@ def crossval(
     left_out = "; ".join(", ".join(names) for names in hold_out)
     metrics = write_report(
         ReportInputs(
-            title=f"Cross-validation of the recipe “{recipe.name}”"
+            title=f"Cross-validation of {method.title}"
             + (" with sources left out" if hold_out else ""),
             paths=[row.path for row in manifest.rows],
             labels=labels,
@@ -221,7 +268,8 @@ def crossval(
             cohort=cohort_facts(manifest),
             notes=notes_on(recipe),
             published=published_for(recipe),
-            command=f"tumorscope crossval DATA --recipe {recipe.name} "
+            command=method.command
+            or f"tumorscope crossval DATA --recipe {recipe.name} "
             + (
                 " ".join(f"--hold-out {','.join(names)}" for names in hold_out)
                 if hold_out
@@ -232,6 +280,22 @@ def crossval(
         folder,
     )
     return CrossValidation(manifest, scores, held_out, metrics, folder)
+
+
+def _network(recipe: Recipe) -> Method:
+    return Method(
+        name="",
+        title=f"the recipe “{recipe.name}”",
+        command="",
+        start=network_fitter,
+        epochs=epochs_of(recipe),
+    )
+
+
+def network_fitter(recipe: Recipe, weights: str | Path, manifest: Manifest) -> FoldFitter:
+    """Return what trains the network of a recipe on folds of a cohort."""
+    model, _ = start(recipe, weights)
+    return Fitter(model, load_images(manifest, recipe.input.preprocessing), recipe)
 
 
 def _scored_rows(manifest: Manifest, held_out: NDArray[np.int64]) -> list[Row]:

@@ -260,7 +260,9 @@ class _Trainer:
         )
         self._part.optimizer.build(self._part.trainable_variables)
         self._dropouts = [
-            layer.seed_generator for layer in model.layers if hasattr(layer, "seed_generator")
+            layer.seed_generator
+            for layer in (*model.layers, *model.layers[0].layers)
+            if hasattr(layer, "seed_generator")
         ]
 
     @property

@@ -27,8 +27,23 @@ from tumorscope.training.recipe import Recipe
 if TYPE_CHECKING:
     import keras
 
-SCALINGS = {"unit": (1 / 255.0, 0.0), "symmetric": (1 / 127.5, -1.0)}
-"""Name → (scale, offset): grey value g enters the network as ``g * scale + offset``."""
+Channels = float | tuple[float, float, float]
+"""One number for all three channels of the network's input, or one for each."""
+
+SCALINGS: dict[str, tuple[Channels, Channels]] = {
+    "unit": (1 / 255.0, 0.0),
+    "symmetric": (1 / 127.5, -1.0),
+    "imagenet": (
+        (1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225)),
+        (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225),
+    ),
+    "caffe": (1.0, (-103.939, -116.779, -123.68)),
+}
+"""Name → (scale, offset): grey value g enters each channel as ``g * scale + offset``.
+
+The last two are "torch" and "caffe" of ``keras.applications.imagenet_utils``: mean and standard
+deviation of ImageNet's red, green and blue (of 0…1), and means of blue, green and red (of 0…255).
+"""
 
 BATCH = 32
 """Images that are extracted or scored at a time; more would only take more memory."""
@@ -44,9 +59,11 @@ Features = dict[Entry, NDArray[np.generic]]
 
 def network_input(pixels: NDArray[np.uint8], scaling: str) -> NDArray[np.float32]:
     """Return grey images uint8 (n, h, w) as network input float32 (n, h, w, 3)."""
-    scale, offset = SCALINGS[scaling]
-    values = pixels.astype(np.float32) * np.float32(scale) + np.float32(offset)
-    return np.repeat(values[..., None], 3, axis=-1)
+    scale, offset = (np.asarray(values, dtype=np.float32) for values in SCALINGS[scaling])
+    if scale.ndim == offset.ndim == 0:
+        return np.repeat((pixels.astype(np.float32) * scale + offset)[..., None], 3, axis=-1)
+    values: NDArray[np.float32] = pixels[..., None].astype(np.float32) * scale + offset
+    return values
 
 
 def extractor(
@@ -62,7 +79,8 @@ def extractor(
     scaling = recipe.input.scaling
     cut = [entry for entry in entries if entry != WHOLE]
     parts = [part for entry in cut if (part := frozen_part(model, from_layer=entry)) is not None]
-    run = _engine(model, parts, scaling) if parts else None
+    taps = [part.output for part in parts]
+    run = feature_engine(model.layers[0], taps, scaling) if parts else None
 
     def extract(pixels: NDArray[np.uint8]) -> Features:
         features: Features = {}
@@ -75,13 +93,12 @@ def extractor(
     return extract
 
 
-def _engine(
-    model: keras.Model, parts: Sequence[keras.Model], scaling: str
+def feature_engine(
+    backbone: keras.Model, taps: Sequence[keras.KerasTensor], scaling: str
 ) -> Callable[[NDArray[np.uint8]], list[NDArray[np.float16]]]:
+    """Return a function from grey images uint8 (n, h, w) to tensors of a backbone, (n, h, w, c)."""
     import keras
 
-    taps = [part.output for part in parts]
-    backbone = model.layers[0]
     scale, offset = SCALINGS[scaling]
     try:
         graph = feature_graph(backbone, taps=taps, scale=scale, offset=offset)

@@ -80,7 +80,11 @@ class Graph:
 
 
 def feature_graph(
-    backbone: keras.Model, *, taps: Sequence[keras.KerasTensor], scale: float, offset: float
+    backbone: keras.Model,
+    *,
+    taps: Sequence[keras.KerasTensor],
+    scale: float | Sequence[float],
+    offset: float | Sequence[float],
 ) -> onnx.ModelProto:
     """Translate a backbone into ONNX.
 
@@ -90,8 +94,9 @@ def feature_graph(
         Functional model with one image input of shape (n, height, width, 3).
     taps : sequence of KerasTensor
         Tensors of the backbone to return, each of shape (n, h, w, channels).
-    scale, offset : float
-        Grey values g enter the network as ``g * scale + offset`` in all three channels.
+    scale, offset : float or three floats
+        Grey values g enter the network as ``g * scale + offset``, in all three channels alike or
+        in each by its own numbers.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def feature_graph(
     Raises
     ------
     UnsupportedLayerError
-        If a layer is not among those of MobileNetV2 and plain CNNs.
+        If a layer has no translation.
     """
     graph = Graph()
     names = walk(backbone, graph, taps=taps, scale=scale, offset=offset)
@@ -116,13 +121,13 @@ def walk(
     graph: Graph,
     *,
     taps: Sequence[keras.KerasTensor],
-    scale: float,
-    offset: float,
+    scale: float | Sequence[float],
+    offset: float | Sequence[float],
 ) -> list[str]:
     """Add a backbone to `graph`; return the name of each tap, (n, channels, h, w).
 
-    The three channels of the input are equal, so that the first kernel is summed over them and
-    sees one: a third of its work.
+    Where the three channels of the input are equal, the first kernel is summed over them and sees
+    one: a third of its work.
 
     Raises
     ------
@@ -132,28 +137,47 @@ def walk(
     import keras
     import onnx
 
+    factors, offsets = (np.asarray(each, dtype=np.float32) for each in (scale, offset))
     values = graph.node("Cast", ["pixels"], to=onnx.TensorProto.FLOAT)
-    values = graph.node("Mul", [values, graph.constant(np.float32(scale).reshape(1))])
-    if offset:
-        values = graph.node("Add", [values, graph.constant(np.float32(offset).reshape(1))])
-    values = graph.node("Unsqueeze", [values, graph.constant(np.array([1], np.int64))])
-    graph.grey.add(values)
+    if factors.ndim == offsets.ndim == 0:
+        values = graph.node("Mul", [values, graph.constant(factors.reshape(1))])
+        if offsets:
+            values = graph.node("Add", [values, graph.constant(offsets.reshape(1))])
+        values = graph.node("Unsqueeze", [values, graph.constant(np.array([1], np.int64))])
+        graph.grey.add(values)
+    else:
+        values = graph.node("Unsqueeze", [values, graph.constant(np.array([1], np.int64))])
+        channels = [np.broadcast_to(each, 3).reshape(1, 3, 1, 1) for each in (factors, offsets)]
+        values = graph.node("Mul", [values, graph.constant(channels[0])])
+        values = graph.node("Add", [values, graph.constant(channels[1])])
     names = {id(backbone.input): values}
     whole = keras.Model(backbone.input, list(taps))
     replica_of: dict[int, str] = {}
 
     def follow(layer: keras.Layer, *args: Any, **_: object) -> Any:
         given = args[0] if isinstance(args[0], list | tuple) else [args[0]]
-        output = layer(args[0])
-        original = whole.get_layer(layer.name)
+        output = layer(*args)
         sources = [replica_of.get(id(tensor), names[id(backbone.input)]) for tensor in given]
-        replica_of[id(output)] = _translate(original, sources, graph)
+        if isinstance(layer, keras.Layer):
+            name = _translate(whole.get_layer(layer.name), sources, graph)
+        else:
+            name = _arithmetic(layer, [*sources, *args[1:]], graph)
+        replica_of[id(output)] = name
         kept.append(output)
         return output
 
     kept: list[Any] = []  # ids are unique only among living objects
     clone = keras.models.clone_model(whole, call_function=follow)
     return [replica_of[id(tensor)] for tensor in clone.outputs]
+
+
+def _arithmetic(operation: Any, inputs: list[Any], graph: Graph) -> str:
+    """Translate ``tensor + number`` and ``tensor * number`` in the code of a network."""
+    operator = {"Add": "Add", "Multiply": "Mul"}.get(type(operation).__name__)
+    if operator is None or len(inputs) != 2 or not isinstance(inputs[1], int | float):
+        raise UnsupportedLayerError(f"{operation.name} ({type(operation).__name__})")
+    number = graph.constant(np.array([inputs[1]], np.float32))
+    return graph.node(operator, [inputs[0], number])
 
 
 def _translate(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
@@ -190,17 +214,30 @@ def _convolution(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
         dilations=list(layer.dilation_rate),
         auto_pad="SAME_UPPER" if layer.padding == "same" else "VALID",
     )
-    activation = layer.activation.__name__
-    if activation == "relu":
-        return graph.node("Relu", [output])
-    if activation != "linear":
-        raise UnsupportedLayerError(f"{layer.name} (activation {activation})")
-    return output
+    return _activation(layer, [output], graph)
+
+
+def _activation(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
+    kind = layer.activation.__name__
+    if kind == "linear":
+        return inputs[0]
+    if kind == "silu":
+        return graph.node("Mul", [*inputs, graph.node("Sigmoid", inputs)])
+    operators = {"relu": "Relu", "sigmoid": "Sigmoid", "hard_silu": "HardSwish"}
+    if kind not in operators:
+        raise UnsupportedLayerError(f"{layer.name} (activation {kind})")
+    return graph.node(operators[kind], inputs)
 
 
 def _batch_normalisation(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
-    parameters = [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]
-    constants = [graph.constant(np.asarray(parameter)) for parameter in parameters]
+    mean = np.asarray(layer.moving_mean)
+    parameters = [
+        np.ones_like(mean) if layer.gamma is None else np.asarray(layer.gamma),
+        np.zeros_like(mean) if layer.beta is None else np.asarray(layer.beta),
+        mean,
+        np.asarray(layer.moving_variance),
+    ]
+    constants = [graph.constant(parameter) for parameter in parameters]
     return graph.node("BatchNormalization", [*inputs, *constants], epsilon=float(layer.epsilon))
 
 
@@ -224,6 +261,45 @@ def _padding(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
 
 def _addition(_: keras.Layer, inputs: list[str], graph: Graph) -> str:
     return graph.node("Sum", inputs) if len(inputs) > 2 else graph.node("Add", inputs)
+
+
+def _product(_: keras.Layer, inputs: list[str], graph: Graph) -> str:
+    output = inputs[0]
+    for other in inputs[1:]:
+        output = graph.node("Mul", [output, other])
+    return output
+
+
+def _concatenation(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
+    if layer.axis not in (-1, 3):
+        raise UnsupportedLayerError(f"{layer.name} (along axis {layer.axis})")
+    return graph.node("Concat", inputs, axis=1)
+
+
+def _pooling(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
+    # Where a window hangs over the edge, both leave the places outside out of the mean.
+    return graph.node(
+        "MaxPool" if type(layer).__name__ == "MaxPooling2D" else "AveragePool",
+        inputs,
+        kernel_shape=list(layer.pool_size),
+        strides=list(layer.strides),
+        auto_pad="SAME_UPPER" if layer.padding == "same" else "VALID",
+    )
+
+
+def _mean_over_places(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
+    return graph.node("ReduceMean", inputs, axes=[2, 3], keepdims=int(layer.keepdims))
+
+
+def _reshaping(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
+    shape = tuple(layer.target_shape)
+    if shape[:2] != (1, 1) or len(layer.input.shape) != 2:
+        raise UnsupportedLayerError(f"{layer.name} (reshaping to {shape})")
+    return graph.node("Unsqueeze", [*inputs, graph.constant(np.array([2, 3], np.int64))])
+
+
+def _nothing(_: keras.Layer, inputs: list[str], graph: Graph) -> str:
+    return graph.node("Identity", inputs)
 
 
 def _fold_batch_normalisation(graph: Graph) -> None:
@@ -284,10 +360,18 @@ def _attribute(node: Any, name: str) -> Any:
 
 
 _TRANSLATIONS: dict[str, Callable[[Any, list[str], Graph], str]] = {
+    "Activation": _activation,
     "Add": _addition,
+    "AveragePooling2D": _pooling,
     "BatchNormalization": _batch_normalisation,
+    "Concatenate": _concatenation,
     "Conv2D": _convolution,
     "DepthwiseConv2D": _convolution,
+    "Dropout": _nothing,
+    "GlobalAveragePooling2D": _mean_over_places,
+    "MaxPooling2D": _pooling,
+    "Multiply": _product,
     "ReLU": _relu,
+    "Reshape": _reshaping,
     "ZeroPadding2D": _padding,
 }

@@ -44,8 +44,9 @@ class Input(_Part):
     crop: Literal["none", "head"] = "none"
     fit: Literal["stretch", "pad"] = "stretch"
     intensity: Literal["none", "percentile"] = "none"
-    scaling: Literal["unit", "symmetric"] = "unit"
-    """"unit" is x/255; "symmetric" is x/127.5 − 1, what MobileNetV2 was pretrained on."""
+    scaling: Literal["unit", "symmetric", "imagenet", "caffe"] = "unit"
+    """"unit" is x/255; "symmetric" is x/127.5 − 1, what MobileNetV2 was pretrained on; "imagenet"
+    and "caffe" are what other backbones were, see `tumorscope.training.frozen.SCALINGS`."""
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -100,12 +100,11 @@ def importances_of(study: optuna.Study) -> dict[str, float]:
     """
     import optuna
 
-    if finished(study, complete=True) < FEWEST_TRIALS:
+    losses = {trial.value for trial in study.trials if trial.state.name == "COMPLETE"}
+    if finished(study, complete=True) < FEWEST_TRIALS or len(losses) < 2:
         return {}
-    try:
-        found = optuna.importance.get_param_importances(study)
-    except (ValueError, RuntimeError):  # no trial differs from another
-        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
     total = sum(found.values())
     return {name: value / total for name, value in found.items()} if total > 0 else {}
 

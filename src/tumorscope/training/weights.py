@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +21,46 @@ BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 # Convolutions do not depend on the image size, so the weights of 224 px serve every size.
 IMAGENET = {
+    "densenet201": (
+        "densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "c13680b51ded0fb44dff2d8f86ac8bb1",
+    ),
+    "efficientnet_v2_b0": ("efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
+    "inception_v3": (
+        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "bcbd6486424b2319ff4ef7d526e38f63",
+    ),
     "mobilenet_v2": (
         "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
         "102a691e175c0747a9da59affe8b7bce915f9a814111257bf65163730a50e1c6",
     ),
+    "mobilenet_v3_large": (
+        "weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
+        "07fb09a5933dd0c8eaafa16978110389",
+    ),
+    "resnet50": (
+        "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "4d473c1dd8becc155b73f8504c6f6626",
+    ),
+    "vgg16": (
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "6d6bbae143d832006294945121d1f1fc",
+    ),
 }
-"""Backbone → file name and SHA-256."""
+"""Backbone → file name and hash as Keras 3.15 has them: MD5, except that it has none for
+MobileNetV2, whose SHA-256 we measured. Keras publishes no AlexNet and no ResNet-18."""
+
+FOLDERS = {
+    "densenet201": "densenet",
+    "efficientnet_v2_b0": "efficientnet_v2",
+    "mobilenet_v3_large": "mobilenet_v3",
+    "resnet50": "resnet",
+}
+"""Folder below `BASE_URL` where it is not the backbone's name."""
+
+
+class WeightsError(InputError):
+    """The starting weights cannot be had: a failed download, or a file that does not fit."""
 
 
 def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> str:
@@ -50,8 +86,8 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
     Raises
     ------
     UsageError
-        If there are no ImageNet weights for this backbone.
-    InputError
+        If Keras publishes no ImageNet weights for this backbone.
+    WeightsError
         If the download fails, or the file cannot be read or does not fit.
     """
     if weights == "none":
@@ -63,7 +99,7 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
     else:
         path = Path(weights)
         if not path.is_file():
-            raise InputError(
+            raise WeightsError(
                 f"There is no weights file {path}. Expected imagenet, mri, none, or the path of an "
                 f"HDF5 file with the weights of {name} without its top."
             )
@@ -73,12 +109,41 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
             warnings.simplefilter("error", UserWarning)
             backbone.load_weights(str(path))
     except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
-        raise InputError(
+        raise WeightsError(
             f"The weights file {path} does not fit {name} ({_first_line(error)}). Expected the "
             f"HDF5 weights of {name} without its top ({backbone.count_params():,} parameters), as "
             "keras.applications keeps them. Use that file, or --weights none."
         ) from error
     return f"{path.name} (sha256 {sha256_of(path)})"
+
+
+def weights_of(name: str, weights: str | Path) -> str | Path:
+    """Return the starting weights of one of several backbones; see `load_weights`.
+
+    Parameters
+    ----------
+    name : str
+        Of the backbone in the registry.
+    weights : {"imagenet", "none"} or path
+        A folder stands for the file in it that is named like Keras' own, or like the backbone:
+        ``vgg16.weights.h5`` or ``vgg16.h5``.
+
+    Raises
+    ------
+    WeightsError
+        If the folder has no such file.
+    """
+    if weights in ("imagenet", "none") or not Path(weights).is_dir():
+        return weights
+    official = [IMAGENET[name][0]] if name in IMAGENET else []
+    wanted = [*official, f"{name}.weights.h5", f"{name}.h5"]
+    for file in wanted:
+        if (Path(weights) / file).is_file():
+            return Path(weights) / file
+    raise WeightsError(
+        f"The folder {weights} has no weights of {name}. Expected one of {', '.join(wanted)}: the "
+        "HDF5 weights of the backbone without its top. Put the file there."
+    )
 
 
 def _imagenet_file(name: str) -> Path:
@@ -90,24 +155,26 @@ def _imagenet_file(name: str) -> Path:
             "Use --weights none, or the path of a file."
         )
     file, digest = IMAGENET[name]
+    origin = f"{BASE_URL}{FOLDERS.get(name, name)}/{file}"
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
     try:
         # Keras caches under /tmp, without a word, where this folder is not there yet.
         home.mkdir(parents=True, exist_ok=True)
         # A damaged file in the cache has another hash and is downloaded again.
-        return Path(
-            keras.utils.get_file(
+        # Keras tells of its download on standard output, which belongs to results.
+        with contextlib.redirect_stdout(sys.stderr):
+            found = keras.utils.get_file(
                 file,
-                origin=f"{BASE_URL}{name}/{file}",
+                origin=origin,
                 file_hash=digest,
                 cache_subdir="models",
                 cache_dir=str(home),
             )
-        )
+        return Path(found)
     except Exception as error:  # urllib, ssl and Keras each raise their own
-        raise InputError(
+        raise WeightsError(
             f"The ImageNet weights of {name} are not in {home}/models and could not be downloaded "
-            f"({_first_line(error)}). Without network: fetch {BASE_URL}{name}/{file} on a machine "
+            f"({_first_line(error)}). Without network: fetch {origin} on a machine "
             f"that has it and put it into {home}/models here, or pass its path with --weights "
             "PATH; --weights none trains from random weights."
         ) from error

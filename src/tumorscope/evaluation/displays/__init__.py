@@ -2,6 +2,7 @@
 
 from tumorscope.evaluation.displays._canvas import Display
 from tumorscope.evaluation.displays.classification_report import ClassificationReportDisplay
+from tumorscope.evaluation.displays.comparison import ComparisonDisplay, CostDisplay
 from tumorscope.evaluation.displays.confusion import ConfusionMatrixDisplay
 from tumorscope.evaluation.displays.distribution import ScoreDistributionDisplay
 from tumorscope.evaluation.displays.folds import FoldDisplay
@@ -15,7 +16,9 @@ from tumorscope.evaluation.displays.workflow import WorkflowDisplay
 
 __all__ = [
     "ClassificationReportDisplay",
+    "ComparisonDisplay",
     "ConfusionMatrixDisplay",
+    "CostDisplay",
     "Display",
     "FoldDisplay",
     "ModelSummaryDisplay",
