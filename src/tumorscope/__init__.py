@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tumorscope.training.robustness import Robustness, measure_robustness
     from tumorscope.training.run import Run, train
     from tumorscope.training.search import Search, tune
+    from tumorscope.training.tumour_type import TypeEvaluation, crossval_types, evaluate_types
 
 __version__ = "0.1.0"
 
@@ -46,10 +47,13 @@ _HOMES = {
     "Run": "training.run",
     "Search": "training.search",
     "Slice": "imaging",
+    "TypeEvaluation": "training.tumour_type",
     "audit": "cohort.audit",
     "compare": "training.comparison.compare",
     "crossval": "training.crossval",
+    "crossval_types": "training.tumour_type",
     "evaluate": "training.assess",
+    "evaluate_types": "training.tumour_type",
     "measure_robustness": "training.robustness",
     "read_slice": "imaging",
     "split": "cohort.split",
@@ -71,10 +75,13 @@ __all__ = [
     "Run",
     "Search",
     "Slice",
+    "TypeEvaluation",
     "audit",
     "compare",
     "crossval",
+    "crossval_types",
     "evaluate",
+    "evaluate_types",
     "measure_robustness",
     "read_slice",
     "split",

@@ -75,6 +75,8 @@ def _table(found: Audit, *, compared: bool) -> str:
         ("Near copies", f"{found.flags['near-duplicate']} images"),
         ("Label conflicts", f"{len(found.label_conflicts)}"),
     ]
+    if found.tumour_type_conflicts:
+        lines.append(("Type conflicts", f"{len(found.tumour_type_conflicts)}"))
     if compared:
         lines.append(("Overlap", f"{len(found.overlap)} images also lie in another cohort"))
     for flag, name in (("disguised", "Disguised"), ("colour", "Coloured"), ("tiny", "Tiny")):

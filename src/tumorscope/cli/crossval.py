@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit
+from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 
 
@@ -20,6 +21,7 @@ def crossval(
     repeats: int = 3,
     weights: str = "imagenet",
     split: Literal["group", "random"] = "group",
+    task: Literal["tumour", "tumour-type"] | None = None,
     seed: int | None = None,
     hold_out: list[str] | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
@@ -46,6 +48,9 @@ def crossval(
         (random), or the path of an HDF5 file.
     split
         random ignores duplicates; its results are too good, and the report says so.
+    task
+        Instead of the recipe's: tumour, or tumour-type, which tells no tumour, glioma, meningioma
+        and pituitary tumour apart.
     seed
         Instead of the recipe's.
     hold_out
@@ -56,11 +61,33 @@ def crossval(
     """
     from tumorscope.training.crossval import crossval as run_crossval
     from tumorscope.training.recipe import Recipe
+    from tumorscope.training.tumour_type import crossval_types
 
     common = common or Common()
     chosen = Recipe.load(recipe)
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
+    if task is not None:
+        chosen = chosen.for_task(task)
+    if chosen.task == "tumour-type":
+        if hold_out:
+            raise UsageError(
+                "Received --hold-out with tumour types; expected one of them. Sources are left out "
+                "with --task tumour only."
+            )
+        types = crossval_types(
+            data,
+            recipe=chosen,
+            folds=folds,
+            repeats=repeats,
+            weights=weights,
+            output=output,
+            split_by=split,
+            resume=resume,
+        )
+        emit(common, types.metrics.to_json(), types.metrics.table())
+        say(f"Report: {types.folder / 'report.html'}")
+        return
     result = run_crossval(
         data,
         recipe=chosen,

@@ -37,8 +37,15 @@ def evaluate(
         Score such images all the same, in a report that says so.
     """
     from tumorscope.training.assess import evaluate as run_evaluation
+    from tumorscope.training.run import Run
+    from tumorscope.training.tumour_type import evaluate_types
 
     common = common or Common()
+    if (run / "run.json").is_file() and Run.open(run).recipe.task == "tumour-type":
+        types = evaluate_types(run, data, output=output, allow_seen=allow_seen)
+        emit(common, types.metrics.to_json(), types.metrics.table())
+        say(f"Report: {types.folder / 'report.html'}")
+        return
     result = run_evaluation(run, data, output=output, allow_seen=allow_seen)
     emit(common, result.metrics.to_json(), result.metrics.table())
     say(f"Report: {result.report}")

@@ -18,6 +18,7 @@ def train(
     recipe: str = "paper",
     weights: str = "imagenet",
     split: Literal["group", "random"] = "group",
+    task: Literal["tumour", "tumour-type"] | None = None,
     seed: int | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
@@ -39,6 +40,9 @@ def train(
         (random), or the path of an HDF5 file.
     split
         random ignores duplicates, as the paper did; its results are too good, and say so.
+    task
+        Instead of the recipe's: tumour, or tumour-type, which tells no tumour, glioma, meningioma
+        and pituitary tumour apart.
     seed
         Instead of the recipe's.
     resume
@@ -51,6 +55,8 @@ def train(
     chosen = Recipe.load(recipe)
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
+    if task is not None:
+        chosen = chosen.for_task(task)
     run = run_training(
         data, recipe=chosen, weights=weights, output=output, split_by=split, resume=resume
     )

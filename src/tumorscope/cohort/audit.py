@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Audit:
     label_conflicts : dict of str to tuple of str
         Group → copies of one picture that carry both labels. A patient with images of both labels
         is no conflict.
+    tumour_type_conflicts : dict of str to tuple of str
+        Group → copies of one picture that are filed under several tumour types.
     overlap : dict of str to list of str
         Path → files of other cohorts that show the same picture.
     shortcuts : tuple of Shortcut
@@ -54,6 +56,7 @@ class Audit:
     copies: tuple[tuple[str, ...], ...]
     groups: dict[str, tuple[str, ...]]
     label_conflicts: dict[str, tuple[str, ...]]
+    tumour_type_conflicts: dict[str, tuple[str, ...]]
     overlap: dict[str, list[str]]
     shortcuts: tuple[Shortcut, ...]
     classes: dict[str, dict[str, int]]
@@ -73,6 +76,9 @@ class Audit:
             "classes": self.classes,
             "flags": self.flags,
             "label_conflicts": {name: list(paths) for name, paths in self.label_conflicts.items()},
+            "tumour_type_conflicts": {
+                name: list(paths) for name, paths in self.tumour_type_conflicts.items()
+            },
             "overlap": self.overlap,
             "shortcuts": [shortcut.to_json() for shortcut in self.shortcuts],
             "unreadable": self.unreadable,
@@ -141,7 +147,10 @@ def audit(
         pictures.find(index) if look.portrait else None for index, look in enumerate(looks)
     )
     exact = _alike(look.row.sha256 or None for look in looks)
-    rows, conflicts = _flagged(looks, copies, exact, groups, overlap)
+    conflicts = _conflicts(looks, copies, groups, lambda row: row.label)
+    # Which type of two labels is right is asked only once there is a tumour.
+    types = _conflicts(looks, copies, groups, lambda row: row.tumour_type if row.label else "")
+    rows = _flagged(looks, copies, exact, groups, overlap, conflicts, types)
     manifest = cohort.having(rows)
     usable = manifest.usable.rows
     found = Audit(
@@ -151,6 +160,7 @@ def audit(
         copies=_named(copies, looks),
         groups=_paths_by_group(usable),
         label_conflicts=conflicts,
+        tumour_type_conflicts=types,
         overlap=overlap,
         shortcuts=measure(
             [look.traces for look in looks if look.traces is not None],
@@ -281,37 +291,52 @@ def _named(sets: Sequence[Sequence[int]], looks: Sequence[_Look]) -> tuple[tuple
     return tuple(tuple(looks[index].row.path for index in members) for members in sets)
 
 
+def _conflicts(
+    looks: Sequence[_Look],
+    copies: Sequence[Sequence[int]],
+    groups: Sequence[str],
+    said: Callable[[Row], object],
+) -> dict[str, tuple[str, ...]]:
+    """Return the copies of which several things are said, by group; "" says nothing."""
+    conflicts: dict[str, tuple[str, ...]] = {}
+    for members in copies:
+        rows = [looks[index].row for index in members if said(looks[index].row) != ""]
+        if len({said(row) for row in rows}) > 1:
+            # Two conflicts may lie in one group, where a manifest holds them together.
+            name = groups[members[0]]
+            conflicts[name] = (*conflicts.get(name, ()), *(row.path for row in rows))
+    return conflicts
+
+
 def _flagged(
     looks: Sequence[_Look],
     copies: Sequence[Sequence[int]],
     exact: Sequence[Sequence[int]],
     groups: Sequence[str],
     overlap: dict[str, list[str]],
-) -> tuple[list[Row], dict[str, tuple[str, ...]]]:
-    """Return the rows with group and flags, and the label conflicts by group."""
+    conflicts: dict[str, tuple[str, ...]],
+    types: dict[str, tuple[str, ...]],
+) -> list[Row]:
+    """Return the rows with group and flags."""
     held = [set(look.row.flags) for look in looks]
-    conflicts: dict[str, tuple[str, ...]] = {}
+    flagged = {
+        "label-conflict": {path for paths in conflicts.values() for path in paths},
+        "type-conflict": {path for paths in types.values() for path in paths},
+        "overlap": set(overlap),
+    }
     for members in exact:
         for index in members:
             held[index].add("exact-duplicate")
     for members in copies:
-        near = len({looks[index].row.sha256 for index in members}) > 1
-        conflict = len({looks[index].row.label for index in members}) > 1
-        for index in members:
-            held[index] |= {"near-duplicate"} if near else set()
-            held[index] |= {"label-conflict"} if conflict else set()
-        if conflict:
-            # Two conflicts may lie in one group, where a manifest holds them together.
-            name = groups[members[0]]
-            paths = tuple(looks[index].row.path for index in members)
-            conflicts[name] = (*conflicts.get(name, ()), *paths)
+        if len({looks[index].row.sha256 for index in members}) > 1:
+            for index in members:
+                held[index].add("near-duplicate")
     rows = []
     for index, look in enumerate(looks):
-        if look.row.path in overlap:
-            held[index].add("overlap")
+        held[index] |= {flag for flag, paths in flagged.items() if look.row.path in paths}
         flags = tuple(flag for flag in FLAGS if flag in held[index])
         rows.append(replace(look.row, group=groups[index], flags=flags))
-    return rows, conflicts
+    return rows
 
 
 def _paths_by_group(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:

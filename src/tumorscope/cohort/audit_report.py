@@ -37,6 +37,7 @@ def write_report(found: Audit, path: Path) -> None:
     duplicates = _sets_of_copies(found)
     sections = [
         *_conflicts(found),
+        *_type_conflicts(found),
         *_overlap(found),
         *_unreadable(found),
         *_shortcuts(found),
@@ -61,6 +62,12 @@ def _warning(found: Audit) -> str | None:
         words.append(
             f"{_count(len(found.label_conflicts), 'picture')} "
             f"{'carries' if len(found.label_conflicts) == 1 else 'carry'} both labels."
+        )
+    if found.tumour_type_conflicts:
+        words.append(
+            f"{_count(len(found.tumour_type_conflicts), 'picture')} "
+            f"{'carries' if len(found.tumour_type_conflicts) == 1 else 'carry'} several tumour "
+            "types."
         )
     if found.overlap:
         words.append(
@@ -126,6 +133,19 @@ def _conflicts(found: Audit) -> Iterable[Section]:
         "the picture is ambiguous: ask someone who can read it, and correct the file's place or "
         "leave all copies out. Until then both labels are trained and tested on.</p>"
         + _galleries(found.manifest, sets, with_labels=True),
+    )
+
+
+def _type_conflicts(found: Audit) -> Iterable[Section]:
+    if not found.tumour_type_conflicts:
+        return
+    row_of = {row.path: row for row in found.manifest.rows}
+    sets = [[row_of[path] for path in paths] for paths in found.tumour_type_conflicts.values()]
+    yield Section(
+        "Tumour type conflicts",
+        "<p>The same picture is filed under several tumour types, as their paths say. Tumour or no "
+        "tumour is not in doubt; which type is. Settle them before telling types apart.</p>"
+        + _galleries(found.manifest, sets, with_labels=False),
     )
 
 
@@ -282,6 +302,8 @@ def _next(found: Audit) -> Section:
     steps = []
     if found.label_conflicts:
         steps.append("Settle the label conflicts, then run the audit again.")
+    if found.tumour_type_conflicts:
+        steps.append("Settle the tumour type conflicts, if types are to be told apart.")
     if found.unreadable:
         steps.append("Replace the unreadable files, if they matter.")
     if any(len(paths) > 1 for paths in found.groups.values()):

@@ -23,10 +23,15 @@ FLAGS = (
     "exact-duplicate",
     "near-duplicate",
     "label-conflict",
+    "type-conflict",
     "overlap",
     "colour",
     "tiny",
 )
+
+TUMOUR_TYPES = ("glioma", "meningioma", "pituitary")
+NO_TYPE = "none"
+"""What some manifests call the type of an image without tumour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class Row:
         Pillow's mode; "" where the file is unreadable.
     flags : tuple of str
         Codes from `FLAGS`.
+    tumour_type : str
+        One of `TUMOUR_TYPES`; "" where it is unknown, or there is no tumour.
     """
 
     path: str
@@ -65,6 +72,7 @@ class Row:
     height: int = 0
     mode: str = ""
     flags: tuple[str, ...] = ()
+    tumour_type: str = ""
 
     @property
     def usable(self) -> bool:
@@ -73,6 +81,8 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+"""The last, tumour_type, is written only where an image has one."""
+
 REQUIRED = ("path", "sha256", "label", "group")
 _SHA256 = re.compile("[0-9a-f]{64}")
 _PIXELS = re.compile("[0-9]{0,9}")
@@ -119,12 +129,13 @@ class Manifest:
         """Write as CSV, with paths made relative to its folder where the images lie below it."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        columns = COLUMNS if any(row.tumour_type for row in self.rows) else COLUMNS[:-1]
+        writer.writerow(columns)
         for row in self.rows:
-            values = [getattr(row, name) for name in COLUMNS]
-            values[0] = portable_path(self.file(row), path.parent)
-            values[-1] = ";".join(row.flags)
-            writer.writerow(values)
+            values = {name: getattr(row, name) for name in columns}
+            values["path"] = portable_path(self.file(row), path.parent)
+            values["flags"] = ";".join(row.flags)
+            writer.writerow(values.values())
         write_text(path, text.getvalue())
 
     @classmethod
@@ -257,6 +268,11 @@ def _parse(record: dict[str, str], manifest: Path, line: int) -> Row:
         raise refuse("flags", f"codes from {', '.join(FLAGS)}, joined by ;")
     if "unreadable" not in flags and not _SHA256.fullmatch(values["sha256"].lower()):
         raise refuse("sha256", "64 hexadecimal digits")
+    kind = values["tumour_type"].lower()
+    if values["label"] == "1" and kind not in ("", *TUMOUR_TYPES):
+        raise refuse("tumour_type", f"one of {', '.join(TUMOUR_TYPES)}, or nothing")
+    if values["label"] == "0" and kind not in ("", NO_TYPE):
+        raise refuse("tumour_type", "nothing, as the label is 0 (no tumour)")
     for column in ("width", "height"):
         if not _PIXELS.fullmatch(values[column]):
             raise refuse(column, "a number of pixels")
@@ -271,6 +287,7 @@ def _parse(record: dict[str, str], manifest: Path, line: int) -> Row:
         height=int(values["height"] or 0),
         mode=values["mode"],
         flags=flags,
+        tumour_type="" if kind == NO_TYPE else kind,
     )
 
 

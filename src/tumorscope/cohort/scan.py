@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.cohort.manifest import Manifest, Row, portable_path
+from tumorscope.cohort.tumour_type import type_of_folder
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.files import sha256_of
 from tumorscope.imaging.read import IMAGE_SUFFIXES, inspect_image
@@ -24,7 +26,7 @@ def label_of_folder(name: str) -> int | None:
     plain = "".join(letter for letter in name.lower() if letter.isalpha())
     if plain in NEGATIVE:
         return 0
-    return 1 if plain in POSITIVE or plain.removesuffix("tumor") in POSITIVE else None
+    return 1 if plain in POSITIVE or type_of_folder(name) else None
 
 
 def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
@@ -37,7 +39,8 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     ----------
     data : path
         A folder with at least two class folders, such as ``yes/`` and ``no/``; searched to any
-        depth below those.
+        depth below those. Class folders may also lie one folder deeper, as in ``Training/yes/``;
+        such parts are joined, because they were seldom made by group.
     source : str, optional
         Name of the cohort; the folder's name by default.
 
@@ -58,6 +61,15 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
         child: label for child, label in folders.items() if child.is_dir() and label is not None
     }
     if not classes:
+        # As public sets come: Training/glioma … and Testing/glioma …; their split is not grouped.
+        classes = {
+            child: label
+            for part in folders
+            if part.is_dir()
+            for child in sorted(part.iterdir())
+            if child.is_dir() and (label := label_of_folder(child.name)) is not None
+        }
+    if not classes:
         found = ", ".join(child.name for child in folders if child.is_dir()) or "no folders"
         raise InputError(
             f"{root} has no class folders; found {found}. Expected tumour images in one of "
@@ -66,7 +78,7 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
         )
     name = source or root.absolute().name
     rows = [
-        _row(file, root, label, name)
+        replace(_row(file, root, label, name), tumour_type=type_of_folder(child.name))
         for child, label in classes.items()
         for file in _images_below(child)
     ]

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from tumorscope.cohort.manifest import SPLITS, Manifest
 from tumorscope.common.errors import InputError, UsageError
 
-CLASSES = ((1, "tumour"), (0, "no tumour"))
+CLASSES = ("no tumour", "tumour")
 
 Mode = Literal["group", "random"]
 
@@ -32,8 +32,9 @@ def split(
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     seed: int = 0,
     mode: Mode = "group",
+    classes: NDArray[np.int64] | None = None,
 ) -> Manifest:
-    """Fill the column ``split``: training, tuning and (internal) testing, stratified by label.
+    """Fill the column ``split``: training, tuning and (internal) testing, stratified by class.
 
     Each split's number of images of a class is within one group's size of the request, as long
     as the request itself is larger than the class's largest group; of a smaller class every
@@ -51,6 +52,8 @@ def split(
     mode : {"group", "random"}
         "random" ignores groups, as most published splits do: copies of one picture then lie on
         both sides, and every result is too good. For comparison only.
+    classes : ndarray of int64, optional
+        Classes of the usable images, from 0, where there are more than the two labels.
 
     Returns
     -------
@@ -73,8 +76,9 @@ def split(
         )
     names = [row.group if mode == "group" else row.path for row in usable.rows]
     wanted = [name for name, share in zip(SPLITS, fractions, strict=True) if share > 0]
-    _check_classes(usable.labels, names, len(wanted), f"the splits {', '.join(wanted)}")
-    parts = _part(usable.labels, names, fractions, seed)
+    truth = usable.labels if classes is None else classes
+    _check_classes(truth, names, len(wanted), f"the splits {', '.join(wanted)}")
+    parts = _part(truth, names, fractions, seed)
     chosen = {row.path: SPLITS[part] for row, part in zip(usable.rows, parts, strict=True)}
     return manifest.having(
         replace(row, split=chosen[row.path] if row.usable else "") for row in manifest.rows
@@ -94,7 +98,7 @@ def grouped_folds(
     Parameters
     ----------
     labels : array-like of int, shape (n,)
-        1 tumour, 0 no tumour.
+        Classes from 0, such as 1 tumour and 0 no tumour.
     groups : array-like of str, shape (n,)
         Images of the same group share a fold.
     folds : int
@@ -139,17 +143,18 @@ def _part(
     for index, name in enumerate(names):
         members.setdefault(name, []).append(index)
     order = sorted(members, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
-    size = {name: np.bincount(labels[members[name]], minlength=2) for name in order}
-    asked = np.outer(fractions, np.bincount(labels, minlength=2))
+    classes = max(2, int(labels.max()) + 1)
+    size = {name: np.bincount(labels[members[name]], minlength=classes) for name in order}
+    asked = np.outer(fractions, np.bincount(labels, minlength=classes))
     got = np.zeros_like(asked)
     result = np.empty(len(labels), dtype=np.int64)
 
-    # Groups of both labels (label conflicts) go first, because those of one label can then make
-    # up for what the former did to the balance of both classes.
-    mixed = [name for name in order if size[name].min() > 0]
-    strata = [(mixed, asked.sum(axis=1), [0, 1])]
-    for label in (0, 1):
-        pure = [name for name in order if size[name][1 - label] == 0]
+    # Groups of several labels (conflicts) go first, because those of one label can then make up
+    # for what the former did to the balance of the classes.
+    mixed = [name for name in order if np.count_nonzero(size[name]) > 1]
+    strata = [(mixed, asked.sum(axis=1), list(range(classes)))]
+    for label in range(classes):
+        pure = [name for name in order if size[name][label] == size[name].sum()]
         strata.append((pure, asked[:, label], [label]))
     for stratum, targets, columns in strata:
         missing = (got[:, columns].min(axis=1) == 0) & (targets > 0)
@@ -204,7 +209,9 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 def _check_classes(
     labels: NDArray[np.int64], names: Sequence[str], least: int, purpose: str
 ) -> None:
-    for label, words in CLASSES:
+    several = labels.max() > 1
+    for label in range(max(2, int(labels.max()) + 1)):
+        words = f"number {label}" if several else CLASSES[label]
         held = [name for name, value in zip(names, labels, strict=True) if value == label]
         groups = len(set(held))
         if groups < least:

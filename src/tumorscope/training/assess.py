@@ -82,6 +82,11 @@ def evaluate(
         return _evaluate_model(run, data, output=output, allow_seen=allow_seen)
     run = run if isinstance(run, Run) else Run.open(run)
     recipe, facts = run.recipe, run.facts
+    if recipe.task != "tumour":
+        raise UsageError(
+            f'Received the run {run.folder} with task = {recipe.task!r}. Expected "tumour"; '
+            "tumorscope.evaluate_types measures tumour types."
+        )
     folder = output_folder(Path(output) if output else run.folder / "evaluation")
     warning = None
     if data is None:
@@ -94,7 +99,7 @@ def evaluate(
         manifest = prepare_manifest(data).usable
         if not allow_seen:
             refuse_seen(facts["weights"], manifest, "the evaluation")
-        warning = _refuse_seen(run, manifest, allow_seen=allow_seen)
+        warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
         images = load_images(manifest, recipe.input.preprocessing)
         scores = predict(run.load_model(), images.pixels, recipe)
         sources = {row.source for row in manifest.rows}
@@ -115,7 +120,7 @@ def evaluate(
             model_summary=_layers(facts),
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
-            facts=_readable(facts),
+            facts=readable(facts),
             cohort=cohort_facts(run.manifest if data is None else manifest),
             notes=notes_on(recipe),
             published=published_for(recipe) if data is None else None,
@@ -211,7 +216,14 @@ def _own_testing(run: Run) -> tuple[Manifest, NDArray[np.float64]]:
     return manifest, np.array([float(records[row.path]["score"]) for row in manifest.rows])
 
 
-def _refuse_seen(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
+def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
+    """Return what to warn of where images were seen in training; None where none were.
+
+    Raises
+    ------
+    HonestyError
+        If some were, and `allow_seen` is false.
+    """
     known = run.manifest.usable.of_split("training", "tuning")
     seen = overlap(known, manifest)
     if not seen:
@@ -245,7 +257,8 @@ def _name_and_type(layer: str) -> tuple[str, str]:
     return name, kind.removesuffix(")")
 
 
-def _readable(facts: Mapping[str, object]) -> dict[str, str]:
+def readable(facts: Mapping[str, object]) -> dict[str, str]:
+    """Return the facts of a run as a flat table for people."""
     flat: dict[str, str] = {}
     for key, value in facts.items():
         if isinstance(value, dict):

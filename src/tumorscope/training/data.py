@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.tumour_type import classes_of
 from tumorscope.common.progress import track
 from tumorscope.imaging import Preprocessing, prepare, read_slice
+from tumorscope.training.recipe import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Images:
     pixels : ndarray of uint8, shape (n, size, size)
         Prepared, not yet scaled.
     labels : ndarray of int64, shape (n,)
-        1 tumour, 0 no tumour.
+        1 tumour, 0 no tumour; or positions in `tumorscope.cohort.tumour_type.CLASSES`.
     sources, groups : ndarray of str, shape (n,)
         Where each image comes from, and which images belong together; by default one source, and
         every image by itself.
@@ -42,8 +44,8 @@ class Images:
             object.__setattr__(self, "groups", np.arange(count).astype(np.str_))
 
 
-def load_images(manifest: Manifest, how: Preprocessing) -> Images:
-    """Read and prepare every image of a manifest, in its order.
+def load_images(manifest: Manifest, how: Preprocessing, task: Task = "tumour") -> Images:
+    """Read and prepare every image of a manifest, in its order, labelled for a task.
 
     Raises
     ------
@@ -60,7 +62,18 @@ def load_images(manifest: Manifest, how: Preprocessing) -> Images:
         for position, image in enumerate(prepared):
             pixels[position] = image
     sources = np.array([row.source for row in manifest.rows], dtype=np.str_)
-    return Images(pixels, manifest.labels, sources, manifest.groups)
+    return Images(pixels, labels_for(task, manifest), sources, manifest.groups)
+
+
+def labels_for(task: Task, manifest: Manifest) -> NDArray[np.int64]:
+    """Return what a network is to say of each image, int64 (n,), from 0.
+
+    Raises
+    ------
+    InputError
+        If types are asked for that the manifest does not name.
+    """
+    return manifest.labels if task == "tumour" else classes_of(manifest)
 
 
 def batches(indices: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

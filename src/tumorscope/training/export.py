@@ -144,6 +144,11 @@ def write_checked(
         What is, or will be, in its run.json.
     """
     recipe = Recipe.load(folder / "recipe.toml")
+    if recipe.task != "tumour":
+        raise InputError(
+            f"{folder} was trained with task = {recipe.task!r}. Expected \"tumour\": model files "
+            "hold detectors. Use the run itself (tumorscope evaluate RUN DATA, or model.keras)."
+        )
     manifest = Manifest.load(folder / "manifest.csv").usable
     manifest.check_files()
     pixels, thumbprints = _load(manifest, recipe)

@@ -145,7 +145,7 @@ class Fitter:
         InputError
             If a part has no images or one class only, or the loss stops being a number.
         """
-        _check_classes(self._images, training, "training")
+        _check_classes(self._images, training, "training", max(2, self.model.output_shape[-1]))
         if len(tuning) == 0 and self._recipe.optimisation.schedule == "plateau":
             raise InputError(
                 "There are no tuning images; expected at least one, because the tuning loss "
@@ -180,7 +180,7 @@ class Fitter:
         return history
 
     def predict(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the probability of tumour, float64 (n,), of images of the cohort as they are."""
+        """Return the scores of images of the cohort as they are; see `predict`."""
         return predict(self.model, self._images.pixels[indices], self._recipe)
 
     def _trainer(self, phase: _Phase) -> _Trainer:
@@ -207,14 +207,20 @@ class Fitter:
 
 
 def predict(model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.float64]:
-    """Return the probability of tumour, float64 (n,), of prepared images uint8 (n, h, w)."""
-    scores = np.empty(len(pixels), dtype=np.float64)
+    """Return the scores of prepared images uint8 (n, h, w).
+
+    Returns
+    -------
+    ndarray of float64
+        (n,), the probability of tumour; of the task "tumour-type" (n, classes), rows sum to 1.
+    """
+    scores = np.empty((len(pixels), model.output_shape[-1]), dtype=np.float64)
     for batch in batches(np.arange(len(pixels)), BATCH):
         # The last batch is filled up, because another shape would be compiled anew.
         filled = pixels[np.resize(batch, BATCH)]
         outputs = model.predict_on_batch(network_input(filled, recipe.input.scaling))
-        scores[batch] = np.asarray(outputs, dtype=np.float64).ravel()[: len(batch)]
-    return scores
+        scores[batch] = np.asarray(outputs, dtype=np.float64)[: len(batch)]
+    return scores if recipe.task == "tumour-type" else scores[:, 0]
 
 
 def initialise_head(model: keras.Model, seed: int) -> None:
@@ -253,12 +259,15 @@ class _Trainer:
         )
         self._part.compile(
             optimizer=make_optimizer(recipe.optimisation, phase.learning_rate),
-            loss=keras.losses.BinaryCrossentropy(
-                label_smoothing=recipe.optimisation.label_smoothing
-            ),
+            loss=(
+                keras.losses.BinaryCrossentropy
+                if recipe.task == "tumour"
+                else keras.losses.CategoricalCrossentropy
+            )(label_smoothing=recipe.optimisation.label_smoothing),
             metrics=["accuracy"],
         )
         self._part.optimizer.build(self._part.trainable_variables)
+        self._classes = self._part.output_shape[-1]
         self._dropouts = [
             layer.seed_generator
             for layer in (*model.layers, *model.layers[0].layers)
@@ -318,7 +327,7 @@ class _Trainer:
                 self._part.optimizer.learning_rate = rate
                 logs = self._part.train_on_batch(
                     self._enter(features),
-                    labels[:, None].astype(np.float32),
+                    self._targets(labels),
                     sample_weight=weights[labels],
                     return_dict=True,
                 )
@@ -339,6 +348,11 @@ class _Trainer:
                 "learning rate is probably too high: lower it in the recipe."
             )
         return {**record, "seconds": round(time.perf_counter() - started, 3)}
+
+    def _targets(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        if self._classes == 1:
+            return labels[:, None].astype(np.float32)
+        return np.eye(self._classes, dtype=np.float32)[labels]
 
     def _repeats(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what to add to the epoch for a version that no other draw of it has."""
@@ -374,18 +388,22 @@ class _Trainer:
                     self._part.predict_on_batch(
                         self._enter(self._store.plain(batch, entry=self._phase.entry))
                     )
-                ).ravel()
+                )
                 for batch in batches(indices, self._recipe.optimisation.batch_size)
             ]
         ).astype(np.float64)
-        clipped = np.clip(scores, 1e-7, 1 - 1e-7)
-        loss = -np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped)))
+        binary = self._classes == 1
+        if binary:
+            scores = np.hstack([1 - scores, scores])
+        given = np.clip(scores[np.arange(len(labels)), labels], 1e-7, 1 - 1e-7)
+        # Of two equal scores the tumour is called, as at every operating point.
+        calls = scores[:, 1] >= 0.5 if binary else scores.argmax(axis=1)
         measured = {
-            "tuning_loss": round(float(loss), 6),
-            "tuning_accuracy": round(float(np.mean((scores >= 0.5) == labels)), 6),
+            "tuning_loss": round(float(-np.log(given).mean()), 6),
+            "tuning_accuracy": round(float(np.mean(calls == labels)), 6),
         }
-        if 0 < labels.sum() < len(labels) and np.isfinite(scores).all():
-            measured["tuning_auc"] = round(float(roc_auc_score(labels, scores)), 6)
+        if binary and 0 < labels.sum() < len(labels) and np.isfinite(scores).all():
+            measured["tuning_auc"] = round(float(roc_auc_score(labels, scores[:, 1])), 6)
         return measured
 
     def _enter(self, features: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -420,19 +438,36 @@ def shrunk(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def class_weights(labels: NDArray[np.int64], how: str) -> NDArray[np.float32]:
-    """Return one weight per class, float32 (2,); "balanced" is n / (2 · images of the class)."""
+    """Return one weight per class; "balanced" is n / (classes · images of the class).
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (n,)
+        From 0; every class up to the highest has an image.
+    how : {"balanced", "none"}
+
+    Returns
+    -------
+    ndarray of float32, shape (classes,)
+    """
+    classes = np.arange(max(1, int(labels.max())) + 1)
     if how == "none":
-        return np.ones(2, dtype=np.float32)
+        return np.ones(len(classes), dtype=np.float32)
     from sklearn.utils.class_weight import compute_class_weight
 
-    weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels)
+    weights = compute_class_weight("balanced", classes=classes, y=labels)
     return np.asarray(weights, dtype=np.float32)
 
 
-def _check_classes(images: Images, indices: NDArray[np.int64], part: str) -> None:
-    tumours = int(images.labels[indices].sum())
-    if not 0 < tumours < len(indices):
-        raise InputError(
-            f"The {part} part has {tumours} images with tumour and {len(indices) - tumours} "
-            "without; expected both. Add images, or change the fractions of the split."
-        )
+def _check_classes(images: Images, indices: NDArray[np.int64], part: str, classes: int) -> None:
+    counts = np.bincount(images.labels[indices], minlength=classes)
+    if counts.all():
+        return
+    words = (
+        f"{counts[1]} images with tumour and {counts[0]} without; expected both"
+        if classes == 2
+        else f"{', '.join(map(str, counts))} images of the {classes} classes; expected all"
+    )
+    raise InputError(
+        f"The {part} part has {words}. Add images, or change the fractions of the split."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tumorscope.cohort.tumour_type import CLASSES
 from tumorscope.common.errors import InputError
 from tumorscope.training.backbones import build_backbone
 from tumorscope.training.backend import load_keras
@@ -32,26 +33,29 @@ def build(recipe: Recipe) -> keras.Model:
     The paper's head: backbone → Flatten → Dense (ReLU) → BatchNormalization → Dropout → Dense 1
     (sigmoid), with the layer names that its Figure 2 shows. The pooled head: backbone →
     GlobalAveragePooling2D → Dropout → Dense 1 (sigmoid). Input: float32 (n, size, size, 3),
-    scaled as ``recipe.input.scaling`` says; output: probability of tumour, float32 (n, 1).
+    scaled as ``recipe.input.scaling`` says; output: probability of tumour, float32 (n, 1). With the
+    task "tumour-type" the last layer is Dense 4 (softmax) and the output float32 (n, 4), in the
+    order of `tumorscope.cohort.tumour_type.CLASSES`.
     """
     load_keras()
     import keras
 
     layers = keras.layers
     network = recipe.network
+    units, activation = (1, "sigmoid") if recipe.task == "tumour" else (len(CLASSES), "softmax")
     if network.head == "flatten":
         head = [
             layers.Flatten(name="flatten"),
             layers.Dense(network.units, activation="relu", name="dense"),
             layers.BatchNormalization(name="batch_normalization"),
             layers.Dropout(network.dropout, name="dropout"),
-            layers.Dense(1, activation="sigmoid", name="dense_1"),
+            layers.Dense(units, activation=activation, name="dense_1"),
         ]
     else:
         head = [
             layers.GlobalAveragePooling2D(name="pool"),
             layers.Dropout(network.dropout, name="dropout"),
-            layers.Dense(1, activation="sigmoid", name="dense"),
+            layers.Dense(units, activation=activation, name="dense"),
         ]
     backbone = build_backbone(network.backbone, recipe.input.size)
     return keras.Sequential([backbone, *head], name="tumorscope")

@@ -15,6 +15,7 @@ from tumorscope.imaging import Preprocessing
 SHIPPED = ("demo", "paper", "recommended", "reference")
 """Recipes in the package, usable by name."""
 
+Task = Literal["tumour", "tumour-type"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -195,6 +196,8 @@ class Recipe(_Part):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    task: Task = "tumour"
+    """"tumour": is there one? "tumour-type": no tumour, glioma, meningioma or pituitary tumour?"""
     data: Data = Data()
     input: Input = Input()
     sampling: Sampling = Sampling()
@@ -211,6 +214,15 @@ class Recipe(_Part):
             raise ValueError(
                 "frozen.epochs, fine_tuning.epochs and finishing.epochs are all 0; nothing would "
                 "train"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _draws_no_lesions_of_no_type(self) -> Recipe:
+        if self.task == "tumour-type" and self.augmentation.lesions:
+            raise ValueError(
+                f"augmentation.lesions is {self.augmentation.lesions:g}, but made-up lesions have "
+                'no type; task = "tumour-type" needs 0'
             )
         return self
 
@@ -255,6 +267,16 @@ class Recipe(_Part):
             return cls.model_validate(_tuples(values))
         except ValidationError as error:
             raise InputError(_explain(error, origin)) from error
+
+    def for_task(self, task: Task) -> Recipe:
+        """Return the recipe for another task; made-up lesions are left out where they have no type.
+
+        Validated anew, so every value is as if it had been read from a file.
+        """
+        values = self.model_dump() | {"task": task}
+        if task == "tumour-type":
+            values["augmentation"]["lesions"] = 0.0
+        return Recipe.model_validate(values)
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every value written out, so that it can be read back."""

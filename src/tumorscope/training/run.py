@@ -20,12 +20,13 @@ from tumorscope import __version__
 from tumorscope.cohort.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
+from tumorscope.cohort.tumour_type import CLASSES
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import atomic_path, output_folder, write_json, write_text
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import track
 from tumorscope.training.backend import load_keras
-from tumorscope.training.data import load_images
+from tumorscope.training.data import labels_for, load_images
 from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.network import build, summarise
 from tumorscope.training.recipe import Recipe
@@ -50,6 +51,12 @@ HISTORY = (
     "seconds",
 )
 
+SCORE_COLUMNS = {
+    "tumour": ("score",),
+    "tumour-type": tuple(f"score_{name.replace(' ', '_')}" for name in CLASSES),
+}
+"""Task → columns of scores.csv, in the order of a network's outputs."""
+
 Data = str | Path | Manifest
 
 
@@ -60,8 +67,8 @@ class Run:
     Attributes
     ----------
     folder : Path
-        Holds recipe.toml, manifest.csv, history.csv, scores.csv, model.keras, model.onnx and
-        run.json.
+        Holds recipe.toml, manifest.csv, history.csv, scores.csv, model.keras, run.json and, for
+        the task "tumour", model.onnx.
     """
 
     folder: Path
@@ -185,8 +192,16 @@ def train(
         )
     output_folder(folder)
     manifest = prepare_manifest(folder / "manifest.csv" if interrupted else data)
+    # Before any work: a task may ask for types that the cohort does not name.
+    labels = labels_for(recipe.task, manifest.usable)
     if not any(row.split for row in manifest.rows):
-        manifest = split(manifest, fractions=recipe.data.fractions, seed=recipe.seed, mode=split_by)
+        manifest = split(
+            manifest,
+            fractions=recipe.data.fractions,
+            seed=recipe.seed,
+            mode=split_by,
+            classes=labels,
+        )
     if split_by == "group":
         manifest.check_groups()
     write_text(folder / "recipe.toml", recipe.to_toml())
@@ -194,7 +209,7 @@ def train(
 
     model, origin = start(recipe, weights)
     usable = manifest.usable
-    images = load_images(usable, recipe.input.preprocessing)
+    images = load_images(usable, recipe.input.preprocessing, recipe.task)
     splits = np.array([row.split for row in usable.rows])
     identity = _identity(recipe, usable, origin)
     total = epochs_of(recipe)
@@ -220,12 +235,20 @@ def train(
     write_csv(folder / "history.csv", HISTORY, history)
     scores = fitter.predict(np.arange(len(usable)))
     saved = Manifest.load(folder / "manifest.csv").usable
+    columns = SCORE_COLUMNS[recipe.task]
     write_csv(
         folder / "scores.csv",
-        ("path", "label", "split", "score"),
+        ("path", "label", "split", *columns),
         [
-            {"path": row.path, "label": row.label, "split": row.split, "score": f"{score:.8f}"}
-            for row, score in zip(saved.rows, scores, strict=True)
+            {
+                "path": row.path,
+                "label": label,
+                "split": row.split,
+                **{name: f"{value:.8f}" for name, value in zip(columns, values, strict=True)},
+            }
+            for row, label, values in zip(
+                saved.rows, labels, scores.reshape(len(usable), -1), strict=True
+            )
         ],
     )
     with atomic_path(folder / "model.keras") as temporary:
@@ -233,6 +256,7 @@ def train(
     facts = {
         "notice": RESEARCH_USE_ONLY,
         "recipe": recipe.name,
+        "task": recipe.task,
         "seed": recipe.seed,
         "split": "grouped" if split_by == "group" else "random",
         "weights": origin,
@@ -248,7 +272,8 @@ def train(
         "seconds_total": round(time.time() - started, 1),
         "layers": [asdict(layer) for layer in summarise(model)],
     }
-    write_checked(model, folder, facts, folder / "model.onnx")
+    if recipe.task == "tumour":
+        write_checked(model, folder, facts, folder / "model.onnx")
     # Written last: its presence says that the run is whole.
     write_json(folder / "run.json", facts)
     (folder / "checkpoint.bin").unlink(missing_ok=True)

@@ -54,7 +54,7 @@ def probabilities(
     A label has its share; within it a source with n images has a share in proportion to its weight
     times n^power; within that every group alike, and within a group every image alike.
     """
-    labels = images.labels[training]
+    labels = (images.labels[training] > 0).astype(np.int64)
     sources = images.sources[training]
     groups = images.groups[training]
     chances = np.zeros(len(training), dtype=np.float64)

@@ -262,7 +262,7 @@ def _fit(
     fitter: Fitter, recipe: Recipe, manifest: Manifest, rest: NDArray[np.int64], seed: int
 ) -> None:
     """Fit on `rest`; a part of it tunes the learning rate where the recipe wants that."""
-    from tumorscope.training.crossval import training_and_tuning
+    from tumorscope.training.folds import training_and_tuning
 
     training, tuning = training_and_tuning(
         rest, manifest.labels, manifest.groups, recipe, seed=seed, split_by="group"

@@ -15,7 +15,7 @@ from tumorscope.training import network
 from tumorscope.training.backbones import build_backbone
 from tumorscope.training.comparison.features import FeatureClassifier, feature_fitter
 from tumorscope.training.comparison.systems import DEFAULT, lookup, names, recipe_for
-from tumorscope.training.crossval import network_fitter
+from tumorscope.training.folds import network_fitter
 from tumorscope.training.recipe import Recipe
 
 

@@ -20,8 +20,9 @@ from tumorscope.training.comparison.features import feature_fitter
 from tumorscope.training.comparison.measure import measure
 from tumorscope.training.comparison.systems import DEFAULT, System, lookup, recipe_for
 from tumorscope.training.comparison.table import QUALITY, Comparison, Row, write_comparison
-from tumorscope.training.crossval import FoldFitter, Method, crossval, network_fitter
+from tumorscope.training.crossval import crossval
 from tumorscope.training.fit import epochs_of
+from tumorscope.training.folds import FoldFitter, Method, network_fitter
 from tumorscope.training.packaged_weights import MRI
 from tumorscope.training.recipe import Augmentation, Recipe
 from tumorscope.training.run import Data, data_hash, prepare_manifest

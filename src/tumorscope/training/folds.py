@@ -1,0 +1,281 @@
+"""The folds of a cross-validation: fitted one after another, each kept at once on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.split import grouped_folds
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.files import write_text
+from tumorscope.common.progress import track
+from tumorscope.training.checkpoint import Record
+from tumorscope.training.data import load_images
+from tumorscope.training.fit import Fitter, epochs_of
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import SplitMode, data_hash, read_csv, start, write_csv
+
+
+class FoldFitter(Protocol):
+    """What cross-validation asks of a method; `tumorscope.training.fit.Fitter` is one."""
+
+    def fit(
+        self,
+        *,
+        training: NDArray[np.int64],
+        tuning: NDArray[np.int64],
+        seed: int,
+        on_epoch: Callable[[Record], None] | None = None,
+    ) -> object:
+        """Fit to images of the cohort, by position, whatever was fitted before."""
+
+    def predict(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the scores, float64 (n,) or (n, classes), of images of the cohort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is cross-validated, where it is not the network of the recipe alone.
+
+    Attributes
+    ----------
+    name : str
+        Part of the protocol: folds of another method are refused.
+    title : str
+        For the report.
+    command : str
+        Reproduces the result.
+    start : callable
+        (recipe, weights, cohort) → what fits and scores its folds.
+    epochs : int
+        How often `FoldFitter.fit` calls `on_epoch`.
+    """
+
+    name: str
+    title: str
+    command: str
+    start: Callable[[Recipe, str | Path, Manifest], FoldFitter]
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """Which images are scored when, and by what.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        The usable images.
+    labels : ndarray of int64, shape (n,)
+        From 0.
+    held_out : ndarray of int64, shape (n, repeats)
+        Fold in which each image is scored; −1 for none.
+    barred : ndarray of bool, shape (n,)
+        Never trained on.
+    by_source : bool
+        Images elsewhere that share a group with those scored do not train.
+    score_columns : mapping of str to int
+        Column of scores.csv → position of its class; one column where a score is one number.
+    """
+
+    manifest: Manifest
+    labels: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+    barred: NDArray[np.bool_]
+    by_source: bool = False
+    score_columns: Mapping[str, int] = field(default_factory=lambda: {"score": 0})
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of scores.csv."""
+        return ("path", "label", "repeat", "fold", *self.score_columns)
+
+
+def network_method(recipe: Recipe) -> Method:
+    """Return the method that trains the network which a recipe describes."""
+    return Method(
+        name="",
+        title=f"the recipe “{recipe.name}”",
+        command="",
+        start=network_fitter,
+        epochs=epochs_of(recipe),
+    )
+
+
+def network_fitter(recipe: Recipe, weights: str | Path, manifest: Manifest) -> FoldFitter:
+    """Return what trains the network of a recipe on folds of a cohort."""
+    model, _ = start(recipe, weights)
+    return Fitter(model, load_images(manifest, recipe.input.preprocessing, recipe.task), recipe)
+
+
+def repeated_folds(
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    recipe: Recipe,
+    folds: int,
+    repeats: int,
+    split_by: SplitMode,
+) -> NDArray[np.int64]:
+    """Return in which fold each image is scored, int64 (n, repeats)."""
+    return np.stack(
+        [
+            grouped_folds(labels, groups, folds=folds, seed=recipe.seed + repeat, mode=split_by)
+            for repeat in range(repeats)
+        ],
+        axis=1,
+    )
+
+
+def score_folds(
+    plan: Folds,
+    *,
+    recipe: Recipe,
+    weights: str | Path,
+    method: Method,
+    split_by: SplitMode,
+    folder: Path,
+) -> NDArray[np.float64]:
+    """Fit every fold that `folder` does not hold yet, and write scores.csv.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, repeats, classes)
+        One class where a score is one number; NaN where an image is not scored.
+    """
+    labels, groups, held_out = plan.labels, plan.manifest.groups, plan.held_out
+    repeats = held_out.shape[1]
+    scores = np.full((*held_out.shape, len(plan.score_columns)), np.nan)
+    parts = [
+        (repeat, fold, folder / "folds" / f"repeat-{repeat}-fold-{fold}.csv")
+        for repeat in range(repeats)
+        for fold in range(int(held_out[:, repeat].max()) + 1)
+    ]
+    todo = []
+    for repeat, fold, kept in parts:
+        if kept.exists():
+            testing = np.flatnonzero(held_out[:, repeat] == fold)
+            scores[testing, repeat] = [
+                [float(record[name]) for name in plan.score_columns] for record in read_csv(kept)
+            ]
+        else:
+            todo.append((repeat, fold, kept))
+    fitter: FoldFitter | None = None
+    epochs = track(range(len(todo) * method.epochs + 1), "Cross-validating")
+
+    def advance(_: Record | None = None) -> None:
+        next(epochs)
+
+    advance()
+    for repeat, fold, kept in todo:
+        if fitter is None:
+            fitter = method.start(recipe, weights, plan.manifest)
+        tested = held_out[:, repeat] == fold
+        seed = recipe.seed + 1000 * repeat + fold
+        related = np.isin(groups, groups[tested]) if plan.by_source else tested
+        training, tuning = training_and_tuning(
+            np.flatnonzero(~tested & ~related & ~plan.barred),
+            labels,
+            groups,
+            recipe,
+            seed=seed,
+            split_by=split_by,
+        )
+        fitter.fit(training=training, tuning=tuning, seed=seed, on_epoch=advance)
+        testing = np.flatnonzero(tested)
+        scores[testing, repeat] = fitter.predict(testing).reshape(len(testing), -1)
+        write_csv(kept, plan.columns, _records(plan, scores, repeat, fold))
+    epochs.close()
+    write_csv(
+        folder / "scores.csv",
+        plan.columns,
+        [record for repeat, fold, _ in parts for record in _records(plan, scores, repeat, fold)],
+    )
+    return scores
+
+
+def training_and_tuning(
+    rest: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    recipe: Recipe,
+    *,
+    seed: int,
+    split_by: SplitMode,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of the images that are not tested train, and which tune: about a sixth.
+
+    None tune where the tuning loss decides nothing.
+    """
+    if recipe.optimisation.schedule != "plateau":
+        return rest, rest[:0]
+    groups_of_class = [
+        len(set(groups[rest][labels[rest] == label].tolist())) for label in np.unique(labels)
+    ]
+    parts = max(2, min(6, *groups_of_class))
+    inner = grouped_folds(labels[rest], groups[rest], folds=parts, seed=seed, mode=split_by)
+    return rest[inner != 0], rest[inner == 0]
+
+
+def claim(folder: Path, identity: str, *, resume: bool) -> None:
+    """Make sure that finished folds in `folder` belong to this protocol.
+
+    Raises
+    ------
+    UsageError, InputError
+        If there are folds and `resume` is false, or they are of another protocol.
+    """
+    mark = folder / "folds" / "protocol.txt"
+    if mark.exists():
+        if not resume:
+            raise UsageError(
+                f"{folder} holds folds of a cross-validation. Add --resume to keep what is "
+                "finished, choose another folder with -o, or delete it."
+            )
+        if mark.read_text("utf-8") != identity:
+            raise InputError(
+                f"The folds in {folder} belong to another recipe, cohort or protocol. Expected the "
+                "same as when they were made. Give them again, or choose another folder with -o."
+            )
+    write_text(mark, identity)
+
+
+def identity_of(
+    recipe: Recipe,
+    manifest: Manifest,
+    *,
+    weights: str,
+    folds: int,
+    repeats: int,
+    split_by: str,
+    hold_out: Sequence[Sequence[str]] = (),
+    method: str = "",
+) -> str:
+    """Return in words what decides the scores of all folds."""
+    protocol = f"weights = {weights}\nfolds = {folds}\nrepeats = {repeats}\nsplit = {split_by}\n"
+    protocol += "".join(f"hold out = {','.join(names)}\n" for names in hold_out)
+    protocol += f"data = {data_hash(manifest)}\n"
+    return f"{recipe.to_toml()}\n{protocol}" + (f"method = {method}\n" if method else "")
+
+
+def _records(
+    plan: Folds, scores: NDArray[np.float64], repeat: int, fold: int
+) -> list[dict[str, object]]:
+    return [
+        {
+            "path": plan.manifest.rows[index].path,
+            "label": int(plan.labels[index]),
+            "repeat": repeat,
+            "fold": fold,
+            **{
+                name: f"{scores[index, repeat, position]:.8f}"
+                for name, position in plan.score_columns.items()
+            },
+        }
+        for index in np.flatnonzero(plan.held_out[:, repeat] == fold)
+    ]

@@ -1,0 +1,237 @@
+"""Which type of tumour: cross-validation and evaluation of the task "tumour-type"."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.files import output_folder
+from tumorscope.evaluation.tumour_types import TypeMetrics
+from tumorscope.evaluation.type_report import TypeReportInputs, write_type_report
+from tumorscope.training.assess import (
+    notes_on,
+    picture_reader,
+    readable,
+    refuse_trained_on,
+)
+from tumorscope.training.data import labels_for, load_images
+from tumorscope.training.fit import predict
+from tumorscope.training.folds import (
+    Folds,
+    claim,
+    identity_of,
+    network_method,
+    repeated_folds,
+    score_folds,
+)
+from tumorscope.training.packaged_weights import refuse_seen
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import (
+    SCORE_COLUMNS,
+    Data,
+    Run,
+    SplitMode,
+    data_hash,
+    prepare_manifest,
+    read_csv,
+    versions,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeEvaluation:
+    """What `crossval_types` or `evaluate_types` found.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        The images that were scored, in the order of `scores`.
+    scores : ndarray of float64, shape (n, repeats, classes)
+        Probabilities, in the order of `tumorscope.cohort.tumour_type.CLASSES`.
+    metrics : TypeMetrics
+        With intervals.
+    folder : Path
+        Holds report.html and metrics.json.
+    """
+
+    manifest: Manifest
+    scores: NDArray[np.float64]
+    metrics: TypeMetrics
+    folder: Path
+
+
+def crossval_types(
+    data: Data,
+    *,
+    recipe: str | Path | Recipe = "paper",
+    folds: int = 5,
+    repeats: int = 1,
+    weights: str | Path = "imagenet",
+    output: str | Path,
+    split_by: SplitMode = "group",
+    resume: bool = False,
+) -> TypeEvaluation:
+    """Cross-validate a recipe that tells tumour types apart.
+
+    Parameters
+    ----------
+    data : path or Manifest
+        A folder with the class folders glioma, meningioma, pituitary and notumor, or a manifest
+        with the column ``tumour_type``; its splits are not used.
+    recipe : str, Path or Recipe
+        Followed with ``task = "tumour-type"``, see `Recipe.for_task`.
+    folds, repeats, weights, output, split_by, resume
+        As for `tumorscope.training.crossval.crossval`.
+
+    Raises
+    ------
+    InputError, UsageError, OutputError
+        If the cohort, the numbers or the folder cannot be used.
+    """
+    if folds < 2 or repeats < 1:
+        raise UsageError(
+            f"Received {folds} folds and {repeats} repeats; expected at least 2 folds and 1 repeat."
+        )
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    recipe = recipe.for_task("tumour-type")
+    folder = output_folder(Path(output))
+    manifest = prepare_manifest(data).usable
+    labels = labels_for(recipe.task, manifest)
+    refuse_seen(weights, manifest, "the cross-validation")
+    held_out = repeated_folds(labels, manifest.groups, recipe, folds, repeats, split_by)
+    identity = identity_of(
+        recipe,
+        manifest,
+        weights=str(weights),
+        folds=folds,
+        repeats=repeats,
+        split_by=split_by,
+        method=f"classes {' '.join(map(str, np.bincount(labels)))}",
+    )
+    claim(folder, identity, resume=resume)
+    manifest.save(folder / "manifest.csv")
+    manifest = Manifest.load(folder / "manifest.csv")
+    started = time.time()
+    plan = Folds(
+        manifest,
+        labels,
+        held_out,
+        barred=np.zeros(len(labels), dtype=bool),
+        score_columns={name: index for index, name in enumerate(SCORE_COLUMNS[recipe.task])},
+    )
+    scores = score_folds(
+        plan,
+        recipe=recipe,
+        weights=weights,
+        method=network_method(recipe),
+        split_by=split_by,
+        folder=folder,
+    )
+    command = f"tumorscope crossval DATA --task tumour-type --recipe {recipe.name} "
+    command += f"--folds {folds} --repeats {repeats}"
+    facts = {
+        "protocol": f"{folds} folds × {repeats} repeats",
+        "recipe": recipe.name,
+        "weights": str(weights),
+        "seed": str(recipe.seed),
+        "data SHA-256": data_hash(manifest),
+        "seconds": f"{time.time() - started:.0f}",
+        **{f"{name} version": value for name, value in versions().items()},
+    }
+    metrics = write_type_report(
+        TypeReportInputs(
+            title=f"Cross-validation of the recipe “{recipe.name}”, tumour types",
+            paths=[row.path for row in manifest.rows],
+            labels=labels,
+            scores=scores,
+            classes=CLASSES,
+            groups=manifest.groups,
+            split="grouped" if split_by == "group" else "random",
+            pixels=picture_reader(manifest),
+            facts=facts,
+            notes=[*_notes(manifest), *notes_on(recipe)],
+            command=command + (" --split random" if split_by == "random" else ""),
+        ),
+        folder,
+    )
+    return TypeEvaluation(manifest, scores, metrics, folder)
+
+
+def evaluate_types(
+    run: str | Path | Run,
+    data: Data | None = None,
+    *,
+    output: str | Path | None = None,
+    allow_seen: bool = False,
+) -> TypeEvaluation:
+    """Measure a run of the task "tumour-type" on images that it has not seen.
+
+    Parameters and errors as for `tumorscope.training.assess.evaluate`.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    recipe, facts = run.recipe, run.facts
+    if recipe.task != "tumour-type":
+        raise UsageError(
+            f'Received the run {run.folder} with task = "tumour". Expected "tumour-type"; '
+            "tumorscope.evaluate measures this one."
+        )
+    folder = output_folder(Path(output) if output else run.folder / "evaluation")
+    warning = None
+    if data is None:
+        manifest = run.manifest.usable.of_split("testing")
+        if len(manifest) == 0:
+            raise InputError(
+                f"The run {run.folder} has no testing images. Expected some, or a cohort to test "
+                "on: tumorscope evaluate RUN DATA."
+            )
+        records = {row["path"]: row for row in read_csv(run.folder / "scores.csv")}
+        scores = np.array(
+            [
+                [float(records[row.path][name]) for name in SCORE_COLUMNS[recipe.task]]
+                for row in manifest.rows
+            ]
+        )
+    else:
+        manifest = prepare_manifest(data).usable
+        warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
+        images = load_images(manifest, recipe.input.preprocessing, recipe.task)
+        scores = predict(run.load_model(), images.pixels, recipe)
+    if not allow_seen:
+        refuse_seen(facts["weights"], manifest, "the evaluation")
+    kind = "Internal" if data is None else "External"
+    metrics = write_type_report(
+        TypeReportInputs(
+            title=f"{kind} testing of the recipe “{recipe.name}”, tumour types"
+            + (" — on images it was trained on" if warning else ""),
+            paths=[row.path for row in manifest.rows],
+            labels=labels_for(recipe.task, manifest),
+            scores=scores,
+            classes=CLASSES,
+            groups=manifest.groups,
+            split="random" if data is None and facts["split"] == "random" else "grouped",
+            pixels=picture_reader(manifest),
+            facts=readable(facts),
+            notes=[*_notes(manifest), *notes_on(recipe)],
+            warning=warning,
+            command=f"tumorscope evaluate {run.folder.name}" + ("" if data is None else " DATA"),
+        ),
+        folder,
+    )
+    return TypeEvaluation(manifest, scores[:, None, :], metrics, folder)
+
+
+def _notes(manifest: Manifest) -> list[str]:
+    found = sum("type-conflict" in row.flags for row in manifest.rows)
+    if not found:
+        return []
+    return [
+        f"{found} images are copies of one picture that is filed under several tumour types: at "
+        "least one label of each such picture is wrong. The audit lists them."
+    ]

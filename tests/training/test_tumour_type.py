@@ -1,0 +1,123 @@
+"""The task "tumour-type", from folders to reports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tumorscope.cli.app import run
+from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.training.assess import evaluate
+from tumorscope.training.crossval import crossval
+from tumorscope.training.export import export_run
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import Run, read_csv, train
+from tumorscope.training.tumour_type import crossval_types, evaluate_types
+
+
+@pytest.fixture
+def types(tmp_path: Path) -> Path:
+    """Eight images of each class, told apart by where they are bright."""
+    generator = np.random.default_rng(0)
+    for number, name in enumerate(("no", "glioma", "meningioma", "pituitary")):
+        (tmp_path / "types" / name).mkdir(parents=True)
+        for image in range(8):
+            pixels = generator.integers(0, 90, (64, 64), dtype=np.uint8)
+            pixels[16 * number : 16 * number + 16, 8:56] += 150
+            Image.fromarray(pixels).save(tmp_path / "types" / name / f"{image}.png")
+    return tmp_path / "types"
+
+
+def test_cross_validation_scores_every_class(
+    types: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options: dict[str, Any] = {"recipe": quick, "folds": 2, "weights": "none"}
+    found = crossval_types(types, output=tmp_path / "cv", **options)
+    records = read_csv(tmp_path / "cv" / "scores.csv")
+    assert list(records[0])[4:] == [
+        "score_no_tumour",
+        "score_glioma",
+        "score_meningioma",
+        "score_pituitary",
+    ]
+    assert found.scores.shape == (32, 1, 4)
+    np.testing.assert_allclose(found.scores.sum(axis=2), 1.0, atol=1e-5)
+    assert found.metrics.counts == (8, 8, 8, 8)
+    assert found.metrics.split == "grouped"
+    with pytest.raises(UsageError, match="--resume"):
+        crossval_types(types, output=tmp_path / "cv", **options)
+    again = crossval_types(types, output=tmp_path / "cv", resume=True, **options)
+    np.testing.assert_allclose(again.scores, found.scores, atol=1e-8)
+
+    (tmp_path / "recipe.toml").write_text(quick.to_toml())
+    words = ["crossval", str(types), "--task", "tumour-type", "--split", "random", "--json"]
+    words += ["--recipe", str(tmp_path / "recipe.toml"), "--folds", "2", "--repeats", "1"]
+    assert run([*words, "--weights", "none", "-o", str(tmp_path / "random")]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["split"] == "random"
+    assert document["classes"] == list(CLASSES)
+    assert "leaks" in (tmp_path / "random" / "report.html").read_text("utf-8")
+
+
+def test_a_run_trains_learns_and_is_evaluated(
+    types: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = quick.for_task("tumour-type").model_copy(
+        update={"frozen": quick.frozen.model_copy(update={"epochs": 12})}
+    )
+    done = train(types, recipe=recipe, weights="none", output=tmp_path / "run")
+    assert done.facts["task"] == "tumour-type"
+    assert not (done.folder / "model.onnx").exists()
+    assert done.load_model().output_shape == (None, 4)
+    assert done.history[-1]["loss"] < done.history[0]["loss"]
+    assert {record["label"] for record in read_csv(done.folder / "scores.csv")} == set("0123")
+
+    assert run(["evaluate", str(done.folder), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["n"] == len(done.manifest.of_split("testing"))
+    with pytest.raises(HonestyError, match="used to train"):
+        evaluate_types(done, types, output=tmp_path / "seen")
+    seen = evaluate_types(Run.open(done.folder), types, output=tmp_path / "seen", allow_seen=True)
+    assert seen.metrics.n == 32
+    assert "images it was trained on" in (tmp_path / "seen" / "report.html").read_text("utf-8")
+    with pytest.raises(UsageError, match="evaluate_types"):
+        evaluate(done)
+    with pytest.raises(InputError, match="model files hold detectors"):
+        export_run(done, tmp_path / "model.onnx")
+
+
+def test_tasks_are_not_mixed_up(types: Path, quick: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="crossval_types"):
+        crossval(types, recipe=quick.for_task("tumour-type"), output=tmp_path / "cv")
+    with pytest.raises(UsageError, match="at least 2 folds"):
+        crossval_types(types, recipe=quick, folds=1, output=tmp_path / "cv")
+    words = ["crossval", str(types), "--task", "tumour-type", "--hold-out", "types"]
+    assert run([*words, "-o", str(tmp_path / "cv")]) == 2
+
+
+def test_made_up_lesions_have_no_type() -> None:
+    recipe = Recipe.load("recommended")
+    assert recipe.augmentation.lesions > 0
+    typed = recipe.for_task("tumour-type")
+    assert typed.augmentation.lesions == 0
+    assert Recipe.parse(typed.model_dump()) == typed
+    with pytest.raises(InputError, match="made-up lesions have no type"):
+        Recipe.parse(recipe.model_dump() | {"task": "tumour-type"})
+
+
+def test_a_cohort_without_types_is_refused(
+    tiny_cohort: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="unknown type"):
+        train(
+            tiny_cohort,
+            recipe=quick.for_task("tumour-type"),
+            weights="none",
+            output=tmp_path / "run",
+        )
