@@ -50,18 +50,18 @@ LEFT_ASIDE = ("outlined",)
 """Augmented copies of other sources."""
 
 HOLD_OUT = (
+    ("external_dev", "stripped_dev", "openneuro_ds002748_depression", "neurohacking"),
     (
-        "external_dev",
-        "stripped_dev",
-        "openneuro_ds002748_depression",
-        "neurohacking",
+        "navoneel_253",
+        "openfmri_ds000011_t1",
+        "alzheimer_kaggle4_6400",
+        "open_ms",
         "bme_paediatric",
         "pumi_minitest",
         "antspy_t1_slices",
     ),
-    ("navoneel_253", "openfmri_ds000011_t1", "alzheimer_kaggle4_6400", "open_ms"),
 )
-"""Sources left out together; more at once cost less time and flatter no figure."""
+"""Sources left out together; more at once cost less time and flatter no figure. Of nichart_demo there is no figure: it is always trained on."""
 
 RESULTS = Path(__file__).parent / "results" / "reference.csv"
 ROOT = Path(__file__).parents[1]

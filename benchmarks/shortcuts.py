@@ -114,19 +114,7 @@ def main() -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(
-            [
-                "model",
-                "label",
-                "sources",
-                "images",
-                "chance",
-                "of",
-                "balanced_accuracy",
-                "low",
-                "high",
-            ]
-        )
+        writer.writerow(COLUMNS)
         for label, words in ((0, "no tumour"), (1, "tumour")):
             chosen = manifest.labels == label
             names_of_label = np.unique(sources[chosen])

@@ -214,12 +214,3 @@ def test_a_huge_folder_shows_progress_at_once(tiny_model: Path, tmp_path: Path) 
     os.close(ours)
     # 2 s are promised for 100,000 files on an idle machine; this one may be busy.
     assert waited < 10.0
-
-
-def test_without_a_model_it_says_what_to_give(scans: Path, capsys: Capture) -> None:
-    from tumorscope.detection.detector import PACKAGED
-
-    if PACKAGED.is_file():
-        pytest.skip("a model is packaged")
-    assert run(["predict", str(scans)]) == 3
-    assert "--model PATH" in capsys.readouterr().err

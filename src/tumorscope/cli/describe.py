@@ -25,22 +25,25 @@ def describe(
 
     Example:
 
-        tumorscope describe model.onnx
+        tumorscope describe packaged
+        tumorscope describe runs/first/model.onnx
         tumorscope describe --recipe paper
 
     Parameters
     ----------
     model
-        A model file: its card, operating points and input check are printed; with --json all of
-        its metadata.
+        A model file, or packaged, the one that comes with tumorscope: its card, operating points
+        and input check are printed; with --json all of its metadata.
     recipe
-        paper, demo, or a TOML file.
+        recommended, paper, reference, demo, or a TOML file.
     toml
         Print the recipe itself, every key written out, to start a recipe of your own from.
     """
     common = common or Common()
     if model is not None:
-        _describe_model(model, common)
+        from tumorscope.detection.detector import PACKAGED
+
+        _describe_model(PACKAGED if str(model) == "packaged" else model, common)
         return
     from tumorscope.training.recipe import Recipe
 

@@ -1,0 +1,63 @@
+"""The model in the package: small, documented, and an answer for whoever asks without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tumorscope.cli.app import run
+from tumorscope.cohort.phantom import write_phantom_cohort
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.detection.detector import PACKAGED, Detector
+from tumorscope.model_file.container import read_model
+
+CARD = Path(__file__).parents[2] / "MODEL_CARD.md"
+
+
+def test_the_file_is_small_and_says_what_it_is() -> None:
+    assert PACKAGED.stat().st_size <= 5_000_000
+    metadata = read_model(PACKAGED).metadata
+    assert set(metadata.operating_points) >= {"balanced", "screening", "specific"}
+    assert metadata.calibration.n > 0
+    assert len(metadata.seen.unpack()) > 1000
+    assert RESEARCH_USE_ONLY in metadata.card
+
+
+def test_the_card_in_the_repository_is_that_of_the_file() -> None:
+    text = CARD.read_text("utf-8")
+    assert read_model(PACKAGED).metadata.id in text
+    assert RESEARCH_USE_ONLY in text
+    assert "## Results on sources left out of training" in text
+
+
+def test_predict_needs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_phantom_cohort(tmp_path / "phantoms", n=4, seed=0)
+    noise = np.random.default_rng(0).integers(0, 256, (224, 224), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "phantoms" / "noise.png")
+    words = ["predict", str(tmp_path / "phantoms"), "-o", str(tmp_path / "f.jsonl"), "--quiet"]
+    assert run(words) == 0
+    found = [json.loads(line) for line in (tmp_path / "f.jsonl").read_text().splitlines()]
+    decisions = {Path(each["path"]).name: each["decision"] for each in found}
+    assert decisions.pop("noise.png") == "refused"
+    assert set(decisions.values()) <= {"tumour", "no tumour", "abstain", "refused"}
+    capsys.readouterr()
+
+
+def test_mirrored_images_get_nearly_the_same_answer(tmp_path: Path) -> None:
+    write_phantom_cohort(tmp_path / "phantoms", n=8, seed=1)
+    detector = Detector.load()
+    for file in sorted((tmp_path / "phantoms").rglob("*.png"))[:6]:
+        with Image.open(file) as image:
+            pixels = np.asarray(image.convert("L"))
+        Image.fromarray(np.ascontiguousarray(pixels[:, ::-1])).save(tmp_path / "mirrored.png")
+        one, other = detector.detect(file), detector.detect(tmp_path / "mirrored.png")
+        assert abs(one.probability - other.probability) < 0.35
+
+
+def test_describe_prints_its_card(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["describe", "packaged"]) == 0
+    assert RESEARCH_USE_ONLY in capsys.readouterr().out
