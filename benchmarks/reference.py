@@ -61,7 +61,8 @@ HOLD_OUT = (
         "antspy_t1_slices",
     ),
 )
-"""Sources left out together; more at once cost less time and flatter no figure. Of nichart_demo there is no figure: it is always trained on."""
+"""Sources left out together; more at once cost less time and flatter no figure. nichart_demo is
+always trained on, so there is no figure of it."""
 
 RESULTS = Path(__file__).parent / "results" / "reference.csv"
 ROOT = Path(__file__).parents[1]

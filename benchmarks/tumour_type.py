@@ -1,0 +1,100 @@
+"""Tell four classes apart, with copies kept together and with copies on both sides.
+
+    python benchmarks/tumour_type.py --data FOLDER --weights imagenet|PATH -o OUT
+
+FOLDER holds class folders (glioma, meningioma, pituitary, notumor), or a manifest.csv with the
+columns path, label, group, source and tumour_type, of which the source `--source` is taken. Both
+cross-validations are resumable. Writes benchmarks/results/tumour_type.csv: one line per split and
+figure, with a 95 % interval from resampling groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+from tumorscope.cohort.audit import audit
+from tumorscope.cohort.manifest import NO_TYPE, Manifest, Row
+from tumorscope.common.files import sha256_of
+from tumorscope.evaluation.metrics import Estimate
+from tumorscope.statistics import Interval
+from tumorscope.training.run import write_csv
+from tumorscope.training.tumour_type import crossval_types
+
+RESULTS = Path(__file__).parent / "results" / "tumour_type.csv"
+COLUMNS = ("split", "class", "images", "groups", "metric", "value", "low", "high")
+
+
+def read_cohort(data: Path, source: str) -> Manifest | Path:
+    """Return the rows of one source, or the folder itself."""
+    listed = data / "manifest.csv"
+    if not listed.is_file():
+        return data
+    with listed.open(encoding="utf-8", newline="") as stream:
+        records = [each for each in csv.DictReader(stream) if each["source"] == source]
+    rows = [
+        Row(
+            path=record["path"],
+            sha256=sha256_of(data / record["path"]),
+            label=int(record["label"]),
+            group=record["group"],
+            source=source,
+            tumour_type=record["tumour_type"].replace(NO_TYPE, ""),
+        )
+        for record in records
+    ]
+    return Manifest(tuple(rows), data)
+
+
+def line(
+    split: str, name: str, n: int, groups: int, metric: str, found: Estimate
+) -> dict[str, object]:
+    """Return one line of the results."""
+    known = isinstance(found, Interval)
+    return {
+        "split": split,
+        "class": name,
+        "images": n,
+        "groups": groups,
+        "metric": metric,
+        "value": "" if found.value is None else f"{found.value:.3f}",
+        "low": f"{found.low:.3f}" if known else "",
+        "high": f"{found.high:.3f}" if known else "",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--source", default="pool")
+    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--recipe", default="recommended")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    found = audit(read_cohort(arguments.data, arguments.source), probes=False)
+    print(f"{len(found.tumour_type_conflicts)} pictures carry several tumour types")
+    lines = []
+    for split in ("group", "random"):
+        result = crossval_types(
+            found.manifest,
+            recipe=arguments.recipe,
+            weights=arguments.weights,
+            folds=arguments.folds,
+            output=arguments.output / split,
+            split_by=split,
+            resume=True,
+        )
+        metrics = result.metrics
+        print(metrics.table())
+        for metric, estimate in metrics.overall.items():
+            lines.append(line(split, "all", metrics.n, metrics.n_groups, metric, estimate))
+        for name, count in zip(metrics.classes, metrics.counts, strict=True):
+            for metric, estimate in metrics.per_class[name].items():
+                lines.append(line(split, name, count, metrics.n_groups, metric, estimate))
+    write_csv(RESULTS, COLUMNS, lines)
+
+
+if __name__ == "__main__":
+    main()
