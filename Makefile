@@ -16,7 +16,7 @@ demo: $(VENV)/.train  ## the main job end to end, offline after installation
 	$(BIN)/tumorscope demo -o tumorscope-demo
 
 test: $(VENV)/.dev  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.dev  ## lint, format, types, import rules
 	$(BIN)/ruff check .

@@ -35,7 +35,6 @@ from tumorscope.common.files import sha256_of
 from tumorscope.evaluation.left_out import both_labels, measure_left_out
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.model_file.container import read_model
-from tumorscope.statistics import Interval
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
 from tumorscope.training.formats.convert import convert, load_sample
@@ -197,8 +196,8 @@ def record_of(source: str, metrics: Metrics) -> dict[str, object]:
     for name, estimate in estimates.items():
         for part in ("value", "low", "high"):
             name_of_part = name if part == "value" else f"{name}_{part}"
-            known = isinstance(estimate, Interval)
-            record[name_of_part] = f"{getattr(estimate, part):.3f}" if known else ""
+            number = getattr(estimate, part, None)  # what has no interval may have a value
+            record[name_of_part] = "" if number is None else f"{number:.3f}"
     return record
 
 

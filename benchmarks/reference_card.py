@@ -67,6 +67,8 @@ def full_card(
 def _interval(record: dict[str, str], name: str) -> str:
     if not record[name]:
         return "–"
+    if not record[f"{name}_low"]:
+        return record[name]
     return f"{record[name]} ({record[f'{name}_low']}–{record[f'{name}_high']})"
 
 

@@ -115,3 +115,15 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
     assert model.metadata.seen.count > len(prints)
     with pytest.raises(HonestyError, match="evaluation would measure on"):
         evaluate(run, manifest.having([manifest.rows[int(np.flatnonzero(seen)[0])]]))
+
+
+def test_the_packaged_model_is_a_start() -> None:
+    recommended = Recipe.load("recommended")
+    backbone = build(recommended).layers[0]
+    before = [np.asarray(weight) for weight in backbone.get_weights()]
+    said = load_backbone(backbone, name="mobilenet_v2")
+    assert said.startswith("mri (")
+    after = backbone.get_weights()
+    kernels = [index for index, weight in enumerate(after) if weight.ndim == 4]
+    assert all(not np.array_equal(before[index], after[index]) for index in kernels)
+    assert all(np.isfinite(weight).all() for weight in after)
