@@ -146,7 +146,7 @@ def write_checked(
     recipe = Recipe.load(folder / "recipe.toml")
     if recipe.task != "tumour":
         raise InputError(
-            f"{folder} was trained with task = {recipe.task!r}. Expected \"tumour\": model files "
+            f'{folder} was trained with task = {recipe.task!r}. Expected "tumour": model files '
             "hold detectors. Use the run itself (tumorscope evaluate RUN DATA, or model.keras)."
         )
     manifest = Manifest.load(folder / "manifest.csv").usable
