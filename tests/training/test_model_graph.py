@@ -12,7 +12,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.training.fit import predict
 from tumorscope.training.input_space import FeatureSpace
 from tumorscope.training.model_graph import model_graph
-from tumorscope.training.network import build
+from tumorscope.training.network import build, familiar_features
 from tumorscope.training.recipe import Recipe
 
 SIZE = 64
@@ -96,22 +96,33 @@ def test_calibration_is_inside_the_graph() -> None:
 
 
 def test_distance_is_mahalanobis() -> None:
+    import keras
+
     recipe = recipe_of("pooled")
     model = shaken(recipe)
+    backbone = model.layers[0]
+    familiar = familiar_features(backbone)
+    channels = familiar.shape[-1]
     pixels = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
     generator = np.random.default_rng(2)
-    axes, _ = np.linalg.qr(generator.normal(size=(64, 5)))
-    mean, variances, noise = generator.normal(size=64), np.array([5.0, 4.0, 3.0, 2.0, 1.0]), 0.25
+    axes, _ = np.linalg.qr(generator.normal(size=(channels, 5)))
+    mean, variances, noise = (
+        generator.normal(size=channels),
+        np.array([5.0, 4.0, 3.0, 2.0, 1.0]),
+        0.25,
+    )
     space = FeatureSpace(
         mean.astype(np.float32), axes.astype(np.float32), variances.astype(np.float32), noise
     )
     outputs = run(model_graph(model, recipe, space=space), pixels)
     values = np.repeat((pixels / np.float32(127.5) - 1)[..., None], 3, axis=-1)
-    features = np.asarray(model.layers[0].predict_on_batch(values)).mean(axis=(1, 2))
-    covariance = axes @ np.diag(variances) @ axes.T + noise * (np.eye(64) - axes @ axes.T)
+    inner = keras.Model(backbone.input, familiar)
+    features = np.asarray(inner.predict_on_batch(values)).mean(axis=(1, 2))
+    rest = np.eye(channels) - axes @ axes.T
+    covariance = axes @ np.diag(variances) @ axes.T + noise * rest
     apart = features / np.linalg.norm(features, axis=1, keepdims=True) - mean
     squared = np.einsum("ni,ij,nj->n", apart, np.linalg.inv(covariance), apart)
-    np.testing.assert_allclose(outputs["distance"], np.sqrt(squared / 64), rtol=1e-3)
+    np.testing.assert_allclose(outputs["distance"], np.sqrt(squared / channels), rtol=1e-3)
     np.testing.assert_allclose(space.distances(features), outputs["distance"], rtol=1e-3)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tumorscope.common.errors import InputError
 from tumorscope.training.backbones import build_backbone, names
 from tumorscope.training.frozen import extractor, network_input
-from tumorscope.training.network import build, summarise, trainable_part
+from tumorscope.training.network import build, familiar_features, summarise, trainable_part
 from tumorscope.training.recipe import Recipe
 
 
@@ -92,3 +92,28 @@ def test_backbones_build_and_an_unknown_one_is_named() -> None:
         assert build_backbone(name, 64).output_shape[0] is None
     with pytest.raises(InputError, match="small_cnn"):
         build_backbone("resnet_9000", 64)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "expected"),
+    [("mobilenet_v2", 224, (14, 14, 576)), ("mobilenet_v2", 64, (4, 4, 576))],
+)
+def test_a_brain_is_known_by_features_a_stage_before_the_last(
+    backbone: str, size: int, expected: tuple[int, ...]
+) -> None:
+    recipe = Recipe.parse(
+        {
+            "name": "test",
+            "input": {"size": size},
+            "network": {"backbone": backbone, "head": "pooled"},
+        }
+    )
+    assert familiar_features(build(recipe).layers[0]).shape[1:] == expected
+
+
+def test_without_a_finer_stage_a_brain_is_known_by_the_last() -> None:
+    import keras
+
+    image = keras.Input((8, 8, 3))
+    backbone = keras.Model(image, keras.layers.Conv2D(4, 3, padding="same")(image))
+    assert familiar_features(backbone) is backbone.output

@@ -36,9 +36,10 @@ from tumorscope.model_file.schema import (
 from tumorscope.statistics import Interval, wilson
 from tumorscope.training.card import model_card
 from tumorscope.training.data import batches
-from tumorscope.training.frozen import BATCH, extractor, network_input
+from tumorscope.training.frozen import BATCH, feature_engine, network_input
 from tumorscope.training.input_space import PASSING, FeatureSpace, held_out_distances, limit_of
 from tumorscope.training.model_graph import model_graph
+from tumorscope.training.network import familiar_features
 from tumorscope.training.outlines import point_at_outlines
 from tumorscope.training.packaged_weights import prints_of
 from tumorscope.training.recipe import Recipe
@@ -331,9 +332,10 @@ def _input_check(
 def _pooled_features(
     model: keras.Model, recipe: Recipe, pixels: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
-    extract = extractor(model, recipe, [None])
+    backbone = model.layers[0]
+    run = feature_engine(backbone, [familiar_features(backbone)], recipe.input.scaling)
     parts = [
-        extract(pixels[batch])[None].astype(np.float64).mean(axis=(1, 2))
+        run(pixels[batch])[0].astype(np.float64).mean(axis=(1, 2))
         for batch in batches(np.arange(len(pixels)), BATCH)
     ]
     return np.concatenate(parts)

@@ -15,6 +15,7 @@ import numpy as np
 from tumorscope.common.errors import InputError
 from tumorscope.training.frozen import SCALINGS
 from tumorscope.training.input_space import FeatureSpace
+from tumorscope.training.network import familiar_features
 from tumorscope.training.onnx_graph import Graph, UnsupportedLayerError, walk
 from tumorscope.training.recipe import Recipe
 
@@ -42,7 +43,8 @@ def model_graph(
     slope, intercept : float
         Calibration: ``probability = sigmoid(slope · logit + intercept)``.
     space : FeatureSpace, optional
-        For ``distance``, which is 0 without.
+        For ``distance``, which is 0 without; of `tumorscope.training.network.familiar_features`,
+        averaged over places.
 
     Returns
     -------
@@ -60,7 +62,13 @@ def model_graph(
     backbone = model.layers[0]
     scale, offset = SCALINGS[recipe.input.scaling]
     try:
-        (features,) = walk(backbone, graph, taps=[backbone.output], scale=scale, offset=offset)
+        features, familiar = walk(
+            backbone,
+            graph,
+            taps=[backbone.output, familiar_features(backbone)],
+            scale=scale,
+            offset=offset,
+        )
     except UnsupportedLayerError as error:
         raise InputError(
             f"The backbone {recipe.network.backbone} cannot be exported: {error} has no "
@@ -80,7 +88,7 @@ def model_graph(
     graph.output("logit", logit)
     graph.output("evidence", evidence)
     graph.output("bias", bias)
-    graph.output("distance", _distance(graph, features, logit, space))
+    graph.output("distance", _distance(graph, familiar, logit, space))
     outputs: list[tuple[str, tuple[int, ...]]] = [
         ("probability", ()),
         ("logit", ()),

@@ -134,6 +134,26 @@ def frozen_part(model: keras.Model, *, from_layer: str | None) -> keras.Model | 
     return keras.Model(backbone.input, _entrance(backbone, from_layer))
 
 
+def familiar_features(backbone: keras.Model) -> keras.KerasTensor:
+    """Return the features by which the input check knows a brain: the last finer than the output.
+
+    Training the whole network leaves little in its last features but the answer, so that a page of
+    text lies as near as a brain. A stage earlier they still describe the picture: in MobileNetV2
+    "block_13_expand_relu", (n, 14, 14, 576) of 224-pixel images.
+    """
+    import keras
+
+    edge = backbone.output.shape[1]
+    finer = [
+        layer.output
+        for layer in backbone.layers[1:]
+        if not isinstance(layer, keras.layers.ZeroPadding2D)
+        and len(layer.output.shape) == 4
+        and layer.output.shape[1] > edge
+    ]
+    return finer[-1] if finer else backbone.output
+
+
 def _tail(backbone: keras.Model, from_layer: str) -> keras.Model:
     import keras
 

@@ -19,7 +19,7 @@ from tumorscope.model_file.schema import (
 from tumorscope.training.formats.convert import Sample
 from tumorscope.training.input_space import FeatureSpace
 from tumorscope.training.model_graph import model_graph
-from tumorscope.training.network import build
+from tumorscope.training.network import build, familiar_features
 from tumorscope.training.recipe import Recipe
 
 SIZE = 64
@@ -51,7 +51,8 @@ def make(path: Path, head: str, backbone: str) -> ModelFile:
     for layer in [*model.layers[0].layers, *model.layers[1:]]:
         if type(layer).__name__ == "BatchNormalization":
             layer.set_weights([rng.uniform(0.7, 1.3, layer.gamma.shape) for _ in range(4)])
-    features = model.layers[0].predict(
+    backbone = model.layers[0]
+    features = keras.Model(backbone.input, familiar_features(backbone)).predict(
         np.repeat(pictures(40)[..., None] / 127.5 - 1, 3, axis=-1), verbose=0
     )
     space = FeatureSpace.fit(features.mean(axis=(1, 2)).astype(np.float64))
