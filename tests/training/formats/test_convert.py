@@ -73,7 +73,7 @@ def test_eight_bits_pass_the_gate_or_nothing_is_written(
     assert 0 < np.abs(outputs.logit - before.logit).max() < np.ptp(before.logit)
     strict = Limits(auc_fall=-1.0)
     monkeypatch.setattr(module, "LIMITS", {**module.LIMITS, to: strict})
-    with pytest.raises(HonestyError, match="none of 6 ways"):
+    with pytest.raises(HonestyError, match="none of 7 ways"):
         convert(small_models["pooled"], to, output=tmp_path / "b", sample=sample)  # type: ignore[arg-type]
     assert not (tmp_path / "b").exists()
 

@@ -32,7 +32,7 @@ LARGEST_LAYERS = 100_000
 least: no later layer amplifies it. In MobileNetV2 these are two thirds of all weights."""
 
 LAST_LAYERS = 200_000
-"""The same, for the last way: in MobileNetV2 the two last layers, a third of all weights."""
+"""The same, for the last way; in MobileNetV2 these are two layers, a third of all weights."""
 
 SENSITIVE_SHARE = 0.2
 """Share of convolutions that the fourth attempt leaves in float."""
@@ -92,7 +92,7 @@ def attempts(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Attempt]:
         "weights of the largest layers only", lambda: weights_only(graph, smallest=LARGEST_LAYERS)
     )
     yield Attempt(
-        "weights of the two last layers only", lambda: weights_only(graph, smallest=LAST_LAYERS)
+        "weights of the very largest layers only", lambda: weights_only(graph, smallest=LAST_LAYERS)
     )
 
 
