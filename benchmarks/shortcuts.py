@@ -56,9 +56,13 @@ COLUMNS = (
 def with_features(model: ModelFile) -> onnxruntime.InferenceSession:
     """Return a session of the model whose pooled features are an output too."""
     graph = onnx.load_from_string(model.graph)
-    pooled = next(node for node in graph.graph.node if node.op_type == "GlobalAveragePool")
+    # The last convolution makes evidence out of the features.
+    last = [node for node in graph.graph.node if node.op_type == "Conv"][-1]
+    graph.graph.node.append(
+        onnx.helper.make_node("ReduceMean", last.input[:1], ["pooled"], axes=[2, 3], keepdims=0)
+    )
     graph.graph.output.append(
-        onnx.helper.make_tensor_value_info(pooled.output[0], onnx.TensorProto.FLOAT, None)
+        onnx.helper.make_tensor_value_info("pooled", onnx.TensorProto.FLOAT, None)
     )
     return onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]

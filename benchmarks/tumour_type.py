@@ -19,6 +19,7 @@ from tumorscope.cohort.manifest import NO_TYPE, Manifest, Row
 from tumorscope.common.files import sha256_of
 from tumorscope.evaluation.metrics import Estimate
 from tumorscope.statistics import Interval
+from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import write_csv
 from tumorscope.training.tumour_type import crossval_types
 
@@ -70,16 +71,21 @@ def main() -> None:
     parser.add_argument("--source", default="pool")
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--recipe", default="recommended")
+    parser.add_argument("--images-per-epoch", type=int, default=400)
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
+    recipe = Recipe.load(arguments.recipe)
+    # An epoch of thousands of images would take hours, for a network that soon knows them all.
+    sampling = recipe.sampling.model_copy(update={"images_per_epoch": arguments.images_per_epoch})
+    recipe = recipe.model_copy(update={"sampling": sampling})
     found = audit(read_cohort(arguments.data, arguments.source), probes=False)
     print(f"{len(found.tumour_type_conflicts)} pictures carry several tumour types")
     lines = []
     for split in ("group", "random"):
         result = crossval_types(
             found.manifest,
-            recipe=arguments.recipe,
+            recipe=recipe,
             weights=arguments.weights,
             folds=arguments.folds,
             output=arguments.output / split,

@@ -102,7 +102,7 @@ def test_tasks_are_not_mixed_up(types: Path, quick: Recipe, tmp_path: Path) -> N
 
 
 def test_made_up_lesions_have_no_type() -> None:
-    recipe = Recipe.load("recommended")
+    recipe = Recipe.load("reference")
     assert recipe.augmentation.lesions > 0
     typed = recipe.for_task("tumour-type")
     assert typed.augmentation.lesions == 0

@@ -79,7 +79,7 @@ def test_a_system_fits_and_scores(name: str, tiny: Recipe, manifest: Manifest) -
 
 
 def test_what_the_recipe_becomes_for_each_backbone() -> None:
-    paper, recommended = Recipe.load("paper"), Recipe.load("recommended")
+    paper, reference = Recipe.load("paper"), Recipe.load("reference")
     inception = recipe_for(lookup("inception_v3"), paper, "inception_v3")
     assert inception.input.size == 299
     assert (inception.input.scaling, inception.network.head) == ("symmetric", "flatten")
@@ -91,12 +91,12 @@ def test_what_the_recipe_becomes_for_each_backbone() -> None:
     # What changes is nothing else.
     assert same.augmentation == paper.augmentation
     assert same.optimisation == paper.optimisation
-    assert recipe_for(lookup("vgg16"), recommended, "vgg16").fine_tuning.from_layer == "input"
+    assert recipe_for(lookup("vgg16"), reference, "vgg16").fine_tuning.from_layer == "input"
     small = {
-        name: recipe_for(lookup(name), recommended, lookup(name).backbones[0]).fine_tuning.size
+        name: recipe_for(lookup(name), reference, lookup(name).backbones[0]).fine_tuning.size
         for name in ("mobilenet_v2-pooled", "mobilenet_v2-flatten", "inception_v3")
     }
-    assert small["mobilenet_v2-pooled"] == recommended.fine_tuning.size
+    assert small["mobilenet_v2-pooled"] == reference.fine_tuning.size
     assert (small["mobilenet_v2-flatten"], small["inception_v3"]) == (0, 0)
 
 
