@@ -1,6 +1,6 @@
 """Measure what a model refuses as "not a brain MRI slice".
 
-    python benchmarks/input_check.py --model MODEL.onnx --other FOLDER ... --brain FOLDER ...
+    python benchmarks/input_check.py --model MODEL.onnx ... --other FOLDER ... --brain FOLDER ...
 
 OTHER folders hold images that should be refused, BRAIN folders brain MRI that should not, whatever
 its label. Pages of text and radiograph-like pictures are drawn beside them.
@@ -56,20 +56,21 @@ KINDS: tuple[Callable[[np.random.Generator], Picture], ...] = (text, radiograph)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, nargs="+", required=True)
     parser.add_argument("--other", type=Path, nargs="*", default=[])
     parser.add_argument("--brain", type=Path, nargs="*", default=[])
     arguments = parser.parse_args()
-    detector = ts.Detector.load(arguments.model)
-    rng = np.random.default_rng(0)
     records = []
-    for make in KINDS:
-        slices = [ts.Slice(pixels=make(rng), source=make.__name__) for _ in range(EACH)]
-        records.append(record(detector, make.__name__, "other, drawn", slices))
-    for kind, folders in (("other", arguments.other), ("brain MRI", arguments.brain)):
-        for folder in folders:
-            paths = [found.path for found in find_images([folder])]
-            records.append(record(detector, folder.name, kind, paths))
+    for model in arguments.model:
+        detector = ts.Detector.load(model)
+        rng = np.random.default_rng(0)
+        for make in KINDS:
+            slices = [ts.Slice(pixels=make(rng), source=make.__name__) for _ in range(EACH)]
+            records.append(record(detector, make.__name__, "other, drawn", slices))
+        for kind, folders in (("other", arguments.other), ("brain MRI", arguments.brain)):
+            for folder in folders:
+                paths = [found.path for found in find_images([folder])]
+                records.append(record(detector, folder.name, kind, paths))
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
@@ -88,7 +89,7 @@ def record(
     refused = sum(finding.decision == "refused" for finding in findings)
     found = wilson(refused, len(findings))
     values = {"refused": found.value, "low": found.low, "high": found.high}
-    line = {"images": name, "kind": kind, "n": len(findings)}
+    line = {"model": detector.model_id, "images": name, "kind": kind, "n": len(findings)}
     line |= {key: round(value, 4) for key, value in values.items()}
     print(line)
     return line
