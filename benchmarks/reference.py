@@ -35,6 +35,7 @@ from tumorscope.common.files import sha256_of
 from tumorscope.evaluation.left_out import both_labels, measure_left_out
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.model_file.container import read_model
+from tumorscope.statistics import Interval, wilson
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
 from tumorscope.training.formats.convert import convert, load_sample
@@ -193,6 +194,10 @@ def record_of(source: str, metrics: Metrics) -> dict[str, object]:
         "threshold": f"{metrics.threshold:.3f}",
     }
     estimates = {**metrics.by_group, "ece": metrics.metrics["ece"]}
+    for name, estimate in estimates.items():
+        # Resampling cannot tell how sure "never wrong" is; the number of groups can.
+        if estimate.value == 1.0 and not isinstance(estimate, Interval):
+            estimates[name] = wilson(metrics.n_groups, metrics.n_groups)
     for name, estimate in estimates.items():
         for part in ("value", "low", "high"):
             name_of_part = name if part == "value" else f"{name}_{part}"
