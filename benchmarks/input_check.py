@@ -60,17 +60,18 @@ def main() -> None:
     parser.add_argument("--other", type=Path, nargs="*", default=[])
     parser.add_argument("--brain", type=Path, nargs="*", default=[])
     arguments = parser.parse_args()
-    records = []
+    lines = []
     for model in arguments.model:
         detector = ts.Detector.load(model)
         rng = np.random.default_rng(0)
         for make in KINDS:
             slices = [ts.Slice(pixels=make(rng), source=make.__name__) for _ in range(EACH)]
-            records.append(record(detector, make.__name__, "other, drawn", slices))
+            lines.append(record(detector, make.__name__, "other, drawn", slices))
         for kind, folders in (("other", arguments.other), ("brain MRI", arguments.brain)):
             for folder in folders:
                 paths = [found.path for found in find_images([folder])]
-                records.append(record(detector, folder.name, kind, paths))
+                lines.append(record(detector, folder.name, kind, paths))
+    records = [each for each in lines if each is not None]
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
@@ -80,12 +81,15 @@ def main() -> None:
 
 def record(
     detector: ts.Detector, name: str, kind: str, images: list[Path] | list[ts.Slice]
-) -> dict[str, object]:
+) -> dict[str, object] | None:
+    """Return one line of the results, None where the model has seen every image."""
     findings = [
         finding
         for finding in detector.detect_many(images)
         if finding.decision != "unreadable" and not finding.seen
     ]
+    if not findings:
+        return None
     refused = sum(finding.decision == "refused" for finding in findings)
     found = wilson(refused, len(findings))
     values = {"refused": found.value, "low": found.low, "high": found.high}
