@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import PurePath
 
 import numpy as np
 
@@ -13,18 +12,18 @@ from tumorscope.evaluation.calibration import PREVALENCES, predictive_values
 from tumorscope.evaluation.doubts import RANDOM_SPLIT, guessing_accuracy, guessing_log_loss
 from tumorscope.evaluation.material import Material
 from tumorscope.evaluation.metrics import NAMES, Estimate, Metrics
+from tumorscope.evaluation.thumbnails import thumbnails
 from tumorscope.evaluation.wording import (
     PERCENTAGES,
     paragraph,
     percent,
     percent_or_dash,
     safe,
-    shorten,
     shown,
     shown_apart,
     span,
 )
-from tumorscope.reporting import grey_uri, table_html
+from tumorscope.reporting import table_html
 from tumorscope.statistics import Interval, wilson
 
 MOST_ERRORS = 24
@@ -210,29 +209,13 @@ def errors(material: Material) -> str:
     if pixels is None:
         table = [(material.inputs.paths[index], caption) for index, caption in rows]
         return words + table_html(("Image", "Reference standard and probability of tumour"), table)
-    tiles = "".join(_thumbnail(material, index, caption) for index, caption in rows)
-    return words + f'<div class="thumbs">{tiles}</div>'
+    paths = material.inputs.paths
+    return words + thumbnails(((index, paths[index], caption) for index, caption in rows), pixels)
 
 
 def _caption(material: Material, index: int) -> str:
     truth = "is tumour" if material.labels[index] else "is no tumour"
     return f"{truth}, model says {percent(float(material.mean_scores[index]), 0)} tumour"
-
-
-def _thumbnail(material: Material, index: int, caption: str) -> str:
-    path = material.inputs.paths[index]
-    picture = '<div style="width:112px;height:112px;background:#000"></div>'
-    try:
-        assert material.inputs.pixels is not None
-        uri = grey_uri(material.inputs.pixels(index))
-        picture = f'<img src="{uri}" alt="{escape(path, quote=True)}, {escape(caption)}">'
-    except TumorscopeError:
-        caption += " (file can no longer be read)"
-    return (
-        f'<figure title="{escape(path, quote=True)}">{picture}'
-        f"<figcaption><b>{escape(shorten(PurePath(path).name, 36))}</b><br>"
-        f"{escape(caption)}</figcaption></figure>"
-    )
 
 
 def threshold_curves(material: Material) -> str:

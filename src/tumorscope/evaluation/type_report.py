@@ -15,9 +15,11 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.evaluation.displays.tumour_types import PerClassDisplay, TypeConfusionDisplay
 from tumorscope.evaluation.doubts import RANDOM_SPLIT
 from tumorscope.evaluation.metrics import NAMES, Split
+from tumorscope.evaluation.thumbnails import thumbnails
 from tumorscope.evaluation.tumour_types import OVERALL, PER_CLASS, TypeMetrics, words
 from tumorscope.evaluation.tumour_types import evaluate_types as measure
-from tumorscope.reporting import Section, figure_html, figure_png, grey_uri, table_html, write_page
+from tumorscope.evaluation.wording import shown
+from tumorscope.reporting import Section, figure_html, figure_png, table_html, write_page
 
 SURE_ERRORS = 12
 """Errors that are shown, the surest first."""
@@ -120,9 +122,10 @@ def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
 
 def _lead(metrics: TypeMetrics) -> str:
     accuracy = metrics.overall["accuracy"]
+    figure = shown("accuracy", accuracy)
     return (
-        f"<p>Accuracy over {len(metrics.classes)} classes: <strong>{words(accuracy)}</strong> "
-        f"(95 % interval), {metrics.n} images in {metrics.n_groups} groups.</p>"
+        f"<p>Accuracy over {len(metrics.classes)} classes: <strong>{figure}</strong>, 95 % "
+        f"interval, {metrics.n} images in {metrics.n_groups} groups.</p>"
     )
 
 
@@ -158,19 +161,21 @@ def _errors(inputs: TypeReportInputs) -> str:
     calls = scores.argmax(axis=1)
     wrong = np.flatnonzero(calls != inputs.labels)
     surest = sorted(wrong.tolist(), key=lambda index: -scores[index].max())[:SURE_ERRORS]
-    shown = "".join(
-        f'<figure><img src="{grey_uri(inputs.pixels(index))}" alt="{escape(inputs.paths[index])}">'
-        f"<figcaption>{escape(inputs.classes[inputs.labels[index]])}, called "
-        f"{escape(inputs.classes[calls[index]])} ({scores[index].max():.2f})<br>"
-        f"{escape(inputs.paths[index])}</figcaption></figure>"
+    if not surest:
+        return "<p>None.</p>"
+    captions = (
+        (
+            index,
+            inputs.paths[index],
+            f"{inputs.classes[inputs.labels[index]]}, called {inputs.classes[calls[index]]} "
+            f"({scores[index].max():.2f})",
+        )
         for index in surest
     )
-    if not shown:
-        return "<p>None.</p>"
     return (
         f"<p>{len(wrong)} of {len(scores)} images are called another class than the reference "
-        f'standard says; the surest {len(surest)}:</p><div class="gallery">{shown}</div>'
-    )
+        f"standard says; the surest {len(surest)}:</p>"
+    ) + thumbnails(captions, inputs.pixels)
 
 
 def _facts(inputs: TypeReportInputs) -> str:

@@ -15,9 +15,9 @@ from tumorscope.statistics import Interval
 from tumorscope.training.outlines import Pointing
 
 NOT_TESTED = (
-    "Not tested on: children, images after surgery or radiotherapy, other diseases that look like "
-    "tumours, scanners and sites other than the sources above, whole volumes. A no-tumour result "
-    "is not a clean bill of health."
+    "Not tested on: tumours in children, images after surgery or radiotherapy, other diseases that "
+    "look like tumours, scanners and sites other than the sources above, whole volumes. A "
+    "no-tumour result is not a clean bill of health."
 )
 
 

@@ -81,6 +81,7 @@ class CostDisplay(Display):
                         fontsize=9.5,
                     )
                 panel.set_xscale("log")
+                panel.xaxis.set_minor_formatter("")  # they would overlap
                 panel.set(xlim=(values.min() / 2, values.max() * 6), ylim=(len(places) - 0.4, -0.6))
                 names = [plain(name, 60) for name in self.names]
                 panel.set_yticks(places, names if number == 0 else [""] * len(places))

@@ -290,7 +290,9 @@ def _against(measured: Sequence[Row]) -> str:
         pictures.append(
             figure_html(
                 figure_png(display.figure_),
-                f"{NAMES[name]} with its 95 % interval against the arithmetic of one image.",
+                f"{NAMES[name]} with its 95 % interval against the arithmetic of one image. "
+                "Systems of about the same cost are drawn beside each other; the table below has "
+                "the exact cost.",
             )
         )
     return "".join(pictures)
