@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,13 +59,24 @@ def test_train_then_evaluate(
     assert run(["evaluate", folder, str(tiny_cohort), "--allow-seen"]) == 0
 
 
-def test_train_says_when_images_could_not_be_read(
+def test_files_that_could_not_be_read_are_named_and_are_exit_code_4(
     tiny_cohort: Path, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tiny_cohort / "yes" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
-    words = ["train", str(tiny_cohort), "--recipe", recipe, "--weights", "none"]
-    assert run([*words, "-o", str(tmp_path / "run")]) == 4
-    assert "1 images could not be read" in capsys.readouterr().err
+    trained, crossed, elsewhere = (str(tmp_path / name) for name in ("run", "cv", "elsewhere"))
+    how = ["--recipe", recipe, "--weights", "none"]
+    for words in (
+        ["train", str(tiny_cohort), *how, "-o", trained],
+        ["evaluate", trained, str(tiny_cohort), "--allow-seen", "-o", elsewhere],
+        ["crossval", str(tiny_cohort), *how, "--folds", "2", "--repeats", "1", "-o", crossed],
+    ):
+        assert run(words) == 4
+        assert "torn.jpg" in capsys.readouterr().err
+    for folder in (elsewhere, crossed):
+        report = Path(folder, "report.html").read_text("utf-8")
+        assert re.search(r"unreadable</t[dh]>\s*<td[^>]*>1</td>", report)
+    # A run's own testing images are those that could be read.
+    assert run(["evaluate", trained]) == 0
 
 
 def test_crossval_prints_a_table_and_names_the_report(

@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from tumorscope import __version__
 from tumorscope.common.errors import TumorscopeError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.progress import quiet
+from tumorscope.common.progress import quiet, say
 
 COMMANDS = {
     "demo": "tumorscope.cli.demo:demo",
@@ -33,6 +33,10 @@ COMMANDS = {
     "describe": "tumorscope.cli.describe:describe",
     "phantom": "tumorscope.cli.phantom:phantom",
 }
+
+SOME_FAILED = 4
+"""Exit code where something is done and some inputs are not."""
+SHOWN_FAILURES = 5
 
 app = App(
     name="tumorscope",
@@ -67,6 +71,18 @@ def emit(common: Common, document: dict[str, object], table: str) -> None:
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         print(table)
+
+
+def left_out(unreadable: Sequence[str]) -> int:
+    """Name files that could not be read, and return the exit code that says so."""
+    if not unreadable:
+        return 0
+    for path in unreadable[:SHOWN_FAILURES]:
+        say(f"cannot read {path}")
+    if len(unreadable) > SHOWN_FAILURES:
+        say(f"… and {len(unreadable) - SHOWN_FAILURES} more that cannot be read.")
+    say(f"{len(unreadable)} unreadable files were left out; tumorscope audit says why.")
+    return SOME_FAILED
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

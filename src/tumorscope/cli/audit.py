@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, emit
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
     from tumorscope.cohort.audit import Audit
-
-SOME_FAILED = 4
 
 
 def audit(
@@ -52,7 +50,7 @@ def audit(
     common = common or Common()
     found = audit_cohort(data, against=against, output=output)
     emit(common, found.to_json(), _table(found, compared=bool(against)))
-    for path, reason in list(found.unreadable.items())[:3]:
+    for path, reason in list(found.unreadable.items())[:SHOWN_FAILURES]:
         say(f"Unreadable: {path}: {reason}")
     say(f"Wrote {output / 'manifest.csv'}, {output / 'audit.json'}")
     say(f"Open {output / 'report.html'}")

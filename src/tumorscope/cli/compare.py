@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import SOME_FAILED, Common, emit, left_out
 from tumorscope.common.progress import say
 
 
@@ -79,4 +79,4 @@ def compare(
     say(f"Report: {result.folder / 'comparison.html'}")
     for row in result.missing:
         say(f"{row.system.title}: {row.note}")
-    return 4 if result.missing else 0
+    return left_out(result.unreadable) or (SOME_FAILED if result.missing else 0)

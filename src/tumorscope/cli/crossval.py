@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 
@@ -26,7 +26,7 @@ def crossval(
     hold_out: list[str] | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
-) -> None:
+) -> int:
     """Cross-validate a recipe by group: every image is scored by models that never saw it.
 
     Example: `tumorscope crossval scans/ --recipe paper --folds 5 --repeats 3 -o cv/`
@@ -87,7 +87,7 @@ def crossval(
         )
         emit(common, types.metrics.to_json(), types.metrics.table())
         say(f"Report: {types.folder / 'report.html'}")
-        return
+        return left_out(types.unreadable)
     result = run_crossval(
         data,
         recipe=chosen,
@@ -101,3 +101,4 @@ def crossval(
     )
     emit(common, result.metrics.to_json(), result.metrics.table())
     say(f"Report: {result.folder / 'report.html'}")
+    return left_out(result.unreadable)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.progress import say
 
 
@@ -18,7 +18,7 @@ def evaluate(
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     allow_seen: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
-) -> None:
+) -> int:
     """Measure a run on its own testing images, or a run or model on a cohort it has not seen.
 
     Example: `tumorscope evaluate runs/first other-hospital/ -o report/`
@@ -45,7 +45,8 @@ def evaluate(
         types = evaluate_types(run, data, output=output, allow_seen=allow_seen)
         emit(common, types.metrics.to_json(), types.metrics.table())
         say(f"Report: {types.folder / 'report.html'}")
-        return
+        return left_out(types.unreadable)
     result = run_evaluation(run, data, output=output, allow_seen=allow_seen)
     emit(common, result.metrics.to_json(), result.metrics.table())
     say(f"Report: {result.report}")
+    return left_out(result.unreadable)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, emit
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say, track
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.log import ResultLog
 
-SOME_FAILED = 4
-SHOWN_FAILURES = 5
 
 ON_SCREEN = ("decision", "probability", "ms", "seen", "path")
 """What a terminal has room for; a file or a pipe gets every column."""

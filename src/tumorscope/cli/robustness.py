@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.progress import say
 
 
@@ -19,7 +19,7 @@ def robustness(
     operating_point: str = "balanced",
     allow_seen: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
-) -> None:
+) -> int:
     """Measure what noise, blur, contrast, turning, cropping … do to a model's answers.
 
     Example: `tumorscope robustness other-hospital/ --model runs/first/model.onnx -o robustness/`
@@ -52,3 +52,4 @@ def robustness(
         )
     emit(common, result.to_json(), "\n".join(lines))
     say(f"Figure: {result.folder / 'robustness.png'}")
+    return left_out(result.unreadable)

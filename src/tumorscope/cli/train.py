@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.progress import say
 
 
@@ -85,8 +85,4 @@ def train(
         ),
     )
     say(f"Next: tumorscope evaluate {run.folder}")
-    if facts["unreadable"]:
-        listed = run.folder / "manifest.csv"
-        say(f"{facts['unreadable']} images could not be read; {listed} names them.")
-        return 4
-    return 0
+    return left_out(run.manifest.unreadable)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.progress import say
 
 
@@ -27,7 +27,7 @@ def tune(
     timeout: float | None = None,
     seed: int = 0,
     common: Common | None = None,
-) -> None:
+) -> int:
     """Search for a better recipe, nested in grouped folds so that no reported figure was tuned.
 
     Run it again with the same -o (or --storage) to go on; several workers may share a database.
@@ -86,3 +86,4 @@ def tune(
         lines += ["", "Nested figures (search included):", result.metrics.table()]
     emit(common, document, "\n".join(lines))
     say(f"Recipe: {result.folder / 'best.toml'}\nReport: {result.folder / 'report.html'}")
+    return left_out(result.unreadable)

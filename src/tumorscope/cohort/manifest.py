@@ -107,6 +107,11 @@ class Manifest:
         """The manifest without unreadable files."""
         return self.having(row for row in self.rows if row.usable)
 
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Paths of the files that `usable` leaves out."""
+        return tuple(row.path for row in self.rows if not row.usable)
+
     def having(self, rows: Iterable[Row]) -> Manifest:
         """Return a manifest of the same root with other rows."""
         return replace(self, rows=tuple(rows))

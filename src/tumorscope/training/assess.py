@@ -36,10 +36,13 @@ class Evaluation:
         With intervals.
     report : Path
         The HTML file to open.
+    unreadable : tuple of str
+        Files that could not be read and were left out.
     """
 
     metrics: Metrics
     report: Path
+    unreadable: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -89,6 +92,7 @@ def evaluate(
         )
     folder = output_folder(Path(output) if output else run.folder / "evaluation")
     warning = None
+    unreadable: tuple[str, ...] = ()
     if data is None:
         manifest, scores = _own_testing(run)
         if not allow_seen:
@@ -96,7 +100,8 @@ def evaluate(
         title = f"Internal testing of the recipe “{recipe.name}”"
         split = str(facts["split"])
     else:
-        manifest = prepare_manifest(data).usable
+        whole = prepare_manifest(data)
+        manifest, unreadable = whole.usable, whole.unreadable
         if not allow_seen:
             refuse_seen(facts["weights"], manifest, "the evaluation")
         warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
@@ -121,7 +126,7 @@ def evaluate(
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
             facts=readable(facts),
-            cohort=cohort_facts(run.manifest if data is None else manifest),
+            cohort=cohort_facts(run.manifest if data is None else whole),
             notes=notes_on(recipe),
             published=published_for(recipe) if data is None else None,
             warning=warning,
@@ -129,7 +134,7 @@ def evaluate(
         ),
         folder,
     )
-    return Evaluation(metrics=metrics, report=folder / "report.html")
+    return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=unreadable)
 
 
 def _evaluate_model(
@@ -150,15 +155,18 @@ def picture_reader(manifest: Manifest) -> Callable[[int], NDArray[np.uint8]]:
     return lambda index: read_slice(manifest.file(manifest.rows[index])).pixels
 
 
-def cohort_facts(manifest: Manifest) -> dict[str, str]:
-    """Return the counts that a report shows of a cohort."""
+def cohort_facts(manifest: Manifest, *, unreadable: int = 0) -> dict[str, str]:
+    """Return the counts that a report shows of a cohort.
+
+    `unreadable` is how many files of it `manifest` does not list.
+    """
     usable = manifest.usable.rows
     facts = {
         "images": f"{len(usable)} ({sum(row.label for row in usable)} tumour, "
         f"{sum(1 - row.label for row in usable)} no tumour)",
         "groups (distinct pictures or patients)": str(len({row.group for row in usable})),
         "exact or near duplicates": str(len(usable) - len({row.group for row in usable})),
-        "unreadable": str(len(manifest) - len(usable)),
+        "unreadable": str(len(manifest.unreadable) + unreadable),
     }
     for split in ("training", "tuning", "testing"):
         rows = [row for row in usable if row.split == split]

@@ -88,7 +88,8 @@ def evaluate_model(
     metadata = file.metadata
     threshold = rules.operating_point(metadata, operating_point).threshold
     folder = output_folder(Path(output or f"{metadata.name}-evaluation"))
-    manifest = prepare_manifest(data).usable
+    whole = prepare_manifest(data)
+    manifest = whole.usable
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
     answers = _ask(file, manifest, threshold)
@@ -129,7 +130,7 @@ def evaluate_model(
             pixels=picture_reader(manifest),
             recipe=metadata.recipe,
             facts=_facts(metadata, operating_point),
-            cohort=cohort_facts(manifest),
+            cohort=cohort_facts(whole),
             notes=[
                 *notes_on(Recipe.model_validate_json(json.dumps(metadata.recipe))),
                 *_on_decisions(answers, manifest.labels, threshold, metadata),
@@ -139,7 +140,7 @@ def evaluate_model(
         ),
         folder,
     )
-    return Evaluation(metrics=metrics, report=folder / "report.html")
+    return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=whole.unreadable)
 
 
 def _ask(model: ModelFile, manifest: Manifest, threshold: float) -> _Answers:

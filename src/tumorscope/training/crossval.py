@@ -55,6 +55,8 @@ class CrossValidation:
         Of all folds together.
     folder : Path
         Holds scores.csv, metrics.json and report.html.
+    unreadable : tuple of str
+        Files that could not be read and were left out.
     """
 
     manifest: Manifest
@@ -62,6 +64,7 @@ class CrossValidation:
     folds: NDArray[np.int64]
     metrics: Metrics
     folder: Path
+    unreadable: tuple[str, ...] = ()
 
 
 def crossval(
@@ -125,7 +128,8 @@ def crossval(
         )
     method = method or network_method(recipe)
     folder = output_folder(Path(output))
-    manifest = prepare_manifest(data).usable
+    whole = prepare_manifest(data)
+    manifest = whole.usable
     labels, groups = manifest.labels, manifest.groups
     splits = np.array([row.split for row in manifest.rows])
     if [*map(list, hold_out)] == [["each"]]:
@@ -190,7 +194,7 @@ def crossval(
                 "seconds": f"{time.time() - started:.0f}",
                 **{f"{name} version": value for name, value in versions().items()},
             },
-            cohort=cohort_facts(manifest),
+            cohort=cohort_facts(manifest, unreadable=len(whole.unreadable)),
             notes=notes_on(recipe),
             published=published_for(recipe),
             command=method.command
@@ -204,7 +208,7 @@ def crossval(
         ),
         folder,
     )
-    return CrossValidation(manifest, scores, held_out, metrics, folder)
+    return CrossValidation(manifest, scores, held_out, metrics, folder, whole.unreadable)
 
 
 def _scored_rows(manifest: Manifest, held_out: NDArray[np.int64]) -> list[Row]:

@@ -73,6 +73,8 @@ class Robustness:
     model: str
     operating_point: str
     folder: Path
+    unreadable: tuple[str, ...] = ()
+    """Files that could not be read and were left out."""
 
     def to_json(self) -> dict[str, object]:
         """Return the content of robustness.json."""
@@ -123,7 +125,8 @@ def measure_robustness(
     file = read_any(model or PACKAGED)
     threshold = rules.operating_point(file.metadata, operating_point).threshold
     folder = output_folder(Path(output))
-    manifest = prepare_manifest(data).usable
+    whole = prepare_manifest(data)
+    manifest = whole.usable
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
     if not allow_seen:
@@ -178,7 +181,9 @@ def measure_robustness(
                 threshold,
             )
         )
-    result = Robustness(tuple(strengths), file.metadata.id, operating_point, folder)
+    result = Robustness(
+        tuple(strengths), file.metadata.id, operating_point, folder, whole.unreadable
+    )
     write_csv(folder / "robustness.csv", tuple(_record(strengths[0])), map(_record, strengths))
     write_json(folder / "robustness.json", result.to_json())
     display = RobustnessDisplay([_record(each) for each in strengths])

@@ -55,12 +55,15 @@ class Search:
         "outer-0" … and "final".
     folder : Path
         Holds best.toml, tuning.json, report.html and scores.csv.
+    unreadable : tuple of str
+        Files that could not be read and were left out.
     """
 
     best: Recipe
     metrics: Metrics | None
     studies: dict[str, optuna.Study]
     folder: Path
+    unreadable: tuple[str, ...] = ()
 
 
 def tune(
@@ -126,7 +129,8 @@ def tune(
     base = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     ranges = load_space(space, base)
     folder = output_folder(Path(output))
-    manifest = prepare_manifest(data).usable
+    whole = prepare_manifest(data)
+    manifest = whole.usable
     refuse_seen(weights, manifest, "the search")
     manifest.save(folder / "manifest.csv")
     manifest = Manifest.load(folder / "manifest.csv")
@@ -174,7 +178,7 @@ def tune(
         metrics = evaluate_scores(labels, scores, groups=groups)
         write_csv(folder / "scores.csv", COLUMNS, _records(manifest, scores, held_out, everything))
     write_text(folder / "best.toml", best["final"].to_toml())
-    result = Search(best["final"], metrics, studies, folder)
+    result = Search(best["final"], metrics, studies, folder, whole.unreadable)
     from tumorscope.training.search_report import write_search_report  # needs `Search` in turn
 
     write_search_report(result, objective=objective, best=best, facts=_facts(base, fits, manifest))

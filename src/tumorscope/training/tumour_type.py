@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +60,15 @@ class TypeEvaluation:
         With intervals.
     folder : Path
         Holds report.html and metrics.json.
+    unreadable : tuple of str
+        Files that could not be read and were left out.
     """
 
     manifest: Manifest
     scores: NDArray[np.float64]
     metrics: TypeMetrics
     folder: Path
+    unreadable: tuple[str, ...] = ()
 
 
 def crossval_types(
@@ -102,7 +106,8 @@ def crossval_types(
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     recipe = recipe.for_task("tumour-type")
     folder = output_folder(Path(output))
-    manifest = prepare_manifest(data).usable
+    whole = prepare_manifest(data)
+    manifest = whole.usable
     labels = labels_for(recipe.task, manifest)
     refuse_seen(weights, manifest, "the cross-validation")
     held_out = repeated_folds(labels, manifest.groups, recipe, folds, repeats, split_by)
@@ -156,12 +161,12 @@ def crossval_types(
             split="grouped" if split_by == "group" else "random",
             pixels=picture_reader(manifest),
             facts=facts,
-            notes=[*_notes(manifest), *notes_on(recipe)],
+            notes=[*_notes(manifest, whole.unreadable), *notes_on(recipe)],
             command=command + (" --split random" if split_by == "random" else ""),
         ),
         folder,
     )
-    return TypeEvaluation(manifest, scores, metrics, folder)
+    return TypeEvaluation(manifest, scores, metrics, folder, whole.unreadable)
 
 
 def evaluate_types(
@@ -184,6 +189,7 @@ def evaluate_types(
         )
     folder = output_folder(Path(output) if output else run.folder / "evaluation")
     warning = None
+    unreadable: tuple[str, ...] = ()
     if data is None:
         manifest = run.manifest.usable.of_split("testing")
         if len(manifest) == 0:
@@ -199,7 +205,8 @@ def evaluate_types(
             ]
         )
     else:
-        manifest = prepare_manifest(data).usable
+        whole = prepare_manifest(data)
+        manifest, unreadable = whole.usable, whole.unreadable
         warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
         images = load_images(manifest, recipe.input.preprocessing, recipe.task)
         scores = predict(run.load_model(), images.pixels, recipe)
@@ -218,20 +225,23 @@ def evaluate_types(
             split="random" if data is None and facts["split"] == "random" else "grouped",
             pixels=picture_reader(manifest),
             facts=readable(facts),
-            notes=[*_notes(manifest), *notes_on(recipe)],
+            notes=[*_notes(manifest, unreadable), *notes_on(recipe)],
             warning=warning,
             command=f"tumorscope evaluate {run.folder.name}" + ("" if data is None else " DATA"),
         ),
         folder,
     )
-    return TypeEvaluation(manifest, scores[:, None, :], metrics, folder)
+    return TypeEvaluation(manifest, scores[:, None, :], metrics, folder, unreadable)
 
 
-def _notes(manifest: Manifest) -> list[str]:
+def _notes(manifest: Manifest, unreadable: Sequence[str]) -> list[str]:
+    notes = []
+    if unreadable:
+        notes.append(f"{len(unreadable)} files could not be read and are left out.")
     found = sum("type-conflict" in row.flags for row in manifest.rows)
-    if not found:
-        return []
-    return [
-        f"{found} images are copies of one picture that is filed under several tumour types: at "
-        "least one label of each such picture is wrong. The audit lists them."
-    ]
+    if found:
+        notes.append(
+            f"{found} images are copies of one picture that is filed under several tumour types: "
+            "at least one label of each such picture is wrong. The audit lists them."
+        )
+    return notes

@@ -113,7 +113,8 @@ def compare(
             f"{folder} holds a comparison. Add --resume to keep what is finished, choose another "
             "folder with -o, or delete it."
         )
-    manifest = None if cost_only or data is None else prepare_manifest(data).usable
+    whole = None if cost_only or data is None else prepare_manifest(data)
+    manifest = whole.usable if whole else None
     others = [lookup(name) for name in finished if name not in {each.name for each in systems}]
 
     costs = {
@@ -135,7 +136,12 @@ def compare(
             note = f"Not measured; run: {_command(system, protocol)}"
         rows.append(Row(system, costs[system.name], quality, note, missing))
         _forget()
-    return write_comparison(rows, folder, protocol=_shared(protocol, manifest, cost_only))
+    return write_comparison(
+        rows,
+        folder,
+        protocol=_shared(protocol, manifest, cost_only),
+        unreadable=whole.unreadable if whole else (),
+    )
 
 
 def _check(

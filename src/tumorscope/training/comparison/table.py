@@ -97,10 +97,13 @@ class Comparison:
         In the order that was asked for.
     folder : Path
         Holds comparison.csv, comparison.json, comparison.html and systems/.
+    unreadable : tuple of str
+        Files that could not be read and were left out.
     """
 
     rows: Sequence[Row]
     folder: Path
+    unreadable: tuple[str, ...] = ()
 
     @property
     def missing(self) -> list[Row]:
@@ -140,7 +143,11 @@ class Comparison:
 
 
 def write_comparison(
-    rows: Sequence[Row], folder: Path, *, protocol: Mapping[str, object]
+    rows: Sequence[Row],
+    folder: Path,
+    *,
+    protocol: Mapping[str, object],
+    unreadable: tuple[str, ...] = (),
 ) -> Comparison:
     """Write comparison.csv, comparison.json and comparison.html into `folder`.
 
@@ -183,7 +190,7 @@ def write_comparison(
         sections=sections,
         footer="Every number is in comparison.json and comparison.csv.",
     )
-    return Comparison(rows, folder)
+    return Comparison(rows, folder, unreadable)
 
 
 def _document(row: Row) -> dict[str, object]:
