@@ -62,6 +62,11 @@ def test_finished_folds_are_kept_and_the_result_is_the_same(
     np.testing.assert_allclose(half.scores, whole.scores, atol=1e-8)
     with pytest.raises(InputError, match="another recipe"):
         crossval(cohort, output=tmp_path / "half", resume=True, **(options | {"folds": 3}))
+    # Rows in another order, the same in number: their scores must not go to other images.
+    lines = kept.read_text().splitlines()
+    kept.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    with pytest.raises(InputError, match="in another order"):
+        crossval(cohort, output=tmp_path / "half", resume=True, **options)
 
 
 def test_the_random_split_says_that_it_leaks(cohort: Path, quick: Recipe, tmp_path: Path) -> None:

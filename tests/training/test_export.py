@@ -122,12 +122,18 @@ def test_out_of_fold_scores_decide(trained: Run, crossval: Path, tmp_path: Path)
     made = export_run(trained, tmp_path / "model.onnx", crossval=crossval)
     metadata = read_model(tmp_path / "model.onnx").metadata
     assert metadata == made.metadata
-    assert metadata.calibration.n == 40
+    # What the run tests on chooses no threshold.
+    tested = {row.path for row in trained.manifest.of_split("testing").rows}
+    assert tested
+    assert metadata.calibration.n == 40 - len(tested)
     assert "cross-validation (2 repeats)" in metadata.calibration.fitted_on
     # Logits of both classes lie 3 from 0 with standard deviation 3: the ideal slope is 2/3.
     assert 0.3 < metadata.calibration.slope < 1.3
     points = metadata.operating_points
-    scores = read_csv(crossval / "scores.csv")
+    testing = {row.sha256 for row in trained.manifest.of_split("testing").rows}
+    saved = Manifest.load(crossval / "manifest.csv").rows
+    used = {row.path for row in saved if row.sha256 not in testing}
+    scores = [row for row in read_csv(crossval / "scores.csv") if row["path"] in used]
     logits = np.array([-np.log(1 / float(row["score"]) - 1) for row in scores])
     labels = np.array([int(row["label"]) for row in scores])
     calibrated = 1 / (
@@ -138,9 +144,17 @@ def test_out_of_fold_scores_decide(trained: Run, crossval: Path, tmp_path: Path)
     for point in points.values():
         assert point.sensitivity is not None
         assert 0 < point.sensitivity.low < point.sensitivity.value < point.sensitivity.high
-    assert metadata.conformal.n == (20, 20)
+    assert sum(metadata.conformal.n) == metadata.calibration.n
     assert f"{points['balanced'].sensitivity.value:.3f}" in metadata.card
     assert "Research use only" in metadata.card
+
+
+def test_scores_of_a_random_split_are_refused(trained: Run, crossval: Path, tmp_path: Path) -> None:
+    (crossval / "folds").mkdir()
+    (crossval / "folds" / "protocol.txt").write_text("weights = none\nsplit = random\ndata = 0\n")
+    with pytest.raises(HonestyError, match="random split"):
+        export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_scores_of_other_images_are_refused(trained: Run, crossval: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tumorscope.training.formats.storage import store_float16, store_int8
 from tumorscope.training.frozen import network_input
 from tumorscope.training.model_graph import model_graph
 from tumorscope.training.network import build
-from tumorscope.training.packaged_weights import load_backbone, seen_before
+from tumorscope.training.packaged_weights import load_backbone, refuse_seen, seen_before
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import train
 
@@ -115,6 +115,10 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
     assert model.metadata.seen.count > len(prints)
     with pytest.raises(HonestyError, match="evaluation would measure on"):
         evaluate(run, manifest.having([manifest.rows[int(np.flatnonzero(seen)[0])]]))
+    found = evaluate(run, manifest, output=tmp_path / "seen", allow_seen=True)
+    assert "1 of these 12 images trained the weights" in found.report.read_text("utf-8")
+    # A file of one's own whose name begins alike is no packaged model.
+    assert refuse_seen("mriscans/vgg16.weights.h5", manifest, "the evaluation") is None
 
 
 def test_the_packaged_model_is_a_start() -> None:

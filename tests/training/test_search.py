@@ -117,6 +117,9 @@ def test_another_search_in_the_same_database_is_refused(options: dict[str, Any])
     tune(trials=1, outer_folds=0, **options)
     with pytest.raises(InputError, match="another cohort, recipe or space"):
         tune(trials=1, outer_folds=0, **(options | {"seed": 5}))
+    # Searches of three outer folds have seen images that two would hold out.
+    with pytest.raises(InputError, match="another cohort, recipe or space"):
+        tune(trials=1, outer_folds=2, **options)
 
 
 SCRIPT = """

@@ -50,6 +50,8 @@ def robustness(
             f"{each.perturbation:<14} {each.strength:>8g} {each.images:>6}  {auc}  "
             f"{each.flips.value:.3f} ({each.flips.low:.3f} to {each.flips.high:.3f})"
         )
+    if result.seen:
+        lines.insert(0, f"WARNING: the model was trained on {result.seen} of these images.")
     emit(common, result.to_json(), "\n".join(lines))
     say(f"Figure: {result.folder / 'robustness.png'}")
     return left_out(result.unreadable)

@@ -95,16 +95,16 @@ def evaluate(
     unreadable: tuple[str, ...] = ()
     if data is None:
         manifest, scores = _own_testing(run)
-        if not allow_seen:
-            refuse_seen(facts["weights"], manifest, "the evaluation")
+        warning = refuse_seen(facts["weights"], manifest, "the evaluation", allow_seen=allow_seen)
         title = f"Internal testing of the recipe “{recipe.name}”"
         split = str(facts["split"])
     else:
         whole = prepare_manifest(data)
         manifest, unreadable = whole.usable, whole.unreadable
-        if not allow_seen:
-            refuse_seen(facts["weights"], manifest, "the evaluation")
-        warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
+        warning = joined(
+            refuse_seen(facts["weights"], manifest, "the evaluation", allow_seen=allow_seen),
+            refuse_trained_on(run, manifest, allow_seen=allow_seen),
+        )
         images = load_images(manifest, recipe.input.preprocessing)
         scores = predict(run.load_model(), images.pixels, recipe)
         sources = {row.source for row in manifest.rows}
@@ -135,6 +135,11 @@ def evaluate(
         folder,
     )
     return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=unreadable)
+
+
+def joined(*warnings: str | None) -> str | None:
+    """Return all warnings as one, None where there is none."""
+    return " ".join(filter(None, warnings)) or None
 
 
 def _evaluate_model(

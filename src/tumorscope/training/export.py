@@ -206,6 +206,15 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
         values = np.array([[scores[row.path]] for row in rows.rows]).reshape(-1, 1)
         folds = _folds(rows.labels, rows.groups)
         return _HeldOut(rows.labels, logit(values), folds, "the run's tuning images")
+    protocol = Path(crossval) / "folds" / "protocol.txt"
+    if protocol.is_file() and "\nsplit = random\n" in protocol.read_text("utf-8"):
+        raise HonestyError(
+            f"The scores in {crossval} come from a random split, which parts copies of one "
+            "picture. Expected a split by group, because thresholds chosen on such scores promise "
+            "too much. Run `tumorscope crossval` again without --split random."
+        )
+    # What will be tested on must not choose thresholds.
+    tested = {row.sha256 for row in manifest.of_split("testing").rows}
     records = _scores(Path(crossval))
     theirs = Manifest.load(Path(crossval) / "manifest.csv").usable
     rows_of = {row.path: row for row in theirs.rows}
@@ -229,10 +238,14 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
             f"The scores in {crossval} are not whole. Expected each image once in every repeat. "
             "Finish the cross-validation with --resume."
         )
+    sources_out = len(theirs) < len(manifest)
+    kept = np.array([row.sha256 not in tested for row in theirs.rows])
+    theirs = theirs.having(row for row in theirs.rows if row.sha256 not in tested)
+    values = values[kept]
     folds = _folds(theirs.labels, theirs.groups)
     noun = "repeat" if repeats == 1 else "repeats"
     origin = f"out-of-fold scores of a cross-validation ({repeats} {noun})"
-    if len(theirs) < len(manifest):
+    if sources_out:
         origin = f"scores of {len(theirs)} images whose sources were left out of training"
     return _HeldOut(theirs.labels, logit(values), folds, origin)
 

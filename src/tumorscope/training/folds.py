@@ -160,8 +160,10 @@ def score_folds(
     for repeat, fold, kept in parts:
         if kept.exists():
             testing = np.flatnonzero(held_out[:, repeat] == fold)
+            rows = [(plan.manifest.rows[index].path, str(labels[index])) for index in testing]
+            records = records_of(kept, rows)
             scores[testing, repeat] = [
-                [float(record[name]) for name in plan.score_columns] for record in read_csv(kept)
+                [float(record[name]) for name in plan.score_columns] for record in records
             ]
         else:
             todo.append((repeat, fold, kept))
@@ -197,6 +199,24 @@ def score_folds(
         [record for repeat, fold, _ in parts for record in _records(plan, scores, repeat, fold)],
     )
     return scores
+
+
+def records_of(kept: Path, rows: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return the records of a finished fold, which must be of these paths and labels.
+
+    Raises
+    ------
+    InputError
+        If they are of others, in another order, or damaged: scores would go to wrong images.
+    """
+    records = read_csv(kept)
+    if [(record.get("path"), record.get("label")) for record in records] != list(rows):
+        raise InputError(
+            f"{kept} is damaged, or holds other images than this fold, or in another order. "
+            "Expected the cohort as it was when the fold was made. Give it again, choose another "
+            "folder with -o, or delete the file."
+        )
+    return records
 
 
 def training_and_tuning(

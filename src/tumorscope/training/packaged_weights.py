@@ -89,32 +89,46 @@ def seen_before(manifest: Manifest, prints: NDArray[np.int8]) -> NDArray[np.bool
     return seen
 
 
-def refuse_seen(weights: object, manifest: Manifest, purpose: str) -> None:
-    """Refuse to measure on images that the starting weights have seen.
+def refuse_seen(
+    weights: object, manifest: Manifest, purpose: str, *, allow_seen: bool = False
+) -> str | None:
+    """Return what to warn of where the starting weights have seen images; None where not.
 
     Raises
     ------
     HonestyError
-        If `weights` start from the packaged model and it was trained on images of `manifest`.
+        If `weights` start from the packaged model, it was trained on images of `manifest`, and
+        `allow_seen` is false.
     """
-    if not str(weights).startswith(MRI) or not len(manifest):
-        return
+    if not _ours(weights) or not len(manifest):
+        return None
     seen = seen_before(manifest, read_model(PACKAGED).metadata.seen.unpack())
-    if seen.any():
-        first = manifest.rows[int(np.flatnonzero(seen)[0])].path
-        raise HonestyError(
-            f"The weights {MRI} were trained on {int(seen.sum())} of {len(manifest)} images that "
-            f"{purpose} would measure on, the first of them {first}. Expected images that they "
-            "have not seen: a figure on these says nothing of new patients. Use --weights "
-            "imagenet, or keep those images in the training part (column split of the manifest)."
+    if not seen.any():
+        return None
+    if allow_seen:
+        return (
+            f"{int(seen.sum())} of these {len(manifest)} images trained the weights that this run "
+            "started from. These figures say nothing about new images."
         )
+    first = manifest.rows[int(np.flatnonzero(seen)[0])].path
+    raise HonestyError(
+        f"The weights {MRI} were trained on {int(seen.sum())} of {len(manifest)} images that "
+        f"{purpose} would measure on, the first of them {first}. Expected images that they "
+        "have not seen: a figure on these says nothing of new patients. Use --weights "
+        "imagenet, or keep those images in the training part (column split of the manifest)."
+    )
 
 
 def prints_of(facts: Mapping[str, object]) -> NDArray[np.int8]:
     """Return the thumbprints, int8 (n, 256), that a run inherits from its starting weights."""
-    if not str(facts.get("weights", "")).startswith(MRI):
+    if not _ours(facts.get("weights")):
         return np.empty((0, 256), dtype=np.int8)
     return read_model(PACKAGED).metadata.seen.unpack()
+
+
+def _ours(weights: object) -> bool:
+    """Whether weights, as asked for or as a run names them, are those of the packaged model."""
+    return str(weights) == MRI or str(weights).startswith(f"{MRI} (")
 
 
 def _theirs(file: ModelFile) -> str:

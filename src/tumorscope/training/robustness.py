@@ -75,6 +75,8 @@ class Robustness:
     folder: Path
     unreadable: tuple[str, ...] = ()
     """Files that could not be read and were left out."""
+    seen: int = 0
+    """Images that the model was trained on; above 0 the figures say nothing of new images."""
 
     def to_json(self) -> dict[str, object]:
         """Return the content of robustness.json."""
@@ -82,6 +84,7 @@ class Robustness:
             "notice": RESEARCH_USE_ONLY,
             "model": self.model,
             "operating_point": self.operating_point,
+            "seen": self.seen,
             "strengths": [asdict(each) for each in self.strengths],
         }
 
@@ -129,14 +132,13 @@ def measure_robustness(
     manifest = whole.usable
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
-    if not allow_seen:
-        seen = seen_before(manifest, file.metadata.seen.unpack())
-        if seen.any():
-            raise HonestyError(
-                f"{int(seen.sum())} of {len(manifest)} images are copies of images that this model "
-                "was trained on. Expected images that it has not seen, because it answers those "
-                "well however they look. Leave them out, or add --allow-seen."
-            )
+    seen = int(seen_before(manifest, file.metadata.seen.unpack()).sum())
+    if seen and not allow_seen:
+        raise HonestyError(
+            f"{seen} of {len(manifest)} images are copies of images that this model was trained "
+            "on. Expected images that it has not seen, because it answers those well however they "
+            "look. Leave them out, or add --allow-seen."
+        )
     how = file.metadata.preprocessing.preprocessing
     engine = open_engine(file)
     pictures = [read_slice(manifest.file(row)).pixels for row in manifest.rows]
@@ -182,7 +184,7 @@ def measure_robustness(
             )
         )
     result = Robustness(
-        tuple(strengths), file.metadata.id, operating_point, folder, whole.unreadable
+        tuple(strengths), file.metadata.id, operating_point, folder, whole.unreadable, seen
     )
     write_csv(folder / "robustness.csv", tuple(_record(strengths[0])), map(_record, strengths))
     write_json(folder / "robustness.json", result.to_json())

@@ -26,9 +26,10 @@ from tumorscope.common.progress import say
 from tumorscope.evaluation.metrics import Metrics, evaluate_scores
 from tumorscope.training.data import Images, load_images
 from tumorscope.training.fit import DivergedError, Fitter, Stores
+from tumorscope.training.folds import records_of, training_and_tuning
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Data, data_hash, prepare_manifest, read_csv, start, write_csv
+from tumorscope.training.run import Data, data_hash, prepare_manifest, start, write_csv
 from tumorscope.training.search_space import Range, changed, load_space, suggest
 from tumorscope.training.studies import finished, open_study, run_trials
 
@@ -140,7 +141,9 @@ def tune(
         f"At most {fits} fits: {trials} trials × {inner_folds} inner folds × "
         f"{outer_folds + 1} searches, and {outer_folds} to measure them. Pruning saves some."
     )
-    identity = _identity(base, ranges, manifest, str(weights), inner_folds, objective, seed)
+    identity = _identity(
+        base, ranges, manifest, str(weights), (outer_folds, inner_folds), objective, seed
+    )
     bench = _Bench(manifest, base, weights)
     everything = np.arange(len(manifest))
     labels, groups = manifest.labels, manifest.groups
@@ -171,7 +174,9 @@ def tune(
             fold = int(name.split("-")[1])
             kept = folder / "outer" / f"fold-{fold}.csv"
             testing = np.flatnonzero(held_out == fold)
-            scores[testing] = _measured(bench, best[name], rest, testing, kept, fold, seed)
+            scores[testing] = _measured(
+                bench, best[name], rest, testing, kept, fold, seed, identity
+            )
 
     metrics = None
     if outer_folds:
@@ -266,8 +271,6 @@ def _fit(
     fitter: Fitter, recipe: Recipe, manifest: Manifest, rest: NDArray[np.int64], seed: int
 ) -> None:
     """Fit on `rest`; a part of it tunes the learning rate where the recipe wants that."""
-    from tumorscope.training.folds import training_and_tuning
-
     training, tuning = training_and_tuning(
         rest, manifest.labels, manifest.groups, recipe, seed=seed, split_by="group"
     )
@@ -282,12 +285,15 @@ def _measured(
     kept: Path,
     fold: int,
     seed: int,
+    identity: str,
 ) -> NDArray[np.float64]:
     """Return the scores of an outer fold by the recipe that was found without it."""
-    mark = hashlib.sha256(recipe.to_toml().encode()).hexdigest()
+    mark = hashlib.sha256(f"{identity}\n{recipe.to_toml()}".encode()).hexdigest()
     stamp = kept.with_suffix(".recipe")
     if kept.exists() and stamp.exists() and stamp.read_text("utf-8") == mark:
-        return np.array([float(record["score"]) for record in read_csv(kept)])
+        rows = [bench.manifest.rows[index] for index in testing]
+        records = records_of(kept, [(row.path, str(row.label)) for row in rows])
+        return np.array([float(record["score"]) for record in records])
     fitter = bench.fitter(recipe)
     _fit(fitter, recipe, bench.manifest, rest, seed)
     scores = fitter.predict(testing)
@@ -321,7 +327,7 @@ def _identity(
     space: dict[str, Range],
     manifest: Manifest,
     weights: str,
-    folds: int,
+    folds: tuple[int, int],
     objective: str,
     seed: int,
 ) -> str:

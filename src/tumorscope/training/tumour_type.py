@@ -17,6 +17,7 @@ from tumorscope.common.files import output_folder
 from tumorscope.evaluation.tumour_types import TypeMetrics
 from tumorscope.evaluation.type_report import TypeReportInputs, write_type_report
 from tumorscope.training.assess import (
+    joined,
     notes_on,
     picture_reader,
     readable,
@@ -210,8 +211,9 @@ def evaluate_types(
         warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
         images = load_images(manifest, recipe.input.preprocessing, recipe.task)
         scores = predict(run.load_model(), images.pixels, recipe)
-    if not allow_seen:
-        refuse_seen(facts["weights"], manifest, "the evaluation")
+    warning = joined(
+        refuse_seen(facts["weights"], manifest, "the evaluation", allow_seen=allow_seen), warning
+    )
     kind = "Internal" if data is None else "External"
     metrics = write_type_report(
         TypeReportInputs(
