@@ -105,7 +105,20 @@ def with_splits(manifest: Manifest) -> Manifest:
     )
 
 
-def export(output: Path, outlines: Path | None) -> None:
+def parted(manifest: Manifest) -> tuple[Manifest, Manifest]:
+    """Return the images never trained on in two: to judge 8-bit weights by, and to report on.
+
+    Every other patient goes to each, so that no figure is of images that chose the model's form.
+    """
+    unseen = [row for row in manifest.rows if row.source in NEVER_TRAINED]
+    judging = set(sorted({row.group for row in unseen})[::2])
+    return (
+        manifest.having(row for row in unseen if row.group in judging),
+        manifest.having(row for row in unseen if row.group not in judging),
+    )
+
+
+def export(output: Path, manifest: Manifest, outlines: Path | None) -> None:
     """Write model.onnx, and in packed/ its small form, calibrated on sources left out."""
     held_out = Manifest.load(output / "holdout" / "manifest.csv")
     sources = np.array([row.source for row in held_out.rows])
@@ -127,8 +140,8 @@ def export(output: Path, outlines: Path | None) -> None:
         [{**each, "path": paths[each["path"]]} for each in records if each["path"] in chosen],
     )
     model = export_run(output / "run", output / "model.onnx", crossval=folder, outlines=outlines)
-    unseen = kept.having(row for row in kept.rows if row.source in NEVER_TRAINED)
-    sample = load_sample(unseen if len(unseen) else kept, model)
+    judges, _ = parted(manifest)
+    sample = load_sample(judges if len(judges) else kept, model)
     packed = convert(model, "onnx-int8", output=output / "packed", sample=sample)
     size = packed.path.stat().st_size / 1e6
     print(f"{packed.path}: {size:.2f} MB, {packed.trials[-1].name}")
@@ -162,8 +175,8 @@ def report(output: Path) -> None:
 
 def write_card(output: Path, manifest: Manifest, data: Path) -> None:
     """Write MODEL_CARD.md; the model file carries the shorter card that was exported with it."""
-    unseen = manifest.having(row for row in manifest.rows if row.source in NEVER_TRAINED)
-    found = measure_robustness(None, unseen, output=output / "robustness").folder
+    _, reported = parted(manifest)
+    found = measure_robustness(None, reported, output=output / "robustness").folder
     shutil.copyfile(found / "robustness.png", ROOT / "docs" / "images" / "robustness.png")
     shutil.copyfile(found / "robustness.csv", RESULTS.with_name("robustness.csv"))
     listed = read(data / "manifest.csv")
@@ -179,6 +192,7 @@ def write_card(output: Path, manifest: Manifest, data: Path) -> None:
             each["path"]: float(each["score"])
             for each in read_csv(output / "holdout" / "scores.csv")
         },
+        patients=len(set(reported.groups.tolist())),
         licences={name: words for name, words in licences.items() if name in used},
         size=INSTALLED.stat().st_size,
     )
@@ -242,7 +256,7 @@ def main() -> None:
             resume=True,
         )
     if "export" in steps:
-        export(output, arguments.outlines)
+        export(output, manifest, arguments.outlines)
     if "report" in steps:
         report(output)
     if "install" in steps:

@@ -17,6 +17,7 @@ from tumorscope.imaging import read_slice
 from tumorscope.imaging.thumbprint import thumbprint
 from tumorscope.model_file.container import read_model, write_model
 from tumorscope.model_file.schema import Seen
+from tumorscope.statistics import wilson
 from tumorscope.training.perturbations import PERTURBATIONS, Perturbation
 from tumorscope.training.robustness import measure_robustness
 
@@ -85,10 +86,17 @@ def test_calls_change_where_the_picture_does(
     assert none.images == same.images == dark.images == 16
     assert none.auc is not None
     assert none.auc.value == same.auc_before == 1.0
+    assert none.flips is None
+    assert same.flips is not None
     assert same.flips.value == same.shift == 0.0
+    assert dark.flips is not None
     assert dark.flips.value == pytest.approx(0.5)
     assert dark.sensitivity is not None
     assert dark.sensitivity.value == 0.0
+    # What no resample changes is still not certain.
+    assert none.auc.low == wilson(8, 8).low < 1.0
+    assert same.flips.high == wilson(0, 16).high > 0.0
+    assert (dark.sensitivity.low, dark.sensitivity.high) == (0.0, wilson(0, 8).high)
     with (tmp_path / "out" / "robustness.csv").open() as stream:
         records = list(csv.DictReader(stream))
     assert [record["perturbation"] for record in records] == ["none", "darker", "darker"]

@@ -46,10 +46,10 @@ def robustness(
     lines = [f"{'change':<14} {'strength':>8} {'images':>6}    AUC  calls changed"]
     for each in result.strengths:
         auc = "    -" if each.auc is None else f"{each.auc.value:.3f}"
-        lines.append(
-            f"{each.perturbation:<14} {each.strength:>8g} {each.images:>6}  {auc}  "
-            f"{each.flips.value:.3f} ({each.flips.low:.3f} to {each.flips.high:.3f})"
-        )
+        flips = each.flips
+        words = "" if flips is None else f"{flips.value:.3f} ({flips.low:.3f} to {flips.high:.3f})"
+        line = f"{each.perturbation:<14} {each.strength:>8g} {each.images:>6}  {auc}  {words}"
+        lines.append(line.rstrip())
     if result.seen:
         lines.insert(0, f"WARNING: the model was trained on {result.seen} of these images.")
     emit(common, result.to_json(), "\n".join(lines))

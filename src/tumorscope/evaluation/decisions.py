@@ -84,11 +84,6 @@ class Decisions:
     error_all: Interval
     error_answered: Interval
 
-    @property
-    def abstaining_helps(self) -> bool:
-        """Whether the error among the answered lies below the error among all."""
-        return self.error_answered.value < self.error_all.value
-
 
 def fit_all(labels: Labels, logits: Values, *, miscoverage: float, repeats: int = 1) -> Fit:
     """Fit calibration, thresholds and quantiles on the same scores."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tumorscope.evaluation.calibration import (
     PREVALENCES,
@@ -18,6 +18,11 @@ NOT_TESTED = (
     "Not tested on: tumours in children, images after surgery or radiotherapy, other diseases that "
     "look like tumours, scanners and sites other than the sources above, whole volumes. A "
     "no-tumour result is not a clean bill of health."
+)
+
+ELSEWHERE = (
+    "These figures are of the sources whose scores also chose the values: expect less of a source "
+    "that is not among them."
 )
 
 
@@ -57,9 +62,8 @@ def model_card(
         "Research on telling 2-D brain MRI slices with a tumour from slices without. Out of scope: "
         "diagnosis, triage, any use on patients.",
         "## Training data",
-        f"{sum(int(str(count)) for count in images.values())} images ("
-        + ", ".join(f"{count} {name}" for name, count in images.items())
-        + f"), {data['tumour']} with a tumour, in {data['groups']} groups of near-duplicates or "
+        f"{_counts({name: int(str(count)) for name, count in images.items()})}, "
+        f"{data['tumour']} with a tumour, in {data['groups']} groups of near-duplicates or "
         f"patients; sources: {', '.join(map(str, sources))}. "
         f"Hash of the data: `{data['sha256']}`. Starting weights: {data['weights']}. "
         "Licences: as the data's owners state them; the model file holds no image.",
@@ -71,6 +75,15 @@ def model_card(
         NOT_TESTED,
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _counts(images: Mapping[str, int]) -> str:
+    trained = images.get("training", 0)
+    others = [f"{n} for {name}" for name, n in images.items() if name != "training" and n]
+    if not others:
+        return f"{trained} images"
+    total = sum(images.values())
+    return f"{trained} images; with {' and '.join(others)}, which it was not fitted on, {total}"
 
 
 def _leakage(split: str) -> str:
@@ -112,23 +125,19 @@ def _decision_sections(
             pair = predictive_values(point.sensitivity.value, point.specificity.value, prevalence)
             cells.append(" / ".join("–" if each is None else f"{each:.3f}" for each in pair))
         values.append(f"| {policy} | " + " | ".join(cells) + " |")
-    helps = (
-        "Abstaining lowers the error rate."
-        if found.abstaining_helps
-        else "Abstaining does not lower the error rate here."
-    )
     shares = " | ".join(f"{prevalence:.1%}" for prevalence in PREVALENCES)
     return (
         "## Calibration",
         f"Fitted on {origin}: {found.n} images, {found.n_positive} with a tumour. Probability = "
         f"sigmoid({found.fit.slope:.3f} · logit {found.fit.intercept:+.3f}). Calibration error "
         f"(ECE) on held-out folds: {found.ece_before:.3f} before, {found.ece_after:.3f} after.",
+        ELSEWHERE,
         "Reliability on held-out folds: the mean probability of a fifth of the images, and which "
         "share of them has a tumour.",
         _reliability(found),
         "## Operating points",
         "Sensitivity and specificity are those of the same policy on held-out folds, with "
-        "Wilson's 95 % interval.",
+        f"Wilson's 95 % interval. {ELSEWHERE}",
         "| name | policy | threshold | sensitivity | specificity |\n|---|---|---|---|---|\n"
         + "\n".join(rows),
         "Positive / negative predictive value where so many of the scanned have a tumour:",
@@ -139,8 +148,16 @@ def _decision_sections(
         f"without tumour and {_in_words(found.coverage[1])} of those with. "
         f"{_in_words(found.answered)} were answered; the error rate was "
         f"{_in_words(found.error_answered)} among them and {_in_words(found.error_all)} among all. "
-        + helps,
+        + _what_abstaining_buys(found),
     )
+
+
+def _what_abstaining_buys(found: Decisions) -> str:
+    if found.error_answered.value >= found.error_all.value:
+        return "Abstaining does not lower the error rate here."
+    if found.error_answered.high >= found.error_all.low:
+        return "The intervals overlap: abstaining helps a little, if at all."
+    return "Abstaining lowers the error rate."
 
 
 def _reliability(found: Decisions) -> str:

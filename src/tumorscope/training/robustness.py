@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from tumorscope.evaluation.displays.robustness import RobustnessDisplay
 from tumorscope.imaging import Preprocessing, Slice, prepare, read_slice
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.reporting import figure_png
-from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap
+from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
 from tumorscope.training.data import batches
 from tumorscope.training.frozen import BATCH
 from tumorscope.training.packaged_weights import seen_before
@@ -47,8 +47,8 @@ class Strength:
         After the change; None where the images cannot tell. Intervals resample groups.
     auc_before : float or None
         Of the same images as they are.
-    flips : Interval
-        Share of images whose call at the operating point changed.
+    flips : Interval or None
+        Share of images whose call at the operating point changed; None for "none".
     shift : float
         Mean absolute change of the probability.
     """
@@ -61,7 +61,7 @@ class Strength:
     sensitivity: Interval | None
     specificity: Interval | None
     auc_before: float | None
-    flips: Interval
+    flips: Interval | None
     shift: float
 
 
@@ -231,24 +231,45 @@ def _measure(
             chosen = among[index]
             return float(events[index][chosen].mean()) if chosen.any() else float("nan")
 
-        if not among.any() or len(set(groups[among].tolist())) < 2:
-            return None
-        return cluster_bootstrap(of, groups, n_resamples=RESAMPLES)
+        return _resampled(of, groups, among)
 
-    everything = np.ones(len(labels), dtype=np.bool_)
-    flips = share(flipped, everything)
+    flips = None
+    if name != "none":
+        flips = share(flipped, np.ones_like(flipped))
+        flips = flips or Interval(float(flipped.mean()), 0.0, 1.0, "one group")
+    smaller = labels == (1 if 2 * labels.sum() <= len(labels) else 0)
     return Strength(
         perturbation=name,
         unit=unit,
         strength=float(strength),
         images=len(labels),
-        auc=cluster_bootstrap(auc, groups, n_resamples=RESAMPLES) if both else None,
+        auc=_resampled(auc, groups, smaller) if both else None,
         sensitivity=share(calls, labels == 1),
         specificity=share(~calls, labels == 0),
         auc_before=auc_and_variance(labels, before)[0] if both else None,
-        flips=flips or Interval(float(flipped.mean()), 0.0, 1.0, "one group"),
+        flips=flips,
         shift=float(np.abs(after - before).mean()),
     )
+
+
+def _resampled(
+    statistic: Callable[[NDArray[np.intp]], float],
+    groups: NDArray[np.str_],
+    among: NDArray[np.bool_],
+) -> Interval | None:
+    """Return an interval from resampling groups; None where too few can tell.
+
+    A figure that no resample changes, such as "never wrong", has no bootstrap interval; how many
+    groups say so bounds it instead.
+    """
+    count = len(set(groups[among].tolist()))
+    if count < 2:
+        return None
+    found = cluster_bootstrap(statistic, groups, n_resamples=RESAMPLES)
+    if found.low < found.high:
+        return found
+    bounds = wilson(found.value * count, count)
+    return Interval(found.value, bounds.low, bounds.high, "Wilson score on groups")
 
 
 def _record(found: Strength) -> dict[str, object]:
