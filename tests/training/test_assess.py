@@ -115,3 +115,32 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Run) -> None:
     (run.folder / "scores.csv").unlink()
     with pytest.raises(InputError, match=r"scores\.csv"):
         evaluate(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", "{"),
+        ("run.json", "[]"),
+        ("run.json", "{}"),
+        ("history.csv", "epoch,phase,loss\n1,frozen,x\n"),
+        ("scores.csv", "path,label,split,score\n"),
+        ("scores.csv", "path,label,split\na.png,1,testing\n"),
+        ("model.keras", "torn"),
+    ],
+)
+def test_a_damaged_run_is_named(run: Run, tmp_path: Path, name: str, content: str) -> None:
+    strangers(tmp_path / "other")
+    (run.folder / name).write_text(content)
+    data = tmp_path / "other" if name == "model.keras" else None
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        evaluate(run, data, output=tmp_path / "report")
+
+
+def test_a_score_that_is_no_number_is_named(run: Run) -> None:
+    path = run.folder / "scores.csv"
+    lines = path.read_text().splitlines()
+    head = lines[0]
+    path.write_text("\n".join([head, *(e.rpartition(",")[0] + ",nan" for e in lines[1:])]) + "\n")
+    with pytest.raises(InputError, match="no numbers from 0 to 1"):
+        evaluate(run)

@@ -13,6 +13,7 @@ import pytest
 from tumorscope.cohort.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.training.backbones import build_backbone
 from tumorscope.training.checkpoint import Record
 from tumorscope.training.crossval import crossval
 from tumorscope.training.fit import Fitter
@@ -152,6 +153,45 @@ def test_every_source_in_turn_and_testing_images_never_train(
     )
     assert len(result.manifest) == len(places)
     assert sorted(set(result.folds[:, 0].tolist())) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("out", [[["each"]], [["a", "b", "c"]]])
+def test_something_must_be_left_to_train_on(
+    places: Manifest, quick: Recipe, tmp_path: Path, out: list[list[str]]
+) -> None:
+    one = places
+    if out == [["each"]]:
+        one = Manifest(tuple(replace(row, source="a") for row in places.rows), places.root)
+    with pytest.raises(InputError, match="0 are left to train on"):
+        crossval(one, recipe=quick, weights="none", output=tmp_path / "cv", hold_out=out)
+
+
+def test_folds_of_a_file_that_was_replaced_are_refused(
+    cohort: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    backbone = build_backbone("small_cnn", 32)
+    backbone.save_weights(tmp_path / "w.weights.h5")
+    options = {"recipe": quick, "weights": tmp_path / "w.weights.h5", "folds": 2, "repeats": 1}
+    crossval(cohort, output=tmp_path / "cv", **options)  # type: ignore[arg-type]
+    backbone.set_weights([0.5 * each for each in backbone.get_weights()])
+    backbone.save_weights(tmp_path / "w.weights.h5")
+    with pytest.raises(InputError, match="another recipe, cohort or protocol"):
+        crossval(cohort, output=tmp_path / "cv", resume=True, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("damage", ["path,label\n", "", "score", "2.5"])
+def test_a_damaged_fold_is_named(cohort: Path, quick: Recipe, tmp_path: Path, damage: str) -> None:
+    options = {"recipe": quick, "weights": "none", "folds": 2, "repeats": 1}
+    crossval(cohort, output=tmp_path / "cv", **options)  # type: ignore[arg-type]
+    fold = tmp_path / "cv" / "folds" / "repeat-0-fold-1.csv"
+    if damage in ("score", "2.5"):
+        lines = fold.read_text().splitlines()
+        lines[1] = lines[1].rpartition(",")[0] + f",{damage}"
+        fold.write_text("\n".join(lines) + "\n")
+    else:
+        fold.write_text(damage)
+    with pytest.raises(InputError, match=r"repeat-0-fold-1\.csv"):
+        crossval(cohort, output=tmp_path / "cv", resume=True, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [[["a"], ["nowhere"]], [["a", "b"], ["a"]]])

@@ -157,6 +157,24 @@ def test_scores_of_a_random_split_are_refused(trained: Run, crossval: Path, tmp_
     assert not (tmp_path / "model.onnx").exists()
 
 
+def test_scores_of_another_recipe_are_refused(trained: Run, crossval: Path, tmp_path: Path) -> None:
+    (crossval / "folds").mkdir()
+    protocol = crossval / "folds" / "protocol.txt"
+    rest = "\nweights = none\nsplit = group\ndata = 0\n"
+    other = trained.recipe.model_copy(update={"seed": 7})
+    protocol.write_text(other.to_toml() + rest)
+    with pytest.raises(InputError, match="another recipe or method"):
+        export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    protocol.write_text(trained.recipe.to_toml() + rest)
+    made = export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    assert "cross-validation" in made.metadata.calibration.fitted_on
+
+
+def test_a_run_in_place_of_a_cross_validation_is_refused(trained: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lacks the columns path, label, repeat"):
+        export_run(trained, tmp_path / "model.onnx", crossval=trained.folder)
+
+
 def test_scores_of_other_images_are_refused(trained: Run, crossval: Path, tmp_path: Path) -> None:
     lines = (crossval / "scores.csv").read_text().splitlines()
     (crossval / "scores.csv").write_text("\n".join(lines[:-2]) + "\n")
@@ -166,8 +184,13 @@ def test_scores_of_other_images_are_refused(trained: Run, crossval: Path, tmp_pa
     with pytest.raises(InputError, match="not whole"):
         export_run(trained, tmp_path / "model.onnx", crossval=crossval)
     (crossval / "scores.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="no columns"):
+    with pytest.raises(InputError, match="lacks the columns"):
         export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+    for old, new in ((",0,", ",x,"), (",0.", ",2.")):
+        damaged = [lines[0], *(line.replace(old, new) for line in lines[1:])]
+        (crossval / "scores.csv").write_text("\n".join(damaged) + "\n")
+        with pytest.raises(InputError, match="no numbers from 0"):
+            export_run(trained, tmp_path / "model.onnx", crossval=crossval)
     assert not (tmp_path / "model.onnx").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import pytest
 from PIL import Image
 
 from tumorscope.cli.app import run
+from tumorscope.cohort.audit import audit
 from tumorscope.cohort.tumour_type import CLASSES
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.training.assess import evaluate
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Run, read_csv, train
+from tumorscope.training.run import Run, data_hash, read_csv, train
 from tumorscope.training.tumour_type import crossval_types, evaluate_types
 
 
@@ -121,3 +123,15 @@ def test_a_cohort_without_types_is_refused(
             weights="none",
             output=tmp_path / "run",
         )
+
+
+def test_swapped_types_of_equal_counts_are_other_data(tiny_cohort: Path) -> None:
+    plain = audit(tiny_cohort, probes=False).manifest
+    types = [replace(row, tumour_type="glioma" if row.label else "") for row in plain.rows]
+    having = [index for index, row in enumerate(types) if row.label]
+    hashes = {data_hash(plain)}
+    for index in having[:2]:
+        changed = list(types)
+        changed[index] = replace(changed[index], tumour_type="meningioma")
+        hashes.add(data_hash(plain.having(changed)))
+    assert len(hashes) == 3

@@ -22,7 +22,8 @@ from tumorscope.training.data import load_images
 from tumorscope.training.fit import predict
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Data, Run, prepare_manifest, read_csv
+from tumorscope.training.run import Data, Run, prepare_manifest
+from tumorscope.training.scores import scores_of
 from tumorscope.training.weights import IMAGENET
 
 
@@ -219,14 +220,14 @@ def published_for(recipe: Recipe) -> Published | None:
 
 
 def _own_testing(run: Run) -> tuple[Manifest, NDArray[np.float64]]:
-    records = {row["path"]: row for row in read_csv(run.folder / "scores.csv")}
     manifest = run.manifest.usable.of_split("testing")
     if len(manifest) == 0:
         raise InputError(
             f"The run {run.folder} has no testing images. Expected some, or a cohort to test on: "
             "tumorscope evaluate RUN DATA."
         )
-    return manifest, np.array([float(records[row.path]["score"]) for row in manifest.rows])
+    scores = scores_of(run.folder / "scores.csv", [row.path for row in manifest.rows])
+    return manifest, scores[:, 0]
 
 
 def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:

@@ -143,7 +143,7 @@ def crossval(
     identity = identity_of(
         recipe,
         manifest,
-        weights=str(weights),
+        weights=weights,
         folds=folds,
         repeats=repeats,
         split_by=split_by,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +44,8 @@ from tumorscope.training.network import familiar_features
 from tumorscope.training.outlines import point_at_outlines
 from tumorscope.training.packaged_weights import prints_of
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Run, read_csv
+from tumorscope.training.run import Run
+from tumorscope.training.scores import read_records, scores_in, scores_of
 from tumorscope.training.strangers import strangers
 
 if TYPE_CHECKING:
@@ -202,20 +204,14 @@ def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArra
 def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> _HeldOut:
     if crossval is None:
         rows = manifest.of_split("tuning")
-        scores = {record["path"]: float(record["score"]) for record in _scores(folder)}
-        values = np.array([[scores[row.path]] for row in rows.rows]).reshape(-1, 1)
+        values = scores_of(folder / "scores.csv", [row.path for row in rows.rows])
         folds = _folds(rows.labels, rows.groups)
         return _HeldOut(rows.labels, logit(values), folds, "the run's tuning images")
-    protocol = Path(crossval) / "folds" / "protocol.txt"
-    if protocol.is_file() and "\nsplit = random\n" in protocol.read_text("utf-8"):
-        raise HonestyError(
-            f"The scores in {crossval} come from a random split, which parts copies of one "
-            "picture. Expected a split by group, because thresholds chosen on such scores promise "
-            "too much. Run `tumorscope crossval` again without --split random."
-        )
+    _check_protocol(Path(crossval), Recipe.load(folder / "recipe.toml"))
     # What will be tested on must not choose thresholds.
     tested = {row.sha256 for row in manifest.of_split("testing").rows}
-    records = _scores(Path(crossval))
+    scored = Path(crossval) / "scores.csv"
+    records = read_records(scored, ("path", "label", "repeat", "score"))
     theirs = Manifest.load(Path(crossval) / "manifest.csv").usable
     rows_of = {row.path: row for row in theirs.rows}
     # With sources left out, some images are not scored.
@@ -229,10 +225,16 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
             f"{folder / 'manifest.csv'}."
         )
     place = {row.path: index for index, row in enumerate(theirs.rows)}
-    repeats = 1 + max(int(record["repeat"]) for record in records)
+    turns = [int(each["repeat"]) if each["repeat"].isdecimal() else -1 for each in records]
+    repeats = 1 + max(turns)
+    if min(turns) < 0 or repeats > len(records):
+        raise InputError(
+            f"{scored} holds repeats that are no numbers from 0. Expected what `tumorscope "
+            "crossval` wrote. Run it again."
+        )
     values = np.full((len(place), repeats), np.nan)
-    for record in records:
-        values[place[record["path"]], int(record["repeat"])] = float(record["score"])
+    for record, turn, score in zip(records, turns, scores_in(scored, records)[:, 0], strict=True):
+        values[place[record["path"]], turn] = score
     if np.isnan(values).any():
         raise InputError(
             f"The scores in {crossval} are not whole. Expected each image once in every repeat. "
@@ -246,18 +248,31 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
     noun = "repeat" if repeats == 1 else "repeats"
     origin = f"out-of-fold scores of a cross-validation ({repeats} {noun})"
     if sources_out:
-        origin = f"scores of {len(theirs)} images whose sources were left out of training"
+        counts = Counter(row.source for row in theirs.rows)
+        origin = "scores of images whose sources were left out of training ("
+        origin += ", ".join(f"{count} of {name}" for name, count in sorted(counts.items())) + ")"
     return _HeldOut(theirs.labels, logit(values), folds, origin)
 
 
-def _scores(folder: Path) -> list[dict[str, str]]:
-    records = read_csv(folder / "scores.csv")
-    if not records or not {"path", "label", "score"} <= records[0].keys():
-        raise InputError(
-            f"{folder / 'scores.csv'} has no columns path, label and score, or no rows. Expected "
-            "what `tumorscope train` or `crossval` wrote."
+def _check_protocol(crossval: Path, recipe: Recipe) -> None:
+    """Refuse scores that promise too much, or that come from another network."""
+    mark = crossval / "folds" / "protocol.txt"
+    if not mark.is_file():
+        return
+    protocol = mark.read_text("utf-8")
+    if "\nsplit = random\n" in protocol:
+        raise HonestyError(
+            f"The scores in {crossval} come from a random split, which parts copies of one "
+            "picture. Expected a split by group, because thresholds chosen on such scores promise "
+            "too much. Run `tumorscope crossval` again without --split random."
         )
-    return records
+    if not protocol.startswith(recipe.to_toml()) or "\nmethod = " in protocol:
+        raise InputError(
+            f"The scores in {crossval} are of another recipe or method than the run, "
+            f"“{recipe.name}”. Expected a cross-validation of the same recipe, because calibration "
+            "and thresholds of one network do not fit another. Run `tumorscope crossval --recipe "
+            "RUN/recipe.toml`."
+        )
 
 
 def _folds(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> NDArray[np.int64] | None:

@@ -20,6 +20,8 @@ from tumorscope.training.data import load_images
 from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import SplitMode, data_hash, read_csv, start, write_csv
+from tumorscope.training.scores import scores_in
+from tumorscope.training.weights import weights_identity
 
 
 class FoldFitter(Protocol):
@@ -162,11 +164,11 @@ def score_folds(
             testing = np.flatnonzero(held_out[:, repeat] == fold)
             rows = [(plan.manifest.rows[index].path, str(labels[index])) for index in testing]
             records = records_of(kept, rows)
-            scores[testing, repeat] = [
-                [float(record[name]) for name in plan.score_columns] for record in records
-            ]
+            scores[testing, repeat] = scores_in(kept, records, tuple(plan.score_columns))
         else:
             todo.append((repeat, fold, kept))
+    for repeat, fold, _ in todo:
+        _check_trainable(plan, held_out[:, repeat] == fold)
     fitter: FoldFitter | None = None
     epochs = track(range(len(todo) * method.epochs + 1), "Cross-validating")
 
@@ -179,9 +181,8 @@ def score_folds(
             fitter = method.start(recipe, weights, plan.manifest)
         tested = held_out[:, repeat] == fold
         seed = recipe.seed + 1000 * repeat + fold
-        related = np.isin(groups, groups[tested]) if plan.by_source else tested
         training, tuning = training_and_tuning(
-            np.flatnonzero(~tested & ~related & ~plan.barred),
+            _trainable(plan, tested),
             labels,
             groups,
             recipe,
@@ -199,6 +200,25 @@ def score_folds(
         [record for repeat, fold, _ in parts for record in _records(plan, scores, repeat, fold)],
     )
     return scores
+
+
+def _trainable(plan: Folds, tested: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the positions of the images that may train where `tested` are scored."""
+    groups = plan.manifest.groups
+    related = np.isin(groups, groups[tested]) if plan.by_source else tested
+    return np.flatnonzero(~tested & ~related & ~plan.barred)
+
+
+def _check_trainable(plan: Folds, tested: NDArray[np.bool_]) -> None:
+    rest = plan.labels[_trainable(plan, tested)]
+    if len(np.unique(rest)) > 1:
+        return
+    sources = {row.source for row, out in zip(plan.manifest.rows, tested, strict=True) if out}
+    raise InputError(
+        f"Where {int(tested.sum())} images of {', '.join(sorted(sources))} are held out, "
+        f"{len(rest)} are left to train on, all of one class. Expected images of at least two. "
+        "Hold out fewer sources, add images, or ask for more folds."
+    )
 
 
 def records_of(kept: Path, rows: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
@@ -269,7 +289,7 @@ def identity_of(
     recipe: Recipe,
     manifest: Manifest,
     *,
-    weights: str,
+    weights: str | Path,
     folds: int,
     repeats: int,
     split_by: str,
@@ -277,7 +297,8 @@ def identity_of(
     method: str = "",
 ) -> str:
     """Return in words what decides the scores of all folds."""
-    protocol = f"weights = {weights}\nfolds = {folds}\nrepeats = {repeats}\nsplit = {split_by}\n"
+    origin = weights_identity(weights)
+    protocol = f"weights = {origin}\nfolds = {folds}\nrepeats = {repeats}\nsplit = {split_by}\n"
     protocol += "".join(f"hold out = {','.join(names)}\n" for names in hold_out)
     protocol += f"data = {data_hash(manifest)}\n"
     return f"{recipe.to_toml()}\n{protocol}" + (f"method = {method}\n" if method else "")

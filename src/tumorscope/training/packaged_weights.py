@@ -67,6 +67,11 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None
         )
     for (kernel, bias), (convolution, normalisation) in zip(stored, layers, strict=True):
         _assign(convolution, normalisation, kernel, bias)
+    return origin_of(file)
+
+
+def origin_of(file: ModelFile) -> str:
+    """Return which model starting weights come from, for the record of a run."""
     return f"{MRI} ({file.metadata.id}, sha256 {file.metadata.graph_sha256})"
 
 

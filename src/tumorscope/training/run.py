@@ -8,6 +8,7 @@ import io
 import json
 import platform
 import time
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -50,6 +51,9 @@ HISTORY = (
     "tuning_auc",
     "seconds",
 )
+
+FACTS = frozenset({"weights", "split", "seed", "versions", "images", "data_sha256", "layers"})
+"""What is always in run.json."""
 
 SCORE_COLUMNS = {
     "tumour": ("score",),
@@ -104,27 +108,50 @@ class Run:
     @property
     def facts(self) -> Mapping[str, object]:
         """Versions, seed, hashes and times."""
-        facts: dict[str, object] = json.loads((self.folder / "run.json").read_text("utf-8"))
+        path = self.folder / "run.json"
+        try:
+            facts = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            facts = None
+        if not isinstance(facts, dict) or not facts.keys() >= FACTS:
+            raise InputError(
+                f"{path} is damaged. Expected what `tumorscope train` wrote, with "
+                f"{', '.join(sorted(FACTS))}. Train again into another folder."
+            )
         return facts
 
     @property
     def history(self) -> list[dict[str, float | int | str]]:
         """One record per epoch."""
-        return [
-            {
-                name: value if name == "phase" else float(value)
-                for name, value in record.items()
-                if value
-            }
-            for record in read_csv(self.folder / "history.csv")
-        ]
+        records = read_csv(self.folder / "history.csv")
+        try:
+            return [
+                {
+                    name: value if name == "phase" else float(value)
+                    for name, value in record.items()
+                    if value
+                }
+                for record in records
+            ]
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.folder / 'history.csv'} is damaged ({error}). Expected what `tumorscope "
+                "train` wrote. Train again into another folder."
+            ) from error
 
     def load_model(self) -> keras.Model:
         """Load the fitted Keras model."""
         load_keras()
         import keras
 
-        return keras.models.load_model(self.folder / "model.keras")
+        path = self.folder / "model.keras"
+        try:
+            return keras.models.load_model(path)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path} is missing or damaged ({str(error).strip().splitlines()[0]}). Expected "
+                "the network as `tumorscope train` wrote it. Train again into another folder."
+            ) from error
 
 
 def train(
@@ -331,7 +358,11 @@ def versions() -> dict[str, str]:
 
 def data_hash(manifest: Manifest) -> str:
     """Return one SHA-256 over what the images hold and how they are labelled and grouped."""
-    lines = sorted(f"{row.sha256} {row.label} {row.group} {row.split}" for row in manifest.rows)
+    lines = sorted(
+        f"{row.sha256} {row.label} {row.group} {row.split}"
+        + (f" {row.tumour_type}" if row.tumour_type else "")
+        for row in manifest.rows
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

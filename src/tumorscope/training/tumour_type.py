@@ -42,9 +42,9 @@ from tumorscope.training.run import (
     SplitMode,
     data_hash,
     prepare_manifest,
-    read_csv,
     versions,
 )
+from tumorscope.training.scores import scores_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +198,10 @@ def evaluate_types(
                 f"The run {run.folder} has no testing images. Expected some, or a cohort to test "
                 "on: tumorscope evaluate RUN DATA."
             )
-        records = {row["path"]: row for row in read_csv(run.folder / "scores.csv")}
-        scores = np.array(
-            [
-                [float(records[row.path][name]) for name in SCORE_COLUMNS[recipe.task]]
-                for row in manifest.rows
-            ]
+        scores = scores_of(
+            run.folder / "scores.csv",
+            [row.path for row in manifest.rows],
+            SCORE_COLUMNS[recipe.task],
         )
     else:
         whole = prepare_manifest(data)

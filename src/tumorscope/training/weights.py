@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import sha256_of
-from tumorscope.training.packaged_weights import MRI, load_backbone
+from tumorscope.detection.detector import PACKAGED
+from tumorscope.model_file.container import read_model
+from tumorscope.training.packaged_weights import MRI, load_backbone, origin_of
 
 if TYPE_CHECKING:
     import keras
@@ -114,7 +116,16 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
             f"HDF5 weights of {name} without its top ({backbone.count_params():,} parameters), as "
             "keras.applications keeps them. Use that file, or --weights none."
         ) from error
-    return f"{path.name} (sha256 {sha256_of(path)})"
+    return weights_identity(path)
+
+
+def weights_identity(weights: str | Path) -> str:
+    """Return what tells starting weights apart: the content of a file, not its path."""
+    if weights == MRI:
+        return origin_of(read_model(PACKAGED))
+    if weights in ("imagenet", "none") or not Path(weights).is_file():
+        return str(weights)
+    return f"{Path(weights).name} (sha256 {sha256_of(Path(weights))})"
 
 
 def weights_of(name: str, weights: str | Path) -> str | Path:

@@ -18,6 +18,7 @@ from tumorscope.training.comparison import compare as module
 from tumorscope.training.comparison.compare import compare
 from tumorscope.training.comparison.measure import Cost
 from tumorscope.training.comparison.table import COLUMNS, QUALITY
+from tumorscope.training.fit import DivergedError
 from tumorscope.training.recipe import Recipe
 
 OPTIONS: dict[str, object] = {"folds": 2, "repeats": 1}
@@ -142,6 +143,70 @@ def test_resuming_keeps_what_is_finished_and_fills_cells(
         compare(
             backbones=["small_cnn"], cost_only=True, resume=True, **{**options, "recipe": other}
         )  # type: ignore[arg-type]
+
+
+def test_a_row_keeps_the_weights_that_it_was_measured_with(
+    tiny_cohort: Path, quick: Recipe, measured: list[str], tmp_path: Path
+) -> None:
+    options = {"recipe": quick, "output": tmp_path / "c", **OPTIONS}
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    build_backbone("small_cnn", 32).save_weights(folder / "small_cnn.weights.h5")
+    compare(tiny_cohort, backbones=["small_cnn"], weights=folder, **options)  # type: ignore[arg-type]
+    other = build_backbone("small_cnn", 32)
+    other.set_weights([0.5 * each for each in other.get_weights()])
+    other.save_weights(folder / "small_cnn.weights.h5")
+    resumed = {**options, "weights": folder, "resume": True}
+    with pytest.raises(InputError, match="start from small_cnn"):
+        compare(tiny_cohort, backbones=["small_cnn"], **resumed)  # type: ignore[arg-type]
+    # Half finished: its folds are of the old file too.
+    (tmp_path / "c" / "systems" / "small_cnn" / "quality.json").unlink()
+    with pytest.raises(InputError, match="another recipe, cohort or protocol"):
+        compare(tiny_cohort, backbones=["small_cnn"], **resumed)  # type: ignore[arg-type]
+
+
+def test_costs_are_not_added_to_figures_of_another_protocol(
+    tiny_cohort: Path, quick: Recipe, measured: list[str], pretrained: None, tmp_path: Path
+) -> None:
+    options = {"backbones": ["small_cnn"], "recipe": quick, "output": tmp_path / "c"}
+    compare(tiny_cohort, **options, **OPTIONS)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="another recipe, cohort or protocol"):
+        compare(cost_only=True, resume=True, **options)  # type: ignore[arg-type]
+    found = compare(cost_only=True, resume=True, **options, **OPTIONS)  # type: ignore[arg-type]
+    assert found.rows[0].quality is not None
+
+
+def test_a_system_that_diverges_does_not_stop_the_others(
+    tiny_cohort: Path,
+    quick: Recipe,
+    measured: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name in ("alexnet", "small_cnn"):
+        size = module.lookup_backbone(name).smallest
+        build_backbone(name, size).save_weights(folder / f"{name}.weights.h5")
+    whole = module.crossval
+
+    def diverge(manifest: object, **options: object) -> object:
+        if "alexnet" in str(options["output"]):
+            raise DivergedError("The loss is not a number after epoch 1.")
+        return whole(manifest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "crossval", diverge)
+    found = compare(
+        tiny_cohort,
+        backbones=["alexnet", "small_cnn"],
+        recipe=quick,
+        weights=folder,
+        output=tmp_path / "c",
+        **OPTIONS,
+    )  # type: ignore[arg-type]
+    assert [row.system.name for row in found.missing] == ["alexnet"]
+    assert found.rows[1].quality is not None
+    assert "diverged: The loss is not a number" in table(tmp_path / "c")["alexnet"]["note"]
 
 
 def test_a_damaged_file_of_one_backbone_does_not_stop_the_others(

@@ -21,12 +21,18 @@ from tumorscope.training.comparison.measure import measure
 from tumorscope.training.comparison.systems import DEFAULT, System, lookup, recipe_for
 from tumorscope.training.comparison.table import QUALITY, Comparison, Row, write_comparison
 from tumorscope.training.crossval import crossval
-from tumorscope.training.fit import epochs_of
+from tumorscope.training.fit import DivergedError, epochs_of
 from tumorscope.training.folds import FoldFitter, Method, network_fitter
 from tumorscope.training.packaged_weights import MRI
 from tumorscope.training.recipe import Augmentation, Recipe
 from tumorscope.training.run import Data, data_hash, prepare_manifest
-from tumorscope.training.weights import IMAGENET, WeightsError, load_weights, weights_of
+from tumorscope.training.weights import (
+    IMAGENET,
+    WeightsError,
+    load_weights,
+    weights_identity,
+    weights_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +46,18 @@ class _Protocol:
     repeats: int
     weights: str | Path
 
-    def document(self, manifest: Manifest) -> dict[str, object]:
+    def document(self) -> dict[str, object]:
         return {
             "recipe": self.recipe.to_toml(),
             "folds": self.folds,
             "repeats": self.repeats,
-            "data_sha256": data_hash(manifest),
         }
+
+    def origin(self, system: System) -> str:
+        """Return what tells the starting weights of a system apart."""
+        return "; ".join(
+            weights_identity(weights_of(name, self.weights)) for name in system.backbones
+        )
 
 
 def compare(
@@ -90,14 +101,14 @@ def compare(
     Returns
     -------
     Comparison
-        The rows; `Comparison.missing` are those whose weights could not be had.
+        The rows; `Comparison.missing` are those that could not be measured.
 
     Raises
     ------
     UsageError
         If a name, the weights or the folder do not fit, or `data` is lacking.
     InputError
-        If the cohort cannot be used, or the folder belongs to another protocol.
+        If the cohort cannot be used, or the folder belongs to another protocol or weights.
     """
     load_keras()
     cost_only = cost_only or weights == "none"
@@ -124,14 +135,19 @@ def compare(
     rows = []
     for number, system in enumerate([*systems, *others], start=1):
         own = folder / "systems" / system.name
+        named = number <= len(systems)
         quality, note, missing = _kept(own, protocol, manifest), "", False
-        if quality is None and manifest is not None and number <= len(systems):
+        if quality is not None and named and not cost_only:
+            _check_weights(own, quality, system, protocol)
+        if quality is None and manifest is not None and named:
             say(f"{system.title} ({number} of {len(systems)})")
             try:
                 quality = _quality(own, system, protocol, manifest, resume=resume)
             except WeightsError as error:
                 note, missing = _unavailable(system, protocol), True
                 say(str(error))
+            except DivergedError as error:
+                note, missing = f"Training diverged: {error}", True
         elif quality is None:
             note = f"Not measured; run: {_command(system, protocol)}"
         rows.append(Row(system, costs[system.name], quality, note, missing))
@@ -192,10 +208,26 @@ def _kept(folder: Path, protocol: _Protocol, manifest: Manifest | None) -> dict[
     kept = _read(folder / "quality.json")
     if kept is None:
         return None
-    wanted = protocol.document(manifest) if manifest is not None else None
-    if wanted is not None and kept["protocol"] != wanted:
+    same = kept.get("protocol") == protocol.document()
+    if not same or (manifest is not None and kept.get("data_sha256") != data_hash(manifest)):
         raise _other(folder)
     return kept
+
+
+def _check_weights(
+    folder: Path, quality: dict[str, object], system: System, protocol: _Protocol
+) -> None:
+    """Refuse a figure of other weights than those given; systems not asked for keep theirs."""
+    try:
+        origin = protocol.origin(system)
+    except WeightsError:
+        origin = str(protocol.weights)
+    if quality.get("given") != origin:
+        raise InputError(
+            f"The results in {folder} start from {quality.get('given')}, and the weights given are "
+            f"{origin}. Expected the same for one system. Give them again, or choose another "
+            "folder with -o."
+        )
 
 
 def _other(folder: Path) -> InputError:
@@ -239,7 +271,9 @@ def _quality(
     )
     fitted = protocol.folds * protocol.repeats - before
     document: dict[str, object] = {
-        "protocol": protocol.document(manifest),
+        "protocol": protocol.document(),
+        "data_sha256": data_hash(manifest),
+        "given": protocol.origin(system),
         "weights": "; ".join(origins),
         "seconds_per_fold": round((time.perf_counter() - began) / fitted, 2) if fitted else None,
         "metrics": {name: result.metrics.metrics[name].to_json() for name in QUALITY},
@@ -261,7 +295,8 @@ def _method(system: System, protocol: _Protocol) -> Method:
 
         epochs = 1
     return Method(
-        name=system.name,
+        # With several backbones the weights are a folder, whose path says nothing of its files.
+        name=f"{system.name} from {protocol.origin(system)}",
         title=f"{system.title}, by the recipe “{protocol.recipe.name}”",
         command=_command(system, protocol),
         start=start,
@@ -298,7 +333,6 @@ def _shared(protocol: _Protocol, manifest: Manifest | None, cost_only: bool) -> 
         "recipe": protocol.recipe.name,
         "folds": protocol.folds,
         "repeats": protocol.repeats,
-        "weights": str(protocol.weights),
         "cost_only": cost_only,
         "seed": protocol.recipe.seed,
     }

@@ -56,7 +56,7 @@ class Row:
     note : str
         Why not, and the command that measures it.
     missing : bool
-        Whether it should have been measured, and its weights could not be had.
+        Whether it should have been measured, and could not be: no weights, or it diverged.
     """
 
     system: System
@@ -107,7 +107,7 @@ class Comparison:
 
     @property
     def missing(self) -> list[Row]:
-        """Rows whose weights could not be had."""
+        """Rows that should have been measured and could not be."""
         return [row for row in self.rows if row.missing]
 
     def table(self) -> str:
@@ -196,7 +196,9 @@ def write_comparison(
 def _document(row: Row) -> dict[str, object]:
     quality = None
     if row.quality is not None:
-        quality = {key: value for key, value in row.quality.items() if key != "protocol"}
+        quality = {
+            key: value for key, value in row.quality.items() if key not in ("protocol", "given")
+        }
     return {
         "system": row.system.name,
         "title": row.system.title,
