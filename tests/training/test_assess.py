@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.model_file.container import read_model, write_model
 from tumorscope.training.assess import evaluate
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Run, read_csv, train
@@ -101,6 +102,16 @@ def test_a_model_file_refuses_what_it_has_seen(run: Run, tmp_path: Path, how: st
         row["path"] for row in read_csv(tmp_path / "report" / "scores.csv") if row["seen"] == "true"
     ]
     assert [Path(path).name for path in seen] == ["copy.jpg"]
+
+
+def test_a_model_of_another_version_is_measured_too(run: Run, tmp_path: Path) -> None:
+    model = read_model(run.folder / "model.onnx")
+    recipe = {**model.metadata.recipe, "invented": 1}
+    later = model.metadata.model_copy(update={"recipe": recipe})
+    path = write_model(tmp_path / "later.onnx", model.graph, later).path
+    result = evaluate(path, strangers(tmp_path / "other"), output=tmp_path / "report")
+    assert result.metrics.to_json()["n"] == 6
+    assert "invented" in result.report.read_text()
 
 
 def test_a_model_file_needs_images(run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -132,7 +131,7 @@ def evaluate_model(
             facts=_facts(metadata, operating_point),
             cohort=cohort_facts(whole),
             notes=[
-                *notes_on(Recipe.model_validate_json(json.dumps(metadata.recipe))),
+                *_on_recipe(metadata),
                 *_on_decisions(answers, manifest.labels, threshold, metadata),
             ],
             warning=warning,
@@ -141,6 +140,17 @@ def evaluate_model(
         folder,
     )
     return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=whole.unreadable)
+
+
+def _on_recipe(metadata: Metadata) -> list[str]:
+    """Return the notes on a model's recipe, which another version of tumorscope may have written.
+
+    Nothing is measured by it: a detector is whole without.
+    """
+    try:
+        return notes_on(Recipe.parse(dict(metadata.recipe)))
+    except InputError as error:
+        return [f"The recipe is of another version, so nothing is told of it. {error}"]
 
 
 def _ask(model: ModelFile, manifest: Manifest, threshold: float) -> _Answers:
