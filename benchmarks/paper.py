@@ -1,6 +1,6 @@
 """Measure the paper's recipe as the paper did, and honestly.
 
-    python benchmarks/paper.py --data DATA/navoneel_253 --weights DIR_OR_FILE -o runs/paper
+    python benchmarks/paper.py --data data/navoneel_253 -o runs/paper [--weights imagenet|FILE]
 
 (a) random 70/15/15 split, copies of one picture on both sides, 5 seeds;
 (b) 5 folds by group, 3 repeats.
@@ -25,12 +25,12 @@ SEEDS = range(5)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--weights", default="imagenet")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     weights = arguments.weights
-    if weights.is_dir():
-        weights = next(weights.rglob("mobilenet_v2*no_top.h5"))
+    if Path(weights).is_dir():
+        weights = next(Path(weights).rglob("mobilenet_v2*no_top.h5"))
 
     paper = ts.Recipe.load("paper")
     grouped = ts.crossval(

@@ -6,7 +6,7 @@ same grouped folds, each in a process of its own, in turn. The notebook reads th
 array, augments with Keras' ImageDataGenerator and calls model.fit twice; ours is
 `tumorscope.train`, with the checkpoint after each epoch and the files of a run that it writes.
 
-    python benchmarks/training.py --data DATA/navoneel_253 --weights DIR_OR_FILE
+    python benchmarks/training.py --data data/navoneel_253 [--weights imagenet|FILE|FOLDER]
 
 writes benchmarks/results/training.csv and prints the ratio.
 """
@@ -32,7 +32,7 @@ RESULTS = Path(__file__).parent / "results" / "training.csv"
 COLUMNS = ("method", "fold", "images", "seconds", "peak_rss_mib", "correct", "tested")
 
 
-def ours(manifest_file: Path, weights: Path) -> dict[str, object]:
+def ours(manifest_file: Path, weights: str) -> dict[str, object]:
     import keras  # noqa: F401  the notebook's clock starts after its imports, too
 
     import tumorscope as ts
@@ -47,7 +47,7 @@ def ours(manifest_file: Path, weights: Path) -> dict[str, object]:
     return {"seconds": seconds, "correct": correct, "tested": len(tested)}
 
 
-def notebook(manifest_file: Path, weights: Path) -> dict[str, object]:
+def notebook(manifest_file: Path, weights: str) -> dict[str, object]:
     import keras
     from PIL import Image
     from sklearn.utils.class_weight import compute_class_weight
@@ -84,9 +84,8 @@ def notebook(manifest_file: Path, weights: Path) -> dict[str, object]:
         fill_mode="nearest",
     )
     backbone = keras.applications.MobileNetV2(
-        input_shape=(224, 224, 3), include_top=False, weights=None
+        input_shape=(224, 224, 3), include_top=False, weights=weights
     )
-    backbone.load_weights(weights)
     backbone.trainable = False
     model = keras.Sequential(
         [
@@ -161,13 +160,13 @@ def write_folds(data: Path, folder: Path, folds: int) -> list[Path]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--one", choices=METHODS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     weights = arguments.weights
-    if weights.is_dir():
-        weights = next(weights.rglob("mobilenet_v2*no_top.h5"))
+    if Path(weights).is_dir():
+        weights = str(next(Path(weights).rglob("mobilenet_v2*no_top.h5")))
     if arguments.one:
         # In the process that is timed: --data is a fold's manifest.
         result = METHODS[arguments.one](arguments.data, weights)
@@ -175,13 +174,17 @@ def main() -> None:
         print(json.dumps({**result, "peak_rss_mib": round(peak)}))
         return
 
+    if weights == "imagenet":  # before any clock starts, so that none of them pays for a download
+        import keras
+
+        keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False)
     records = []
     with tempfile.TemporaryDirectory() as name:
         for fold, manifest in enumerate(write_folds(arguments.data, Path(name), arguments.folds)):
             for method in METHODS:
                 words = [sys.executable, __file__, "--one", method, "--data", str(manifest)]
                 done = subprocess.run(
-                    [*words, "--weights", str(weights)],
+                    [*words, "--weights", weights],
                     env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
                     stdout=subprocess.PIPE,
                     check=True,

@@ -17,12 +17,18 @@ settings.load_profile("tumorscope")
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder with navoneel_253/ and weights/; the test skips where it is absent."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("TUMORSCOPE_DATA", beside))
-    if not (folder / "navoneel_253").is_dir():
-        pytest.skip("needs the public data set; set TUMORSCOPE_DATA to the folder that holds it")
-    return folder
+    """The folder with navoneel_253/ and weights/; the test skips where it is absent.
+
+    `TUMORSCOPE_DATA` names it. Without, it is data/ in the repository, or in a folder beside it, so
+    that several checkouts find one copy.
+    """
+    root = Path(__file__).resolve().parents[1]
+    named = os.environ.get("TUMORSCOPE_DATA")
+    beside = sorted(found.parent for found in root.parent.glob("*/data/navoneel_253"))
+    for folder in [Path(named)] if named else [root / "data", *beside]:
+        if (folder / "navoneel_253").is_dir():
+            return folder
+    pytest.skip("needs the public data set; set TUMORSCOPE_DATA to the folder that holds it")
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +136,40 @@ def test_every_make_target_that_is_named_exists() -> None:
         for block in fenced(page, "bash"):
             named += re.findall(r"^make ([a-z]+)", block, re.MULTILINE)
         assert set(named) <= targets, page
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("given", ["", "no-such-folder"])
+@pytest.mark.parametrize("target", ["bench", "model", "notebook"])
+def test_targets_that_need_data_say_so_before_anything_is_made(
+    target: str, given: str, tmp_path: Path
+) -> None:
+    venv = tmp_path / "venv"
+    done = subprocess.run(
+        ["make", target, f"DATA={given}", f"VENV={venv}", "PYTHON=false"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"DATA is {given or 'not set'}. Expected " in done.stderr
+    assert "give make DATA=" in done.stderr
+    assert not venv.exists()
+
+
+def test_every_result_has_the_command_that_makes_it() -> None:
+    page = (ROOT / "docs" / "reproduce.md").read_text("utf-8")
+    rows = {
+        result: command
+        for command, result in re.findall(r"^\| `([^`]+)` \| `(\w+\.csv)` \|", page, re.MULTILINE)
+    }
+    assert set(rows) == {path.name for path in (ROOT / "benchmarks" / "results").glob("*.csv")}
+    for command in rows.values():
+        words = command.split()
+        if words[0] == "python":
+            options = set(re.findall(r'"(-[-a-z]+)"', (ROOT / words[1]).read_text("utf-8")))
+            assert {word for word in words if word.startswith("-")} <= options, command
 
 
 def test_the_recipe_reference_has_every_key_with_its_default() -> None:
