@@ -44,7 +44,7 @@ def export(
     source
         A model file (.onnx), or the folder of a run made by tumorscope train.
     to
-        onnx (of a run), onnx-f16 (half the size), onnx-int8 (a quarter, faster), openvino (.xml
+        onnx (of a run), onnx-f16 (half the size), onnx-int8 (a third to a half), openvino (.xml
         and .bin), litert or litert-int8 (.tflite).
     output
         Folder for the converted model and parity.json.
