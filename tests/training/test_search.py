@@ -16,18 +16,23 @@ import pytest
 
 pytest.importorskip("optuna", reason="needs the tune extra")
 
+import keras
 import optuna
 
 from tumorscope.cli.app import run
+from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.training.checkpoint import Record
 from tumorscope.training.fit import Fitter
+from tumorscope.training.network import build
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import read_csv
-from tumorscope.training.search import loss_of, tune
+from tumorscope.training.run import prepare_manifest, read_csv, start
+from tumorscope.training.search import tune
 from tumorscope.training.search_report import importances_of
 from tumorscope.training.search_space import Range, changed, load_space
 from tumorscope.training.studies import finished
+from tumorscope.training.trials import Bench, loss_of
+from tumorscope.training.weights import weights_identity
 
 SPACE = """
 "frozen.learning_rate" = {low = 1e-4, high = 1e-1, log = true}
@@ -122,6 +127,131 @@ def test_another_search_in_the_same_database_is_refused(options: dict[str, Any])
         tune(trials=1, outer_folds=2, **options)
 
 
+def test_a_search_that_goes_on_draws_what_it_would_have_drawn(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    whole = tune(trials=4, outer_folds=0, **options)
+    halves = options | {"output": options["output"].parent / "halves"}
+    tune(trials=2, outer_folds=0, **halves)
+    resumed = tune(trials=4, outer_folds=0, **halves)
+    drawn = [trial.params for trial in whole.studies["final"].trials]
+    assert [trial.params for trial in resumed.studies["final"].trials] == drawn
+    assert len({params["network.dropout"] for params in drawn}) == 4
+
+
+def test_a_cohort_that_differs_leaves_the_folder_as_it_was(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=0, **options)
+    folder = options["output"]
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    next(options["data"].rglob("*.png")).unlink()
+    with pytest.raises(InputError, match="another cohort than the 11 images"):
+        tune(trials=1, outer_folds=0, **options)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_the_manifest_of_the_search_can_be_given_again(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=0, **options)
+    kept = options["output"] / "manifest.csv"
+    before = kept.read_bytes()
+    again = tune(trials=2, outer_folds=0, **(options | {"data": kept}))
+    assert finished(again.studies["final"]) == 2
+    assert kept.read_bytes() == before
+
+
+def test_tumour_types_are_refused_before_anything_is_written(options: dict[str, Any]) -> None:
+    recipe = options["recipe"].model_copy(update={"task": "tumour-type"})
+    with pytest.raises(InputError, match='task "tumour-type"'):
+        tune(trials=1, **(options | {"recipe": recipe}))
+    assert not options["output"].exists()
+
+
+def test_other_weights_under_the_same_name_are_another_search(
+    options: dict[str, Any], head_only: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = options["output"].parent / "start.weights.h5"
+    _write_weights(head_only, file, seed=1)
+    with_file = options | {"weights": file}
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=0, **with_file)
+    _write_weights(head_only, file, seed=2)
+    with pytest.raises(InputError, match="from other weights"):
+        tune(trials=2, outer_folds=0, **with_file)
+
+
+def test_weights_that_change_during_a_search_are_told(
+    options: dict[str, Any], head_only: Recipe
+) -> None:
+    file = options["output"].parent / "start.weights.h5"
+    _write_weights(head_only, file, seed=1)
+    bench = Bench(_manifest(options), head_only, file, origin=weights_identity(file))
+    _write_weights(head_only, file, seed=2)
+    with pytest.raises(InputError, match="have changed since the search was begun"):
+        bench.fitter(head_only)
+
+
+def test_networks_are_not_kept_for_every_number_tried(
+    options: dict[str, Any], head_only: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def watch(recipe: Recipe, weights: str | Path) -> Any:
+        built.append(recipe.network.dropout)
+        return start(recipe, weights)
+
+    monkeypatch.setattr("tumorscope.training.trials.start", watch)
+    bench = Bench(_manifest(options), head_only, "none", origin="none")
+    for rate in (0.1, 0.2, 0.3):
+        fitter = bench.fitter(changed(head_only, {"network.dropout": rate}))
+        assert fitter.model.get_layer("dropout").rate == rate
+    assert built == [0.1]
+    first = fitter.model
+    other = bench.fitter(changed(head_only, {"network.dropout": 0.1, "network.head": "flatten"}))
+    assert other.model is not first
+    assert len(built) == 2
+    assert bench.fitter(head_only).model is not first
+
+
+def test_what_was_tried_is_not_fitted_again(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options["space"].write_text('"optimisation.class_weights" = {choices = ["balanced", "none"]}')
+    fits = []
+
+    def count(self: Fitter, **how: Any) -> list[Record]:
+        fits.append(how)
+        return []
+
+    monkeypatch.setattr(Fitter, "fit", count)
+    study = tune(trials=6, outer_folds=0, **options).studies["final"]
+    assert len(fits) == 2 * options["inner_folds"]
+    assert finished(study) == 6
+    of_choice: dict[Any, set[float | None]] = {}
+    for trial in study.trials:
+        of_choice.setdefault(trial.params["optimisation.class_weights"], set()).add(trial.value)
+    assert all(len(values) == 1 for values in of_choice.values())
+    assert "as trial" in (options["output"] / "report.html").read_text("utf-8")
+
+
+def test_a_damaged_score_of_an_outer_fold_is_named(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=2, **options)
+    kept = options["output"] / "outer" / "fold-0.csv"
+    lines = kept.read_text().splitlines()
+    lines[1] = lines[1].rsplit(",", 1)[0] + ",oops"
+    kept.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"fold-0\.csv"):
+        tune(trials=1, outer_folds=2, **options)
+
+
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -162,12 +292,21 @@ def _no_fit(_: Fitter, **__: Any) -> list[Record]:
     return []
 
 
+def _manifest(options: dict[str, Any]) -> Manifest:
+    return prepare_manifest(options["data"]).usable
+
+
+def _write_weights(recipe: Recipe, file: Path, *, seed: int) -> None:
+    keras.utils.set_random_seed(seed)
+    build(recipe).layers[0].save_weights(file)
+
+
 def test_hopeless_trials_are_pruned(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([0.1] * 10 + [9.0, 0.1] + [0.1] * 100)
     monkeypatch.setattr(Fitter, "fit", _no_fit)
-    monkeypatch.setattr("tumorscope.training.search.loss_of", lambda *_: next(losses))
+    monkeypatch.setattr("tumorscope.training.trials.loss_of", lambda *_: next(losses))
     result = tune(trials=6, outer_folds=0, **options)
     states = [trial.state.name for trial in result.studies["final"].trials]
     assert states == ["COMPLETE"] * 5 + ["PRUNED"]
@@ -197,6 +336,8 @@ def test_importances_sum_to_one_and_find_what_matters() -> None:
         ('"network.dropout" = {low = 0.0, high = 0.5, log = true}', "above 0"),
         ('"frozen.epochs" = {low = 1.5, high = 3}', "whole numbers"),
         ('"network.head" = {choices = []}', "something in it"),
+        ('"network.dropout" = {low = 0.1, high = inf}', "finite"),
+        ('"seed" = {low = 1, high = 9}', "all trials share"),
         ("dropout = [", "Cannot read"),
         ("", "empty"),
     ],
@@ -232,6 +373,11 @@ def test_losses() -> None:
     assert loss_of(labels, scores, "auc") == 0.0
     expected = -np.mean(np.log([0.8, 0.9, 0.6]))
     assert loss_of(labels, scores, "log-loss") == pytest.approx(expected)
+
+
+def test_one_class_alone_has_no_auc() -> None:
+    with pytest.raises(InputError, match="all of one class"):
+        loss_of(np.array([1, 1]), np.array([0.2, 0.9]), "auc")
 
 
 def test_the_command_prints_json(

@@ -8,12 +8,11 @@ use, and no figure.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +23,23 @@ from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder, write_text
 from tumorscope.common.progress import say
 from tumorscope.evaluation.metrics import Metrics, evaluate_scores
-from tumorscope.training.data import Images, load_images
-from tumorscope.training.fit import DivergedError, Fitter, Stores
-from tumorscope.training.folds import records_of, training_and_tuning
+from tumorscope.training.folds import records_of
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Data, data_hash, prepare_manifest, start, write_csv
-from tumorscope.training.search_space import Range, changed, load_space, suggest
-from tumorscope.training.studies import finished, open_study, run_trials
+from tumorscope.training.run import Data, data_hash, prepare_manifest, write_csv
+from tumorscope.training.scores import scores_in
+from tumorscope.training.search_space import Range, changed, load_space
+from tumorscope.training.studies import (
+    database,
+    finished,
+    open_studies,
+    run_trials,
+)
+from tumorscope.training.trials import Bench, Judge, Objective, fit_rest, scored
+from tumorscope.training.weights import weights_identity
 
 if TYPE_CHECKING:
-    import keras
     import optuna
-
-Objective = Literal["log-loss", "auc"]
 
 COLUMNS = ("path", "label", "fold", "score")
 
@@ -85,6 +87,7 @@ def tune(
     """Search for a better recipe.
 
     Running it again with the same output or storage goes on until every study has its trials.
+    Parameters that a trial of the same study has had before are not fitted again.
 
     Parameters
     ----------
@@ -95,7 +98,7 @@ def tune(
     output : path
         Folder for the results.
     recipe : str, Path or Recipe
-        Where the search starts, and what it leaves alone.
+        Where the search starts, and what it leaves alone; of the task "tumour".
     space : path, optional
         A TOML file of ranges; see `tumorscope.training.search_space.load_space`.
     storage : str, optional
@@ -118,7 +121,8 @@ def tune(
     Raises
     ------
     InputError
-        If the cohort, recipe or space cannot be used, or the storage holds another search.
+        If the cohort, recipe or space cannot be used, the output or the storage holds another
+        search, or the storage cannot be used.
     UsageError
         If a number is out of range, or Optuna is not installed.
     """
@@ -128,23 +132,22 @@ def tune(
             "Expected at least 1 trial, 2 inner folds, and 0 or at least 2 outer folds."
         )
     base = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    _check_task(base)
     ranges = load_space(space, base)
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)
     manifest = whole.usable
     refuse_seen(weights, manifest, "the search")
-    manifest.save(folder / "manifest.csv")
-    manifest = Manifest.load(folder / "manifest.csv")
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     fits = trials * inner_folds * (outer_folds + 1) + outer_folds
     say(
         f"At most {fits} fits: {trials} trials × {inner_folds} inner folds × "
         f"{outer_folds + 1} searches, and {outer_folds} to measure them. Pruning saves some."
     )
+    origin = weights_identity(weights)
     identity = _identity(
-        base, ranges, manifest, str(weights), (outer_folds, inner_folds), objective, seed
+        base, ranges, manifest, origin, (outer_folds, inner_folds), objective, seed
     )
-    bench = _Bench(manifest, base, weights)
     everything = np.arange(len(manifest))
     labels, groups = manifest.labels, manifest.groups
     plans: list[tuple[str, NDArray[np.int64]]] = []
@@ -155,21 +158,27 @@ def tune(
             (f"outer-{fold}", np.flatnonzero(held_out != fold)) for fold in range(outer_folds)
         ]
     plans.append(("final", everything))
+    # Nothing is written before it is clear that folder and database belong to this search.
+    _check_folder(folder, manifest)
+    names = [name for name, _ in plans]
+    studies = open_studies(url, names, identity=identity, objective=objective, seed=seed)
+    manifest = _kept(folder, data, manifest)
+    bench = Bench(manifest, base, weights, origin=origin)
 
-    studies: dict[str, optuna.Study] = {}
     best: dict[str, Recipe] = {}
     scores = np.full(len(manifest), np.nan)
     for name, rest in plans:
-        study = open_study(url, name=name, identity=identity, objective=objective, seed=seed)
-        judge = _Judge(bench, rest, ranges, inner_folds, objective, seed)
-        run_trials(study, judge, trials=trials, timeout=timeout, label=f"Search {name}")
-        if not finished(study, complete=True):
-            raise InputError(
-                f"No trial of the search {name} was finished; expected at least one. Give it more "
-                "time with --timeout, or more trials."
-            )
-        studies[name] = study
-        best[name] = changed(base, study.best_params, name=f"{base.name}-tuned")
+        study = studies[name]
+        judge = Judge(bench, rest, ranges, inner_folds, objective, seed)
+        with database(url):
+            run_trials(study, judge, trials=trials, timeout=timeout, label=f"Search {name}")
+            if not finished(study, complete=True):
+                raise InputError(
+                    f"No trial of the search {name} was finished ({finished(study)} diverged or "
+                    "were pruned); expected at least one. Give it more time with --timeout, more "
+                    "trials, or a space with lower learning rates."
+                )
+            best[name] = changed(base, study.best_params, name=f"{base.name}-tuned")
         if name != "final":
             fold = int(name.split("-")[1])
             kept = folder / "outer" / f"fold-{fold}.csv"
@@ -186,99 +195,43 @@ def tune(
     result = Search(best["final"], metrics, studies, folder, whole.unreadable)
     from tumorscope.training.search_report import write_search_report  # needs `Search` in turn
 
-    write_search_report(result, objective=objective, best=best, facts=_facts(base, fits, manifest))
+    facts = _facts(base, fits, manifest)
+    with database(url):
+        write_search_report(result, objective=objective, best=best, facts=facts)
     return result
 
 
-class _Bench:
-    """The cohort, and what trials can share: networks and the features of frozen layers."""
-
-    def __init__(self, manifest: Manifest, base: Recipe, weights: str | Path) -> None:
-        self.manifest, self._weights = manifest, weights
-        self.base = base
-        self._images: dict[str, Images] = {}
-        self._networks: dict[str, tuple[keras.Model, list[NDArray[np.float32]]]] = {}
-        self._stores: Stores = {}
-        self._kind = ""
-
-    def fitter(self, recipe: Recipe) -> Fitter:
-        """Return a fitter of a recipe, from the same starting weights every time."""
-        prepared = recipe.input.model_dump_json()
-        if prepared not in self._images:
-            self._images[prepared] = load_images(self.manifest, recipe.input.preprocessing)
-        network = prepared + recipe.network.model_dump_json()
-        if network not in self._networks:
-            model, _ = start(recipe, self._weights)
-            self._networks[network] = model, model.get_weights()
-        model, weights = self._networks[network]
-        model.set_weights(weights)
-        # Features depend on pictures and frozen layers, not on how the rest is trained. Those of
-        # the last kind only are kept: a search over augmentation would fill the memory.
-        tuned = recipe.fine_tuning
-        kind = f"{network}{recipe.augmentation.model_dump_json()}{tuned.from_layer}{tuned.size}"
-        if kind != self._kind:
-            self._kind, self._stores = kind, {}
-        return Fitter(model, self._images[prepared], recipe, stores=self._stores)
+def _check_task(base: Recipe) -> None:
+    if base.task != "tumour":
+        raise InputError(
+            f'Received the recipe {base.name} of the task "{base.task}". Expected one of the task '
+            '"tumour", which is what trials are judged by. Search with task = "tumour", then train '
+            f"what was found with --task {base.task}; or compare recipes of that task with "
+            "tumorscope crossval."
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """What a trial is worth: the mean over inner folds."""
-
-    bench: _Bench
-    rest: NDArray[np.int64]
-    space: dict[str, Range]
-    folds: int
-    objective: Objective
-    seed: int
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        import optuna
-
-        base = self.bench.base
-        recipe = changed(base, suggest(trial, self.space, base))
-        fitter = self.bench.fitter(recipe)
-        labels = self.bench.manifest.labels[self.rest]
-        groups = self.bench.manifest.groups[self.rest]
-        folds = grouped_folds(labels, groups, folds=self.folds, seed=self.seed)
-        values: list[float] = []
-        for fold in range(self.folds):
-            testing = self.rest[folds == fold]
-            try:
-                _fit(fitter, recipe, self.bench.manifest, self.rest[folds != fold], self.seed)
-            except DivergedError as error:  # as where the learning rate is too high
-                raise optuna.TrialPruned(str(error)) from error
-            scores = fitter.predict(testing)
-            values.append(loss_of(self.bench.manifest.labels[testing], scores, self.objective))
-            trial.report(float(np.mean(values)), fold)
-            if fold + 1 < self.folds and trial.should_prune():
-                raise optuna.TrialPruned
-        return float(np.mean(values))
+def _check_folder(folder: Path, manifest: Manifest) -> None:
+    kept = folder / "manifest.csv"
+    if kept.exists() and data_hash(Manifest.load(kept).usable) != data_hash(manifest):
+        raise InputError(
+            f"{kept} is of another cohort than the {len(manifest)} images received. Expected an "
+            "output folder that is new, or of a search over the same images, labels and groups. "
+            "Choose another with -o, or give the cohort of that search again."
+        )
 
 
-def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], objective: Objective) -> float:
-    """Return what is to be made small: the log loss, or 1 − AUC."""
-    from sklearn.metrics import log_loss, roc_auc_score
-
-    if objective == "log-loss":
-        return float(log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7), labels=[0, 1]))
-    if not 0 < labels.sum() < len(labels):
-        return math.nan
-    return 1.0 - float(roc_auc_score(labels, scores))
-
-
-def _fit(
-    fitter: Fitter, recipe: Recipe, manifest: Manifest, rest: NDArray[np.int64], seed: int
-) -> None:
-    """Fit on `rest`; a part of it tunes the learning rate where the recipe wants that."""
-    training, tuning = training_and_tuning(
-        rest, manifest.labels, manifest.groups, recipe, seed=seed, split_by="group"
-    )
-    fitter.fit(training=training, tuning=tuning, seed=seed)
+def _kept(folder: Path, data: Data, manifest: Manifest) -> Manifest:
+    """Return the manifest as it lies in the folder of the search, with paths from there."""
+    kept = folder / "manifest.csv"
+    # Where it is the one that was given, it may also tell of files that cannot be read.
+    if isinstance(data, Manifest) or Path(data).resolve() != kept.resolve():
+        manifest.save(kept)
+    return Manifest.load(kept).usable
 
 
 def _measured(
-    bench: _Bench,
+    bench: Bench,
     recipe: Recipe,
     rest: NDArray[np.int64],
     testing: NDArray[np.int64],
@@ -293,10 +246,10 @@ def _measured(
     if kept.exists() and stamp.exists() and stamp.read_text("utf-8") == mark:
         rows = [bench.manifest.rows[index] for index in testing]
         records = records_of(kept, [(row.path, str(row.label)) for row in rows])
-        return np.array([float(record["score"]) for record in records])
+        return scores_in(kept, records)[:, 0]
     fitter = bench.fitter(recipe)
-    _fit(fitter, recipe, bench.manifest, rest, seed)
-    scores = fitter.predict(testing)
+    fit_rest(fitter, recipe, bench.manifest, rest, seed=seed)
+    scores = scored(fitter, testing)
     everything = np.full(len(bench.manifest), np.nan)
     everything[testing] = scores
     folds = np.full(len(bench.manifest), fold)

@@ -15,7 +15,7 @@ from tumorscope.reporting import Section, figure_html, figure_png, table_html, w
 from tumorscope.reporting.page import house_style
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.search_space import current
-from tumorscope.training.studies import finished
+from tumorscope.training.studies import SAME_AS, finished
 
 if TYPE_CHECKING:
     import optuna
@@ -57,7 +57,7 @@ def write_search_report(
             "inner_optimistic": inner,
             "best": final.best_params,
             "importances": importances,
-            "trials": {name: len(study.trials) for name, study in search.studies.items()},
+            "trials": {name: finished(study) for name, study in search.studies.items()},
             **facts,
         },
     )
@@ -175,13 +175,18 @@ def _trials(study: optuna.Study, objective: str) -> Section:
         [
             str(trial.number),
             f"{trial.value:.4f}",
-            trial.state.name.lower(),
+            _state(trial),
             *(_short(trial.params.get(key)) for key in keys),
         ]
         for trial in done[:MOST_TRIALS]
     ]
     head = ("trial", f"inner {objective}", "state", *keys)
     return Section("Trials of the search “final”, best first", table_html(head, rows, numeric=(1,)))
+
+
+def _state(trial: optuna.trial.FrozenTrial) -> str:
+    same = trial.user_attrs.get(SAME_AS)
+    return trial.state.name.lower() + ("" if same is None else f", as trial {same}")
 
 
 def _short(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     import optuna
 
 Value = bool | int | float | str
+
+FIXED = ("name", "seed", "task")
+"""Keys that are the same for all trials: another seed finds luck, and another task is another
+search."""
 
 
 class Range(BaseModel):
@@ -37,6 +42,8 @@ class Range(BaseModel):
             return self
         if self.low is None or self.high is None or not self.low < self.high:
             raise ValueError("expected low below high, or choices")
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ValueError("low and high must be finite")
         if self.log and self.low <= 0:
             raise ValueError("low must be above 0 where log = true")
         return self
@@ -83,6 +90,12 @@ def load_space(path: str | Path | None, base: Recipe) -> dict[str, Range]:
         ) from error
     if not space:
         raise InputError(f"The search space {origin} is empty; expected at least one key.")
+    fixed = [key for key in space if key in FIXED]
+    if fixed:
+        raise InputError(
+            f"The search space {origin} names {fixed[0]}, which all trials share. Expected other "
+            f"keys of a recipe than {', '.join(FIXED)}. Leave it out, and set it in the recipe."
+        )
     for key, span in space.items():
         for value in span.choices if span.choices is not None else (span.low, span.high):
             assert value is not None
@@ -98,7 +111,7 @@ def suggest(trial: optuna.Trial, space: Space, base: Recipe) -> dict[str, Value]
             choice = trial.suggest_categorical(key, span.choices)
             assert choice is not None
             chosen[key] = choice
-        elif isinstance(current(base, key), int):
+        elif _whole(span, current(base, key)):
             assert span.low is not None
             assert span.high is not None
             chosen[key] = trial.suggest_int(key, int(span.low), int(span.high), log=span.log)
@@ -140,6 +153,13 @@ def current(base: Recipe, key: str) -> object:
     for part in key.split("."):
         place = place.get(part) if isinstance(place, dict) else None
     return place
+
+
+def _whole(span: Range, now: object) -> bool:
+    """Whether a range is of whole numbers; where the recipe says nothing now, its ends tell."""
+    if now is None:
+        return isinstance(span.low, int) and isinstance(span.high, int)
+    return isinstance(now, int)
 
 
 def _typed(base: Recipe, key: str, value: Value, origin: str) -> Value:
