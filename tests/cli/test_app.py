@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,72 @@ def test_every_command_helps_with_an_example(
     assert f"tumorscope {command}" in shown
     for option in ("--json", "--quiet", "--debug"):
         assert option in shown
+
+
+def test_help_lists_every_command_with_the_first_line_of_its_own_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for command, summary in COMMANDS.items():
+        function = getattr(importlib.import_module(f"tumorscope.cli.{command}"), command)
+        assert function.__doc__.splitlines()[0] == summary
+        line = next(line for line in shown.splitlines() if line.startswith(f"│ {command} "))
+        assert summary.replace("`", "") in line
+
+
+def test_listing_the_commands_imports_none_of_them() -> None:
+    words = "import sys; from tumorscope.cli.app import run; run(['--help'])"
+    loaded = "print([name for name in sys.modules if name.startswith('tumorscope.cli.')])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{words}; {loaded}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "['tumorscope.cli.app']"
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("words", [["--help"], ["describe", "--recipe", "paper", "--toml"]])
+def test_an_output_that_is_full_is_told(words: list[str], buffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tumorscope", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": buffered},
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith("tumorscope: Cannot write the results to standard output: No sp")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--help"], 0),
+        (["describe", "--recipe", "paper", "--toml"], 0),
+        (["describe", "no.onnx"], 3),
+    ],
+)
+def test_a_reader_that_has_enough_ends_a_command_quietly(
+    words: list[str], code: int, buffered: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "tumorscope", *words],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": buffered},
+    )
+    os.close(writer)
+    assert done.returncode == code
+    assert ("no.onnx" in done.stderr) if code else (done.stderr == "")
 
 
 def test_json_or_table_never_both(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,6 +45,16 @@ def test_openvino_from_end_to_end(
     assert converted[0]["model"] != original[0]["model"]
 
 
+def test_calibration_images_that_cannot_be_read_are_told(
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (scans / "yes" / "torn.png").write_bytes(b"torn")
+    words = ["export", str(tiny_model), "--to", "onnx-f16", "-o", str(tmp_path / "out")]
+    assert run([*words, "--calibration", str(scans)]) == 4
+    assert "cannot read yes/torn.png" in capsys.readouterr().err
+    assert (tmp_path / "out" / "parity.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -116,6 +116,8 @@ def test_some_unreadable_is_4_and_all_unreadable_is_3(
         (["{scans}", "--model", "gone.onnx"], 3, "no such file"),
         (["{scans}", "-o", "{scans}/0.png/t.csv"], 3, "Cannot write"),
         (["{scans}", "--overlays", "{scans}/0.png"], 3, "annot"),
+        (["{scans}", "--overlays", "{scans}"], 2, "among the scans"),
+        (["{scans}/sub", "{empty}", "--overlays", "{scans}"], 2, "among the scans"),
     ],
 )
 def test_wrong_usage_and_unusable_input(
@@ -133,6 +135,44 @@ def test_wrong_usage_and_unusable_input(
         filled += ["--model", str(tiny_model)]
     assert run(["predict", *filled]) == code
     assert message in capsys.readouterr().err
+
+
+def test_overlays_below_the_scans_are_not_read_as_scans(
+    tiny_model: Path, scans: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "findings.csv"
+    maps = scans / "sub" / "new" / "maps"
+    words = ["predict", str(scans), "--model", str(tiny_model), "-o", str(output)]
+    for _ in range(2):
+        assert run([*words, "--overlays", str(maps), "--quiet"]) == 0
+        with output.open(newline="") as stream:
+            assert len(list(csv.DictReader(stream))) == 7
+    assert len(list(maps.rglob("*.png"))) == 7
+
+
+def test_what_is_no_file_is_a_row(tiny_model: Path, scans: Path, tmp_path: Path) -> None:
+    os.mkfifo(scans / "pipe.png")
+    (scans / "zero.png").symlink_to("/dev/zero")
+    output = tmp_path / "findings.csv"
+    words = ["predict", str(scans), "--model", str(tiny_model), "--quiet"]
+    for more in ([], ["-o", str(output)], ["-o", str(output)]):
+        assert run([*words, *more]) == 4
+    with output.open(newline="") as stream:
+        reasons = {Path(row["path"]).name: row["reasons"] for row in csv.DictReader(stream)}
+    for name in ("pipe.png", "zero.png"):
+        assert "not a regular file" in reasons[name]
+    assert run(["predict", str(scans / "pipe.png"), "--model", str(tiny_model)]) == 3
+
+
+def test_going_on_leaves_another_batch_alone(tiny_model: Path, scans: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / ".a-b-0a1b2c3d.partial.csv"
+    ours = tmp_path / ".a-0a1b2c3d.partial.csv"
+    theirs.touch()
+    ours.touch()
+    words = ["predict", str(scans), "--model", str(tiny_model), "--quiet", "--resume"]
+    assert run([*words, "-o", str(tmp_path / "a.csv")]) == 0
+    assert theirs.exists()
+    assert not ours.exists()
 
 
 def test_a_leftover_log_is_neither_used_nor_lost_unasked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tumorscope.common.files import (
     atomic_folder,
     atomic_path,
     output_folder,
+    remove_leftovers,
     sha256_of,
     write_json,
     write_text,
@@ -82,6 +84,31 @@ def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
+def test_only_regular_files_have_a_hash(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")  # reading it would wait for ever
+    for path in (tmp_path / "pipe.png", Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError, match="not a regular file"):
+            sha256_of(path)
+
+
+def test_leftovers_of_other_files_stay(tmp_path: Path) -> None:
+    names = [
+        ".a[1]-0a_b2c3d.partial.csv",
+        ".a[1]-b-0a_b2c3d.partial.csv",
+        ".a1-0a_b2c3d.partial.csv",
+    ]
+    for name in (*names, ".a[1]-0a_b2c3d.partial.jsonl", "a[1].csv"):
+        (tmp_path / name).touch()
+    with atomic_path(tmp_path / "a[1].csv") as temporary:
+        temporary.touch()
+        remove_leftovers(tmp_path / "a[1].csv")
+        assert not temporary.exists()  # the pattern fits what atomic_path makes
+        temporary.touch()
+    assert not (tmp_path / names[0]).exists()
+    assert all((tmp_path / name).exists() for name in (*names[1:], ".a[1]-0a_b2c3d.partial.jsonl"))
+    remove_leftovers(tmp_path / "gone" / "a.csv")
+
+
 def test_a_write_that_the_system_refuses_keeps_the_old_file(tmp_path: Path) -> None:
     """A real refusal in the middle of a write, as on a full disk; it also works for root."""
     file = tmp_path / "note.txt"

@@ -95,6 +95,16 @@ def test_the_folder_of_results_is_passed_over(tmp_path: Path) -> None:
     assert [each.path.name for each in found] == ["a.png"]
 
 
+def test_a_folder_of_results_that_comes_into_being_is_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "a.png", tmp_path / "b" / "b.png")
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    found = find_images([tmp_path], exclude=[tmp_path / "link" / "overlays"])
+    names = [next(found).path.name]
+    touch(tmp_path / "b" / "overlays" / "a.png.png")
+    names += [each.path.name for each in found]
+    assert names == ["a.png", "b.png"]
+
+
 def test_deep_folders_do_not_overflow(tmp_path: Path) -> None:
     deep = tmp_path
     for _ in range(400):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,42 +14,52 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from tumorscope import __version__
-from tumorscope.common.errors import TumorscopeError
+from tumorscope.common.errors import OutputError, TumorscopeError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import quiet, say
 
 COMMANDS = {
-    "demo": "tumorscope.cli.demo:demo",
-    "download": "tumorscope.cli.download:download",
-    "audit": "tumorscope.cli.audit:audit",
-    "split": "tumorscope.cli.split:split",
-    "train": "tumorscope.cli.train:train",
-    "evaluate": "tumorscope.cli.evaluate:evaluate",
-    "crossval": "tumorscope.cli.crossval:crossval",
-    "compare": "tumorscope.cli.compare:compare",
-    "predict": "tumorscope.cli.predict:predict",
-    "export": "tumorscope.cli.export:export",
-    "bench": "tumorscope.cli.bench:bench",
-    "tune": "tumorscope.cli.tune:tune",
-    "robustness": "tumorscope.cli.robustness:robustness",
-    "describe": "tumorscope.cli.describe:describe",
-    "phantom": "tumorscope.cli.phantom:phantom",
+    "demo": "Run the whole job offline on synthetic slices: audit, split, train, evaluate, detect.",
+    "download": "Download the paper's public data set (253 images) from Kaggle; needs a network.",
+    "audit": "Look for what makes results too good: copies, label conflicts, overlap, shortcuts.",
+    "split": "Fill the column `split` of a manifest: training, tuning, testing.",
+    "train": "Train a detector on class folders (audited and split by group first) or a manifest.",
+    "evaluate": "Measure a run on its testing images, or a run or model on images it has not seen.",
+    "crossval": "Cross-validate a recipe by group: models score images that they never saw.",
+    "compare": "Compare backbones and methods by one protocol: quality with intervals, and cost.",
+    "predict": "Tell tumour from no tumour on brain MRI slices, or say why not.",
+    "export": "Convert a model; keep the result only if it still decides as the original.",
+    "bench": "Time one image, a folder and a cold start, engine by engine.",
+    "tune": "Search for a better recipe, nested in grouped folds: no reported figure was tuned.",
+    "robustness": "Measure what noise, blur, contrast, turns and crops do to a model's answers.",
+    "describe": "Print what a model file says of itself, or the layers of a recipe's network.",
+    "phantom": "Write a synthetic cohort that looks like axial brain MRI: DIR/yes and DIR/no.",
 }
+"""Command → first line of its help, which `tumorscope --help` shows without importing it."""
 
 SOME_FAILED = 4
 """Exit code where something is done and some inputs are not."""
 SHOWN_FAILURES = 5
 
-app = App(
-    name="tumorscope",
-    help=f"Brain-MRI tumour detection that is honest about itself.\n\n{RESEARCH_USE_ONLY}",
-    version=__version__,
-    help_format="markdown",
-    # `run` says what is kept; cyclopts would exit without a word.
-    suppress_keyboard_interrupt=False,
-)
-for _name, _target in COMMANDS.items():
-    app.command(_target, name=_name)
+
+def _application(*, summaries: bool) -> App:
+    made = App(
+        name="tumorscope",
+        help=f"Brain-MRI tumour detection that is honest about itself.\n\n{RESEARCH_USE_ONLY}",
+        version=__version__,
+        help_format="markdown",
+        # `run` says what is kept; cyclopts would exit without a word.
+        suppress_keyboard_interrupt=False,
+    )
+    for name, summary in COMMANDS.items():
+        # Where a summary is given, cyclopts shows it instead of the whole help of the command.
+        made.command(
+            f"tumorscope.cli.{name}:{name}", name=name, help=summary if summaries else None
+        )
+    return made
+
+
+app = _application(summaries=False)
 
 
 @Parameter(name="*")
@@ -88,7 +100,9 @@ def left_out(unreadable: Sequence[str]) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of the contract."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(words))
+    code = run(words)
+    _failure_of_stdout(end="")  # here in silence, rather than with a traceback when Python ends
+    sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:
@@ -98,26 +112,39 @@ def run(words: Sequence[str]) -> int:
     failed; 5 refused for honesty; 130 interrupted.
     """
     debug = "--debug" in words
+    chosen = app if words and words[0] in COMMANDS else _application(summaries=True)
     try:
         with quiet("--quiet" in words):
-            result = app(
+            result = chosen(
                 list(words), exit_on_error=False, print_error=True, result_action="return_value"
             )
+        sys.stdout.flush()  # while its errors can still be told
     except CycloptsError:
         return 2  # cyclopts has printed what is wrong
     except TumorscopeError as error:
         _complain(str(error), debug=debug)
         return error.exit_code
+    except SystemExit:
+        return 0  # rich, which prints help, ends so when the reader of a pipe has enough
     except KeyboardInterrupt:
         _complain(
             "Interrupted. What was finished is kept; where a command has --resume, it goes on.",
             debug=False,
         )
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe went away; there is nobody to tell
-        return 0
     except Exception as error:
+        # A flush alone succeeds where nothing is buffered, so a line end tries it out.
+        failure = _failure_of_stdout(end="\n") if isinstance(error, OSError) else None
+        if isinstance(failure, BrokenPipeError):
+            return 0  # there is nobody to tell
+        if failure is not None:
+            lost = OutputError(
+                f"Cannot write the results to standard output: {failure.strerror or failure}. "
+                "Expected a terminal, a pipe or a file with free space. Free space and run the "
+                "command again; where it has -o, that writes a file whole or not at all."
+            )
+            _complain(str(lost), debug=debug)
+            return lost.exit_code
         _complain(
             f"Internal fault: {type(error).__name__}: {error}. This is a bug in tumorscope. Run "
             "the command again with --debug and report what it prints.",
@@ -125,6 +152,18 @@ def run(words: Sequence[str]) -> int:
         )
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _failure_of_stdout(*, end: str) -> OSError | None:
+    """Return why standard output cannot be written to, if so; what waits for it is then dropped."""
+    try:
+        print(end=end, flush=True)
+    except OSError as error:
+        # Else Python would try once more at its end, complain of it, and exit with 120.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
 
 
 def _complain(message: str, *, debug: bool) -> None:

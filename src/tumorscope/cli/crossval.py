@@ -27,7 +27,7 @@ def crossval(
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> int:
-    """Cross-validate a recipe by group: every image is scored by models that never saw it.
+    """Cross-validate a recipe by group: models score images that they never saw.
 
     Example: `tumorscope crossval scans/ --recipe paper --folds 5 --repeats 3 -o cv/`
 

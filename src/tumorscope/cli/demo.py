@@ -27,7 +27,7 @@ def demo(
     seed: int = 0,
     common: Common | None = None,
 ) -> None:
-    """Run the whole job offline on synthetic slices: audit, split, train, evaluate, predict.
+    """Run the whole job offline on synthetic slices: audit, split, train, evaluate, detect.
 
     Example: `tumorscope demo -o tumorscope-demo`
 

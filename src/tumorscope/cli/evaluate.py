@@ -19,7 +19,7 @@ def evaluate(
     allow_seen: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> int:
-    """Measure a run on its own testing images, or a run or model on a cohort it has not seen.
+    """Measure a run on its testing images, or a run or model on images it has not seen.
 
     Example: `tumorscope evaluate runs/first other-hospital/ -o report/`
 

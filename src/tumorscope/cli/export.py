@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 
@@ -27,7 +27,7 @@ def export(
     crossval: Path | None = None,
     outlines: Path | None = None,
     common: Common | None = None,
-) -> None:
+) -> int:
     """Convert a model; keep the result only if it still decides as the original.
 
     The converted model is run beside the original on labelled images. Where its AUC falls by more
@@ -72,7 +72,7 @@ def export(
             {"model": made.metadata.id, "path": str(made.path), "bytes": len(made.graph)},
             f"model  {made.metadata.id}\nfile   {made.path} ({len(made.graph) / 1e6:.1f} MB)",
         )
-        return
+        return 0
     if crossval is not None or outlines is not None:
         raise UsageError(
             "--crossval or --outlines was given to convert a model file, whose calibration and "
@@ -89,10 +89,12 @@ def export(
     from tumorscope.training.run import prepare_manifest
 
     model = _read(source)
-    sample = load_sample(prepare_manifest(calibration), model)
+    images = prepare_manifest(calibration)
+    sample = load_sample(images, model)
     conversion = convert(model, to, output=output, sample=sample)
     say(f"Wrote {conversion.path} and {output / 'parity.json'}")
     emit(common, conversion.parity, _table(conversion))
+    return left_out(images.unreadable)
 
 
 def _model_of_run(

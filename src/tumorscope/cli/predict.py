@@ -62,7 +62,8 @@ def predict(
         Table to write: .csv, .parquet or .jsonl. What is finished is kept in a log beside it, so
         that --resume can go on. Without, the table goes to standard output.
     overlays
-        Folder for one picture per image: red pushed towards tumour, blue away from it.
+        Folder for one picture per image: red pushed towards tumour, blue away from it. It may lie
+        in a folder that is searched, and is passed over there.
     operating_point
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
     engine
@@ -89,6 +90,8 @@ def predict(
     if output is not None:
         check_suffix(output)
     exclude = [] if overlays is None else [overlays]
+    if overlays is not None:
+        _check_apart(paths, overlays)
     images = find_images(paths, exclude=exclude)
     from tumorscope.detection.batch import run_batch
     from tumorscope.detection.detector import Detector
@@ -142,6 +145,18 @@ def predict(
     return SOME_FAILED if unreadable else 0
 
 
+def _check_apart(paths: tuple[Path, ...], overlays: Path) -> None:
+    """Refuse a folder for overlays among whose files the next run would look for scans."""
+    place = overlays.resolve()
+    for path in paths:
+        if path.is_dir() and (place == path.resolve() or place in path.resolve().parents):
+            raise UsageError(
+                f"The overlays were to go to {overlays}, which is or holds the folder {path} that "
+                "is searched for images: overlays would lie among the scans, and be read as such "
+                "next time. Expected a folder of their own. Choose another with --overlays."
+            )
+
+
 def _open_log(
     stack: contextlib.ExitStack, detector: Detector, output: Path | None, *, resume: bool
 ) -> ResultLog | None:
@@ -160,11 +175,11 @@ def _open_log(
 
 def _tidy_up(output: Path | None, overlays: Path | None) -> None:
     """Remove the half-written files that a killed run could not remove itself."""
-    left = (
-        [] if output is None else [*output.parent.glob(f".{output.stem}-*.partial{output.suffix}")]
-    )
-    left += [] if overlays is None else [*overlays.rglob(".*.partial.png")]
-    for path in left:
+    from tumorscope.common.files import remove_leftovers
+
+    if output is not None:
+        remove_leftovers(output)
+    for path in [] if overlays is None else overlays.rglob(".*.partial.png"):
         path.unlink(missing_ok=True)
 
 

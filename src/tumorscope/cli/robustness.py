@@ -20,7 +20,7 @@ def robustness(
     allow_seen: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> int:
-    """Measure what noise, blur, contrast, turning, cropping … do to a model's answers.
+    """Measure what noise, blur, contrast, turns and crops do to a model's answers.
 
     Example: `tumorscope robustness other-hospital/ --model runs/first/model.onnx -o robustness/`
 

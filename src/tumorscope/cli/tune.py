@@ -28,7 +28,7 @@ def tune(
     seed: int = 0,
     common: Common | None = None,
 ) -> int:
-    """Search for a better recipe, nested in grouped folds so that no reported figure was tuned.
+    """Search for a better recipe, nested in grouped folds: no reported figure was tuned.
 
     Run it again with the same -o (or --storage) to go on; several workers may share a database.
 

@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,16 @@ from tumorscope.common.errors import OutputError
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is no regular file: reading a pipe would wait, and a device would
+        not end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(f"{path} is not a regular file")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -50,6 +61,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise _output_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what `atomic_path` left of `path`, and of no other file, when it was killed."""
+    # As `tempfile` names files. Without it, a.csv would also claim those of a-b.csv.
+    left = re.compile(rf"\.{re.escape(path.stem)}-[a-z0-9_]{{8}}\.partial{re.escape(path.suffix)}")
+    if path.parent.is_dir():
+        for other in path.parent.iterdir():
+            if left.fullmatch(other.name):
+                other.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -50,7 +50,8 @@ def find_images(paths: Sequence[str | Path], *, exclude: Sequence[Path] = ()) ->
     paths : sequence of path
         Files and folders.
     exclude : sequence of path
-        Folders that are passed over, such as the one that results are written to.
+        Folders below those of `paths` that are passed over, such as the one that results are
+        written to, whether they exist already or come into being during the search.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def find_images(paths: Sequence[str | Path], *, exclude: Sequence[Path] = ()) ->
         Before the first is yielded, if there are none at all, or a folder among `paths` cannot be
         listed.
     """
-    found = _walk([Path(path) for path in paths], _identities(exclude))
+    found = _walk([Path(path) for path in paths], exclude)
     first = next(found, None)
     if first is None:
         named = ", ".join(printable(path) for path in paths[:3]) + (" …" if len(paths) > 3 else "")
@@ -77,7 +78,7 @@ def count_images(
     deadline = time.monotonic() + seconds
     count = 0
     try:
-        for _ in _walk([Path(path) for path in paths], _identities(exclude)):
+        for _ in _walk([Path(path) for path in paths], exclude):
             count += 1
             if count % 256 == 0 and time.monotonic() > deadline:
                 return None
@@ -111,7 +112,7 @@ def as_text(path: str | PurePath) -> str:
     return text
 
 
-def _walk(paths: Sequence[Path], exclude: frozenset[tuple[int, int]]) -> Iterator[Found]:
+def _walk(paths: Sequence[Path], exclude: Sequence[Path]) -> Iterator[Found]:
     for path, label in zip(paths, _labels(paths), strict=True):
         if not path.is_dir():
             yield Found(path, _png(PurePath(label)))
@@ -122,7 +123,7 @@ def _walk(paths: Sequence[Path], exclude: frozenset[tuple[int, int]]) -> Iterato
 
 
 def _below(
-    folder: Path, above: PurePath, exclude: frozenset[tuple[int, int]], *, named: bool
+    folder: Path, above: PurePath, exclude: Sequence[Path], *, named: bool
 ) -> Iterator[Found]:
     # A stack instead of recursion: folders may be nested deeper than Python's calls.
     stack = [(folder, above)]
@@ -132,10 +133,12 @@ def _below(
         named = False
         for name in names:
             yield Found(folder / name, _png(above / name))
+        # Anew for each folder, because the first overlay may have made the one to pass over.
+        passed = [_identity(each) for each in exclude] if subfolders else []
         stack += [
             (folder / name, above / name)
             for name in reversed(subfolders)
-            if not exclude or _identity(folder / name) not in exclude
+            if not passed or _identity(folder / name) not in passed
         ]
 
 
@@ -186,10 +189,6 @@ def _labels(paths: Sequence[Path]) -> list[str]:
         used.add(label)
         labels.append(label)
     return labels
-
-
-def _identities(folders: Iterable[Path]) -> frozenset[tuple[int, int]]:
-    return frozenset(each for folder in folders if (each := _identity(folder)) is not None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
