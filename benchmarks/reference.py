@@ -13,6 +13,7 @@ and skipped where it is done:
 - export     the model file in 8 bits behind the gate, calibrated on the scores left out
 - report     results by source, beside those of the packaged model
 - install    copy the model and its results into the package and benchmarks/results
+- seeds      the first training of `holdout` again with other seeds → seeds.csv
 - card       robustness of the packaged model → MODEL_CARD.md
 """
 
@@ -25,7 +26,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from reference_card import full_card, read
+from sklearn.metrics import roc_curve
 
 import tumorscope
 from tumorscope.cohort.audit import audit
@@ -35,7 +38,7 @@ from tumorscope.common.files import sha256_of
 from tumorscope.evaluation.left_out import both_labels, measure_left_out
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.model_file.container import read_model
-from tumorscope.statistics import Interval, wilson
+from tumorscope.statistics import Interval, cluster_bootstrap, wilson
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
 from tumorscope.training.formats.convert import convert, load_sample
@@ -65,10 +68,16 @@ HOLD_OUT = (
 always trained on, so there is no figure of it."""
 
 RESULTS = Path(__file__).parent / "results" / "reference.csv"
+SEEDS = RESULTS.with_name("seeds.csv")
 ROOT = Path(__file__).parents[1]
 INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
 
-STEPS = ("manifest", "holdout", "train", "export", "report", "install", "card")
+AT_SPECIFICITY = "sensitivity_at_specificity_85"
+
+STEPS = ("manifest", "holdout", "train", "export", "report", "install", "seeds", "card")
+USUAL = STEPS[: STEPS.index("install")]
+
+OTHER_SEEDS = (1, 2)
 
 
 def read_manifest(data: Path) -> Manifest:
@@ -148,17 +157,48 @@ def export(output: Path, manifest: Manifest, outlines: Path | None) -> None:
     packed.path.rename(output / "packed" / "model.onnx")
 
 
-def report(output: Path) -> None:
-    """Write what the recipe reaches on each source left out, beside the packaged figures."""
-    held_out = Manifest.load(output / "holdout" / "manifest.csv")
-    score_of = {
-        record["path"]: float(record["score"])
-        for record in read_csv(output / "holdout" / "scores.csv")
-    }
+def records_of(folder: Path, *, of: tuple[str, ...] | None = None) -> list[dict[str, object]]:
+    """Return the figures of each source left out in a cross-validation, or of those named."""
+    held_out = Manifest.load(folder / "manifest.csv")
+    score_of = {each["path"]: float(each["score"]) for each in read_csv(folder / "scores.csv")}
+    held_out = held_out.having(
+        row for row in held_out.rows if row.path in score_of and (of is None or row.source in of)
+    )
+    labels, groups = held_out.labels, held_out.groups
     scores = np.array([score_of[row.path] for row in held_out.rows])
     sources = np.array([row.source for row in held_out.rows])
-    found = measure_left_out(held_out.labels, scores, held_out.groups, sources)
-    records = [record_of(source, metrics) for source, metrics in found.items()]
+    records = []
+    for source, metrics in measure_left_out(labels, scores, groups, sources).items():
+        chosen = sources == source
+        reached = at_specificity(labels[chosen], scores[chosen], groups[chosen])
+        records.append(record_of(source, metrics) | reached)
+    return records
+
+
+def other_seeds(output: Path, manifest: Manifest, recipe: Recipe, weights: str) -> None:
+    """Write how much of the figures is luck of the seed, for the sources that chose the recipe."""
+    records = [
+        {"seed": recipe.seed, **each} for each in records_of(output / "holdout", of=HOLD_OUT[0])
+    ]
+    sources = {row.source for row in manifest.rows}
+    for seed in OTHER_SEEDS:
+        folder = output / f"seed-{seed}"
+        changes = {"seed": seed, "name": f"{recipe.name}-seed{seed}"}
+        crossval(
+            manifest,
+            recipe=recipe.model_copy(update=changes),
+            weights=weights,
+            output=folder,
+            hold_out=[[name for name in HOLD_OUT[0] if name in sources]],
+            resume=True,
+        )
+        records += [{"seed": seed, **each} for each in records_of(folder)]
+    write_csv(SEEDS, tuple(records[0]), records)
+
+
+def report(output: Path) -> None:
+    """Write what the recipe reaches on each source left out, beside the packaged figures."""
+    records = records_of(output / "holdout")
     write_csv(output / "reference.csv", tuple(records[0]), records)
     before = {}
     if RESULTS.exists():
@@ -167,7 +207,7 @@ def report(output: Path) -> None:
         was = before.get(str(record["source"]), {})
         words = ", ".join(
             f"{name} {record[name]} (packaged model: {was.get(name, '-')})"
-            for name in ("auc", "sensitivity", "specificity")
+            for name in ("auc", "sensitivity", "specificity", AT_SPECIFICITY)
             if record[name] != ""
         )
         print(f"{record['source']}: {words}")
@@ -220,6 +260,34 @@ def record_of(source: str, metrics: Metrics) -> dict[str, object]:
     return record
 
 
+def at_specificity(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], groups: NDArray[np.str_]
+) -> dict[str, object]:
+    """Return the highest sensitivity of any threshold with a specificity of at least 0.85.
+
+    The threshold is chosen on the same images: it says how well a source's images are ranked, not
+    what someone with that source would see.
+    """
+    record: dict[str, object] = dict.fromkeys(
+        (AT_SPECIFICITY, f"{AT_SPECIFICITY}_low", f"{AT_SPECIFICITY}_high"), ""
+    )
+    if not 0 < labels.sum() < len(labels):
+        return record
+
+    def sensitivity(indices: NDArray[np.intp]) -> float:
+        drawn = labels[indices]
+        if not 0 < drawn.sum() < len(drawn):
+            return np.nan
+        false_positive, true_positive, _ = roc_curve(
+            drawn, scores[indices], drop_intermediate=False
+        )
+        return float(true_positive[false_positive <= 1 - 0.85].max())
+
+    found = cluster_bootstrap(sensitivity, groups)
+    numbers = (found.value, found.low, found.high)
+    return {name: f"{number:.3f}" for name, number in zip(record, numbers, strict=True)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -227,7 +295,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--recipe", default="reference")
     parser.add_argument("--outlines", type=Path)
-    parser.add_argument("--steps", default=",".join(STEPS[:-2]))
+    parser.add_argument("--steps", default=",".join(USUAL))
     arguments = parser.parse_args()
     output, steps = arguments.output, arguments.steps.split(",")
     output.mkdir(parents=True, exist_ok=True)
@@ -263,6 +331,8 @@ def main() -> None:
         INSTALLED.parent.mkdir(exist_ok=True)
         shutil.copyfile(output / "packed" / "model.onnx", INSTALLED)
         shutil.copyfile(output / "reference.csv", RESULTS)
+    if "seeds" in steps:
+        other_seeds(output, manifest, recipe, arguments.weights)
     if "card" in steps:
         write_card(output, manifest, arguments.data)
 
