@@ -59,3 +59,10 @@ def test_a_missing_file_is_told_from_a_bad_one(tmp_path: Path) -> None:
     (tmp_path / "image.toml").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(InputError, match="UTF-8"):
         Recipe.load(tmp_path / "image.toml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_recipe_is_read_as_windows_programs_save_it(tmp_path: Path, encoding: str) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_bytes(Recipe.load("demo").to_toml().replace("\n", "\r\n").encode(encoding))
+    assert Recipe.load(mine) == Recipe.load("demo")

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.text import SAVE_AS_UTF8, NotTextError, read_text
 from tumorscope.imaging import Preprocessing
 
 SHIPPED = ("demo", "paper", "recommended", "reference")
@@ -294,9 +295,9 @@ def _text_of(name_or_path: str | Path) -> tuple[str, str | Path]:
         return resource.read_text("utf-8"), name_or_path
     path = Path(name_or_path)
     try:
-        return path.read_text("utf-8"), path
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        return read_text(path), path
+    except (OSError, NotTextError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"{error}. {SAVE_AS_UTF8}"
         raise InputError(
             f"Cannot read the recipe {path}: {reason}. Expected one of {', '.join(SHIPPED)}, or "
             "the path of a TOML file."

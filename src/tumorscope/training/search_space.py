@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.text import NotTextError, read_text
 from tumorscope.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ def load_space(path: str | Path | None, base: Recipe) -> dict[str, Range]:
             resource = files("tumorscope.training").joinpath("spaces/default.toml")
             text = resource.read_text("utf-8")
         else:
-            text = Path(path).read_text("utf-8")
+            text = read_text(Path(path))
         values = tomllib.loads(text)
         space = {key: Range.model_validate(value) for key, value in values.items()}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, NotTextError, tomllib.TOMLDecodeError) as error:
         raise InputError(
             f"Cannot read the search space {origin}: {error}. Expected a TOML file with lines such "
             'as "network.dropout" = {low = 0.0, high = 0.5}.'
