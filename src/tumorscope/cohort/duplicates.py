@@ -8,7 +8,6 @@ docs/how-to/read-the-audit.md says what they find and what they miss.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from tumorscope.cohort.fingerprint import (
     views,
 )
 from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.progress import track
 from tumorscope.imaging.read import read_slice
@@ -246,7 +246,7 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], label: str | None = N
 
     With a `label`, progress is shown.
     """
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         results = pool.map(work, items)
         return list(track(results, label, total=len(items)) if label else results)
 

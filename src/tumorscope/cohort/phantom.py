@@ -6,7 +6,6 @@ detector: they are for demonstrations and tests.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from PIL import Image
 
 from tumorscope.cohort.phantom_anatomy import between
 from tumorscope.cohort.phantom_slice import phantom_lesion_mask, phantom_slice
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import atomic_folder, write_json
 from tumorscope.common.progress import track
@@ -145,7 +145,7 @@ def _plan_copies(originals: list[_Original], count: int, rng: np.random.Generato
 
 def _draw(originals: list[_Original]) -> Iterator[tuple[_Original, NDArray[np.uint8]]]:
     # numpy and OpenCV let go of the interpreter lock, so threads help; `map` keeps the order.
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, cores())) as pool:
         yield from zip(originals, pool.map(_picture, originals), strict=True)
 
 

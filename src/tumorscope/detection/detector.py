@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
 from tumorscope.detection import rules
-from tumorscope.detection.engines import Engine, EngineName, Outputs, cores, open_engine
+from tumorscope.detection.engines import Engine, EngineName, Outputs, open_engine
 from tumorscope.detection.finding import Finding
 from tumorscope.imaging.preprocess import prepare
 from tumorscope.imaging.read import read_with_colour

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import output_folder
 from tumorscope.common.progress import track
@@ -164,7 +165,7 @@ def _ask(model: ModelFile, manifest: Manifest, threshold: float) -> _Answers:
     def look(row: Row) -> tuple[NDArray[np.uint8], tuple[str, ...], bool]:
         return _look(manifest.file(row), how, check, known)
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         looked = track(pool.map(look, manifest.rows), "Reading images", total=len(manifest))
         for index, (prepared, refusals, copy) in enumerate(looked):
             pixels[index], seen[index] = prepared, copy

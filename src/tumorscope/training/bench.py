@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.progress import say, track
 from tumorscope.detection.detector import Detector
-from tumorscope.detection.engines import EngineName, cores
+from tumorscope.detection.engines import EngineName
 from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.model_file.container import ModelFile, read_model
 

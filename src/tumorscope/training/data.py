@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.tumour_type import classes_of
+from tumorscope.common.cores import cores
 from tumorscope.common.progress import track
 from tumorscope.imaging import Preprocessing, prepare, read_slice
 from tumorscope.training.recipe import Task
@@ -57,7 +58,7 @@ def load_images(manifest: Manifest, how: Preprocessing, task: Task = "tumour") -
         return prepare(read_slice(manifest.file(row)), how)
 
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         prepared = track(pool.map(load, manifest.rows), "Reading images", total=len(manifest))
         for position, image in enumerate(prepared):
             pixels[position] = image

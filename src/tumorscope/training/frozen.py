@@ -8,7 +8,6 @@ the next epoch that uses it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.cores import cores
 from tumorscope.imaging.brain import brain_mask
 from tumorscope.training.augment import augment
 from tumorscope.training.data import Images
@@ -119,7 +119,7 @@ def feature_engine(
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(cores())
 
     def run_one(image: NDArray[np.uint8]) -> list[NDArray[np.float16]]:
         return [output.astype(np.float16) for output in session.run(None, {"pixels": image[None]})]

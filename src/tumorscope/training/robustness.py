@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -149,7 +150,7 @@ def measure_robustness(
 
     def answers(perturbation: Perturbation | None, strength: float) -> NDArray[np.float64]:
         """Return the probability of each image after a change; NaN where it cannot be made."""
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             changed = list(
                 pool.map(
                     lambda index: _changed(pictures[index], perturbation, strength, index, how),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import UsageError
-from tumorscope.detection.engines.base import Engine, EngineName, Outputs, cores
+from tumorscope.detection.engines.base import Engine, EngineName, Outputs
 from tumorscope.model_file.container import ModelFile
 
-__all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "cores", "open_engine"]
+__all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "open_engine"]
 
 ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino", "litert")
 

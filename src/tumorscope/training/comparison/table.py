@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from tumorscope.common.cores import cores
 from tumorscope.common.files import write_json
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.evaluation.displays.comparison import ComparisonDisplay, CostDisplay
@@ -156,7 +156,7 @@ def write_comparison(
     OutputError
         If `folder` cannot be written to.
     """
-    machine = {"processor": platform.machine(), "cores": _cores(), **versions()}
+    machine = {"processor": platform.machine(), "cores": cores(), **versions()}
     write_csv(
         folder / "comparison.csv",
         COLUMNS,
@@ -343,8 +343,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _cores() -> int:
-    available = getattr(os, "sched_getaffinity", None)
-    return len(available(0)) if available else os.cpu_count() or 1
