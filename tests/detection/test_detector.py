@@ -207,7 +207,14 @@ def test_operating_points_decide(tiny_model: Path) -> None:
     }
     assert 0.6 < (said["balanced"].probability or 0) < 0.7
     assert said["balanced"].decision == said["screening"].decision == "tumour"
-    assert said["specific"].decision == "no tumour"
+    # Its set held "tumour" alone, which the threshold does not permit: no answer, not the other.
+    assert said["specific"].decision == "abstain"
+    assert said["specific"].prediction_set == ("no tumour", "tumour")
+    assert {name: finding.zone for name, finding in said.items()} == {
+        "screening": (0.2, 0.6),
+        "balanced": (0.4, 0.6),
+        "specific": (0.4, 0.8),
+    }
     assert {finding.threshold for finding in said.values()} == {0.2, 0.5, 0.8}
     assert said["specific"].operating_point == "specific"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,14 @@ import pytest
 
 from tumorscope.evaluation.decisions import Decisions, fit_decisions
 from tumorscope.model_file.container import read_model
-from tumorscope.model_file.schema import Metadata
+from tumorscope.model_file.decision import DecisionRule
+from tumorscope.model_file.schema import Conformal, Metadata
 from tumorscope.statistics import wilson
 from tumorscope.training.card import model_card
 
 
 @pytest.fixture
-def metadata(tiny_model: Path) -> Metadata:
+def metadata(tiny_model: Path, decisions: Decisions) -> Metadata:
     known = read_model(tiny_model).metadata
     data = {
         "images": {"training": 90, "testing": 10, "tuning": 0},
@@ -27,7 +27,11 @@ def metadata(tiny_model: Path) -> Metadata:
         "weights": "none",
         "split": "grouped",
     }
-    return known.model_copy(update={"data": data, "operating_points": {}})
+    without, having = decisions.fit.quantiles
+    conformal = Conformal(no_tumour=without, tumour=having)
+    return known.model_copy(
+        update={"data": data, "operating_points": decisions.points, "conformal": conformal}
+    )
 
 
 @pytest.fixture
@@ -48,8 +52,11 @@ def decisions() -> Decisions:
 def test_abstaining_is_praised_only_where_intervals_part(
     metadata: Metadata, decisions: Decisions, answered: object, everything: object, words: str
 ) -> None:
-    measured = replace(decisions, error_answered=answered, error_all=everything)
-    card = model_card(metadata, measured, "scores")
+    point = decisions.points["balanced"].model_copy(
+        update={"error_answered": answered, "error": everything}
+    )
+    metadata = metadata.model_copy(update={"operating_points": {"balanced": point}})
+    card = model_card(metadata, decisions, "scores")
     others = [
         sentence
         for sentence in ("lowers the error", "a little, if at all", "does not lower")
@@ -66,3 +73,31 @@ def test_images_kept_for_testing_are_not_counted_as_trained_on(
     assert "90 images; with 10 for testing, which it was not fitted on, 100, 40 with" in card
     # Wherever a threshold is shown, the reader is told that a new source does worse.
     assert card.count("expect less of a source") == 2
+
+
+def test_every_point_is_told_with_its_zone_and_what_was_answered(
+    metadata: Metadata, decisions: Decisions
+) -> None:
+    card = model_card(metadata, decisions, "scores")
+    for name, point in metadata.operating_points.items():
+        low, high = DecisionRule.of(point, metadata.conformal).zone
+        [row] = [line for line in card.splitlines() if point.policy in line]
+        assert (
+            f"| {point.threshold:.3f} | {low:.3f}–{high:.3f} | {point.abstained.value:.3f}" in row
+        )
+        assert f"| {name} | {point.sensitivity_answered.value:.3f} (" in card
+        assert f"| {name} | {point.sensitivity.value:.3f} (" in card
+        assert f"| {name} | {point.coverage[0].value:.3f} (" in card
+    assert "called by the threshold" in card
+
+
+def test_what_could_not_be_measured_is_a_dash(metadata: Metadata, decisions: Decisions) -> None:
+    silent = {
+        name: point.model_copy(
+            update={f"{each}_answered": None for each in ("sensitivity", "specificity", "error")}
+        )
+        for name, point in metadata.operating_points.items()
+    }
+    card = model_card(metadata.model_copy(update={"operating_points": silent}), decisions, "scores")
+    assert "| balanced | – | – | – |" in card
+    assert "no image was answered" in card

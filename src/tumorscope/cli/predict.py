@@ -66,6 +66,7 @@ def predict(
         in a folder that is searched, and is passed over there.
     operating_point
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
+        Around it lies a range without an answer, which tumorscope describe MODEL prints.
     engine
         What computes; by default the one that suits the model file.
     batch

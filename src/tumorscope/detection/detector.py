@@ -83,7 +83,7 @@ class Detector:
             raise UsageError(f"Received {threads} threads; expected at least 1.")
         self._model, self._engine_name = model, engine
         self._how = model.metadata.preprocessing.preprocessing
-        self._threshold = rules.operating_point(model.metadata, operating_point).threshold
+        self._rule = rules.rule_of(model.metadata, operating_point)
         self.operating_point = operating_point
         self.threads, self.fast = threads or cores(), fast
 
@@ -249,7 +249,8 @@ class Detector:
             seen=item.seen,
             model=self.model_id,
             operating_point=self.operating_point,
-            threshold=self._threshold,
+            threshold=self._rule.threshold,
+            zone=self._rule.zone,
             distance=distance,
             logit=None,
             bias=None,
@@ -264,18 +265,19 @@ class Detector:
         if limit is not None and distance > limit:
             refused = _Ready(item.source, ("not-brain-mri",), item.seen, None)
             return self._without_answer(refused, distance, ms)
-        labels = rules.prediction_set(probability, self.metadata.conformal)
+        decision, labels = self._rule.decide(probability)
         reasons = rules.abstention_reasons(labels)
         return Finding(
             source=item.source,
-            decision=rules.decide(probability, self._threshold, labels),
+            decision=decision,
             probability=probability,
             prediction_set=labels,
             reasons=(*reasons, "seen") if item.seen else reasons,
             seen=item.seen,
             model=self.model_id,
             operating_point=self.operating_point,
-            threshold=self._threshold,
+            threshold=self._rule.threshold,
+            zone=self._rule.zone,
             distance=distance,
             logit=float(outputs.logit[index]),
             bias=float(outputs.bias[index]),

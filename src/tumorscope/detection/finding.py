@@ -17,7 +17,8 @@ _WORDS = {
     "not-brain-mri": "It does not look like a slice of a brain MRI.",
     "blank": "It is blank: its grey values hardly differ.",
     "too-small": "It is too small to show anatomy.",
-    "uncertain": "Both answers are plausible at the model's stated error rate.",
+    "uncertain": "Both answers are plausible at the model's stated error rate and this operating "
+    "point.",
     "unlike-training": "Neither answer is plausible: it is unlike what the model was trained on.",
     "seen": "The model was trained on this image or a copy of it, so this answer says nothing "
     "about how well the model works.",
@@ -37,7 +38,8 @@ class Finding:
     probability : float or None
         Calibrated probability of a tumour, 0 to 1; None where refused or unreadable.
     prediction_set : tuple of str
-        The labels that conformal prediction keeps: one for an answer, both or none to abstain.
+        One label for an answer, both or none to abstain; see
+        `tumorscope.model_file.decision.DecisionRule`.
     reasons : tuple of str
         Codes, see `REASONS`, or one that starts with "unreadable: ".
     seen : bool
@@ -47,7 +49,9 @@ class Finding:
     operating_point : str
         Name of the operating point that decided.
     threshold : float or None
-        Probability from which on that operating point says "tumour".
+        Probability from which on that operating point calls "tumour".
+    zone : tuple of float or None
+        Between which probabilities the model abstains there; the threshold lies in it.
     distance : float or None
         From the training images, in the units of the model; None where it was not computed.
     logit, bias : float or None
@@ -72,6 +76,7 @@ class Finding:
     bias: float | None
     evidence: NDArray[np.float32] | None
     ms: float
+    zone: tuple[float, float] | None = None
 
     @property
     def words(self) -> str:
@@ -84,15 +89,17 @@ class Finding:
             return " ".join(["No answer: the model should not be asked about this image.", *why])
         if self.probability is None or self.threshold is None:  # never so for what follows
             return " ".join(why)
-        given = f"calibrated probability {self.probability:.3f}"
+        low, high = self.zone or (self.threshold, self.threshold)
+        said = f"calibrated probability {self.probability:.3f}; operating point “"
+        said += f"{self.operating_point}”: "
         if self.decision == "abstain":
+            given = f"{said}no answer from {low:.3f} to {high:.3f}"
             return " ".join([f"No answer: the model cannot tell ({given}).", *why])
-        point = f"operating point “{self.operating_point}”: from {self.threshold:.3f} on"
         if self.decision == "tumour":
-            first = f"The model finds signs of a tumour ({given}; {point})."
+            first = f"The model finds signs of a tumour ({said}from {high:.3f} on)."
         else:
             first = (
-                f"The model finds no signs of a tumour ({given}; {point}). "
+                f"The model finds no signs of a tumour ({said}below {low:.3f}). "
                 "A no-tumour result is not a clean bill of health."
             )
         return " ".join([first, *why])
@@ -116,6 +123,7 @@ class Finding:
             "model": self.model,
             "operating_point": self.operating_point,
             "threshold": self.threshold,
+            "zone": None if self.zone is None else list(self.zone),
             "distance": self.distance,
             "logit": self.logit,
             "bias": self.bias,

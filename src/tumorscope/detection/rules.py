@@ -1,4 +1,4 @@
-"""What a finding decides, and what it refuses to decide: plain rules over numbers."""
+"""What is refused before the model is asked, and by which rule of a model it decides."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import cv2
 import numpy as np
 
 from tumorscope.common.errors import UsageError
-from tumorscope.detection.finding import Decision
 from tumorscope.imaging.slice import Slice
-from tumorscope.model_file.schema import CLASSES, Conformal, InputCheck, Metadata, OperatingPoint
+from tumorscope.model_file.decision import DecisionRule
+from tumorscope.model_file.schema import InputCheck, Metadata
 
 
-def operating_point(metadata: Metadata, name: str) -> OperatingPoint:
-    """Return the operating point of that name.
+def rule_of(metadata: Metadata, operating_point: str) -> DecisionRule:
+    """Return the rule by which a model decides at the operating point of that name.
 
     Raises
     ------
     UsageError
         If the model stores none of that name.
     """
-    if name not in metadata.operating_points:
+    if operating_point not in metadata.operating_points:
         raise UsageError(
-            f"Unknown operating point {name!r}. Expected one that the model {metadata.id} stores: "
-            f"{', '.join(sorted(metadata.operating_points))}."
+            f"Unknown operating point {operating_point!r}. Expected one that the model "
+            f"{metadata.id} stores: {', '.join(sorted(metadata.operating_points))}."
         )
-    return metadata.operating_points[name]
+    return DecisionRule.of(metadata.operating_points[operating_point], metadata.conformal)
 
 
 def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> tuple[str, ...]:
@@ -54,22 +54,6 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
     return tuple(reasons)
 
 
-def prediction_set(probability: float, conformal: Conformal) -> tuple[str, ...]:
-    """Return the labels that conformal prediction keeps at the model's miscoverage.
-
-    A label stays where one minus its probability is at most the quantile of its class.
-    """
-    kept = (probability <= conformal.no_tumour, 1.0 - probability <= conformal.tumour)
-    return tuple(label for label, stays in zip(CLASSES, kept, strict=True) if stays)
-
-
-def decide(probability: float, threshold: float, labels: tuple[str, ...]) -> Decision:
-    """Return the decision for a prediction set: one label is answered, both or none abstained."""
-    if len(labels) != 1:
-        return "abstain"
-    return "tumour" if probability >= threshold else "no tumour"
-
-
 def abstention_reasons(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Return why a prediction set makes the model abstain; empty where it does not."""
+    """Return why the model abstained, by its prediction set; empty where it answered."""
     return {0: ("unlike-training",), 2: ("uncertain",)}.get(len(labels), ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,20 +43,15 @@ def fit_quantiles(
     V. Vovk, Machine Learning 92 (2013) 349-376 (label-conditional); A. Angelopoulos and S. Bates,
     arXiv:2107.07511.
     """
+    # Exact, because in floating point 509 / 564 · 564 is a little more than 509.
+    alpha = Fraction(str(float(miscoverage)))
     quantiles = []
     for label in (0, 1):
         own = probabilities[labels == label]
         scores = np.sort(own if label == 0 else 1.0 - own)
         images = len(scores) // repeats
-        rank = math.ceil((images + 1) * (1 - miscoverage))
+        rank = images + 1 - int((images + 1) * alpha)  # ⌈(n + 1)(1 − α)⌉
         # Repeats sharpen the scores' distribution, but the images are no more for it.
-        place = math.ceil(rank / images * len(scores)) - 1 if images else 0
+        place = -(-rank * len(scores) // images) - 1 if images else 0
         quantiles.append(float(scores[place]) if images and rank <= images else 1.0)
     return quantiles[0], quantiles[1]
-
-
-def prediction_sets(
-    probabilities: NDArray[np.float64], quantiles: tuple[float, float]
-) -> NDArray[np.bool_]:
-    """Return which labels each set holds, bool (n, 2): column 0 "no tumour", column 1 "tumour"."""
-    return np.stack([probabilities <= quantiles[0], 1.0 - probabilities <= quantiles[1]], axis=-1)

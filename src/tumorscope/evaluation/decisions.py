@@ -7,6 +7,7 @@ the other folds, which is what the figures are measured on. No figure here was f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,11 @@ from tumorscope.evaluation.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
-from tumorscope.evaluation.conformal import fit_quantiles, prediction_sets
+from tumorscope.evaluation.conformal import fit_quantiles
 from tumorscope.evaluation.operating_points import POLICIES, choose_threshold
 from tumorscope.evaluation.recalibration import fit_calibration, sigmoid
-from tumorscope.statistics import Interval, wilson
+from tumorscope.model_file.decision import ABSTAINED, DecisionRule, Estimate, OperatingPoint
+from tumorscope.statistics import wilson
 
 MISCOVERAGE = 0.10
 
@@ -43,6 +45,11 @@ class Fit:
         """Return calibrated probabilities."""
         return sigmoid(self.slope * logits + self.intercept)
 
+    def rule(self, policy: str) -> DecisionRule:
+        """Return how a model with these values decides at an operating point."""
+        without, having = self.quantiles
+        return DecisionRule(threshold=self.thresholds[policy], no_tumour=without, tumour=having)
+
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
@@ -58,14 +65,8 @@ class Decisions:
         Calibration error of the network's own probabilities and of the calibrated ones.
     reliability_before, reliability_after : tuple of ReliabilityBin
         Points of their reliability diagrams.
-    sensitivity, specificity : dict of str to Interval
-        Of each operating point.
-    coverage : tuple of Interval
-        Share of the images of each class ("no tumour", "tumour") whose set holds their label.
-    answered : Interval
-        Share of images with exactly one label in their set.
-    error_all, error_answered : Interval
-        Share of wrong calls at the balanced point among all images, and among the answered.
+    points : dict of str to OperatingPoint
+        For the model file, by name; each with what it reached.
     """
 
     fit: Fit
@@ -77,12 +78,7 @@ class Decisions:
     ece_after: float
     reliability_before: tuple[ReliabilityBin, ...]
     reliability_after: tuple[ReliabilityBin, ...]
-    sensitivity: dict[str, Interval]
-    specificity: dict[str, Interval]
-    coverage: tuple[Interval, Interval]
-    answered: Interval
-    error_all: Interval
-    error_answered: Interval
+    points: dict[str, OperatingPoint]
 
 
 def fit_all(labels: Labels, logits: Values, *, miscoverage: float, repeats: int = 1) -> Fit:
@@ -134,23 +130,21 @@ def fit_decisions(
     everything = np.ones(len(labels), dtype=bool)
     whole = fit_all(*stacked(everything), miscoverage=miscoverage, repeats=repeats)
     probabilities = np.empty_like(columns)
-    sets = np.empty((*columns.shape, 2), dtype=bool)
-    calls = {policy: np.empty(columns.shape, dtype=bool) for policy in POLICIES}
+    shape = columns.shape
+    calls = {policy: np.empty(shape, dtype=bool) for policy in POLICIES}
+    answers = {policy: np.empty(shape, dtype=np.int8) for policy in POLICIES}
+    sets = {policy: np.empty((*shape, 2), dtype=bool) for policy in POLICIES}
     for fold in np.unique(folds):
         held_out = folds == fold
         part = fit_all(*stacked(~held_out), miscoverage=miscoverage, repeats=repeats)
         probabilities[held_out] = part.probabilities(columns[held_out])
-        sets[held_out] = prediction_sets(probabilities[held_out], part.quantiles)
-        for policy, threshold in part.thresholds.items():
-            calls[policy][held_out] = probabilities[held_out] >= threshold
+        for policy in POLICIES:
+            rule = part.rule(policy)
+            calls[policy][held_out] = rule.calls(probabilities[held_out])
+            answers[policy][held_out] = rule.answers(probabilities[held_out])
+            sets[policy][held_out] = rule.sets(probabilities[held_out])
 
     truth = np.repeat(labels[:, None], repeats, axis=1)
-    single = sets.sum(axis=-1) == 1
-    wrong = calls["balanced"] != truth
-
-    def share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval:
-        return _share(events, among, repeats)
-
     flat = np.repeat(labels, repeats)
     return Decisions(
         fit=whole,
@@ -162,16 +156,58 @@ def fit_decisions(
         ece_after=expected_calibration_error(flat, probabilities.reshape(-1)),
         reliability_before=tuple(reliability_bins(labels, sigmoid(columns), n_bins=BINS)),
         reliability_after=tuple(reliability_bins(labels, probabilities, n_bins=BINS)),
-        sensitivity={policy: share(call, truth == 1) for policy, call in calls.items()},
-        specificity={policy: share(~call, truth == 0) for policy, call in calls.items()},
-        coverage=(share(sets[..., 0], truth == 0), share(sets[..., 1], truth == 1)),
-        answered=share(single, np.ones_like(single)),
-        error_all=share(wrong, np.ones_like(single)),
-        error_answered=share(wrong, single),
+        points={
+            policy: OperatingPoint(
+                threshold=whole.thresholds[policy],
+                policy=words,
+                **_reached(truth, calls[policy], answers[policy], sets[policy]),
+            )
+            for policy, words in POLICIES.items()
+        },
     )
 
 
-def _share(events: NDArray[np.bool_], among: NDArray[np.bool_], repeats: int) -> Interval:
+class _Reached(TypedDict):
+    """The figures of an `OperatingPoint`."""
+
+    sensitivity: Estimate | None
+    specificity: Estimate | None
+    error: Estimate | None
+    abstained: Estimate | None
+    sensitivity_answered: Estimate | None
+    specificity_answered: Estimate | None
+    error_answered: Estimate | None
+    coverage: tuple[Estimate, Estimate] | None
+
+
+def _reached(
+    truth: Labels, calls: NDArray[np.bool_], answers: NDArray[np.int8], sets: NDArray[np.bool_]
+) -> _Reached:
+    """Measure decisions (n, repeats), whose sets are (n, repeats, 2), against the truth."""
+    with_tumour, answered = truth == 1, answers != ABSTAINED
+    every = np.ones(truth.shape, dtype=bool)
+
+    def share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Estimate | None:
+        return _share(events, among, truth.shape[1])
+
+    without, having = share(sets[..., 0], ~with_tumour), share(sets[..., 1], with_tumour)
+    return _Reached(
+        sensitivity=share(calls, with_tumour),
+        specificity=share(~calls, ~with_tumour),
+        error=share(calls != with_tumour, every),
+        abstained=share(~answered, every),
+        sensitivity_answered=share(calls, answered & with_tumour),
+        specificity_answered=share(~calls, answered & ~with_tumour),
+        error_answered=share(calls != with_tumour, answered),
+        coverage=(without, having) if without and having else None,
+    )
+
+
+def _share(events: NDArray[np.bool_], among: NDArray[np.bool_], repeats: int) -> Estimate | None:
+    """Return the share of events with an interval for n images, None where there are none."""
+    if not among.any():
+        return None
+    # Some images may be counted in some repeats only, so their number need not be whole.
     trials = max(1, round(among.sum() / repeats))
-    mean = float((events & among).sum() / max(1, among.sum()))
-    return wilson(mean * trials, trials)
+    found = wilson(float(events[among].mean()) * trials, trials)
+    return Estimate(value=found.value, low=found.low, high=found.high)

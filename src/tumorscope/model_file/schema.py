@@ -9,29 +9,46 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.imaging import Preprocessing
 from tumorscope.imaging.thumbprint import EDGE, VERSION
+from tumorscope.model_file.decision import (
+    CLASSES,
+    Conformal,
+    Estimate,
+    OperatingPoint,
+    Part,
+    Share,
+)
+
+__all__ = [
+    "CLASSES",
+    "OUTPUTS",
+    "SCHEMA_VERSION",
+    "Calibration",
+    "Conformal",
+    "Estimate",
+    "HowPrepared",
+    "InputCheck",
+    "Metadata",
+    "OperatingPoint",
+    "Precision",
+    "Seen",
+    "Share",
+]
 
 SCHEMA_VERSION = 1
 """Raised whenever a reader of the older schema would misunderstand a file of the newer."""
 
-CLASSES = ("no tumour", "tumour")
-
 OUTPUTS = ("probability", "logit", "evidence", "bias", "distance")
 """Outputs of every graph, in order; see `tumorscope.training.export`."""
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Precision = Literal["float32", "float16", "int8"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class HowPrepared(_Part):
+class HowPrepared(Part):
     """Arguments of `tumorscope.imaging.Preprocessing`."""
 
     size: Annotated[int, Field(ge=32, le=1024)]
@@ -45,15 +62,7 @@ class HowPrepared(_Part):
         return Preprocessing(size=self.size, crop=self.crop, fit=self.fit, intensity=self.intensity)
 
 
-class Estimate(_Part):
-    """A share with its 95 % interval (Wilson)."""
-
-    value: Share
-    low: Share
-    high: Share
-
-
-class Calibration(_Part):
+class Calibration(Part):
     """``probability = sigmoid(slope · logit + intercept)``, which the graph computes itself.
 
     The inverse of the slope is the temperature. `n` scores of images that the network was not
@@ -69,33 +78,7 @@ class Calibration(_Part):
     ece_after: Share | None = None
 
 
-class OperatingPoint(_Part):
-    """From which probability on an image is called tumour, why, and what that reached.
-
-    Sensitivity and specificity are those of the same policy on held-out folds; None where there
-    were too few scores to choose a threshold, which is 0.5 then.
-    """
-
-    threshold: Share
-    policy: str
-    sensitivity: Estimate | None = None
-    specificity: Estimate | None = None
-
-
-class Conformal(_Part):
-    """Class-conditional conformal prediction: label y is in the set where 1 − p(y) ≤ quantile(y).
-
-    A quantile of 1 keeps its label in every set, which is the honest answer where a class had too
-    few scores for the miscoverage.
-    """
-
-    miscoverage: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.10
-    no_tumour: Share = 1.0
-    tumour: Share = 1.0
-    n: tuple[int, int] = (0, 0)
-
-
-class InputCheck(_Part):
+class InputCheck(Part):
     """What is refused as "not a brain MRI slice".
 
     Attributes
@@ -130,7 +113,7 @@ STEP = 6
 0.995 with what they were."""
 
 
-class Seen(_Part):
+class Seen(Part):
     """Thumbprints of the training and tuning images.
 
     Base64 of zlib of int8 (count, 256), each value a sixth of the thumbprint's.
@@ -176,7 +159,7 @@ class Seen(_Part):
             raise ValueError(f"thumbprints cannot be unpacked ({error})") from error
 
 
-class Metadata(_Part):
+class Metadata(Part):
     """Everything that a model file says about itself.
 
     Attributes
@@ -219,7 +202,7 @@ class Metadata(_Part):
     seen: Seen = Seen()
     recipe: dict[str, JsonValue]
     data: dict[str, JsonValue]
-    versions: dict[str, str] = {}
+    versions: Annotated[dict[str, str], Field(default_factory=dict)]
     card: str = ""
 
     @model_validator(mode="after")

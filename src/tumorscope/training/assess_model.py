@@ -23,6 +23,7 @@ from tumorscope.imaging.read import read_with_colour
 from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.schema import CLASSES, InputCheck, Metadata
 from tumorscope.statistics import Interval, wilson
 from tumorscope.training.assess import Evaluation, cohort_facts, notes_on, picture_reader
@@ -86,13 +87,13 @@ def evaluate_model(
     """
     file = read_any(model)
     metadata = file.metadata
-    threshold = rules.operating_point(metadata, operating_point).threshold
+    rule = rules.rule_of(metadata, operating_point)
     folder = output_folder(Path(output or f"{metadata.name}-evaluation"))
     whole = prepare_manifest(data)
     manifest = whole.usable
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
-    answers = _ask(file, manifest, threshold)
+    answers = _ask(file, manifest, rule)
     warning = _refuse_seen(manifest, answers.seen, allow_seen=allow_seen)
     write_csv(
         folder / "scores.csv",
@@ -126,14 +127,14 @@ def evaluate_model(
             scores=answers.scores,
             groups=manifest.groups,
             sources=sources,
-            threshold=threshold,
+            threshold=rule.threshold,
             pixels=picture_reader(manifest),
             recipe=metadata.recipe,
             facts=_facts(metadata, operating_point),
             cohort=cohort_facts(whole),
             notes=[
                 *_on_recipe(metadata),
-                *_on_decisions(answers, manifest.labels, threshold, metadata),
+                *_on_decisions(answers, manifest.labels, rule, metadata),
             ],
             warning=warning,
             command=f"tumorscope evaluate {file.path.name} DATA",
@@ -154,7 +155,7 @@ def _on_recipe(metadata: Metadata) -> list[str]:
         return [f"The recipe is of another version, so nothing is told of it. {error}"]
 
 
-def _ask(model: ModelFile, manifest: Manifest, threshold: float) -> _Answers:
+def _ask(model: ModelFile, manifest: Manifest, rule: DecisionRule) -> _Answers:
     metadata = model.metadata
     how, check = metadata.preprocessing.preprocessing, metadata.input_check
     known = units(metadata.seen.unpack())
@@ -177,16 +178,16 @@ def _ask(model: ModelFile, manifest: Manifest, threshold: float) -> _Answers:
     for part in track(parts, "Scoring", total=len(parts)):
         outputs = engine.run(pixels[part])
         scores[part], distance[part] = outputs.probability, outputs.distance
-    decisions = []
+    decisions: list[str] = []
     for index, score in enumerate(scores.tolist()):
         if check.distance is not None and distance[index] > check.distance and not reasons[index]:
             reasons[index] = ("not-brain-mri",)
         if reasons[index]:
             decisions.append("refused")
             continue
-        labels = rules.prediction_set(score, metadata.conformal)
+        decision, labels = rule.decide(score)
         reasons[index] = rules.abstention_reasons(labels)
-        decisions.append(rules.decide(score, threshold, labels))
+        decisions.append(decision)
     return _Answers(scores=scores, decisions=decisions, reasons=reasons, seen=seen)
 
 
@@ -220,7 +221,7 @@ def _refuse_seen(manifest: Manifest, seen: NDArray[np.bool_], *, allow_seen: boo
 
 
 def _on_decisions(
-    answers: _Answers, labels: NDArray[np.int64], threshold: float, metadata: Metadata
+    answers: _Answers, labels: NDArray[np.int64], rule: DecisionRule, metadata: Metadata
 ) -> list[str]:
     """Return what refusing and abstaining did to these images, in sentences with intervals."""
     decisions = np.array(answers.decisions)
@@ -232,7 +233,7 @@ def _on_decisions(
         f"(miscoverage {metadata.conformal.miscoverage:.2f}). All are scored in the figures here."
     ]
     if answered.any():
-        wrong = (answers.scores >= threshold) != (labels == 1)
+        wrong = rule.calls(answers.scores) != (labels == 1)
         calls = (answered & (decisions != np.array(CLASSES)[labels]))[answered]
         sentences.append(
             f"Among the images that it answers, {_share(calls, np.ones_like(calls))} are called "

@@ -10,7 +10,8 @@ from tumorscope.evaluation.calibration import (
     predictive_values,
 )
 from tumorscope.evaluation.decisions import Decisions
-from tumorscope.model_file.schema import Estimate, Metadata
+from tumorscope.model_file.decision import DecisionRule
+from tumorscope.model_file.schema import Estimate, Metadata, OperatingPoint
 from tumorscope.statistics import Interval
 from tumorscope.training.outlines import Pointing
 
@@ -108,24 +109,10 @@ def _decision_sections(
             "probabilities are the network's own, every threshold is 0.5, and the model abstains.",
         )
     found = decisions
-    rows = []
-    for policy, point in metadata.operating_points.items():
-        assert point.sensitivity is not None
-        assert point.specificity is not None
-        rows.append(
-            f"| {policy} | {point.policy} | {point.threshold:.3f} | {_in_words(point.sensitivity)} "
-            f"| {_in_words(point.specificity)} |"
-        )
-    values = []
-    for policy, point in metadata.operating_points.items():
-        assert point.sensitivity is not None
-        assert point.specificity is not None
-        cells = []
-        for prevalence in PREVALENCES:
-            pair = predictive_values(point.sensitivity.value, point.specificity.value, prevalence)
-            cells.append(" / ".join("–" if each is None else f"{each:.3f}" for each in pair))
-        values.append(f"| {policy} | " + " | ".join(cells) + " |")
-    shares = " | ".join(f"{prevalence:.1%}" for prevalence in PREVALENCES)
+    points = metadata.operating_points
+    zones = {
+        name: DecisionRule.of(point, metadata.conformal).zone for name, point in points.items()
+    }
     return (
         "## Calibration",
         f"Fitted on {origin}: {found.n} images, {found.n_positive} with a tumour. Probability = "
@@ -136,28 +123,98 @@ def _decision_sections(
         "share of them has a tumour.",
         _reliability(found),
         "## Operating points",
-        "Sensitivity and specificity are those of the same policy on held-out folds, with "
-        f"Wilson's 95 % interval. {ELSEWHERE}",
-        "| name | policy | threshold | sensitivity | specificity |\n|---|---|---|---|---|\n"
-        + "\n".join(rows),
-        "Positive / negative predictive value where so many of the scanned have a tumour:",
-        f"| name | {shares} |\n|---|" + "---|" * len(PREVALENCES) + "\n" + "\n".join(values),
+        "From its threshold on an operating point calls an image a tumour. It abstains in a range "
+        "around the threshold: below that the answer is “no tumour”, above “tumour”.",
+        _table(
+            ("name", "policy", "threshold", "abstains", "share abstained"),
+            [
+                (
+                    name,
+                    point.policy,
+                    f"{point.threshold:.3f}",
+                    "{:.3f}–{:.3f}".format(*zones[name]),
+                    _in_words(point.abstained),
+                )
+                for name, point in points.items()
+            ],
+        ),
+        "What the same policies reached on held-out folds, with Wilson's 95 % interval. First "
+        f"among the images that were answered, which is what a user sees. {ELSEWHERE}",
+        _table(
+            ("name", "sensitivity, answered", "specificity, answered", "error, answered"),
+            [
+                (
+                    name,
+                    _in_words(point.sensitivity_answered),
+                    _in_words(point.specificity_answered),
+                    _in_words(point.error_answered),
+                )
+                for name, point in points.items()
+            ],
+        ),
+        "Then among all images, those without an answer called by the threshold:",
+        _table(
+            ("name", "sensitivity", "specificity", "error"),
+            [
+                (
+                    name,
+                    _in_words(point.sensitivity),
+                    _in_words(point.specificity),
+                    _in_words(point.error),
+                )
+                for name, point in points.items()
+            ],
+        ),
+        "Positive / negative predictive value where so many of the scanned have a tumour, by the "
+        "sensitivity and specificity among all images:",
+        _table(
+            ("name", *(f"{prevalence:.1%}" for prevalence in PREVALENCES)),
+            [(name, *_predictive(point)) for name, point in points.items()],
+        ),
         "## Abstention",
-        f"Class-conditional conformal prediction at a miscoverage of {found.miscoverage:.2f}. On "
-        f"held-out folds the set held the label of {_in_words(found.coverage[0])} of the images "
-        f"without tumour and {_in_words(found.coverage[1])} of those with. "
-        f"{_in_words(found.answered)} were answered; the error rate was "
-        f"{_in_words(found.error_answered)} among them and {_in_words(found.error_all)} among all. "
-        + _what_abstaining_buys(found),
+        f"Class-conditional conformal prediction at a miscoverage of {found.miscoverage:.2f} keeps "
+        "the labels that are plausible. The call of the threshold is the answer where it is the "
+        "only label kept; elsewhere the model abstains, and the prediction set holds both labels, "
+        "or none where neither is plausible. How often on held-out folds the set held the label:",
+        _table(
+            ("name", "of images without tumour", "of images with"),
+            [
+                (name, *map(_in_words, point.coverage or (None, None)))
+                for name, point in points.items()
+            ],
+        ),
+        *_what_abstaining_buys(points),
     )
 
 
-def _what_abstaining_buys(found: Decisions) -> str:
-    if found.error_answered.value >= found.error_all.value:
-        return "Abstaining does not lower the error rate here."
-    if found.error_answered.high >= found.error_all.low:
-        return "The intervals overlap: abstaining helps a little, if at all."
-    return "Abstaining lowers the error rate."
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _predictive(point: OperatingPoint) -> list[str]:
+    if point.sensitivity is None or point.specificity is None:
+        return ["–"] * len(PREVALENCES)
+    pairs = [
+        predictive_values(point.sensitivity.value, point.specificity.value, prevalence)
+        for prevalence in PREVALENCES
+    ]
+    return [" / ".join("–" if each is None else f"{each:.3f}" for each in pair) for pair in pairs]
+
+
+def _what_abstaining_buys(points: Mapping[str, OperatingPoint]) -> Sequence[str]:
+    point = points["balanced"]
+    if point.error is None or point.error_answered is None:
+        return ("At “balanced” no image was answered, so nothing tells what abstaining is worth.",)
+    said = (
+        f"At “balanced” the error rate was {_in_words(point.error_answered)} among the answered "
+        f"and {_in_words(point.error)} among all. "
+    )
+    if point.error_answered.value >= point.error.value:
+        return (said + "Abstaining does not lower the error rate here.",)
+    if point.error_answered.high >= point.error.low:
+        return (said + "The intervals overlap: abstaining helps a little, if at all.",)
+    return (said + "Abstaining lowers the error rate.",)
 
 
 def _reliability(found: Decisions) -> str:
@@ -216,5 +273,5 @@ def _evidence(pointing: Pointing | None) -> Sequence[str]:
     )
 
 
-def _in_words(found: Estimate | Interval) -> str:
-    return f"{found.value:.3f} ({found.low:.3f}–{found.high:.3f})"
+def _in_words(found: Estimate | Interval | None) -> str:
+    return "–" if found is None else f"{found.value:.3f} ({found.low:.3f}–{found.high:.3f})"

@@ -308,15 +308,7 @@ def _operating_points(decisions: Decisions | None) -> dict[str, OperatingPoint]:
             policy: OperatingPoint(threshold=0.5, policy=f"{words}; too few scores to choose")
             for policy, words in POLICIES.items()
         }
-    return {
-        policy: OperatingPoint(
-            threshold=decisions.fit.thresholds[policy],
-            policy=words,
-            sensitivity=_estimate(decisions.sensitivity[policy]),
-            specificity=_estimate(decisions.specificity[policy]),
-        )
-        for policy, words in POLICIES.items()
-    }
+    return decisions.points
 
 
 def _conformal(decisions: Decisions | None, held_out: _HeldOut, miscoverage: float) -> Conformal:

@@ -21,6 +21,7 @@ from tumorscope.detection.engines import open_engine
 from tumorscope.evaluation.displays.robustness import RobustnessDisplay
 from tumorscope.imaging import Preprocessing, Slice, prepare, read_slice
 from tumorscope.model_file.artefacts import read_any
+from tumorscope.model_file.decision import ABSTAINED, DecisionRule
 from tumorscope.reporting import figure_png
 from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
 from tumorscope.training.data import batches
@@ -50,6 +51,11 @@ class Strength:
         Of the same images as they are.
     flips : Interval or None
         Share of images whose call at the operating point changed; None for "none".
+    abstained : Interval or None
+        Share of images that the model abstains on after the change; the figures above call them
+        by the threshold all the same.
+    error_answered : Interval or None
+        Share of wrong answers among the others.
     shift : float
         Mean absolute change of the probability.
     """
@@ -63,6 +69,8 @@ class Strength:
     specificity: Interval | None
     auc_before: float | None
     flips: Interval | None
+    abstained: Interval | None
+    error_answered: Interval | None
     shift: float
 
 
@@ -127,7 +135,7 @@ def measure_robustness(
         If no image can be read.
     """
     file = read_any(model or PACKAGED)
-    threshold = rules.operating_point(file.metadata, operating_point).threshold
+    rule = rules.rule_of(file.metadata, operating_point)
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)
     manifest = whole.usable
@@ -166,7 +174,7 @@ def measure_robustness(
     before = answers(None, 0.0)
     labels, groups = manifest.labels, manifest.groups
     todo = [(each, strength) for each in perturbations for strength in each.strengths]
-    strengths = [_measure("none", "", 0.0, labels, groups, before, before, threshold)]
+    strengths = [_measure("none", "", 0.0, labels, groups, before, before, rule)]
     for perturbation, strength in track(todo, "Changing images"):
         after = answers(perturbation, strength)
         made = np.isfinite(after)
@@ -181,7 +189,7 @@ def measure_robustness(
                 groups[made],
                 before[made],
                 after[made],
-                threshold,
+                rule,
             )
         )
     result = Robustness(
@@ -215,10 +223,10 @@ def _measure(
     groups: NDArray[np.str_],
     before: NDArray[np.float64],
     after: NDArray[np.float64],
-    threshold: float,
+    rule: DecisionRule,
 ) -> Strength:
-    calls = after >= threshold
-    flipped = calls != (before >= threshold)
+    calls, answered = rule.calls(after), rule.answers(after) != ABSTAINED
+    flipped = calls != rule.calls(before)
     both = 0 < labels.sum() < len(labels)
 
     def auc(index: NDArray[np.intp]) -> float:
@@ -249,6 +257,8 @@ def _measure(
         specificity=share(~calls, labels == 0),
         auc_before=auc_and_variance(labels, before)[0] if both else None,
         flips=flips,
+        abstained=share(~answered, np.ones_like(answered)),
+        error_answered=share(calls != (labels == 1), answered),
         shift=float(np.abs(after - before).mean()),
     )
 
@@ -280,7 +290,7 @@ def _record(found: Strength) -> dict[str, object]:
         "strength": f"{found.strength:g}",
         "images": found.images,
     }
-    for name in ("auc", "sensitivity", "specificity", "flips"):
+    for name in ("auc", "sensitivity", "specificity", "flips", "abstained", "error_answered"):
         interval: Interval | None = getattr(found, name)
         for part in ("value", "low", "high"):
             column = name if part == "value" else f"{name}_{part}"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.detection.engines import Outputs
-from tumorscope.detection.rules import decide, operating_point, prediction_set
+from tumorscope.detection.rules import rule_of
 from tumorscope.imaging.thumbprint import COPY, resemblance, units
 from tumorscope.model_file.schema import Metadata
 from tumorscope.statistics import auc_and_variance, wilson
@@ -161,16 +161,12 @@ def decisions(outputs: Outputs, metadata: Metadata) -> list[str]:
     list of str
         "tumour", "no tumour", "abstain", or "refused" for the distance.
     """
-    threshold = operating_point(metadata, "balanced").threshold
-    limit = metadata.input_check.distance
-    return [
-        "refused"
-        if limit is not None and not distance <= limit
-        else decide(probability, threshold, prediction_set(probability, metadata.conformal))
-        for probability, distance in zip(
-            outputs.probability.tolist(), outputs.distance.tolist(), strict=True
-        )
-    ]
+    answers = rule_of(metadata, "balanced").answers(outputs.probability.astype(np.float64))
+    words = np.array(["no tumour", "tumour", "abstain"])[answers]  # the last is −1
+    if (limit := metadata.input_check.distance) is not None:
+        words[~(outputs.distance <= limit)] = "refused"
+    found: list[str] = words.tolist()
+    return found
 
 
 def compare(
