@@ -235,6 +235,47 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tiny_model: Path, tmp_path: P
     assert log.read_bytes().endswith(b"\n")
 
 
+def test_a_second_batch_into_one_table_leaves_the_first_alone(
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = many(tmp_path / "many", 20_000)
+    output, maps = tmp_path / "out" / "t.csv", tmp_path / "maps"
+    output.parent.mkdir()
+    words = ["predict", str(folder), "--model", str(tiny_model), "--overlays", str(maps)]
+    first = subprocess.Popen(command(*words, "-o", output), stderr=subprocess.DEVNULL)
+    log = output.with_name("t.csv.log")
+    while not log.exists() or log.stat().st_size < 2000:
+        assert first.poll() is None
+        time.sleep(0.01)
+    before = log.stat().st_ino
+    busy = f"Another process (pid {first.pid}, since "
+    for more in ([], ["--resume"]):
+        assert run([*words, "-o", str(output), *more]) == 3
+        assert busy in capsys.readouterr().err
+    # Nor may two batches paint into one folder.
+    assert run([*words, "-o", str(tmp_path / "other.csv")]) == 3
+    assert f"{busy}" in capsys.readouterr().err
+    assert not (tmp_path / "other.csv").exists()
+    assert log.stat().st_ino == before
+    assert len(list(output.parent.glob(".t-*.partial.csv"))) == 1
+    first.kill()
+    first.wait()
+    # Killed, it is in nobody's way: other images are refused, and its own gone on with.
+    words = ["--model", str(tiny_model), "-o", str(output), "--resume", "--quiet"]
+    kept = log.read_bytes()
+    assert run(["predict", str(scans), *words]) == 3
+    assert f"images: {folder} then, {scans} now" in capsys.readouterr().err
+    assert run(["predict", str(folder), *words, "--operating-point", "screening"]) == 3
+    assert "operating_point: balanced then, screening now" in capsys.readouterr().err
+    assert log.read_bytes() == kept
+    for number in range(20, 20_000):
+        (folder / f"{number:06d}.png").unlink()
+    assert run(["predict", str(folder), *words]) == 0
+    assert sorted(path.name for path in output.parent.iterdir()) == ["t.csv"]
+    with output.open(newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 20
+
+
 def test_a_huge_folder_shows_progress_at_once(tiny_model: Path, tmp_path: Path) -> None:
     folder = many(tmp_path / "many", 30_000)
     ours, theirs = pty.openpty()

@@ -69,10 +69,18 @@ def test_it_is_not_overwritten_unasked(tmp_path: Path) -> None:
 
 def test_another_models_results_are_refused(tmp_path: Path) -> None:
     filled(tmp_path / "log", 3)
-    with pytest.raises(UsageError, match=r"model tiny@0.*model other@1"):
+    with pytest.raises(InputError, match=r"model: tiny@0 then, other@1 now"):
         ResultLog(tmp_path / "log", identity={**WHO, "model": "other@1"}, resume=True)
     with ResultLog(tmp_path / "log", identity=WHO, resume=True) as log:
         assert len(log) == 3
+
+
+def test_the_log_of_another_version_is_refused_and_kept(tmp_path: Path) -> None:
+    old = json.dumps({"log": 1, **WHO}) + "\n"
+    (tmp_path / "log").write_text(old)
+    with pytest.raises(InputError, match="another version of tumorscope"):
+        ResultLog(tmp_path / "log", identity=WHO, resume=True)
+    assert (tmp_path / "log").read_text() == old
 
 
 @pytest.mark.parametrize("content", [b"hello\n", b"[]\n", b'{"log": 1}\n{"a": 1}\n', b"\xff\n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -56,7 +57,12 @@ def bench(
             f"There is no model at {models[0]}. Expected a model file, as `tumorscope train` "
             "writes: --model PATH."
         )
-    with tempfile.TemporaryDirectory() as folder:
+    from tumorscope.common.locks import writing
+
+    with contextlib.ExitStack() as stack:
+        if output is not None:
+            stack.enter_context(writing(output))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         if data is None:
             from tumorscope.cohort.phantom import write_phantom_cohort
 
@@ -65,12 +71,12 @@ def bench(
             data = Path(folder) / "phantoms"
         images = [found.path for found in find_images([data])]
         timings = run_bench(models, images, keras_model=keras, repeats=repeats)
-    records = [timing.to_record() for timing in timings]
-    if output is not None:
-        from tumorscope.training.run import write_csv
+        records = [timing.to_record() for timing in timings]
+        if output is not None:
+            from tumorscope.training.run import write_csv
 
-        write_csv(output, COLUMNS, records)
-        say(f"Wrote {output}")
+            write_csv(output, COLUMNS, records)
+            say(f"Wrote {output}")
     emit(common, {"timings": records}, _table(records))
 
 

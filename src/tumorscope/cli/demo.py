@@ -40,6 +40,13 @@ def demo(
     seed
         Of the phantoms, the split and the training.
     """
+    from tumorscope.common.locks import writing
+
+    with writing(output):
+        _demo(output, n, seed, common or Common())
+
+
+def _demo(output: Path, n: int, seed: int, common: Common) -> None:
     from tumorscope.cohort.audit import audit
     from tumorscope.cohort.phantom import write_phantom_cohort
     from tumorscope.cohort.split import split
@@ -47,7 +54,6 @@ def demo(
     from tumorscope.training.recipe import Recipe
     from tumorscope.training.run import train
 
-    common = common or Common()
     started = time.monotonic()
     _make_room(output)
     say("1/6  Drawing phantom slices, with planted duplicates and a planted shortcut")

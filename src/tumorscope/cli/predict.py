@@ -94,35 +94,38 @@ def predict(
     if overlays is not None:
         _check_apart(paths, overlays)
     images = find_images(paths, exclude=exclude)
+    from tumorscope.common.files import output_folder
+    from tumorscope.common.locks import writing
     from tumorscope.detection.batch import run_batch
     from tumorscope.detection.detector import Detector
 
     detector = Detector.load(
         model, engine=engine, operating_point=operating_point, threads=threads, fast=fast
     )
-    if overlays is not None:
-        from tumorscope.common.files import output_folder
-
-        output_folder(overlays)
     tally: Counter[str] = Counter()
     failures: list[str] = []
     resumed = 0
-    with contextlib.ExitStack() as stack:
-        log = _open_log(stack, detector, output, resume=resume)
-        if resume:
-            _tidy_up(output, overlays)
-        write, collected = _open_sink(stack, output, common)
-        rows = run_batch(detector, images, log=log, overlays=overlays, batch=batch)
-        # Counted only where it is shown, and only as long as nobody waits for it.
-        total = count_images(paths, exclude=exclude) if sys.stderr.isatty() else None
-        for row in _shown(rows, total):
-            write(row.values)
-            resumed += row.resumed
-            tally[str(row.values["decision"])] += 1
-            if row.values["decision"] == "unreadable" and len(failures) < SHOWN_FAILURES:
-                failures.append(_failure(row))
-    if log is not None:
-        log.remove()
+    with contextlib.ExitStack() as locks:
+        for place in filter(None, (output, overlays)):
+            locks.enter_context(writing(place))
+        if overlays is not None:
+            output_folder(overlays)
+        with contextlib.ExitStack() as stack:
+            log = _open_log(stack, detector, paths, output, resume=resume)
+            if resume:
+                _tidy_up(output, overlays)
+            write, collected = _open_sink(stack, output, common)
+            rows = run_batch(detector, images, log=log, overlays=overlays, batch=batch)
+            # Counted only where it is shown, and only as long as nobody waits for it.
+            total = count_images(paths, exclude=exclude) if sys.stderr.isatty() else None
+            for row in _shown(rows, total):
+                write(row.values)
+                resumed += row.resumed
+                tally[str(row.values["decision"])] += 1
+                if row.values["decision"] == "unreadable" and len(failures) < SHOWN_FAILURES:
+                    failures.append(_failure(row))
+        if log is not None:
+            log.remove()
     _summarise(detector, tally, failures, resumed=resumed, output=output, overlays=overlays)
     if common.json:
         emit(
@@ -159,17 +162,23 @@ def _check_apart(paths: tuple[Path, ...], overlays: Path) -> None:
 
 
 def _open_log(
-    stack: contextlib.ExitStack, detector: Detector, output: Path | None, *, resume: bool
+    stack: contextlib.ExitStack,
+    detector: Detector,
+    paths: tuple[Path, ...],
+    output: Path | None,
+    *,
+    resume: bool,
 ) -> ResultLog | None:
     if output is None:
         return None
+    from tumorscope.detection.find import as_text
     from tumorscope.detection.log import ResultLog
 
     path = output.with_name(output.name + ".log")
+    # What decides the rows, and nothing else: threads and batches of images do not.
     identity = {
-        "model": detector.model_id,
-        "operating_point": detector.operating_point,
-        "precision": "fast" if detector.fast else "full",
+        **detector.identity,
+        "images": sorted({as_text(path.resolve()) for path in paths}),
     }
     return stack.enter_context(ResultLog(path, identity=identity, resume=resume))
 

@@ -55,14 +55,16 @@ def split(
     """
     from tumorscope.cohort.manifest import Manifest
     from tumorscope.cohort.split import split as split_cohort
+    from tumorscope.common.locks import writing
 
     common = common or Common()
-    cohort = split_cohort(
-        Manifest.load(manifest), fractions=_parse(fractions), seed=seed, mode=mode
-    )
-    if mode == "group":
-        cohort.check_groups()
-    cohort.save(manifest)
+    with writing(manifest):
+        cohort = split_cohort(
+            Manifest.load(manifest), fractions=_parse(fractions), seed=seed, mode=mode
+        )
+        if mode == "group":
+            cohort.check_groups()
+        cohort.save(manifest)
     counts = _count(cohort)
     if mode == "random":
         # Not say(): --quiet is for progress, and this must be read.

@@ -14,6 +14,7 @@ from tumorscope.cohort.scan import TINY, scan_folder
 from tumorscope.cohort.shortcuts import Shortcut, measure, traces_of
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.files import output_folder, sha256_of, write_json
+from tumorscope.common.locks import one_writer
 from tumorscope.imaging.read import ImageInfo, coloured_fraction, read_with_info
 
 COLOURED = 0.001
@@ -98,6 +99,7 @@ class _Look:
     reason: str = ""
 
 
+@one_writer
 def audit(
     data: str | Path | Manifest,
     *,

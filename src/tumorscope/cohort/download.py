@@ -13,6 +13,7 @@ from typing import IO
 from tumorscope.cohort.scan import label_of_folder
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder
+from tumorscope.common.locks import writing
 from tumorscope.common.progress import track
 from tumorscope.imaging.read import IMAGE_SUFFIXES
 
@@ -54,10 +55,13 @@ def download(name: str, folder: str | Path, *, timeout: float = 60.0) -> int:
     if name not in DATASETS:
         raise UsageError(f"There is no data set {name!r}; expected one of {', '.join(DATASETS)}.")
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not empty. Expected a new folder. Choose another.")
-    output_folder(folder)
-    url = KAGGLE + DATASETS[name]
+    with writing(folder):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} is not empty. Expected a new folder. Choose another.")
+        return _fetch(KAGGLE + DATASETS[name], output_folder(folder), timeout)
+
+
+def _fetch(url: str, folder: Path, timeout: float) -> int:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         archive = Path(temporary) / "archive.zip"
         try:

@@ -22,6 +22,7 @@ from tumorscope.cohort.phantom_slice import phantom_lesion_mask, phantom_slice
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import atomic_folder, write_json
+from tumorscope.common.locks import writing
 from tumorscope.common.progress import track
 
 __all__ = ["COPIES", "phantom_lesion_mask", "phantom_slice", "write_phantom_cohort"]
@@ -85,7 +86,7 @@ def write_phantom_cohort(
     originals = _plan(n, seed, shortcut, rng)
     copies = _plan_copies(originals, duplicates, rng)
     draws = [between(rng, -1, 1) for _ in copies]
-    with atomic_folder(folder) as temporary:
+    with writing(folder), atomic_folder(folder) as temporary:
         for name in ("yes", "no"):
             (temporary / name).mkdir()
         for original, pixels in track(_draw(originals), "Drawing slices", total=n):

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
 from tumorscope.detection import rules
-from tumorscope.detection.engines import Engine, EngineName, Outputs, open_engine
+from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of, open_engine
 from tumorscope.detection.finding import Finding
 from tumorscope.imaging.preprocess import prepare
 from tumorscope.imaging.read import read_with_colour
 from tumorscope.imaging.slice import Slice
 from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.artefacts import read_any
-from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.container import ModelFile, metadata_text
 from tumorscope.model_file.schema import Metadata
 
 PACKAGED = Path(__file__).resolve().parents[1] / "models" / "default.onnx"
@@ -137,6 +137,18 @@ class Detector:
     def model_id(self) -> str:
         """Name of the model and the first 12 digits of the hash of its graph."""
         return self.metadata.id
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What decides the answers: the model and all it says of itself, the point, the engine."""
+        engine = engine_of(self._model, self._engine_name)
+        return {
+            "model": self.model_id,
+            "metadata": metadata_text(self.metadata)[1][:12],
+            "operating_point": self.operating_point,
+            "engine": engine,
+            "precision": "bfloat16" if self.fast and engine == "openvino" else "float32",
+        }
 
     @cached_property
     def _alone(self) -> Engine:

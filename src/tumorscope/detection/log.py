@@ -14,9 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from tumorscope.common.differences import differences
 from tumorscope.common.errors import InputError, OutputError, UsageError
 
 Record = dict[str, object]
+
+VERSION = 2
+"""Of what stands in the first line."""
 
 SYNC_SECONDS = 2.0
 """How much a power failure may lose; a killed process loses nothing."""
@@ -32,17 +36,17 @@ class ResultLog:
     path : Path
         Of the log.
     identity : mapping
-        What decides the results, such as model and operating point; a log of other ones is
-        refused.
+        What decides the results, such as model, operating point and images; a log of other ones
+        is refused.
     resume : bool
         Go on with the log that lies there.
 
     Raises
     ------
     UsageError
-        If there is a log and `resume` is false, or it is one of another model or options.
+        If there is a log and `resume` is false.
     InputError
-        If what lies there is no log.
+        If what lies there is no log, or one of another model, options or images.
     OutputError
         If it cannot be written.
     """
@@ -63,7 +67,7 @@ class ResultLog:
                 if resume:
                     self._take_up(identity)
                 if not self._file.seek(0, os.SEEK_END):
-                    self._write({"log": 1, **identity})
+                    self._write({"log": VERSION, **identity})
                 stack.pop_all()  # stays open unless something was wrong
         except OSError as error:
             raise self._cannot_write(error) from error
@@ -143,12 +147,19 @@ class ResultLog:
                 f"Line {number + 1} of {self._path} is none that tumorscope wrote. Expected the "
                 "log of an interrupted batch. Delete it to start anew."
             ) from error
-        if number == 0 and (version != 1 or found != dict(identity)):
-            theirs = ", ".join(f"{key} {value}" for key, value in found.items())
-            ours = ", ".join(f"{key} {value}" for key, value in identity.items())
-            raise UsageError(
-                f"{self._path} is the log of a batch with {theirs}; this one has {ours}. Go on "
-                "with the same model and options, or delete the log to start anew."
+        if number == 0 and version != VERSION:
+            raise InputError(
+                f"{self._path} was begun by another version of tumorscope, which noted other "
+                f"things in it (log {version}). Expected log {VERSION}. Finish it with that "
+                "version, or delete it to start anew."
+            )
+        differs = differences(found, dict(identity)) if number == 0 else []
+        if differs:
+            raise InputError(
+                f"{self._path} is the log of another batch; nothing was changed. Different: "
+                f"{'; '.join(differs)}. Expected the same images, model and options as when it was "
+                "begun. Give them again, choose another table with -o, or delete the log to start "
+                "anew."
             )
 
     def _cannot_write(self, error: OSError) -> OutputError:

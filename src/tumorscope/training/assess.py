@@ -13,6 +13,7 @@ from tumorscope.cohort.duplicates import overlap
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.common.files import output_folder
+from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import THE_PAPER, Published, ReportInputs, write_report
 from tumorscope.imaging import read_slice
@@ -46,6 +47,7 @@ class Evaluation:
     unreadable: tuple[str, ...] = ()
 
 
+@one_writer
 def evaluate(
     run: str | Path | Run,
     data: Data | None = None,

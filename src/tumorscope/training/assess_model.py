@@ -14,6 +14,7 @@ from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import output_folder
+from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import track
 from tumorscope.detection import rules
 from tumorscope.detection.engines import open_engine
@@ -43,6 +44,7 @@ class _Answers:
     seen: NDArray[np.bool_]
 
 
+@one_writer
 def evaluate_model(
     model: str | Path,
     data: Data,

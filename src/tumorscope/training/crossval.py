@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import output_folder
+from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import ReportInputs, write_report
 from tumorscope.training.assess import cohort_facts, notes_on, picture_reader, published_for
@@ -67,6 +68,7 @@ class CrossValidation:
     unreadable: tuple[str, ...] = ()
 
 
+@one_writer
 def crossval(
     data: Data,
     *,

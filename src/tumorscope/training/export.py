@@ -17,6 +17,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import atomic_path
+from tumorscope.common.locks import writing
 from tumorscope.detection.engines import open_engine
 from tumorscope.evaluation.decisions import MISCOVERAGE, Decisions, fit_decisions
 from tumorscope.evaluation.operating_points import POLICIES
@@ -116,15 +117,16 @@ def export_run(
     path = Path(path)
     if path.suffix.lower() != ".onnx":
         raise InputError(f"Cannot write the model to {path}. Expected a name that ends in .onnx.")
-    return write_checked(
-        run.load_model(),
-        run.folder,
-        run.facts,
-        path,
-        crossval=crossval,
-        outlines=outlines,
-        miscoverage=miscoverage,
-    )
+    with writing(path):
+        return write_checked(
+            run.load_model(),
+            run.folder,
+            run.facts,
+            path,
+            crossval=crossval,
+            outlines=outlines,
+            miscoverage=miscoverage,
+        )
 
 
 def write_checked(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import output_folder, write_json
+from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import track
 from tumorscope.detection import rules
@@ -98,6 +99,7 @@ class Robustness:
         }
 
 
+@one_writer
 def measure_robustness(
     model: str | Path | None,
     data: Data,

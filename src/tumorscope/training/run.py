@@ -24,6 +24,7 @@ from tumorscope.cohort.split import split
 from tumorscope.cohort.tumour_type import CLASSES
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import atomic_path, output_folder, write_json, write_text
+from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import track
 from tumorscope.training.backend import load_keras
@@ -154,6 +155,7 @@ class Run:
             ) from error
 
 
+@one_writer
 def train(
     data: Data,
     *,

@@ -21,6 +21,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder, write_text
+from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say
 from tumorscope.evaluation.metrics import Metrics, evaluate_scores
 from tumorscope.training.folds import records_of
@@ -69,6 +70,7 @@ class Search:
     unreadable: tuple[str, ...] = ()
 
 
+@one_writer
 def tune(
     data: Data,
     *,

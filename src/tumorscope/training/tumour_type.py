@@ -14,6 +14,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.tumour_type import CLASSES
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder
+from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.tumour_types import TypeMetrics
 from tumorscope.evaluation.type_report import TypeReportInputs, write_type_report
 from tumorscope.training.assess import (
@@ -72,6 +73,7 @@ class TypeEvaluation:
     unreadable: tuple[str, ...] = ()
 
 
+@one_writer
 def crossval_types(
     data: Data,
     *,
@@ -170,6 +172,7 @@ def crossval_types(
     return TypeEvaluation(manifest, scores, metrics, folder, whole.unreadable)
 
 
+@one_writer
 def evaluate_types(
     run: str | Path | Run,
     data: Data | None = None,

@@ -7,13 +7,18 @@ from tumorscope.common.errors import UsageError
 from tumorscope.detection.engines.base import Engine, EngineName, Outputs
 from tumorscope.model_file.container import ModelFile
 
-__all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "open_engine"]
+__all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "engine_of", "open_engine"]
 
 ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino", "litert")
 
 
 MADE_FOR: dict[str, EngineName] = {".xml": "openvino", ".tflite": "litert"}
 """Endings of model files that only one engine reads; ONNX Runtime and OpenVINO read the others."""
+
+
+def engine_of(model: ModelFile, name: EngineName | None = None) -> EngineName:
+    """Return which engine runs a model file: the one named, or the one that the file is for."""
+    return name or MADE_FOR.get(model.path.suffix.lower()) or "onnxruntime"
 
 
 def open_engine(
@@ -47,7 +52,7 @@ def open_engine(
         If the engine is unknown, not installed, or does not read this kind of file.
     """
     only = MADE_FOR.get(model.path.suffix.lower())
-    name = name or only or "onnxruntime"
+    name = engine_of(model, name)
     if name not in ENGINES:
         raise UsageError(f"Unknown engine {name!r}. Expected one of {', '.join(ENGINES)}.")
     if name != only and (only or name == "litert"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder, write_json
+from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say, track
 from tumorscope.training.backbones import build_backbone
 from tumorscope.training.backbones import lookup as lookup_backbone
@@ -60,6 +61,7 @@ class _Protocol:
         )
 
 
+@one_writer
 def compare(
     data: Data | None = None,
     *,

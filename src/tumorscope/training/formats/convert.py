@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import atomic_path, output_folder, write_json
+from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say, track
 from tumorscope.detection.engines import EngineName, Outputs, open_engine
 from tumorscope.imaging import prepare, read_slice
@@ -166,6 +167,7 @@ def load_sample(manifest: Manifest, model: ModelFile) -> Sample:
     return Sample(pixels, labels, groups, thumbprints)
 
 
+@one_writer
 def convert(model: ModelFile, to: Format, *, output: str | Path, sample: Sample) -> Conversion:
     """Convert a model file and keep the result only if it still decides as the original.
 
@@ -202,15 +204,7 @@ def convert(model: ModelFile, to: Format, *, output: str | Path, sample: Sample)
             f"{model.path} is a {model.metadata.precision} model. Expected one of float32, because "
             "every conversion loses something. Export from the original."
         )
-    folder = Path(output)
-    existed = folder.exists()
-    output_folder(folder)
-    try:
-        return _convert(model, to, folder, sample)
-    except BaseException:
-        if not existed and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
+    return _convert(model, to, output_folder(Path(output)), sample)
 
 
 def _convert(model: ModelFile, to: Format, folder: Path, sample: Sample) -> Conversion:
