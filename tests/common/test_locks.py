@@ -171,6 +171,13 @@ def test_with_no_lock_at_all_it_is_said_and_done(
     assert capsys.readouterr().err.count("No lock can be made") == 2
 
 
+def test_a_file_of_that_name_that_is_no_lock_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / ".run.lock").write_text("mine")
+    with writing(tmp_path / "run"):
+        pass
+    assert (tmp_path / ".run.lock").read_text() == "mine"
+
+
 def test_functions_with_an_output_are_alone_in_it(tmp_path: Path, holder: Holder) -> None:
     @one_writer
     def work(data: int, *, output: Path | None = None) -> int:

@@ -97,51 +97,51 @@ def _take(stack: contextlib.ExitStack, target: Path) -> None:
     for lock in (beside, Path(tempfile.gettempdir()) / f"tumorscope-{name}.lock"):
         try:
             _lock(stack, lock, target)
-        # Older versions of filelock raise the second where a file system knows no locks.
-        except (OSError, NotImplementedError) as error:
-            why = getattr(error, "strerror", None) or error
+        except OSError as error:
+            others = "processes on other machines" if lock == beside else "other processes"
             say(
-                f"No lock can be made at {lock} ({why}). Nothing keeps processes on other "
-                f"machines from writing to {target} at the same time."
+                f"No lock can be made at {lock} ({error.strerror or error}). Nothing keeps "
+                f"{others} from writing to {target} at the same time."
             )
         else:
             return
 
 
 def _lock(stack: contextlib.ExitStack, path: Path, target: Path) -> None:
-    from filelock import FileLock, Timeout
+    from filelock import lock_descriptor
 
     for _ in range(ATTEMPTS):
-        path.touch()
-        number = path.stat().st_ino
-        # Read first: older versions of filelock empty the file while they try.
-        holder = _holder(path)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise _busy(target, holder) from error
-        if _number(path) == number:
-            stack.callback(lock.release)
-            break
-        lock.release()  # the process that had it removed it meanwhile: it excludes nobody
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        with contextlib.ExitStack() as opened:
+            opened.callback(os.close, descriptor)
+            holder = _holder(path)
+            if not lock_descriptor(descriptor, blocking=False):
+                raise _busy(target, holder)
+            # Else its last owner removed it meanwhile: a lock on it would exclude nobody.
+            if _is(path, descriptor):
+                if os.name == "nt":
+                    stack.callback(_remove, path)
+                stack.push(opened.pop_all())
+                break
     else:
         raise _busy(target, None)
-    if holder is not None or path.stat().st_size == 0:  # else it holds what filelock wrote
-        with contextlib.suppress(OSError):  # Windows lets nobody write to a locked file
-            path.write_text(_about_this(), encoding="utf-8")
+    if holder is not None or os.fstat(descriptor).st_size == 0:  # else it is a file of the user's
+        os.ftruncate(descriptor, os.write(descriptor, _about_this()))
         stack.callback(_remove, path)
 
 
-def _about_this() -> str:
+def _about_this() -> bytes:
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    return json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now})
+    about = json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now})
+    return b" " + about.encode()  # Windows locks the first byte, and lets nobody else read it
 
 
 def _holder(path: Path) -> dict[str, str] | None:
     """Return what a process wrote of itself, None where nothing of that kind stands there."""
     try:
-        about = json.loads(path.read_text("utf-8"))
+        with path.open("rb") as stream:
+            stream.seek(1)
+            about = json.loads(stream.read(4096))
         return {name: str(about[name]) for name in ("pid", "host", "since")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -165,11 +165,12 @@ def _clock(since: str) -> str:
     return clock[:5] if day == time.strftime("%Y-%m-%d") else f"{day} {clock[:5]}"
 
 
-def _number(path: Path) -> int | None:
+def _is(path: Path, descriptor: int) -> bool:
+    """Whether a path still names the file that a descriptor is of."""
     try:
-        return path.stat().st_ino
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
-        return None
+        return False
 
 
 def _remove(path: Path) -> None:
