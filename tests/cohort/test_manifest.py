@@ -72,9 +72,9 @@ def test_paths_follow_the_manifest_or_stay_absolute(tmp_path: Path) -> None:
         (f"path,sha256,label,group\na.png,{'z' * 64},1,g\n", "expected 64 hexadecimal digits"),
         (f"path,sha256,label,group,width\na.png,{HASH},1,g,{'9' * 5000}\n", "number of pixels"),
         (f"path,sha256,label,group,width\na.png,{HASH},1,g,٣\n", "number of pixels"),
-        (f"path,sha256,label,group\na\0.png,{HASH},1,g\n", "expected the path of an image"),
+        (f"path,sha256,label,group\na\0.png,{HASH},1,g\n", "holds NUL characters"),
         (f"path,sha256,label,group\n{'a' * 200_000},{HASH},1,g\n", "field larger than"),
-        (f"path;sha256;label;group\na.png;{HASH};1;g\n", "lacks the columns"),
+        (f"path;sha256;label\na.png;{HASH};1\n", "lacks the columns group; it has path, sha256"),
         (f'path,sha256,label,group\n"a.png,{HASH},1,g\nb.png,{HASH},1,g\n', "label is None"),
     ],
 )

@@ -33,6 +33,21 @@ def test_its_own_testing_images(run: Run) -> None:
     assert "Research use only" in result.report.read_text()
 
 
+def test_a_run_whose_splits_part_copies_is_not_measured(run: Run) -> None:
+    """As runs of former versions may, which believed a column of groups."""
+    path = run.folder / "manifest.csv"
+    lines = path.read_text("utf-8").splitlines()
+    header = lines[0].split(",")
+    rows = [dict(zip(header, line.split(","), strict=True)) for line in lines[1:]]
+    tested = next(row for row in rows if row["split"] == "testing")
+    trained = next(row for row in rows if row["split"] == "training")
+    trained["sha256"] = tested["sha256"]
+    path.write_text("\n".join([lines[0], *(",".join(row.values()) for row in rows), ""]), "utf-8")
+    with pytest.raises(HonestyError, match="more than one split"):
+        evaluate(run)
+    assert not (run.folder / "evaluation" / "metrics.json").exists()
+
+
 def test_strangers_are_scored(run: Run, tmp_path: Path) -> None:
     strangers(tmp_path / "other")
     result = evaluate(run, tmp_path / "other", output=tmp_path / "report")

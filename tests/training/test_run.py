@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
 from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
+from tumorscope.common.files import sha256_of
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Run, read_csv, train
 
@@ -148,6 +151,36 @@ def test_parted_groups_are_refused(manifest: Path, quick: Recipe, tmp_path: Path
     loaded.having(rows).save(manifest)
     with pytest.raises(HonestyError, match="more than one split"):
         train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("known", ["bytes", "picture", "flags"])
+def test_copies_on_two_sides_are_refused_whatever_their_groups_are_called(
+    manifest: Path, quick: Recipe, tmp_path: Path, known: str
+) -> None:
+    loaded = Manifest.load(manifest)
+    trained = loaded.of_split("training").rows[0]
+    copy = tmp_path / "copy.png"
+    if known == "bytes":
+        shutil.copy(loaded.file(trained), copy)
+    else:
+        Image.open(loaded.file(trained)).resize((120, 120)).save(copy)
+    flags = ("near-duplicate",) if known == "flags" else ()
+    picture = "one" if known == "picture" else ""
+    other = replace(
+        trained, path="copy.png", sha256=sha256_of(copy), split="testing", group="somebody else",
+        flags=flags, picture=picture,
+    )  # fmt: skip
+    rows = [
+        replace(row, flags=flags, picture=picture) if row == trained else row for row in loaded.rows
+    ]
+    with pytest.raises(HonestyError, match=r"copy.png in testing"):
+        train(
+            Manifest((*rows, other), loaded.root),
+            recipe=quick,
+            weights="none",
+            output=tmp_path / "run",
+        )
+    assert not (tmp_path / "run" / "recipe.toml").exists()
 
 
 def test_changed_and_missing_files_are_refused(

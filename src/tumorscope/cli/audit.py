@@ -38,18 +38,22 @@ def audit(
     ----------
     data
         Folder with class folders (yes/ and no/, or glioma/ and notumor/ …), or a manifest, whose
-        splits, sources and groups are kept.
+        splits, sources, groups and further columns are kept.
     output
-        Folder for manifest.csv, audit.json and report.html.
+        Folder for manifest.csv, audit.json and report.html. A manifest there that you edited is
+        never overwritten by an audit of something else.
     against
         Another cohort (folder or manifest) in which the same pictures are looked for; may be
         given several times.
     """
     from tumorscope.cohort.audit import audit as audit_cohort
+    from tumorscope.cohort.together import in_words
 
     common = common or Common()
     found = audit_cohort(data, against=against, output=output)
     emit(common, found.to_json(), _table(found, compared=bool(against)))
+    if found.manifest.joined:
+        say(in_words(found.manifest.joined))
     for path, reason in list(found.unreadable.items())[:SHOWN_FAILURES]:
         say(f"Unreadable: {path}: {reason}")
     say(f"Wrote {output / 'manifest.csv'}, {output / 'audit.json'}")

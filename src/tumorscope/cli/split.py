@@ -35,7 +35,8 @@ def split(
 
     Stratified by label; images of one group (near-duplicates, one patient) are never parted.
     The same seed gives the same split on every machine. A split that the manifest has already
-    is replaced.
+    is replaced, columns that tumorscope does not know stay as they are, and so does the form of
+    the file (commas, semicolons or tabs). Groups that share a picture are joined.
 
     Example:
 
@@ -55,6 +56,7 @@ def split(
     """
     from tumorscope.cohort.manifest import Manifest
     from tumorscope.cohort.split import split as split_cohort
+    from tumorscope.cohort.together import in_words
     from tumorscope.common.locks import writing
 
     common = common or Common()
@@ -74,9 +76,12 @@ def split(
         "split": "random" if mode == "random" else "grouped",
         "seed": seed,
         "groups_parted": len(cohort.parted_groups()),
+        "groups_joined": [list(names) for names in cohort.joined],
         "splits": counts,
     }
     emit(common, document, _table(counts))
+    if cohort.joined:
+        say(in_words(cohort.joined))
     say(f"Wrote {manifest}")
     return 0
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tumorscope.cohort.duplicates import Sets, in_threads, near_pairs, overlap_of
+from tumorscope.cohort.copies import alike, copies_of, with_pictures
+from tumorscope.cohort.duplicates import in_threads, overlap_of
+from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.fingerprint import Portrait, portrait
 from tumorscope.cohort.manifest import FLAGS, Manifest, Row
 from tumorscope.cohort.scan import TINY, scan_folder
+from tumorscope.cohort.sets import Sets
 from tumorscope.cohort.shortcuts import Shortcut, measure, traces_of
+from tumorscope.cohort.together import given_names, joins, regrouped
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.files import output_folder, sha256_of, write_json
 from tumorscope.common.locks import one_writer
@@ -75,6 +79,7 @@ class Audit:
             "readable": len(self.manifest.usable),
             "group_count": len(self.groups),
             "classes": self.classes,
+            "groups_joined": [list(names) for names in self.manifest.joined],
             "flags": self.flags,
             "label_conflicts": {name: list(paths) for name, paths in self.label_conflicts.items()},
             "tumour_type_conflicts": {
@@ -125,6 +130,8 @@ def audit(
     ------
     InputError
         If there is nothing to audit: no folder, no classes, nothing readable, a bad manifest.
+    UsageError
+        If `output` holds a manifest that somebody edited, which would be lost.
     OutputError
         If `output` cannot be written to.
 
@@ -135,25 +142,28 @@ def audit(
     """
     cohort = _cohort(data)
     others = [_cohort(other) for other in against]
-    folder = output_folder(Path(output)) if output is not None else None
+    folder = None
+    if output is not None:
+        protect_edits(cohort, Path(output) / "manifest.csv")
+        folder = output_folder(Path(output))
 
     looks = _look_at_all(cohort, "Reading", probes=probes)
     if all(look.reason for look in looks):
         raise InputError(
             f"None of the {len(looks)} image files can be read. First of them: {looks[0].reason}"
         )
-    pictures = _pictures(looks)
-    groups = _groups(looks, pictures)
+    copies = copies_of([look.row for look in looks], [look.portrait for look in looks])
+    groups = _groups(looks, copies)
     overlap = _overlap(cohort, looks, others)
-    copies = _alike(
-        pictures.find(index) if look.portrait else None for index, look in enumerate(looks)
-    )
-    exact = _alike(look.row.sha256 or None for look in looks)
+    exact = alike(look.row.sha256 or None for look in looks)
     conflicts = _conflicts(looks, copies, groups, lambda row: row.label)
     # Which type of two labels is right is asked only once there is a tumour.
     types = _conflicts(looks, copies, groups, lambda row: row.tumour_type if row.label else "")
-    rows = _flagged(looks, copies, exact, groups, overlap, conflicts, types)
-    manifest = cohort.having(rows)
+    rows = _flagged(looks, exact, groups, overlap, conflicts, types)
+    manifest = replace(
+        cohort.having(with_pictures(rows, copies)),
+        joined=(*cohort.joined, *joins([look.row for look in looks], groups)),
+    )
     usable = manifest.usable.rows
     found = Audit(
         manifest=manifest,
@@ -229,32 +239,18 @@ def _own_flags(info: ImageInfo, coloured: bool) -> tuple[str, ...]:
     return tuple(flag for flag in FLAGS if held.get(flag))
 
 
-def _pictures(looks: Sequence[_Look]) -> Sets[int]:
-    """Join the positions of images that show one picture."""
-    pictures: Sets[int] = Sets()
-    bearer: dict[str, int] = {}
-    distinct: list[tuple[int, Portrait]] = []
-    for index, look in enumerate(looks):
-        if look.portrait is None:
-            continue
-        first = bearer.setdefault(look.row.sha256, index)
-        if first == index:
-            distinct.append((index, look.portrait))
-        pictures.join(first, index)
-    for pair in near_pairs([seen for _, seen in distinct]):
-        pictures.join(distinct[pair.first][0], distinct[pair.second][0])
-    return pictures
-
-
-def _groups(looks: Sequence[_Look], pictures: Sets[int]) -> list[str]:
+def _groups(looks: Sequence[_Look], copies: Sequence[Sequence[int]]) -> list[str]:
     """Name the group of every image: that of the first image it must stay with."""
     together: Sets[int] = Sets()
     bearer: dict[str, int] = {}
     for index, look in enumerate(looks):
         together.join(bearer.setdefault(look.row.group, index), index)
-        together.join(pictures.find(index), index)
+    for members in copies:
+        for index in members:
+            together.join(members[0], index)
     names: dict[int, str] = {}
-    for index, look in enumerate(looks):
+    given = given_names(look.row for look in looks)
+    for index, look in sorted(enumerate(looks), key=lambda item: item[1].row.group not in given):
         names.setdefault(together.find(index), look.row.group)
     return [names[together.find(index)] for index in range(len(looks))]
 
@@ -280,15 +276,6 @@ def _overlap(
     return {path: found[path] for path in sorted(found, key=order.__getitem__)}
 
 
-def _alike(keys: Iterable[Hashable | None]) -> list[list[int]]:
-    """Return the positions that share a key with others, set by set; None is nobody's key."""
-    sets: dict[Hashable, list[int]] = {}
-    for index, key in enumerate(keys):
-        if key is not None:
-            sets.setdefault(key, []).append(index)
-    return [members for members in sets.values() if len(members) > 1]
-
-
 def _named(sets: Sequence[Sequence[int]], looks: Sequence[_Look]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(looks[index].row.path for index in members) for members in sets)
 
@@ -312,7 +299,6 @@ def _conflicts(
 
 def _flagged(
     looks: Sequence[_Look],
-    copies: Sequence[Sequence[int]],
     exact: Sequence[Sequence[int]],
     groups: Sequence[str],
     overlap: dict[str, list[str]],
@@ -329,15 +315,11 @@ def _flagged(
     for members in exact:
         for index in members:
             held[index].add("exact-duplicate")
-    for members in copies:
-        if len({looks[index].row.sha256 for index in members}) > 1:
-            for index in members:
-                held[index].add("near-duplicate")
     rows = []
     for index, look in enumerate(looks):
         held[index] |= {flag for flag, paths in flagged.items() if look.row.path in paths}
         flags = tuple(flag for flag in FLAGS if flag in held[index])
-        rows.append(replace(look.row, group=groups[index], flags=flags))
+        rows.append(replace(regrouped(look.row, groups[index]), flags=flags))
     return rows
 
 

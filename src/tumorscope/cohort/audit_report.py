@@ -308,9 +308,10 @@ def _next(found: Audit) -> Section:
         steps.append("Replace the unreadable files, if they matter.")
     if any(len(paths) > 1 for paths in found.groups.values()):
         steps.append(
-            "If two different pictures share a group, give one of them another name in the column "
-            "<code>group</code> of <code>manifest.csv</code>; if you know more (one patient, one "
-            "series), give those images one group."
+            "If you know more (one patient, one series), give those images one name in the column "
+            "<code>group</code> of <code>manifest.csv</code>. If two different pictures were taken "
+            "for one, give one of them another name in the columns <code>group</code> and "
+            "<code>picture</code>."
         )
     steps.append(
         "Split by group: <code>tumorscope split manifest.csv --fractions 0.7,0.15,0.15 --seed 0"

@@ -8,11 +8,11 @@ docs/how-to/read-the-audit.md says what they find and what they miss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from tumorscope.cohort.fingerprint import (
     views,
 )
 from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.sets import Sets
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.progress import track
@@ -63,7 +64,6 @@ _QUERIES = 32  # views of so many images are multiplied at a time: 100 MB agains
 
 T = TypeVar("T")
 R = TypeVar("R")
-H = TypeVar("H", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +83,6 @@ class _Candidate:
     known: int
     views: tuple[int, ...]
     likeness: float
-
-
-class Sets(Generic[H]):
-    """Disjoint sets that can be joined (union–find)."""
-
-    def __init__(self) -> None:
-        self._parent: dict[H, H] = {}
-
-    def find(self, item: H) -> H:
-        """Return the representative of the set that `item` is in."""
-        parent = self._parent.setdefault(item, item)
-        while parent != item:
-            grandparent = self._parent[parent]
-            self._parent[item] = grandparent
-            item, parent = parent, grandparent
-        return item
-
-    def join(self, one: H, other: H) -> None:
-        """Make one set of the two; the representative of `one` stays."""
-        self._parent[self.find(other)] = self.find(one)
 
 
 def near_pairs(portraits: Sequence[Portrait]) -> list[Pair]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import posixpath
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.table import Form, Record, read_table, write_table
+from tumorscope.cohort.together import Joined, kept_together
 from tumorscope.common.errors import HonestyError, InputError
-from tumorscope.common.files import sha256_of, write_text
+from tumorscope.common.files import sha256_of
 
 SPLITS = ("training", "tuning", "testing")
 FLAGS = (
@@ -60,6 +60,12 @@ class Row:
         Codes from `FLAGS`.
     tumour_type : str
         One of `TUMOUR_TYPES`; "" where it is unknown, or there is no tumour.
+    picture : str
+        Images with the same picture are copies of one another, byte for byte or not; "" where no
+        copy is known.
+    extra : mapping of str to str
+        The cells of columns that tumorscope does not know. They decide nothing, also not whether
+        two rows are equal.
     """
 
     path: str
@@ -73,6 +79,8 @@ class Row:
     mode: str = ""
     flags: tuple[str, ...] = ()
     tumour_type: str = ""
+    picture: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def usable(self) -> bool:
@@ -80,8 +88,10 @@ class Row:
         return "unreadable" not in self.flags
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
-"""The last, tumour_type, is written only where an image has one."""
+COLUMNS = tuple(one.name for one in fields(Row) if one.name != "extra")
+"""Those of `OPTIONAL` are written only where an image has something there."""
+
+OPTIONAL = ("tumour_type", "picture")
 
 REQUIRED = ("path", "sha256", "label", "group")
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -90,10 +100,32 @@ _PIXELS = re.compile("[0-9]{0,9}")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The rows of a cohort, and the folder that relative paths start from."""
+    """The rows of a cohort, and the folder that relative paths start from.
+
+    No manifest holds one picture in two groups: rows with the same bytes, or of the same
+    `Row.picture`, are joined when it is made.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        One per image.
+    root : Path
+        Where relative paths start.
+    form : Form
+        How the file is written that it was read from.
+    joined : tuple of tuple of str
+        Groups that became one; see `tumorscope.cohort.together`.
+    """
 
     rows: tuple[Row, ...]
     root: Path
+    form: Form = field(default=Form(), compare=False, repr=False)
+    joined: tuple[Joined, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        rows, joined = kept_together(self.rows)
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "joined", (*self.joined, *joined))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -131,24 +163,43 @@ class Manifest:
         return np.array([row.group for row in self.rows], dtype=np.str_)
 
     def save(self, path: Path) -> None:
-        """Write as CSV, with paths made relative to its folder where the images lie below it."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        columns = COLUMNS if any(row.tumour_type for row in self.rows) else COLUMNS[:-1]
-        writer.writerow(columns)
-        for row in self.rows:
-            values = {name: getattr(row, name) for name in columns}
-            values["path"] = portable_path(self.file(row), path.parent)
-            values["flags"] = ";".join(row.flags)
-            writer.writerow(values.values())
-        write_text(path, text.getvalue())
+        """Write as CSV, with paths made relative to its folder where the images lie below it.
+
+        Columns that tumorscope does not know are written as they were read, in their place. The
+        file that the manifest was read from keeps its form; others have commas, in UTF-8.
+        """
+        write_table(
+            path,
+            self._columns(),
+            (self._cells(row, path.parent) for row in self.rows),
+            form=self.form if self.form.is_of(path) else None,
+        )
+
+    def _columns(self) -> tuple[str, ...]:
+        own = [name for name in COLUMNS if name not in OPTIONAL]
+        own += [name for name in OPTIONAL if any(getattr(row, name) for row in self.rows)]
+        return tuple(
+            dict.fromkeys(
+                (*self.form.columns, *own, *(name for row in self.rows for name in row.extra))
+            )
+        )
+
+    def _cells(self, row: Row, folder: Path) -> dict[str, object]:
+        cells: dict[str, object] = {
+            **row.extra,
+            **{name: getattr(row, name) or row.extra.get(name, "") for name in OPTIONAL},
+            **{name: getattr(row, name) for name in COLUMNS if name not in OPTIONAL},
+        }
+        cells["path"] = portable_path(self.file(row), folder)
+        cells["flags"] = ";".join(row.flags)
+        return cells
 
     @classmethod
     def load(cls, path: str | Path) -> Manifest:
         """Read and check a manifest.
 
-        Columns other than path, sha256, label and group may be missing; further columns are
-        ignored. Whether the images still exist and are unchanged is asked by `check_files`.
+        Columns other than path, sha256, label and group may be missing; further columns are kept
+        as they are. Whether the images still exist and are unchanged is asked by `check_files`.
 
         Raises
         ------
@@ -157,33 +208,19 @@ class Manifest:
             message names the line.
         """
         path = Path(path)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"Cannot read the manifest {path}: {error}. Expected a CSV file in UTF-8, as "
-                "written by `tumorscope audit DATA -o DIR`."
-            ) from error
-        reader = csv.DictReader(io.StringIO(text))
-        missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(
-                f"The manifest {path} lacks the columns {', '.join(missing)}; it has "
-                f"{', '.join(reader.fieldnames or ()) or 'none'}. Expected at least "
-                f"{', '.join(REQUIRED)}. Write one with `tumorscope audit DATA -o DIR`."
-            )
-        try:
-            rows = [_parse(record, path, reader.line_num) for record in reader]
-        except csv.Error as error:
-            raise InputError(
-                f"{path}, line {reader.line_num}: {error}. Expected a CSV file as written by "
-                "`tumorscope audit`. Correct the line, or write the manifest again."
-            ) from error
-        if not rows:
+        form, records = read_table(
+            path,
+            required=REQUIRED,
+            what="manifest",
+            advice="`tumorscope audit DATA -o DIR` writes one.",
+        )
+        if not records:
             raise InputError(
                 f"The manifest {path} has a header and no rows; expected one row per image. "
                 "Write one with `tumorscope audit DATA -o DIR`."
             )
+        _check_flags_quoted(form, records)
+        rows = [_parse(record, path, line) for line, record in records]
         seen: set[str] = set()
         for row in rows:
             # ./a.png and a.png are one file, which must not be trained and tested on.
@@ -194,7 +231,7 @@ class Manifest:
                     "Remove one of the rows."
                 )
             seen.add(place)
-        return cls(tuple(rows), path.parent)
+        return cls(tuple(rows), path.parent, form)
 
     def check_files(self) -> None:
         """Make sure that every usable image still exists with the content that was audited.
@@ -222,11 +259,19 @@ class Manifest:
                 )
 
     def parted_groups(self) -> list[str]:
-        """Return the groups whose usable images lie in more than one split."""
-        sides: dict[str, set[str]] = {}
-        for row in self.usable.rows:
-            sides.setdefault(row.group, set()).add(row.split)
-        return [group for group, splits in sides.items() if len(splits) > 1]
+        """Return the groups whose usable images lie in more than one split.
+
+        An image without a split is used for nothing, so it parts no group.
+        """
+        return list(self._parted())
+
+    def _parted(self) -> dict[str, dict[str, str]]:
+        """Return parted groups, each with an image of every split that it reaches."""
+        sides: dict[str, dict[str, str]] = {}
+        for row in self.rows:
+            if row.usable and row.split:
+                sides.setdefault(row.group, {}).setdefault(row.split, row.path)
+        return {group: there for group, there in sides.items() if len(there) > 1}
 
     def check_groups(self) -> None:
         """Make sure that no group lies in two splits.
@@ -236,12 +281,16 @@ class Manifest:
         HonestyError
             If groups are parted, naming up to three of them.
         """
-        parted = self.parted_groups()
+        parted = [
+            f"{group} ({', '.join(f'{path} in {split}' for split, path in there.items())})"
+            for group, there in self._parted().items()
+        ]
         if parted:
             raise HonestyError(
                 f"{len(parted)} groups lie in more than one split: {_first(parted)}. Images of a "
                 "group are copies of one picture or one patient, so a model tested on them has "
-                "seen the answer. Run `tumorscope split` to split by group."
+                "seen the answer. Run `tumorscope split` to split by group, and train anew what "
+                "was trained on these splits."
             )
 
 
@@ -252,7 +301,21 @@ def portable_path(file: Path, folder: Path) -> str:
     return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()
 
 
-def _parse(record: dict[str, str], manifest: Path, line: int) -> Row:
+def _check_flags_quoted(form: Form, records: list[tuple[int, Record]]) -> None:
+    """Refuse flags joined by ; without quotes where ; parts cells: the second would be lost."""
+    if form.delimiter != ";" or "flags" not in form.columns:
+        return
+    after = (*form.columns, "")[form.columns.index("flags") + 1]
+    for line, record in records:
+        if record.get(after) in FLAGS:
+            raise InputError(
+                f"{form.path}, line {line}: the flag {record[after]} stands in a cell of its own. "
+                "Expected all flags of an image in one cell, in quotes where semicolons part the "
+                'cells: "disguised;colour". Put them in quotes.'
+            )
+
+
+def _parse(record: Record, manifest: Path, line: int) -> Row:
     def refuse(column: str, expected: str) -> InputError:
         return InputError(
             f"{manifest}, line {line}: {column} is {record.get(column)!r}; expected {expected}. "
@@ -293,6 +356,13 @@ def _parse(record: dict[str, str], manifest: Path, line: int) -> Row:
         mode=values["mode"],
         flags=flags,
         tumour_type="" if kind == NO_TYPE else kind,
+        picture=values["picture"],
+        extra={
+            name: cell or ""
+            for name, cell in record.items()
+            # "none" is how the user says it, so it is written again.
+            if name not in COLUMNS or (name == "tumour_type" and kind == NO_TYPE)
+        },
     )
 
 

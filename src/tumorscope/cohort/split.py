@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import SPLITS, Manifest
 from tumorscope.common.errors import InputError, UsageError
 
@@ -58,16 +59,20 @@ def split(
     Returns
     -------
     Manifest
-        The same rows in the same order; unreadable ones have the split "".
+        The same rows in the same order; unreadable ones have the split "". Groups that share a
+        picture are joined (`Manifest.joined` tells which).
 
     Raises
     ------
     UsageError
         If the fractions are negative or do not sum to 1.
     InputError
-        If nothing is readable, or a class has fewer groups than there are splits to reach.
+        If nothing is readable, or a class has fewer groups than there are splits to reach; or
+        copies must be told apart by looking at images that cannot be read.
     """
     _check_fractions(fractions)
+    if mode == "group":
+        manifest = settle_copies(manifest)
     usable = manifest.usable
     if not usable.rows:
         raise InputError(

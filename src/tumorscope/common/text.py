@@ -21,6 +21,13 @@ class NotTextError(ValueError):
     """Bytes are in no encoding that is understood; the message is a clause that says why."""
 
 
+def encoding_of(data: bytes) -> tuple[bytes, str]:
+    """Return the byte order mark of bytes that are text, and the encoding that it stands for."""
+    return next(
+        ((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), (b"", "utf-8")
+    )
+
+
 def decode_text(data: bytes) -> str:
     """Return the text that bytes stand for, without the byte order mark.
 
@@ -32,9 +39,7 @@ def decode_text(data: bytes) -> str:
         If they are no such text. Other code pages are not guessed, because a wrong guess changes
         names without a word.
     """
-    mark, encoding = next(
-        ((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), (b"", "utf-8")
-    )
+    mark, encoding = encoding_of(data)
     try:
         text = data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:

@@ -222,6 +222,7 @@ def published_for(recipe: Recipe) -> Published | None:
 
 
 def _own_testing(run: Run) -> tuple[Manifest, NDArray[np.float64]]:
+    run.check_groups()
     manifest = run.manifest.usable.of_split("testing")
     if len(manifest) == 0:
         raise InputError(

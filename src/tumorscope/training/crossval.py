@@ -131,6 +131,8 @@ def crossval(
     method = method or network_method(recipe)
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)
+    if hold_out and split_by == "group":
+        whole.check_groups()  # images of the split "testing" never train, and nor do their copies
     manifest = whole.usable
     labels, groups = manifest.labels, manifest.groups
     splits = np.array([row.split for row in manifest.rows])

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
+from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import atomic_path
 from tumorscope.common.locks import writing
@@ -110,13 +112,14 @@ def export_run(
     InputError
         If the run or the cross-validation cannot be used, or images are gone.
     HonestyError
-        If the model file's probabilities differ from Keras' by more than 1e-4; nothing is left
-        behind then.
+        If splits or folds part copies of one picture, or the model file's probabilities differ
+        from Keras' by more than 1e-4; nothing is left behind then.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     path = Path(path)
     if path.suffix.lower() != ".onnx":
         raise InputError(f"Cannot write the model to {path}. Expected a name that ends in .onnx.")
+    run.check_groups()
     with writing(path):
         return write_checked(
             run.load_model(),
@@ -214,7 +217,13 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
     tested = {row.sha256 for row in manifest.of_split("testing").rows}
     scored = Path(crossval) / "scores.csv"
     records = read_records(scored, ("path", "label", "repeat", "score"))
-    theirs = Manifest.load(Path(crossval) / "manifest.csv").usable
+    theirs = settle_copies(Manifest.load(Path(crossval) / "manifest.csv")).usable
+    if theirs.joined:
+        raise HonestyError(
+            f"The folds in {crossval} were made from groups that part copies of one picture: "
+            f"{in_words(theirs.joined)} Expected scores of models that saw no copy, because "
+            "thresholds chosen on others promise too much. Run `tumorscope crossval` again."
+        )
     rows_of = {row.path: row for row in theirs.rows}
     # With sources left out, some images are not scored.
     if (

@@ -19,14 +19,16 @@ import numpy as np
 
 from tumorscope import __version__
 from tumorscope.cohort.audit import audit
+from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
+from tumorscope.cohort.together import in_words
 from tumorscope.cohort.tumour_type import CLASSES
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import atomic_path, output_folder, write_json, write_text
 from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.progress import track
+from tumorscope.common.progress import say, track
 from tumorscope.training.backend import load_keras
 from tumorscope.training.data import labels_for, load_images
 from tumorscope.training.fit import Fitter, epochs_of
@@ -139,6 +141,19 @@ class Run:
                 f"{self.folder / 'history.csv'} is damaged ({error}). Expected what `tumorscope "
                 "train` wrote. Train again into another folder."
             ) from error
+
+    def check_groups(self) -> None:
+        """Make sure that the run's splits part no copies, unless it says that they do.
+
+        Raises
+        ------
+        HonestyError
+            If they part a group: its testing images are no strangers to the network.
+        InputError
+            If images must be compared to tell, and cannot be read.
+        """
+        if self.facts["split"] != "random":
+            settle_copies(self.manifest).check_groups()
 
     def load_model(self) -> keras.Model:
         """Load the fitted Keras model."""
@@ -312,6 +327,8 @@ def train(
 def prepare_manifest(data: Data) -> Manifest:
     """Return an audited manifest: a folder is audited, a manifest checked against its files.
 
+    Groups that share a picture are joined, which is said.
+
     Raises
     ------
     InputError
@@ -320,9 +337,12 @@ def prepare_manifest(data: Data) -> Manifest:
     if isinstance(data, Manifest) or Path(data).suffix.lower() == ".csv":
         manifest = data if isinstance(data, Manifest) else Manifest.load(data)
         manifest.check_files()
-        return manifest
-    audited: Manifest = audit(data, probes=False).manifest
-    return audited
+        manifest = settle_copies(manifest)
+    else:
+        manifest = audit(data, probes=False).manifest
+    if manifest.joined:
+        say(in_words(manifest.joined))
+    return manifest
 
 
 def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, str]:

@@ -195,6 +195,7 @@ def evaluate_types(
     warning = None
     unreadable: tuple[str, ...] = ()
     if data is None:
+        run.check_groups()
         manifest = run.manifest.usable.of_split("testing")
         if len(manifest) == 0:
             raise InputError(
