@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,19 +51,64 @@ def test_unreadable_files_make_exit_code_4_and_are_listed(
     assert "no/cut.png" in printed.err
 
 
-@pytest.mark.parametrize("content", ["missing", "empty", "one class"])
+@pytest.mark.parametrize("content", ["missing", "empty", "classes that disagree"])
 def test_unusable_folders_make_exit_code_3_and_one_paragraph(
     tmp_path: Path, tiny_cohort: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     data = tmp_path / "bad"
     if content != "missing":
         data.mkdir()
-    if content == "one class":
+    if content == "classes that disagree":
         (tiny_cohort / "yes").rename(data / "yes")
+        (tiny_cohort / "no").rename(data / "yes" / "no")
     assert run(["audit", str(data), "-o", str(tmp_path / "out")]) == 3
     message = capsys.readouterr().err
     assert "Expected" in message
     assert "Traceback" not in message
+
+
+def test_what_is_left_out_is_said_counted_and_makes_exit_code_4(
+    tiny_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny_cohort / "README.txt").write_text("nothing that looks like a scan")
+    out = tmp_path / "out"
+    assert run(["audit", str(tiny_cohort), "-o", str(out)]) == 0
+    assert "README.txt" in capsys.readouterr().err
+    (tiny_cohort / "astrocytoma").mkdir()
+    (tiny_cohort / "no/no0.png").rename(tiny_cohort / "astrocytoma/a.png")
+    assert run(["audit", str(tiny_cohort), "-o", str(out)]) == 4
+    printed = capsys.readouterr()
+    assert "2 files or folders, 1 of them may be scans" in printed.out
+    assert "astrocytoma/: 1" in printed.err
+    left = json.loads((out / "audit.json").read_text())["passed_over"]
+    assert {reason: entry["count"] for reason, entry in left.items()} == {
+        "unknown-class": 1,
+        "not-an-image": 1,
+    }
+    assert left["unknown-class"]["paths"] == ["astrocytoma/a.png"]
+    assert "astrocytoma/a.png" in (out / "report.html").read_text("utf-8")
+
+
+def test_what_another_cohort_holds_back_is_said(
+    tiny_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny_cohort, other)
+    (other / "astrocytoma").mkdir()
+    (other / "no/no0.png").rename(other / "astrocytoma/a.png")
+    words = ["audit", str(tiny_cohort), "--against", str(other), "-o", str(tmp_path / "out")]
+    assert run(words) == 4
+    assert f"{other}: Left out: 1 image below a folder" in capsys.readouterr().err
+
+
+def test_one_class_is_audited_with_a_word(
+    tiny_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny_cohort / "no").rename(tmp_path / "no")
+    assert run(["audit", str(tiny_cohort), "-o", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert "one class (tumour)" in printed.err
+    assert "6 tumour in 6 groups, 0 no tumour" in printed.out
 
 
 def test_without_an_output_folder_it_is_wrong_usage(

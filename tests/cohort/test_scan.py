@@ -29,6 +29,10 @@ from tumorscope.common.errors import InputError
         ("Healthy", 0),
         ("pituitary", 1),
         ("misc", None),
+        ("non-tumor", 0),
+        ("Tumour_Free", 0),
+        ("without tumour", 0),
+        ("no_glioma", None),
     ],
 )
 def test_folder_names_are_read_as_people_write_them(name: str, label: int | None) -> None:
@@ -85,9 +89,6 @@ def test_folders_that_are_none_are_refused(tiny_cohort: Path, tmp_path: Path) ->
         (empty / folder / "notes.jpg").write_text("text in disguise")
     with pytest.raises(InputError, match=r"None of the 2 image files .* can be read"):
         scan_folder(empty)
-    shutil.rmtree(tiny_cohort / "no")
-    with pytest.raises(InputError, match="one class only"):
-        scan_folder(tiny_cohort)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
@@ -103,3 +104,133 @@ def test_a_pipe_named_as_an_image_is_unreadable_and_not_waited_for(tiny_cohort: 
     os.mkfifo(tiny_cohort / "yes" / "pipe.png")
     flags = {row.path: row.flags for row in scan_folder(tiny_cohort).rows}
     assert flags["yes/pipe.png"] == ("unreadable",)
+
+
+def test_one_class_is_taken_with_a_word(tiny_cohort: Path) -> None:
+    shutil.rmtree(tiny_cohort / "no")
+    manifest = scan_folder(tiny_cohort)
+    assert set(manifest.labels) == {1}
+    assert manifest.notes.only_class == "tumour"
+    assert "one class (tumour)" in manifest.notes.words()[-1]
+
+
+def test_what_is_beside_the_classes_is_counted_by_reason(tiny_cohort: Path) -> None:
+    image = tiny_cohort / "yes" / "yes0.png"
+    for place in (
+        "loose.png",
+        "astrocytoma/deep/a.png",
+        "astrocytoma/b.png",
+        "Testing/yes/c.png",
+        "masks/yes0.png",
+        "yes/yes0_mask.png",
+        "yes/.ipynb_checkpoints/yes0-checkpoint.png",
+        "__MACOSX/yes/d.png",
+    ):
+        (tiny_cohort / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(image, tiny_cohort / place)
+    for place in ("README.txt", "no/a.dcm", "no/b.nii.gz", "no/c.jp2", "no/d.heic", "no/e.npy"):
+        (tiny_cohort / place).write_bytes(b"x")
+    manifest = scan_folder(tiny_cohort)
+    passed = manifest.notes.passed_over
+    assert len(manifest) == 12
+    assert passed.counts == {
+        "unknown-class": 2,
+        "nested-classes": 1,
+        "outside-classes": 1,
+        "format-not-read": 5,
+        "mask": 2,
+        "hidden": 2,
+        "not-an-image": 1,
+    }
+    assert passed.scans == 9
+    assert passed.paths("unknown-class") == ("astrocytoma/b.png", "astrocytoma/deep/a.png")
+    words = " ".join(passed.words())
+    for named in ("astrocytoma/: 2", "Testing/: 1", ".dcm: 1", ".nii.gz: 1", ".jp2: 1", ".heic: 1"):
+        assert named in words
+
+
+def test_joined_parts_keep_account_of_what_lies_beside_their_classes(tiny_cohort: Path) -> None:
+    cohort = tiny_cohort.parent / "parts"
+    shutil.copytree(tiny_cohort, cohort / "Training")
+    shutil.copytree(tiny_cohort, cohort / "Testing")
+    shutil.copytree(tiny_cohort / "yes", cohort / "Testing" / "astrocytoma")
+    shutil.copytree(tiny_cohort / "yes", cohort / "elsewhere")
+    shutil.copy(tiny_cohort / "yes" / "yes0.png", cohort / "Training")
+    manifest = scan_folder(cohort)
+    assert len(manifest) == 24
+    assert manifest.notes.passed_over.counts == {"unknown-class": 12, "outside-classes": 1}
+
+
+def test_class_folders_that_lie_too_deep_are_named(tiny_cohort: Path, tmp_path: Path) -> None:
+    shutil.move(tiny_cohort, tmp_path / "a" / "b" / "c")
+    with pytest.raises(InputError, match=r"b/c/no/no0\.png lies deeper"):
+        scan_folder(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "yes/unpacked/no",
+        "yes/negative",
+        "yes/P1/no_tumor",
+        "no/glioma",
+        "no/yes-extra",
+        "no/P1/positive",
+        "yes/normal slices",
+        "yes/P3_no",
+        "yes/no_tumour_slices",
+        "yes/glioma/meningioma",
+        "Training/no/yes",
+    ],
+)
+def test_folders_that_name_another_class_are_refused_by_name(
+    tiny_cohort: Path, tmp_path: Path, inner: str
+) -> None:
+    if inner.startswith("Training"):
+        shutil.move(tiny_cohort, tmp_path / "parts" / "Training")
+        tiny_cohort = tmp_path / "parts"
+    (tiny_cohort / inner).mkdir(parents=True)
+    image = next(tiny_cohort.rglob("no0.png"))
+    shutil.copy(image, tiny_cohort / inner / "a.png")
+    with pytest.raises(InputError, match=f"below folders that name two classes.*{inner} \\(1\\)"):
+        scan_folder(tiny_cohort)
+
+
+@pytest.mark.parametrize(
+    ("inner", "label", "kind"),
+    [
+        ("yes/No_contrast", 1, ""),
+        ("yes/unpacked/yes", 1, ""),
+        ("yes/glioma", 1, "glioma"),
+        ("no/no_glioma", 0, ""),
+        ("no/non-tumor", 0, ""),
+        ("no/batch1/Normal", 0, ""),
+    ],
+)
+def test_folders_that_agree_are_taken(tiny_cohort: Path, inner: str, label: int, kind: str) -> None:
+    (tiny_cohort / inner).mkdir(parents=True)
+    shutil.copy(tiny_cohort / "no" / "no0.png", tiny_cohort / inner / "no.png")
+    row = next(row for row in scan_folder(tiny_cohort).rows if row.path == f"{inner}/no.png")
+    assert (row.label, row.tumour_type) == (label, kind)
+
+
+def test_patient_folders_become_groups_and_others_do_not(tiny_cohort: Path) -> None:
+    for name in ("P07/T1", "P08", "axial"):
+        for side in ("yes", "no"):
+            (tiny_cohort / side / name).mkdir(parents=True)
+            shutil.copy(tiny_cohort / side / f"{side}0.png", tiny_cohort / side / name / "a.png")
+    manifest = scan_folder(tiny_cohort)
+    groups = {row.path: row.group for row in manifest.rows}
+    assert groups["yes/P07/T1/a.png"] == groups["no/P07/T1/a.png"] == "P07"
+    assert groups["yes/P08/a.png"] == "P08"
+    assert groups["yes/axial/a.png"] != groups["no/axial/a.png"]
+    assert manifest.notes.patients == ("P07", "P08")
+    words = " ".join(manifest.notes.words())
+    assert "4 images lie in 2 folders that were taken for patients" in words
+    assert "not taken for patients: axial" in words
+
+
+def test_patients_above_the_classes_become_groups(tiny_cohort: Path, tmp_path: Path) -> None:
+    for name in ("sub-01", "sub-02"):
+        shutil.copytree(tiny_cohort, tmp_path / "people" / name)
+    assert set(scan_folder(tmp_path / "people").groups) == {"sub-01", "sub-02"}

@@ -54,11 +54,27 @@ def audit(
     emit(common, found.to_json(), _table(found, compared=bool(against)))
     if found.manifest.joined:
         say(in_words(found.manifest.joined))
+    for line in found.words():
+        say(line)
     for path, reason in list(found.unreadable.items())[:SHOWN_FAILURES]:
         say(f"Unreadable: {path}: {reason}")
     say(f"Wrote {output / 'manifest.csv'}, {output / 'audit.json'}")
     say(f"Open {output / 'report.html'}")
-    return SOME_FAILED if found.unreadable else 0
+    return SOME_FAILED if found.incomplete else 0
+
+
+def _scanned(found: Audit) -> list[tuple[str, str]]:
+    """Return what was made of the folder, where that is worth a line."""
+    notes = found.manifest.notes
+    lines = []
+    if notes.patients:
+        lines.append(
+            ("Patients", f"{len(notes.patients)} folders with {notes.patient_images} images")
+        )
+    if notes.passed_over:
+        likely = f", {notes.passed_over.scans} of them may be scans"
+        lines.append(("Left out", f"{len(notes.passed_over)} files or folders{likely}"))
+    return lines
 
 
 def _table(found: Audit, *, compared: bool) -> str:
@@ -73,6 +89,7 @@ def _table(found: Audit, *, compared: bool) -> str:
             ),
         ),
         ("Groups", f"{len(found.groups)}"),
+        *_scanned(found),
         ("Same bytes", f"{len(found.exact_duplicates)} sets, {redundant} redundant files"),
         ("Near copies", f"{found.flags['near-duplicate']} images"),
         ("Label conflicts", f"{len(found.label_conflicts)}"),

@@ -45,7 +45,8 @@ def predict(
 
     Decisions are tumour, no tumour, abstain (the model cannot tell), refused (not a brain MRI
     slice) and unreadable. A file that cannot be read is a row with its reason (exit code 4), and
-    the others are done.
+    the others are done. What a folder holds and is not looked at is counted by reason; where it
+    looks like scans, such as DICOM files, the exit code is 4 too.
 
     Example:
 
@@ -85,15 +86,17 @@ def predict(
             "--resume was given without -o. Expected the table of the interrupted batch, beside "
             "which its log lies: -o FILE --resume."
         )
-    from tumorscope.detection.find import count_images, find_images
+    from tumorscope.detection.find import KEPT, count_images, find_images
     from tumorscope.detection.tables import check_suffix
+    from tumorscope.imaging.passed_over import PassedOver
 
     if output is not None:
         check_suffix(output)
     exclude = [] if overlays is None else [overlays]
     if overlays is not None:
         _check_apart(paths, overlays)
-    images = find_images(paths, exclude=exclude)
+    passed = PassedOver(keep=KEPT)
+    images = find_images(paths, exclude=exclude, passed=passed)
     from tumorscope.common.files import output_folder
     from tumorscope.common.locks import writing
     from tumorscope.detection.batch import run_batch
@@ -126,6 +129,8 @@ def predict(
                     failures.append(_failure(row))
         if log is not None:
             log.remove()
+    for line in passed.words():
+        say(line)
     _summarise(detector, tally, failures, resumed=resumed, output=output, overlays=overlays)
     if common.json:
         emit(
@@ -136,6 +141,7 @@ def predict(
                 "operating_point": operating_point,
                 "decisions": dict(tally),
                 "resumed": resumed,
+                "passed_over": passed.to_json(),
                 **({"findings": collected} if output is None else {"output": str(output)}),
             },
             "",
@@ -146,7 +152,7 @@ def predict(
             f"None of the {unreadable} files could be read. Expected brain MRI slices as JPEG, "
             "PNG, BMP, GIF, TIFF or WebP. The reasons stand in the column reasons."
         )
-    return SOME_FAILED if unreadable else 0
+    return SOME_FAILED if unreadable or passed.scans else 0
 
 
 def _check_apart(paths: tuple[Path, ...], overlays: Path) -> None:

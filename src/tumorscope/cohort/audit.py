@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tumorscope.cohort.copies import alike, copies_of, with_pictures
@@ -19,6 +19,7 @@ from tumorscope.cohort.together import given_names, joins, regrouped
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.files import output_folder, sha256_of, write_json
 from tumorscope.common.locks import one_writer
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.imaging.read import ImageInfo, coloured_fraction, read_with_info
 
 COLOURED = 0.001
@@ -53,6 +54,8 @@ class Audit:
         Empty where probes were not asked for.
     classes : dict of str to dict of str to int
         "tumour" and "no tumour" → numbers of readable ``images`` and of ``groups``.
+    against : dict of str to PassedOver
+        Other cohort → what of its folder was not looked at, and so not compared.
     """
 
     manifest: Manifest
@@ -65,6 +68,24 @@ class Audit:
     overlap: dict[str, list[str]]
     shortcuts: tuple[Shortcut, ...]
     classes: dict[str, dict[str, int]]
+    against: dict[str, PassedOver] = field(default_factory=dict)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether files that look like scans were not looked at, of this cohort or of others."""
+        others = sum(passed.scans for passed in self.against.values())
+        return bool(self.unreadable or self.manifest.notes.passed_over.scans or others)
+
+    def words(self) -> list[str]:
+        """Return what was left out, and which folders were taken for patients, in sentences."""
+        return [
+            *self.manifest.notes.words(),
+            *(
+                f"{name}: {line}"
+                for name, passed in self.against.items()
+                for line in passed.words()
+            ),
+        ]
 
     @property
     def flags(self) -> dict[str, int]:
@@ -88,6 +109,10 @@ class Audit:
             "overlap": self.overlap,
             "shortcuts": [shortcut.to_json() for shortcut in self.shortcuts],
             "unreadable": self.unreadable,
+            **self.manifest.notes.to_json(),
+            "passed_over_against": {
+                name: passed.to_json() for name, passed in self.against.items()
+            },
             "exact_duplicates": [list(paths) for paths in self.exact_duplicates],
             "copies": [list(paths) for paths in self.copies],
             "groups": {name: list(paths) for name, paths in self.groups.items()},
@@ -187,6 +212,11 @@ def audit(
                 "groups": len({row.group for row in usable if row.label == label}),
             }
             for name, label in (("tumour", 1), ("no tumour", 0))
+        },
+        against={
+            other.root.as_posix(): other.notes.passed_over
+            for other in others
+            if other.notes.passed_over
         },
     )
     if folder is not None:

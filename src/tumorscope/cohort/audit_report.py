@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.shortcuts import ShortcutDisplay
 from tumorscope.common.errors import UnreadableImageError
+from tumorscope.imaging.passed_over import REASONS
 from tumorscope.imaging.read import read_slice
 from tumorscope.reporting import Section, figure_html, figure_png, grey_uri, table_html, write_page
 from tumorscope.reporting.page import house_style
@@ -40,6 +41,7 @@ def write_report(found: Audit, path: Path) -> None:
         *_type_conflicts(found),
         *_overlap(found),
         *_unreadable(found),
+        *_left_out(found),
         *_shortcuts(found),
         *_duplicates(found, duplicates),
         *_oddities(found),
@@ -176,6 +178,27 @@ def _unreadable(found: Audit) -> Iterable[Section]:
         + table_html(("File", "Why"), items[:MAX_LINES])
         + _hidden(len(items), min(len(items), MAX_LINES)),
     )
+
+
+def _left_out(found: Audit) -> Iterable[Section]:
+    notes = found.manifest.notes
+    cohorts = {"": notes.passed_over, **found.against}
+    lines = [
+        (
+            (f"{name}: " if name else "") + REASONS[reason][1],
+            str(count),
+            str(passed.scans_of(reason)),
+            ", ".join(passed.paths(reason)[:8]) + (" …" if count > 8 else ""),
+        )
+        for name, passed in cohorts.items()
+        for reason, count in passed.counts.items()
+    ]
+    html = "".join(f"<p>{escape(line)}</p>" for line in notes.words_on_groups())
+    if lines:
+        html += table_html(("What", "Number", "May be scans", "Files"), lines, numeric=(1, 2))
+        html += "<p>Nothing here was looked at; audit.json lists them all.</p>"
+    if html:
+        yield Section("Left out of the folder", html)
 
 
 def _shortcuts(found: Audit) -> Iterable[Section]:

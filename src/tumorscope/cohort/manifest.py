@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.cohort.table import Form, Record, read_table, write_table
 from tumorscope.cohort.together import Joined, kept_together
 from tumorscope.common.errors import HonestyError, InputError
@@ -115,12 +116,15 @@ class Manifest:
         How the file is written that it was read from.
     joined : tuple of tuple of str
         Groups that became one; see `tumorscope.cohort.together`.
+    notes : ScanNotes
+        What was left out of a folder that was scanned; nothing for a manifest that was read.
     """
 
     rows: tuple[Row, ...]
     root: Path
     form: Form = field(default=Form(), compare=False, repr=False)
     joined: tuple[Joined, ...] = field(default=(), compare=False, repr=False)
+    notes: ScanNotes = field(default_factory=ScanNotes, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         rows, joined = kept_together(self.rows)

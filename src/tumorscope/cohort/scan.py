@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from tumorscope.cohort.class_folders import find_classes, label_of_folder
 from tumorscope.cohort.manifest import Manifest, Row, portable_path
-from tumorscope.cohort.tumour_type import type_of_folder
+from tumorscope.cohort.patient_folders import patient_of
+from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.files import sha256_of
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.imaging.read import IMAGE_SUFFIXES, inspect_image
 
-POSITIVE = frozenset({"yes", "tumour", "tumor", "positive", "glioma", "meningioma", "pituitary"})
-NEGATIVE = frozenset({"no", "notumour", "notumor", "negative", "healthy", "normal", "control"})
+__all__ = ["TINY", "label_of_folder", "scan_folder"]
+
+CLASS_NAMES = ("no tumour", "tumour")
 
 TINY = 64
 """Images with an edge under this many pixels are flagged: 224 × 224 made from them is guesswork."""
 
 
-def label_of_folder(name: str) -> int | None:
-    """Return 1 or 0 for a class folder's name (``yes``, ``no_tumor``, ``Glioma`` …), else None."""
-    plain = "".join(letter for letter in name.lower() if letter.isalpha())
-    if plain in NEGATIVE:
-        return 0
-    return 1 if plain in POSITIVE or type_of_folder(name) else None
-
-
 def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     """List the images of a folder of class folders; one row per file, readable or not.
 
-    Hidden files and files whose name has no image ending are passed over. Every image is a group
-    of its own here; `tumorscope.cohort.audit` joins duplicates.
+    What is an image is decided as for every command (`tumorscope.imaging.find.images_below`), and
+    everything passed over is counted in the notes of the manifest. Images in a patient's folder
+    (``yes/P07``) are one group; every other image is a group of its own here, and
+    `tumorscope.cohort.audit` joins duplicates.
 
     Parameters
     ----------
     data : path
-        A folder with at least two class folders, such as ``yes/`` and ``no/``; searched to any
-        depth below those. Class folders may also lie one folder deeper, as in ``Training/yes/``;
+        A folder with class folders, such as ``yes/`` and ``no/``; searched to any depth below
+        those. Class folders may also lie one folder deeper, as in ``Training/yes/``;
         such parts are joined, because they were seldom made by group.
     source : str, optional
         Name of the cohort; the folder's name by default.
@@ -47,8 +43,8 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     Raises
     ------
     InputError
-        If it is no folder, or no class folder, or no images, or only one class is found; or a
-        file's name is not UTF-8.
+        If it is no folder, or no class folder or image is found; if the folders above an image
+        name both classes; or a file's name is not UTF-8.
     """
     root = Path(data)
     if not root.is_dir():
@@ -56,58 +52,44 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
             f"{root} is not a folder. Expected a folder with class folders such as yes/ and no/, "
             "or a manifest written by `tumorscope audit`."
         )
-    folders = {child: label_of_folder(child.name) for child in sorted(root.iterdir())}
-    classes = {
-        child: label for child, label in folders.items() if child.is_dir() and label is not None
-    }
-    if not classes:
-        # As public sets come: Training/glioma … and Testing/glioma …; their split is not grouped.
-        classes = {
-            child: label
-            for part in folders
-            if part.is_dir()
-            for child in sorted(part.iterdir())
-            if child.is_dir() and (label := label_of_folder(child.name)) is not None
-        }
-    if not classes:
-        found = ", ".join(child.name for child in folders if child.is_dir()) or "no folders"
+    passed = PassedOver(root=root)
+    classes, images = find_classes(root, passed)
+    if not images:
         raise InputError(
-            f"{root} has no class folders; found {found}. Expected tumour images in one of "
-            f"{', '.join(sorted(POSITIVE))} and the others in one of "
-            f"{', '.join(sorted(NEGATIVE))} (upper case, spaces and underscores do not matter)."
+            " ".join(
+                [
+                    f"{root} has class folders ({', '.join(classes)}) but no images in them. "
+                    f"Expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}.",
+                    *passed.words(),
+                ]
+            )
         )
     name = source or root.absolute().name
     rows = [
-        replace(_row(file, root, label, name), tumour_type=type_of_folder(child.name))
-        for child, label in classes.items()
-        for file in _images_below(child)
+        replace(_row(filed.path, root, filed.label, name), tumour_type=filed.tumour_type)
+        for filed in images
     ]
-    if not rows:
-        raise InputError(
-            f"{root} has class folders ({', '.join(child.name for child in classes)}) but no "
-            f"images in them. Expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    if len({row.label for row in rows}) < 2:
-        found = ", ".join(child.name for child in classes)
-        raise InputError(
-            f"{root} holds images of one class only ({found}). Expected both tumour and no-tumour "
-            "images: a detector cannot be trained or measured on one class."
-        )
+    patients, others = patient_of(
+        {row.path: filed.folders for row, filed in zip(rows, images, strict=True)},
+        {row.path: row.label for row in rows},
+    )
+    rows = [
+        replace(row, group=patients.get(row.path, row.group)) if row.usable else row for row in rows
+    ]
     if not any(row.usable for row in rows):
         raise InputError(
             f"None of the {len(rows)} image files in {root} can be read. First of them: "
             f"{_reason(root / rows[0].path)}"
         )
-    return Manifest(tuple(rows), root)
-
-
-def _images_below(folder: Path) -> Iterator[Path]:
-    # os.walk does not follow links to folders, so loops of links end.
-    for place, subfolders, names in os.walk(folder):
-        subfolders.sort()
-        for name in sorted(names):
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
-                yield Path(place, name)
+    one = len({row.label for row in rows}) < 2
+    notes = ScanNotes(
+        passed_over=passed,
+        patients=tuple(sorted(set(patients.values()))),
+        patient_images=len(patients),
+        other_folders=others,
+        only_class=CLASS_NAMES[rows[0].label] if one else "",
+    )
+    return Manifest(tuple(rows), root, notes=notes)
 
 
 def _row(file: Path, root: Path, label: int, source: str) -> Row:

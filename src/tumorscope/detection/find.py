@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.names import as_text, printable
+from tumorscope.imaging.find import images_below
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.imaging.read import IMAGE_SUFFIXES
+
+__all__ = ["Found", "as_text", "count_images", "find_images", "printable"]
+
+KEPT = 20
+"""Paths of what was passed over that are kept for each reason; the rest is counted."""
 
 LONGEST_NAME = 180
 """Bytes of a file name that leave room for what a temporary name adds; systems allow 255."""
@@ -35,15 +43,17 @@ class Found:
     place: PurePath
 
 
-def find_images(paths: Sequence[str | Path], *, exclude: Sequence[Path] = ()) -> Iterator[Found]:
+def find_images(
+    paths: Sequence[str | Path],
+    *,
+    exclude: Sequence[Path] = (),
+    passed: PassedOver | None = None,
+) -> Iterator[Found]:
     """Yield the files that were named, and the images in the folders that were named.
 
-    Folders are searched to any depth, files of a folder before its subfolders, each sorted by
-    name, so the order is the same in every run. One folder at a time is held in memory. In folders
-    only names with an image's ending count, and hidden files and folders, with them half-written
-    files, are passed over; a file that is named itself is taken whatever it is called, and also
-    where it does not exist, so that it can be reported. Links to files are followed, links to
-    folders are not unless they are named themselves, so loops of links end.
+    Folders are searched as `tumorscope.imaging.find.images_below` says. A file that is named
+    itself is taken whatever it is called, and also where it does not exist, so that it can be
+    reported.
 
     Parameters
     ----------
@@ -52,6 +62,8 @@ def find_images(paths: Sequence[str | Path], *, exclude: Sequence[Path] = ()) ->
     exclude : sequence of path
         Folders below those of `paths` that are passed over, such as the one that results are
         written to, whether they exist already or come into being during the search.
+    passed : PassedOver, optional
+        Counts what is passed over, as the search goes on.
 
     Raises
     ------
@@ -59,14 +71,21 @@ def find_images(paths: Sequence[str | Path], *, exclude: Sequence[Path] = ()) ->
         Before the first is yielded, if there are none at all, or a folder among `paths` cannot be
         listed.
     """
-    found = _walk([Path(path) for path in paths], exclude)
+    passed = PassedOver(keep=KEPT) if passed is None else passed
+    found = _walk([Path(path) for path in paths], exclude, passed)
     first = next(found, None)
     if first is None:
         named = ", ".join(printable(path) for path in paths[:3]) + (" …" if len(paths) > 3 else "")
         raise InputError(
-            f"Found no images in {named or 'nothing'}. Expected image files, or folders that hold "
-            f"files ending in {', '.join(sorted(IMAGE_SUFFIXES))} at any depth. Hidden files and "
-            "links to folders are passed over; name a linked folder itself to search it."
+            " ".join(
+                [
+                    f"Found no images in {named or 'nothing'}. Expected image files, or folders "
+                    f"that hold files ending in {', '.join(sorted(IMAGE_SUFFIXES))} at any depth. "
+                    "Hidden files and links to folders are passed over; name a linked folder "
+                    "itself to search it.",
+                    *passed.words(),
+                ]
+            )
         )
     return itertools.chain([first], found)
 
@@ -87,83 +106,17 @@ def count_images(
     return count
 
 
-def printable(path: str | PurePath) -> str:
-    r"""Return a path as text for screens and tables.
-
-    Line ends and other control characters, and bytes that are not UTF-8, become escapes such as
-    ``\n`` and ``\xff``: a terminal would obey the former, and no UTF-8 file can hold the latter.
-    """
-    text = str(path)
-    if text.isprintable():
-        return text
-    plain = os.fsencode(text).decode("utf-8", "backslashreplace")
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in plain
-    )
-
-
-def as_text(path: str | PurePath) -> str:
-    r"""Return a path as text that UTF-8 can hold; bytes that are not UTF-8 become ``\xff``."""
-    text = str(path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(text).decode("utf-8", "backslashreplace")
-    return text
-
-
-def _walk(paths: Sequence[Path], exclude: Sequence[Path]) -> Iterator[Found]:
+def _walk(
+    paths: Sequence[Path], exclude: Sequence[Path], passed: PassedOver | None = None
+) -> Iterator[Found]:
     for path, label in zip(paths, _labels(paths), strict=True):
         if not path.is_dir():
             yield Found(path, _png(PurePath(label)))
             continue
         # With one folder, results lie as its images do; with several, under their names.
         above = PurePath() if len(paths) == 1 else PurePath(label)
-        yield from _below(path, above, exclude, named=True)
-
-
-def _below(
-    folder: Path, above: PurePath, exclude: Sequence[Path], *, named: bool
-) -> Iterator[Found]:
-    # A stack instead of recursion: folders may be nested deeper than Python's calls.
-    stack = [(folder, above)]
-    while stack:
-        folder, above = stack.pop()
-        names, subfolders = _list(folder, named=named)
-        named = False
-        for name in names:
-            yield Found(folder / name, _png(above / name))
-        # Anew for each folder, because the first overlay may have made the one to pass over.
-        passed = [_identity(each) for each in exclude] if subfolders else []
-        stack += [
-            (folder / name, above / name)
-            for name in reversed(subfolders)
-            if not passed or _identity(folder / name) not in passed
-        ]
-
-
-def _list(folder: Path, *, named: bool) -> tuple[list[str], list[str]]:
-    names, subfolders = [], []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    subfolders.append(entry.name)
-                elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and not (  # noqa: PTH122
-                    entry.is_symlink() and entry.is_dir()
-                ):
-                    names.append(entry.name)
-    except OSError as error:
-        if named:
-            raise InputError(
-                f"Cannot list the folder {printable(folder)}: {error.strerror or error}. Expected "
-                "a folder that you may read. Check its permissions."
-            ) from error
-        # One image that cannot be read is a row with its reason, and so is one such folder.
-        return [""], []
-    return sorted(names), sorted(subfolders)
+        for image in images_below(path, exclude=exclude, passed=passed):
+            yield Found(image, _png(above / image.relative_to(path)))
 
 
 def _png(place: PurePath) -> PurePath:
@@ -189,11 +142,3 @@ def _labels(paths: Sequence[Path]) -> list[str]:
         used.add(label)
         labels.append(label)
     return labels
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_dev, state.st_ino
