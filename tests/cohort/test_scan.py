@@ -215,15 +215,15 @@ def test_folders_that_agree_are_taken(tiny_cohort: Path, inner: str, label: int,
 
 
 def test_patient_folders_become_groups_and_others_do_not(tiny_cohort: Path) -> None:
-    for name in ("P07/T1", "P08", "axial"):
+    for number, name in enumerate(("P07/T1", "P08", "axial")):
         for side in ("yes", "no"):
             (tiny_cohort / side / name).mkdir(parents=True)
-            shutil.copy(tiny_cohort / side / f"{side}0.png", tiny_cohort / side / name / "a.png")
+            shutil.move(tiny_cohort / side / f"{side}{number}.png", tiny_cohort / side / name)
     manifest = scan_folder(tiny_cohort)
     groups = {row.path: row.group for row in manifest.rows}
-    assert groups["yes/P07/T1/a.png"] == groups["no/P07/T1/a.png"] == "P07"
-    assert groups["yes/P08/a.png"] == "P08"
-    assert groups["yes/axial/a.png"] != groups["no/axial/a.png"]
+    assert groups["yes/P07/T1/yes0.png"] == groups["no/P07/T1/no0.png"] == "P07"
+    assert groups["yes/P08/yes1.png"] == "P08"
+    assert groups["yes/axial/yes2.png"] != groups["no/axial/no2.png"]
     assert manifest.notes.patients == ("P07", "P08")
     words = " ".join(manifest.notes.words())
     assert "4 images lie in 2 folders that were taken for patients" in words
@@ -231,6 +231,9 @@ def test_patient_folders_become_groups_and_others_do_not(tiny_cohort: Path) -> N
 
 
 def test_patients_above_the_classes_become_groups(tiny_cohort: Path, tmp_path: Path) -> None:
-    for name in ("sub-01", "sub-02"):
-        shutil.copytree(tiny_cohort, tmp_path / "people" / name)
+    for number, name in enumerate(("sub-01", "sub-02")):
+        for side in ("yes", "no"):
+            (tmp_path / "people" / name / side).mkdir(parents=True)
+            image = tiny_cohort / side / f"{side}{number}.png"
+            shutil.move(image, tmp_path / "people" / name / side)
     assert set(scan_folder(tmp_path / "people").groups) == {"sub-01", "sub-02"}
