@@ -17,6 +17,7 @@ from PIL import Image
 
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.imaging import Slice, inspect_image, read_slice
+from tumorscope.imaging.read import coloured_fraction, read_with_colour
 
 RAMP = np.tile(np.arange(0, 240, 6, dtype=np.uint8), (24, 1))
 
@@ -182,7 +183,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     [
         ("empty.png", b"", "it is empty"),
         ("text.jpg", b"patient list", "its first bytes are"),
-        ("page.png", b"<html><body>", "its first bytes are"),
+        ("page.png", b"<html><body>", "it is a web page"),
         ("torn.jpg", FILES["JPEG"][:200], "truncated"),
     ],
 )
@@ -240,11 +241,20 @@ def test_a_phone_photograph_is_a_jpeg(tmp_path: Path) -> None:
     assert np.abs(read_slice(tmp_path / "photo.jpg").pixels.astype(int) - RAMP).max() <= 4
 
 
-def test_of_an_animation_the_first_picture_is_read(tmp_path: Path) -> None:
-    first, second = Image.fromarray(RAMP), Image.fromarray(255 - RAMP)
-    for suffix in ("gif", "tiff"):
-        file = tmp_path / f"several.{suffix}"
-        first.save(file, save_all=True, append_images=[second])
+@pytest.mark.parametrize("suffix", ["gif", "tiff", "png", "webp"])
+def test_of_several_pictures_none_is_read_silently(tmp_path: Path, suffix: str) -> None:
+    images = [Image.fromarray(np.roll(RAMP, 7 * step, axis=1)) for step in range(3)]
+    file = tmp_path / f"several.{suffix}"
+    images[0].save(file, save_all=True, append_images=images[1:])
+    for read in (read_slice, inspect_image, read_with_colour, coloured_fraction):
+        with pytest.raises(UnreadableImageError, match="it holds 3 pictures"):
+            read(file)
+
+
+def test_one_picture_in_a_file_for_animations_is_read(tmp_path: Path) -> None:
+    for suffix in ("gif", "tiff", "png"):
+        file = tmp_path / f"one.{suffix}"
+        Image.fromarray(RAMP).save(file, save_all=True)
         np.testing.assert_array_equal(read_slice(file).pixels, RAMP)
 
 

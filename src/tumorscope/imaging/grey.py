@@ -1,0 +1,77 @@
+"""Any picture that Pillow or numpy holds → grey, and how coloured it was."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tumorscope.imaging import deep
+
+SAMPLE = 64
+"""Edge of the sample in which colours are counted when a picture is read anyway."""
+
+
+def is_grey(mode: str) -> bool:
+    """Return whether Pillow's mode has no colour."""
+    return mode in ("1", "L", "LA", "I", "F") or mode.startswith("I;")
+
+
+def sample(image: Image.Image, edge: int) -> Image.Image:
+    """Return at most edge × edge of its pixels."""
+    # Nearest, because an average of colours could be grey.
+    width, height = min(image.width, edge), min(image.height, edge)
+    return image.resize((width, height), Image.Resampling.NEAREST)
+
+
+def coloured_share(image: Image.Image) -> float:
+    """Return the share of pixels whose channels lie more than 40 of 255 apart."""
+    if image.mode not in ("RGB", "YCbCr", "CMYK"):
+        image = image.convert("RGBA")
+    # One channel after the other: numpy is ten times slower along an axis of three.
+    channels = np.array(image.convert("RGB")).reshape(-1, 3).T.copy()
+    return float((channels.max(axis=0) - channels.min(axis=0) > 40).mean())
+
+
+def grey(image: Image.Image) -> NDArray[np.uint8]:
+    """Return any picture as grey, uint8 (height, width); see `tumorscope.imaging.read_slice`."""
+    if deep.is_deep(image.mode):
+        return deep.window(deep.values_by_pillow(image, None))
+    if image.mode == "LAB":
+        return np.array(image.getchannel("L"))
+    if image.mode in ("P", "1", "L", "RGB") and "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        rgba = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
+        backdrop = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(backdrop, rgba).convert("RGB")
+    # A copy, because Pillow's buffer is read-only and dies with the image.
+    return np.array(image.convert("L"), dtype=np.uint8)
+
+
+def grey_of_values(windowed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the grey of what `tumorscope.imaging.deep.window` made, of greys or colours."""
+    if windowed.ndim == 2:
+        return windowed
+    luma: NDArray[np.uint8] = np.rint(deep.luma(windowed.astype(np.float32))).astype(np.uint8)
+    return luma
+
+
+def colour_of_values(windowed: NDArray[np.uint8], edge: int) -> float:
+    """Return the share of it that is coloured, counted on at most edge × edge pixels."""
+    if windowed.ndim == 2:
+        return 0.0
+    return coloured_share(sample(Image.fromarray(windowed), edge))
+
+
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn and mirror as EXIF says; Pillow does it itself for what it decodes."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)

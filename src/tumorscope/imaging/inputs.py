@@ -1,0 +1,136 @@
+"""What may be given for an image in Python: a path, bytes, an array, a Pillow image or a `Slice`.
+
+The same picture in any of these is the same slice.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as pillow
+from PIL import ImageOps
+
+from tumorscope.common.errors import UsageError
+from tumorscope.imaging import deep
+from tumorscope.imaging.grey import (
+    SAMPLE,
+    colour_of_values,
+    coloured_share,
+    grey,
+    grey_of_values,
+    is_grey,
+    sample,
+)
+from tumorscope.imaging.opening import MAX_PIXELS, check_size, refuse
+from tumorscope.imaging.read import read_bytes, read_with_colour
+from tumorscope.imaging.slice import Slice
+
+Image = str | os.PathLike[str] | bytes | NDArray[np.generic] | pillow.Image | Slice
+"""What a detector takes.
+
+- a path: see `tumorscope.read_slice`;
+- bytes: the content of an image file;
+- an array (height, width), (height, width, 1) or (height, width, 3) in the order red, green, blue:
+  uint8 as it is, uint16 and floating-point values by a window of their own as in files, see
+  `tumorscope.imaging.deep.window`;
+- a Pillow image: the picture that it stands at, where it has several;
+- a `Slice`: taken as it is.
+"""
+
+_EXPECTED = (
+    "a path, the bytes of an image file, a numpy array of one slice (uint8, uint16 or floating "
+    "point; height × width, or height × width × 3 in the order red, green, blue), a Pillow image "
+    "or a tumorscope.Slice"
+)
+
+
+def source_of(image: Image) -> str:
+    """Return what findings and errors call an image: its path, or what it is."""
+    if isinstance(image, Slice):
+        return image.source
+    if isinstance(image, str | os.PathLike):
+        return os.fspath(image)
+    if isinstance(image, pillow.Image):
+        return str(getattr(image, "filename", "") or "Pillow image")
+    return "array" if isinstance(image, np.ndarray) else "bytes"
+
+
+def slice_and_colour(image: Image, *, max_pixels: int = MAX_PIXELS) -> tuple[Slice, float]:
+    """Return an image as a `Slice`, and the share of its pixels that are really coloured.
+
+    Raises
+    ------
+    UnreadableImageError
+        If a file or bytes cannot be read, or values are not finite.
+    UsageError
+        If it is of another type, dtype or shape.
+    """
+    if isinstance(image, Slice):
+        return image, 0.0
+    if isinstance(image, str | os.PathLike):
+        return read_with_colour(os.fspath(image), max_pixels=max_pixels)
+    if isinstance(image, bytes):
+        return read_bytes(image, source="bytes", max_pixels=max_pixels)
+    if isinstance(image, np.ndarray):
+        pixels, coloured = _of_array(image, max_pixels)
+        return Slice(pixels=pixels, source="array"), coloured
+    if isinstance(image, pillow.Image):
+        pixels, coloured = _of_picture(image, max_pixels)
+        return Slice(pixels=pixels, source=source_of(image)), coloured
+    raise UsageError(
+        f"Received {type(image).__qualname__} of {type(image).__module__} for an image; "
+        f"expected {_EXPECTED}. Convert it, for example with numpy.asarray; of a file object, give "
+        "what its read() returns."
+    )
+
+
+def _of_array(image: NDArray[np.generic], max_pixels: int) -> tuple[NDArray[np.uint8], float]:
+    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+        raise UsageError(
+            f"Received an array of {image.dtype} for an image; expected uint8 (0 to 255), uint16 "
+            "or floating-point values. Convert it with astype; a mask of True and False is no "
+            "image of a scan."
+        )
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise UsageError(
+            f"Received an array of shape {image.shape} for an image; expected one slice, (height, "
+            "width) or (height, width, 3). Give the slices of a stack one by one, or all of them "
+            "to detect_many; of red, green, blue and transparency, give a Pillow image."
+        )
+    height, width = image.shape[:2]
+    if not height * width:
+        refuse("array", f"its shape is {image.shape}", "at least one pixel", "Check its slicing.")
+    check_size("array", width, height, max_pixels)
+    if image.dtype == np.uint8:
+        return _of_picture(pillow.fromarray(np.ascontiguousarray(image)), max_pixels)
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        refuse(
+            "array",
+            "some of its values are not finite (NaN or infinite)",
+            "numbers",
+            "Replace them, for example with numpy.nan_to_num.",
+        )
+    windowed = deep.window(image)
+    return grey_of_values(windowed), colour_of_values(windowed, SAMPLE)
+
+
+def _of_picture(image: pillow.Image, max_pixels: int) -> tuple[NDArray[np.uint8], float]:
+    name, (width, height) = source_of(image), image.size
+    if not width * height:
+        refuse(name, f"it is {width} × {height} pixels", "at least one", "Check how it was cut.")
+    check_size(name, width, height, max_pixels)
+    try:
+        # A copy, because the picture belongs to the caller, and turning it would be seen there.
+        copy = image.copy()
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # it was opened and is decoded only now
+        said = " ".join(str(error).split())
+        refuse(name, f"it cannot be decoded ({said})", "a whole image", "Open its file again.")
+    coloured = 0.0 if is_grey(copy.mode) else coloured_share(sample(copy, SAMPLE))
+    ImageOps.exif_transpose(copy, in_place=True)
+    return grey(copy), coloured

@@ -1,0 +1,218 @@
+"""A file's bytes → an opened image: its format by content, its header, and which page it is of.
+
+Nothing is decoded here; what can be refused by the header is.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import NoReturn
+
+from PIL import Image
+
+from tumorscope.common.errors import UnreadableImageError
+from tumorscope.imaging.damage import why
+from tumorscope.imaging.kinds import is_dicom, kind_of
+from tumorscope.imaging.tiff import Page, pages_of, picture_of
+
+MAX_PIXELS = 64_000_000
+"""Largest width × height that is decoded; a 30,000 × 30,000 PNG of a few kB would need 0.9 GB."""
+
+MAX_BYTES = 512 * 1024 * 1024
+
+_SUFFIXES_OF_FORMAT = {
+    "BMP": {".bmp"},
+    "GIF": {".gif"},
+    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
+    "PNG": {".png"},
+    "TIFF": {".tif", ".tiff"},
+    "WEBP": {".webp"},
+}
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),  # BigTIFF
+    (b"MM\x00+", "TIFF"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the header of an image file says, read without decoding its pixels.
+
+    Attributes
+    ----------
+    format : str
+        Format by content, not by name: JPEG, PNG, GIF, BMP, TIFF or WEBP.
+    width, height : int
+        Size in pixels.
+    mode : str
+        Pillow's mode: L, RGB, RGBA, P, CMYK, I;16 …; of what has more than 8 bits and no mode
+        there, how it is stored: RGB;16, F;64 …
+    disguised : bool
+        True where the file name's ending belongs to another format.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    disguised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image whose header was read, ready to be decoded."""
+
+    source: str
+    data: bytes
+    info: ImageInfo
+    image: Image.Image | None
+    """None where only OpenCV reads it."""
+    page: Page | None
+    """Of a TIFF, the page that is the picture."""
+    deep: bool
+    """Whether its values have more than 8 bits, or a sign."""
+
+
+def bytes_of(path: Path) -> bytes:
+    """Return the content of a regular file of a size that an image may have."""
+    try:
+        state = path.stat()
+        # Reading a pipe would wait, and a device would not end.
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError("it is not a regular file")
+        size = state.st_size
+        if size > MAX_BYTES:
+            refuse(
+                str(path),
+                f"it has {size:,} bytes",
+                f"at most {MAX_BYTES:,} bytes",
+                "Is it a scan?",
+            )
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        refuse(
+            str(path),
+            f"it cannot be opened ({getattr(error, 'strerror', None) or error})",
+            "a file that can be read",
+            "Check that it exists and that you may read it.",
+        )
+    return data
+
+
+def open_image(path: str | Path) -> Opened:
+    """Read a file and its header.
+
+    Raises
+    ------
+    UnreadableImageError
+        If the file cannot be opened, is empty, is no image of a known format, or holds several
+        pictures.
+    """
+    return open_bytes(bytes_of(Path(path)), source=str(path))
+
+
+def open_bytes(data: bytes, *, source: str) -> Opened:
+    """Read the header of an encoded image; see `open_image`.
+
+    Parameters
+    ----------
+    data : bytes
+        The content of an image file.
+    source : str
+        What errors call it, as a path its name.
+    """
+    if not data:
+        refuse(source, "it is empty", "an image file", "Copy it again from where it came from.")
+    name = next((form for magic, form in _SIGNATURES if data.startswith(magic)), None)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        name = "WEBP"
+    page, count = picture_of(pages_of(data)) if name == "TIFF" else (None, 1)
+    if name == "TIFF" and not (page and page.width and page.height) and is_dicom(data):
+        name = None  # the preamble of a DICOM file may look like a TIFF's header
+    if name is None:
+        expected = "a JPEG, PNG, BMP, GIF, TIFF or WebP file"
+        kind = kind_of(data)
+        if kind is not None:
+            refuse(source, f"it is {kind.name}", expected, kind.advice)
+        advice = "Convert it, or take it out of the folder."
+        refuse(source, f"its first bytes are {data[:8]!r}", expected, advice)
+    is_deep = page is not None and not page.plain
+    if count > 1:
+        _refuse_several(source, count)
+    image: Image.Image | None = None
+    Image.init()
+    factory = Image.OPEN[name][0]
+    try:
+        # Not Image.open: it warns of large images through the process-wide warning filter, which
+        # threads share; the size is checked by the caller instead.
+        image = factory(io.BytesIO(data), source)
+        if page is not None and page.index:
+            image.seek(page.index)
+        if name in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
+            count = getattr(image, "n_frames", 2)
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # header parsers raise SyntaxError, struct.error, IndexError …
+        # Pillow takes the byte order of BigTIFF for little endian; OpenCV does not.
+        other = page is not None and (is_deep or data.startswith(b"MM\0+"))
+        if not other or page is None or not page.width * page.height:
+            received, advice = why(name, data, str(error), page=page)
+            refuse(source, received, "a whole image file", advice)
+    if count > 1:
+        _refuse_several(source, count)
+    if name == "PNG" and data[24:25] == b"\x10" and data[25:26] in b"\x02\x04\x06":
+        is_deep = True  # 16-bit colours, or greys with transparency: Pillow cuts them to 8
+    return Opened(source, data, _info(source, name, image, page, is_deep), image, page, is_deep)
+
+
+def _info(
+    source: str, name: str, image: Image.Image | None, page: Page | None, is_deep: bool
+) -> ImageInfo:
+    disguised = PurePath(source).suffix.lower() not in _SUFFIXES_OF_FORMAT.get(name, set())
+    if image is None:
+        assert page is not None
+        width, height, mode = page.width, page.height, ""
+    else:
+        (width, height), mode = image.size, image.mode
+    if is_deep and not mode.startswith(("I", "F")):
+        bits = max(page.bits) if page is not None else 16
+        kind = "F" if page is not None and page.kind == "floating-point" else "I"
+        channels = len(page.bits) if page is not None else len(mode)
+        mode = f"{('RGB', 'RGBA')[channels - 3] if channels in (3, 4) else kind};{bits}"
+    return ImageInfo(name, width, height, mode, disguised)
+
+
+def check_size(source: str, width: int, height: int, max_pixels: int) -> None:
+    """Refuse an image of more than `max_pixels` pixels, before it is decoded."""
+    if width * height > max_pixels:
+        refuse(
+            source,
+            f"it is {width} × {height} pixels",
+            f"at most {max_pixels:,} pixels in all",
+            "Shrink it, or check that it is a scan at all.",
+        )
+
+
+def _refuse_several(source: str, count: int) -> NoReturn:
+    refuse(
+        source,
+        f"it holds {count} pictures",
+        "one slice in a file",
+        "Save each slice that you want as a file of its own: the others would be passed over.",
+    )
+
+
+def refuse(source: str, received: str, expected: str, advice: str) -> NoReturn:
+    """Raise the error for an image that cannot be read."""
+    raise UnreadableImageError(f"Cannot read {source}: {received}; expected {expected}. {advice}")
