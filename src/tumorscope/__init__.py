@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tumorscope.cohort.split import split
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.finding import Finding
-    from tumorscope.imaging import Slice, read_slice
+    from tumorscope.imaging import Image, Slice, read_slice
     from tumorscope.training.assess import Evaluation, evaluate
     from tumorscope.training.comparison.compare import compare
     from tumorscope.training.comparison.table import Comparison
@@ -41,6 +41,7 @@ _HOMES = {
     "Detector": "detection.detector",
     "Evaluation": "training.assess",
     "Finding": "detection.finding",
+    "Image": "imaging",
     "Manifest": "cohort.manifest",
     "Recipe": "training.recipe",
     "Robustness": "training.robustness",
@@ -69,6 +70,7 @@ __all__ = [
     "Detector",
     "Evaluation",
     "Finding",
+    "Image",
     "Manifest",
     "Recipe",
     "Robustness",

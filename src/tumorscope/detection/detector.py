@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -19,9 +21,8 @@ from tumorscope.common.errors import InputError, UnreadableImageError, UsageErro
 from tumorscope.detection import rules
 from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of, open_engine
 from tumorscope.detection.finding import Finding
+from tumorscope.imaging.inputs import Image, slice_and_colour, source_of
 from tumorscope.imaging.preprocess import prepare
-from tumorscope.imaging.read import read_with_colour
-from tumorscope.imaging.slice import Slice
 from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.model_file.container import ModelFile, metadata_text
@@ -31,8 +32,6 @@ PACKAGED = Path(__file__).resolve().parents[1] / "models" / "default.onnx"
 
 LOOK_AHEAD = 4
 """Runs per worker that may wait for their turn to be handed out."""
-
-Image = str | Path | Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,23 @@ class _Ready:
     pixels: NDArray[np.uint8] | None
 
 
+@dataclass(slots=True)
+class _Engines:
+    """What a process has opened; engines have threads, which no fork and no pickle takes along."""
+
+    before: _Engines | None = None
+    """Of the process that this one was forked from: to close them would wait for their threads."""
+    process: int = field(default_factory=os.getpid)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    alone: Engine | None = None
+    beside: Engine | None = None
+
+
 class Detector:
-    """A loaded model that turns images into findings; threads may share it.
+    """A loaded model that turns images into findings.
+
+    Threads may share it. It can be copied, pickled and taken along by a fork, so worker processes
+    may have it as well: each opens engines of its own at its first image.
 
     Parameters
     ----------
@@ -86,6 +100,14 @@ class Detector:
         self._rule = rules.rule_of(model.metadata, operating_point)
         self.operating_point = operating_point
         self.threads, self.fast = threads or cores(), fast
+        self._opened = _Engines()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_opened"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._opened = _Engines()
 
     @classmethod
     def load(
@@ -150,15 +172,29 @@ class Detector:
             "precision": "bfloat16" if self.fast and engine == "openvino" else "float32",
         }
 
-    @cached_property
+    @property
+    def _engines(self) -> _Engines:
+        if self._opened.process != os.getpid():
+            self._opened = _Engines(before=self._opened)
+        return self._opened
+
+    @property
     def _alone(self) -> Engine:
         """Every core on one image: the shortest wait."""
-        return self._open(threads=self.threads, runs=1)
+        engines = self._engines
+        with engines.lock:
+            if engines.alone is None:
+                engines.alone = self._open(threads=self.threads, runs=1)
+            return engines.alone
 
-    @cached_property
+    @property
     def _beside(self) -> Engine:
         """One core per run, several runs side by side: the most images per second."""
-        return self._open(threads=1, runs=self.threads)
+        engines = self._engines
+        with engines.lock:
+            if engines.beside is None:
+                engines.beside = self._open(threads=1, runs=self.threads)
+            return engines.beside
 
     def _open(self, *, threads: int, runs: int) -> Engine:
         return open_engine(
@@ -172,10 +208,18 @@ class Detector:
     def detect(self, image: Image) -> Finding:
         """Return the finding for one image, as fast as all cores together can.
 
+        Parameters
+        ----------
+        image : path, bytes, array, Pillow image or Slice
+            See `tumorscope.Image`. The same picture in any of these has the same finding.
+
         Raises
         ------
         UnreadableImageError
-            If it is a path that cannot be read as an image.
+            If it is a file that cannot be read as an image, or an array that is empty or not
+            finite.
+        UsageError
+            If it is of another type, or an array of another dtype or shape.
         """
         began = time.perf_counter()
         ready = self._ready(image)
@@ -191,16 +235,22 @@ class Detector:
 
         Parameters
         ----------
-        images : iterable of path or Slice
-            Consumed lazily.
+        images : iterable of path, bytes, array, Pillow image or Slice
+            Consumed lazily; see `tumorscope.Image`.
         batch : int, optional
             How many images one run of the engine takes; 1 by default, the fastest on processors.
 
         Raises
         ------
         UsageError
-            If `batch` is less than 1.
+            If `batch` is less than 1, or `images` is one image; while findings are handed out, if
+            one of them is of another type, dtype or shape.
         """
+        if isinstance(images, str | bytes | os.PathLike):
+            raise UsageError(
+                "detect_many received one image; expected a list or generator of images. Give "
+                "[image], use detect, or list the images of a folder with pathlib.Path.glob."
+            )
         if batch is not None and batch < 1:
             raise UsageError(f"Received a batch of {batch}; expected at least 1.")
         return self._stream(iter(images), batch or 1)
@@ -226,11 +276,12 @@ class Detector:
             try:
                 ready.append(self._ready(image))
             except UnreadableImageError as error:
-                ready.append(_Ready(str(image), (_unreadable(str(image), error),), False, None))
+                source = source_of(image)
+                ready.append(_Ready(source, (_unreadable(source, error),), False, None))
         return self._findings(engine, ready, began)
 
     def _ready(self, image: Image) -> _Ready:
-        scan, coloured = (image, 0.0) if isinstance(image, Slice) else read_with_colour(image)
+        scan, coloured = slice_and_colour(image)
         reasons = rules.input_reasons(scan, self.metadata.input_check, coloured=coloured)
         if reasons:
             return _Ready(scan.source, reasons, False, None)

@@ -87,7 +87,8 @@ def slice_and_colour(image: Image, *, max_pixels: int = MAX_PIXELS) -> tuple[Sli
 
 
 def _of_array(image: NDArray[np.generic], max_pixels: int) -> tuple[NDArray[np.uint8], float]:
-    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+    image = np.asarray(image)  # without what subclasses add
+    if image.dtype.kind != "f" and not (image.dtype.kind == "u" and image.dtype.itemsize <= 2):
         raise UsageError(
             f"Received an array of {image.dtype} for an image; expected uint8 (0 to 255), uint16 "
             "or floating-point values. Convert it with astype; a mask of True and False is no "
