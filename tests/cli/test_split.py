@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,30 @@ def test_json_and_quiet_after_the_command(manifest, capsys):
     assert document["groups_parted"] == 0
     assert sum(part["images"] for part in document["splits"].values()) == 12
     assert output.err == ""
+
+
+def test_rows_without_a_split_and_joined_groups_are_told(manifest, tiny_cohort, capsys):
+    (tiny_cohort / "yes" / "torn.png").write_bytes(b"\x89PNG")
+    shutil.copy(tiny_cohort / "yes" / "yes0.png", tiny_cohort / "yes" / "again.png")
+    scan_folder(tiny_cohort).save(manifest)
+    given = csv.DictReader(io.StringIO(manifest.read_text()))
+    with manifest.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, given.fieldnames)
+        table.writeheader()
+        table.writerows(row | {"group": f"P{number}"} for number, row in enumerate(given))
+    assert run(["split", str(manifest), "--json"]) == 0
+    output = capsys.readouterr()
+    document = json.loads(output.out)
+    assert document["without_split"] == 1
+    assert document["splits"].keys() == {"training", "tuning", "testing"}
+    assert "1 rows have no split" in output.err
+    assert [len(names) for names in document["groups_joined"]] == [2]
+    assert "2 groups were joined into 1" in output.err
+    with manifest.open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    copies = [line for line in lines if line["path"] in ("yes/again.png", "yes/yes0.png")]
+    assert len({(line["group"], line["split"]) for line in copies}) == 1
+    assert [line["group_given"] for line in lines if line["group_given"]] != []
 
 
 def test_same_seed_writes_the_same_bytes(manifest):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tumorscope.cli.app import run as run_command
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
 from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
@@ -181,6 +182,37 @@ def test_copies_on_two_sides_are_refused_whatever_their_groups_are_called(
             output=tmp_path / "run",
         )
     assert not (tmp_path / "run" / "recipe.toml").exists()
+
+
+def test_images_without_a_split_are_named_and_used_for_nothing(
+    manifest: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = Manifest.load(manifest)
+
+    def without(name: str) -> Manifest:
+        rows = (replace(row, split="") if row.split == name else row for row in loaded.rows)
+        return loaded.having(rows)
+
+    with pytest.raises(InputError, match="training holds 0 images"):
+        train(without("training"), recipe=quick, weights="none", output=tmp_path / "none")
+    assert not (tmp_path / "none" / "recipe.toml").exists()
+    without("testing").save(tmp_path / "given.csv")
+    words = [
+        "train",
+        str(tmp_path / "given.csv"),
+        "--recipe",
+        str(tmp_path / "quick.toml"),
+        "--weights",
+        "none",
+    ]
+    (tmp_path / "quick.toml").write_text(quick.to_toml())
+    capsys.readouterr()
+    assert run_command([*words, "-o", str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr()
+    assert "6 training, 2 tuning, 4 without split; those without split are used" in printed.out
+    assert "4 images lie in no split" in printed.err
+    images = {"training": 6, "tuning": 2, "without split": 4}
+    assert Run.open(tmp_path / "run").facts["images"] == images
 
 
 def test_changed_and_missing_files_are_refused(

@@ -68,6 +68,7 @@ def split(
             cohort.check_groups()
         cohort.save(manifest)
     counts = _count(cohort)
+    without = sum(not row.split for row in cohort.rows)
     if mode == "random":
         # Not say(): --quiet is for progress, and this must be read.
         print(LEAKS, file=sys.stderr)
@@ -78,8 +79,11 @@ def split(
         "groups_parted": len(cohort.parted_groups()),
         "groups_joined": [list(names) for names in cohort.joined],
         "splits": counts,
+        "without_split": without,
     }
     emit(common, document, _table(counts))
+    if without:
+        say(f"{without} rows have no split, because the files cannot be read.")
     if cohort.joined:
         say(in_words(cohort.joined))
     say(f"Wrote {manifest}")

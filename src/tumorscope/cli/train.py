@@ -48,6 +48,7 @@ def train(
     resume
         Go on with an interrupted run after its last finished epoch.
     """
+    from tumorscope.cohort.facts import WITHOUT_SPLIT
     from tumorscope.training.recipe import Recipe
     from tumorscope.training.run import train as run_training
 
@@ -70,7 +71,9 @@ def train(
         "\n".join(
             (
                 f"recipe      {facts['recipe']}, {facts['split']} split, seed {facts['seed']}",
-                "images      " + ", ".join(f"{count} {name}" for name, count in images.items()),
+                "images      "
+                + ", ".join(f"{count} {name}" for name, count in images.items())
+                + ("; those without split are used for nothing" if WITHOUT_SPLIT in images else ""),
                 f"epochs      {len(run.history)} in {facts['seconds_training']} s",
                 *(
                     [

@@ -96,8 +96,9 @@ def _lead(found: Audit, duplicates: Sequence[Sequence[Row]]) -> str:
     html = "<p>"
     if groups < images:
         html += (
-            f"These {images} images count as only <b>{groups}</b>. A random split would test a "
-            "model on pictures that it was trained on. "
+            f"These {images} images count as only <b>{groups}</b>: copies of one picture, or of "
+            "one patient where you said so, count once. A random split would test a model on what "
+            "it was trained on. "
         )
     else:
         html += f"These {images} images show {groups} different pictures. "

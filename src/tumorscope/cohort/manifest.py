@@ -148,6 +148,11 @@ class Manifest:
         """Paths of the files that `usable` leaves out."""
         return tuple(row.path for row in self.rows if not row.usable)
 
+    @property
+    def audited(self) -> bool:
+        """Whether all that can be read was read by an audit, which alone writes modes."""
+        return all(row.mode for row in self.usable.rows)
+
     def having(self, rows: Iterable[Row]) -> Manifest:
         """Return a manifest of the same root with other rows."""
         return replace(self, rows=tuple(rows))

@@ -201,6 +201,7 @@ def _twin(material: Material, title: str, warning: str | None) -> dict[str, obje
         if (values := sections.values_at(material.metrics, prevalence))
     ]
     document["doubts"] = [*material.doubts, *material.inputs.notes]
+    document["cohort"] = dict(material.inputs.cohort)
     document["command"] = material.inputs.command
     if published is not None:
         names = ("name", "accuracy", "auc", "log_loss", "n")

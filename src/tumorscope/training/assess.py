@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.duplicates import overlap
+from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.common.files import output_folder
@@ -129,7 +130,7 @@ def evaluate(
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
             facts=readable(facts),
-            cohort=cohort_facts(run.manifest if data is None else whole),
+            cohort=cohort_facts(run.manifest if data is None else whole, splits=data is None),
             notes=notes_on(recipe),
             published=published_for(recipe) if data is None else None,
             warning=warning,
@@ -161,29 +162,6 @@ def _evaluate_model(
 def picture_reader(manifest: Manifest) -> Callable[[int], NDArray[np.uint8]]:
     """Return a function from a row's position to its grey pixels, uint8 (height, width)."""
     return lambda index: read_slice(manifest.file(manifest.rows[index])).pixels
-
-
-def cohort_facts(manifest: Manifest, *, unreadable: int = 0) -> dict[str, str]:
-    """Return the counts that a report shows of a cohort.
-
-    `unreadable` is how many files of it `manifest` does not list.
-    """
-    usable = manifest.usable.rows
-    facts = {
-        "images": f"{len(usable)} ({sum(row.label for row in usable)} tumour, "
-        f"{sum(1 - row.label for row in usable)} no tumour)",
-        "groups (distinct pictures or patients)": str(len({row.group for row in usable})),
-        "exact or near duplicates": str(len(usable) - len({row.group for row in usable})),
-        "unreadable": str(len(manifest.unreadable) + unreadable),
-    }
-    for split in ("training", "tuning", "testing"):
-        rows = [row for row in usable if row.split == split]
-        if rows:
-            groups = len({row.group for row in rows})
-            facts[split] = (
-                f"{len(rows)} images, {groups} groups, {sum(r.label for r in rows)} tumour"
-            )
-    return facts
 
 
 def notes_on(recipe: Recipe) -> list[str]:
@@ -279,7 +257,8 @@ def readable(facts: Mapping[str, object]) -> dict[str, str]:
     flat: dict[str, str] = {}
     for key, value in facts.items():
         if isinstance(value, dict):
-            flat |= {f"{key}: {name}": str(item) for name, item in value.items()}
+            # Runs of former versions have images of the split "".
+            flat |= {f"{key}: {name or WITHOUT_SPLIT}": str(item) for name, item in value.items()}
         elif key not in ("layers", "notice"):
             flat[key] = str(value)
     return flat

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
@@ -27,7 +28,7 @@ from tumorscope.model_file.container import ModelFile
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.schema import CLASSES, InputCheck, Metadata
 from tumorscope.statistics import Interval, wilson
-from tumorscope.training.assess import Evaluation, cohort_facts, notes_on, picture_reader
+from tumorscope.training.assess import Evaluation, notes_on, picture_reader
 from tumorscope.training.data import batches
 from tumorscope.training.frozen import BATCH
 from tumorscope.training.recipe import Recipe
@@ -133,7 +134,7 @@ def evaluate_model(
             pixels=picture_reader(manifest),
             recipe=metadata.recipe,
             facts=_facts(metadata, operating_point),
-            cohort=cohort_facts(whole),
+            cohort=cohort_facts(whole, splits=False),
             notes=[
                 *_on_recipe(metadata),
                 *_on_decisions(answers, manifest.labels, rule, metadata),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tumorscope.cohort.manifest import SPLITS
 from tumorscope.evaluation.calibration import (
     PREVALENCES,
     ReliabilityBin,
@@ -68,7 +69,7 @@ def model_card(
         f"patients; sources: {', '.join(map(str, sources))}. "
         f"Hash of the data: `{data['sha256']}`. Starting weights: {data['weights']}. "
         "Licences: as the data's owners state them; the model file holds no image.",
-        _leakage(str(data["split"])),
+        _leakage(str(data["split"]), sought=data.get("copies_sought") is not False),
         *_decision_sections(metadata, decisions, origin),
         *_input_check(metadata),
         *_evidence(pointing),
@@ -80,18 +81,24 @@ def model_card(
 
 def _counts(images: Mapping[str, int]) -> str:
     trained = images.get("training", 0)
-    others = [f"{n} for {name}" for name, n in images.items() if name != "training" and n]
+    used = {name: n for name, n in images.items() if name in SPLITS and n}
+    others = [f"{n} for {name}" for name, n in used.items() if name != "training"]
     if not others:
         return f"{trained} images"
-    total = sum(images.values())
+    total = sum(used.values())
     return f"{trained} images; with {' and '.join(others)}, which it was not fitted on, {total}"
 
 
-def _leakage(split: str) -> str:
+def _leakage(split: str, *, sought: bool) -> str:
     if split == "random":
         return (
             "**The split ignored groups**, so copies of one picture lie on both sides, and every "
             "figure is too good."
+        )
+    if not sought:
+        return (
+            "Images of one group were never parted by a split, nor were files with the same bytes. "
+            "Other copies were not looked for, because no audit wrote the manifest: they may leak."
         )
     return (
         "Images of one group were never parted by a split. What the duplicate search misses "

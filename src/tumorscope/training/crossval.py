@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import ReportInputs, write_report
-from tumorscope.training.assess import cohort_facts, notes_on, picture_reader, published_for
+from tumorscope.training.assess import notes_on, picture_reader, published_for
 from tumorscope.training.folds import (
     Folds,
     Method,
@@ -198,7 +199,7 @@ def crossval(
                 "seconds": f"{time.time() - started:.0f}",
                 **{f"{name} version": value for name, value in versions().items()},
             },
-            cohort=cohort_facts(manifest, unreadable=len(whole.unreadable)),
+            cohort=cohort_facts(manifest, splits=False, unreadable=len(whole.unreadable)),
             notes=notes_on(recipe),
             published=published_for(recipe),
             command=method.command

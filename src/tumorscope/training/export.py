@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from tumorscope.cohort.copies import settle_copies
+from tumorscope.cohort.facts import WITHOUT_SPLIT
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.cohort.together import in_words
@@ -353,8 +354,9 @@ def _input_check(
     others = space.distances(_pooled_features(model, recipe, other))
     limit = limit_of(held_out_distances(features[known], folds), others)
     refused = None
-    if not known.all():
-        beyond = space.distances(features[~known]) > limit
+    tested = np.array([row.split == "testing" for row in manifest.rows])
+    if tested.any():
+        beyond = space.distances(features[tested]) > limit
         refused = _estimate(wilson(int(beyond.sum()), len(beyond)))
     apart = _estimate(wilson(int((others > limit).sum()), len(others)))
     return space, InputCheck(distance=limit, refused_brain=refused, refused_other=apart)
@@ -433,11 +435,12 @@ def _data(facts: Mapping[str, object], manifest: Manifest) -> dict[str, JsonValu
     assert isinstance(images, dict)
     return {
         "sha256": str(facts["data_sha256"]),
-        "images": {str(name): int(count) for name, count in images.items()},
+        "images": {str(name) or WITHOUT_SPLIT: int(count) for name, count in images.items()},
         "tumour": int(manifest.labels.sum()),
         "groups": len({row.group for row in manifest.rows}),
         "sources": [*sorted({row.source for row in manifest.rows})],
         "split": str(facts["split"]),
+        "copies_sought": manifest.audited,
         "seed": int(str(facts["seed"])),
         "weights": str(facts["weights"]),
     }

@@ -20,6 +20,7 @@ import numpy as np
 from tumorscope import __version__
 from tumorscope.cohort.audit import audit
 from tumorscope.cohort.copies import settle_copies
+from tumorscope.cohort.facts import WITHOUT_SPLIT, split_counts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
 from tumorscope.cohort.together import in_words
@@ -238,7 +239,7 @@ def train(
     manifest = prepare_manifest(folder / "manifest.csv" if interrupted else data)
     # Before any work: a task may ask for types that the cohort does not name.
     labels = labels_for(recipe.task, manifest.usable)
-    if not any(row.split for row in manifest.rows):
+    if not any(row.split for row in manifest.usable.rows):
         manifest = split(
             manifest,
             fractions=recipe.data.fractions,
@@ -248,6 +249,7 @@ def train(
         )
     if split_by == "group":
         manifest.check_groups()
+    _check_splits(manifest.usable)
     write_text(folder / "recipe.toml", recipe.to_toml())
     manifest.save(folder / "manifest.csv")
 
@@ -306,7 +308,8 @@ def train(
         "weights": origin,
         "identity": identity,
         "data_sha256": data_hash(usable),
-        "images": {name: int(np.sum(splits == name)) for name in sorted(set(splits.tolist()))},
+        "images": split_counts(usable.rows),
+        "groups_joined": [list(names) for names in manifest.joined],
         "unreadable": len(manifest) - len(usable),
         "versions": versions(),
         "backend": keras.config.backend(),
@@ -322,6 +325,24 @@ def train(
     write_json(folder / "run.json", facts)
     (folder / "checkpoint.bin").unlink(missing_ok=True)
     return Run(folder)
+
+
+def _check_splits(manifest: Manifest) -> None:
+    """Say which images lie in no split, and refuse a training part of fewer than two classes."""
+    counts = split_counts(manifest.rows)
+    if WITHOUT_SPLIT in counts:
+        say(
+            f"{counts[WITHOUT_SPLIT]} images lie in no split, where others do, and are used for "
+            "nothing. Fill the column split for them, or run `tumorscope split`, to use them."
+        )
+    training = manifest.of_split("training")
+    if len(set(training.labels.tolist())) < 2:
+        parts = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise InputError(
+            f"The split training holds {len(training)} images, {int(training.labels.sum())} of "
+            f"them with a tumour ({parts}). Expected images of both classes to train on. Correct "
+            "the column split of the manifest, or run `tumorscope split`."
+        )
 
 
 def prepare_manifest(data: Data) -> Manifest:
