@@ -11,7 +11,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.training.data import Images
 from tumorscope.training.fit import Fitter, class_weights, initialise_head
 from tumorscope.training.network import build
-from tumorscope.training.recipe import Finishing, Recipe
+from tumorscope.training.recipe import Augmentation, Finishing, Recipe
 
 TRAINING, TUNING = np.arange(16), np.arange(16, 24)
 
@@ -60,6 +60,30 @@ def test_it_learns(images: Images, quick: Recipe) -> None:
     assert scores.shape == (8,)
     assert np.all((scores >= 0) & (scores <= 1))
     assert history[-1]["tuning_auc"] > 0.9
+
+
+def test_the_loss_of_an_epoch_is_that_of_its_own_batches(images: Images, quick: Recipe) -> None:
+    """With one batch an epoch, it is the tuning loss of the same images an epoch before."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    changes: dict[str, dict[str, object]] = {
+        "frozen": {"epochs": 5, "learning_rate": 1.0},
+        "fine_tuning": {"epochs": 0},
+        "network": {"head": "pooled", "dropout": 0.0},
+        "optimisation": {"batch_size": 24, "class_weights": "none", "plateau_patience": 9},
+    }
+    parts = {name: getattr(quick, name) for name in changes}
+    copies = {name: parts[name].model_copy(update=new) for name, new in changes.items()}
+    plain = quick.model_copy(update={**copies, "augmentation": Augmentation()})
+    everything = np.arange(24)
+    history = Fitter(build(plain), images, plain).fit(
+        training=everything, tuning=everything, seed=0
+    )
+    losses = [float(record["loss"]) for record in history]
+    assert max(losses) - min(losses) > 0.005
+    before = [float(record["tuning_loss"]) for record in history[:-1]]
+    np.testing.assert_allclose(losses[1:], before, atol=1e-4)
 
 
 def test_a_fold_does_not_depend_on_the_folds_before_it(images: Images, quick: Recipe) -> None:

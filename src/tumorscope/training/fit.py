@@ -325,6 +325,8 @@ class _Trainer:
                     done = (epoch + step / len(chunks)) / self._phase.epochs
                     rate = cosine(done, peak=self._phase.learning_rate, warmup=options.warmup)
                 self._part.optimizer.learning_rate = rate
+                # Keras before 3.15 returns the mean of all batches since the last reset.
+                self._part.reset_metrics()
                 logs = self._part.train_on_batch(
                     self._enter(features),
                     self._targets(labels),
