@@ -86,7 +86,7 @@ def test_without_pyarrow_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with (
-        pytest.raises(UsageError, match=r"tumorscope\[parquet\]"),
+        pytest.raises(UsageError, match=r"install .*\[parquet\]"),
         open_table(tmp_path / "t.parquet"),
     ):
         pass

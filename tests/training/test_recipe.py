@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import tumorscope
 from tumorscope.common.errors import InputError
 from tumorscope.training.recipe import SHIPPED, Recipe
 
@@ -66,3 +67,31 @@ def test_a_recipe_is_read_as_windows_programs_save_it(tmp_path: Path, encoding: 
     mine = tmp_path / "mine.toml"
     mine.write_bytes(Recipe.load("demo").to_toml().replace("\n", "\r\n").encode(encoding))
     assert Recipe.load(mine) == Recipe.load("demo")
+
+
+def test_changed_values_pass_the_rules_of_a_file() -> None:
+    recipe = Recipe.load("paper")
+    assert recipe.changed({"seed": 7, "network.dropout": 0.1}).network.dropout == 0.1
+    for values, words in (
+        ({"seed": -1}, "seed"),
+        ({"seed": 3_000_000_000}, "seed"),
+        ({"task": "tumor"}, "task"),
+        ({"data.fractions": (0.5, 0.5, 0.5)}, "sum to 1.5"),
+        ({"frozen.epochs": 0, "fine_tuning.epochs": 0}, "nothing would train"),
+        ({"network.drop": 0.1}, "network.drop, which is no key"),
+        ({"seed.x": 1}, "seed.x, which is no key"),
+    ):
+        with pytest.raises(InputError, match=words):
+            recipe.changed(values)
+
+
+def test_a_recipe_that_was_copied_past_the_rules_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    wrong = Recipe.load("demo").model_copy(update={"seed": 3_000_000_000})
+    with pytest.raises(InputError, match="seed"):
+        Recipe.of(wrong)
+    for run in (tumorscope.train, tumorscope.crossval, tumorscope.crossval_types):
+        with pytest.raises(InputError, match="seed"):
+            run(tmp_path, recipe=wrong, weights="none", output=tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []

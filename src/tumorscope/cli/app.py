@@ -15,8 +15,10 @@ from cyclopts import App, CycloptsError, Parameter
 
 from tumorscope import __version__
 from tumorscope.common.errors import OutputError, TumorscopeError
+from tumorscope.common.faults import explain
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import quiet, say
+from tumorscope.common.streams import calm_warnings, holds_all_text, prepare_streams
 
 COMMANDS = {
     "demo": "Run the whole job offline on synthetic slices: audit, split, train, evaluate, detect.",
@@ -80,7 +82,8 @@ class Common:
 def emit(common: Common, document: dict[str, object], table: str) -> None:
     """Print the result: `document` as JSON if ``--json``, else `table`."""
     if common.json:
-        print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        ascii_only = not holds_all_text(sys.stdout)
+        print(json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
         print(table)
 
@@ -99,6 +102,8 @@ def left_out(unreadable: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of the contract."""
+    prepare_streams()
+    calm_warnings()
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = run(words)
     _failure_of_stdout(end="")  # here in silence, rather than with a traceback when Python ends
@@ -145,6 +150,10 @@ def run(words: Sequence[str]) -> int:
             )
             _complain(str(lost), debug=debug)
             return lost.exit_code
+        told = explain(error, to=f"run tumorscope {words[0]}" if words else "run tumorscope")
+        if told is not None:
+            _complain(str(told), debug=debug)
+            return told.exit_code
         _complain(
             f"Internal fault: {type(error).__name__}: {error}. This is a bug in tumorscope. Run "
             "the command again with --debug and report what it prints.",
@@ -167,6 +176,7 @@ def _failure_of_stdout(*, end: str) -> OSError | None:
 
 
 def _complain(message: str, *, debug: bool) -> None:
-    if debug:
-        traceback.print_exc()
-    print(f"tumorscope: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it
+        if debug:
+            traceback.print_exc()
+        print(f"tumorscope: {message}", file=sys.stderr)

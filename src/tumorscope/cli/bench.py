@@ -11,6 +11,8 @@ from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit
 from tumorscope.common.errors import InputError
+from tumorscope.common.extras import require
+from tumorscope.common.limits import check_whole
 from tumorscope.common.progress import say
 
 COLUMNS = ("measure", "contender", "batch", "n", "median_ms", "p99_ms", "per_second",
@@ -36,7 +38,8 @@ def bench(
     Parameters
     ----------
     model
-        A model file; may be given several times, for other precisions and formats.
+        A model file, or packaged (the default), the one in the package; may be given several
+        times, for other precisions and formats.
     data
         Folder of images; phantoms by default.
     keras
@@ -46,17 +49,21 @@ def bench(
     repeats
         Single images to time; a tenth as many cold starts.
     """
-    from tumorscope.detection.detector import PACKAGED
+    from tumorscope.detection.detector import model_path
     from tumorscope.detection.find import find_images
     from tumorscope.training.bench import bench as run_bench
 
     common = common or Common()
-    models = list(model) or [PACKAGED]
-    if not models[0].is_file():
-        raise InputError(
-            f"There is no model at {models[0]}. Expected a model file, as `tumorscope train` "
-            "writes: --model PATH."
-        )
+    check_whole("repeats", repeats, at_least=1)
+    if keras is not None:
+        require("train", to="time a model of Keras")
+    models = [model_path(each) for each in model or (None,)]
+    for path in (*models, *([keras] if keras else [])):
+        if not path.is_file():
+            raise InputError(
+                f"There is no model at {path}. Expected a model file, as `tumorscope train` "
+                "writes: --model PATH."
+            )
     from tumorscope.common.locks import writing
 
     with contextlib.ExitStack() as stack:

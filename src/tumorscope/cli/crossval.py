@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.errors import UsageError
+from tumorscope.common.limits import check_seed
 from tumorscope.common.progress import say
 
 
@@ -66,7 +67,7 @@ def crossval(
     common = common or Common()
     chosen = Recipe.load(recipe)
     if seed is not None:
-        chosen = chosen.model_copy(update={"seed": seed})
+        chosen = chosen.changed({"seed": check_seed(seed)})
     if task is not None:
         chosen = chosen.for_task(task)
     if chosen.task == "tumour-type":

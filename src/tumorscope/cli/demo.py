@@ -12,6 +12,8 @@ from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit
 from tumorscope.common.errors import UsageError
+from tumorscope.common.extras import require
+from tumorscope.common.limits import check_seed, check_whole
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
@@ -55,12 +57,14 @@ def _demo(output: Path, n: int, seed: int, common: Common) -> None:
     from tumorscope.training.run import train
 
     started = time.monotonic()
+    require("train", to="run the demo, which trains a network")
+    check_whole("n", n, at_least=16, usual="240 is usual")
+    recipe = Recipe.load("demo").changed({"seed": check_seed(seed)})
     _make_room(output)
     say("1/6  Drawing phantom slices, with planted duplicates and a planted shortcut")
     write_phantom_cohort(output / "cohort", n=n, seed=seed, duplicates=n // 6, shortcut=True)
     say("2/6  Auditing them")
     audited = audit(output / "cohort", output=output / "audit")
-    recipe = Recipe.load("demo").model_copy(update={"seed": seed})
     say("3/6  Splitting by group")
     manifest = split(audited.manifest, fractions=recipe.data.fractions, seed=seed)
     manifest.save(output / "audit" / "manifest.csv")

@@ -41,9 +41,9 @@ def describe(
     """
     common = common or Common()
     if model is not None:
-        from tumorscope.detection.detector import PACKAGED
+        from tumorscope.detection.detector import model_path
 
-        _describe_model(PACKAGED if str(model) == "packaged" else model, common)
+        _describe_model(model_path(model), common)
         return
     from tumorscope.training.recipe import Recipe
 

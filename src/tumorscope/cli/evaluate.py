@@ -26,7 +26,8 @@ def evaluate(
     Parameters
     ----------
     run
-        Folder made by tumorscope train, or a model file, which needs data.
+        Folder made by tumorscope train; or a model file, or packaged, the one in the package:
+        these need data.
     data
         External cohort: class folders or a manifest.csv. Refused (exit code 5) where it holds
         images that the model was trained on, or near-duplicates of them.

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit, left_out
 from tumorscope.common.errors import UsageError
+from tumorscope.common.extras import require
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def export(
     Parameters
     ----------
     source
-        A model file (.onnx), or the folder of a run made by tumorscope train.
+        A model file (.onnx), or the folder of a run made by tumorscope train. (The one in the
+        package is in 8 bits, of which no further format can be made.)
     to
         onnx (of a run), onnx-f16 (half the size), onnx-int8 (a third to a half), openvino (.xml
         and .bin), litert or litert-int8 (.tflite).
@@ -65,6 +67,7 @@ def export(
                 f"{source} is to be exported to onnx, and is not a run. Expected the folder of a "
                 "run made by `tumorscope train`; a model file is ONNX already."
             )
+        require("train", to="export a run")
         made = _model_of_run(source, output, crossval, outlines)
         say(f"Wrote {made.path}")
         emit(
@@ -85,10 +88,17 @@ def export(
             "folders or a manifest.csv), on which the converted model is compared with the "
             "original before it is kept. Add --calibration DATA."
         )
-    from tumorscope.training.formats.convert import convert, load_sample
+    from tumorscope.training.formats.convert import (
+        check_original,
+        convert,
+        load_sample,
+        require_for,
+    )
     from tumorscope.training.run import prepare_manifest
 
+    require_for(to)
     model = _read(source)
+    check_original(model)
     images = prepare_manifest(calibration)
     sample = load_sample(images, model)
     conversion = convert(model, to, output=output, sample=sample)
@@ -109,8 +119,10 @@ def _model_of_run(
 
 
 def _read(source: Path) -> ModelFile:
+    from tumorscope.detection.detector import model_path
     from tumorscope.model_file.container import read_model
 
+    source = model_path(source)
     if not source.is_dir():
         return read_model(source)
     if (source / "model.onnx").is_file():

@@ -58,7 +58,7 @@ def predict(
     paths
         Images, or folders that are searched to any depth.
     model
-        A model file (.onnx, .xml or .tflite); by default the one in the package.
+        A model file (.onnx, .xml or .tflite), or packaged (the default), the one in the package.
     output
         Table to write: .csv, .parquet or .jsonl. What is finished is kept in a log beside it, so
         that --resume can go on. Without, the table goes to standard output.
@@ -100,8 +100,10 @@ def predict(
     from tumorscope.common.files import output_folder
     from tumorscope.common.locks import writing
     from tumorscope.detection.batch import run_batch
-    from tumorscope.detection.detector import Detector
+    from tumorscope.detection.detector import Detector, check_batch
 
+    if batch is not None:
+        check_batch(batch)  # before a log is begun
     detector = Detector.load(
         model, engine=engine, operating_point=operating_point, threads=threads, fast=fast
     )

@@ -31,7 +31,7 @@ def robustness(
     output
         Folder for robustness.csv, robustness.json and robustness.png.
     model
-        A model file; by default the model in the package.
+        A model file, or packaged (the default), the one in the package.
     operating_point
         Whose threshold decides: balanced, screening or specific.
     allow_seen

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit, left_out
+from tumorscope.common.limits import check_seed
 from tumorscope.common.progress import say
 
 
@@ -55,7 +56,7 @@ def train(
     common = common or Common()
     chosen = Recipe.load(recipe)
     if seed is not None:
-        chosen = chosen.model_copy(update={"seed": seed})
+        chosen = chosen.changed({"seed": check_seed(seed)})
     if task is not None:
         chosen = chosen.for_task(task)
     run = run_training(

@@ -17,6 +17,7 @@ from tumorscope.cohort.sets import Sets
 from tumorscope.cohort.shortcuts import Shortcut, measure, traces_of
 from tumorscope.cohort.together import given_names, joins, regrouped
 from tumorscope.common.errors import InputError, UnreadableImageError
+from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder, sha256_of, write_json
 from tumorscope.common.locks import one_writer
 from tumorscope.imaging.passed_over import PassedOver
@@ -159,12 +160,17 @@ def audit(
         If `output` holds a manifest that somebody edited, which would be lost.
     OutputError
         If `output` cannot be written to.
+    MissingExtraError
+        If probes or a report are asked for, and the extra “train” is not installed.
 
     Examples
     --------
     >>> found = audit("scans/", output="audit/")  # doctest: +SKIP
     >>> found.manifest.groups  # doctest: +SKIP
     """
+    if probes or output is not None:
+        needed = ("sklearn",) * probes + ("matplotlib", "jinja2") * (output is not None)
+        require("train", to="audit a cohort", only=needed)
     cohort = _cohort(data)
     others = [_cohort(other) for other in against]
     folder = None

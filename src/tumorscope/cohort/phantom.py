@@ -22,6 +22,7 @@ from tumorscope.cohort.phantom_slice import phantom_lesion_mask, phantom_slice
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import atomic_folder, write_json
+from tumorscope.common.limits import check_seed, check_whole
 from tumorscope.common.locks import writing
 from tumorscope.common.progress import track
 
@@ -76,13 +77,13 @@ def write_phantom_cohort(
     Raises
     ------
     UsageError
-        If `folder` holds files already, `n` < 2, or `duplicates` < 0.
+        If `folder` holds files already, `n` < 2, `duplicates` < 0, or the seed is out of range.
     OutputError
         If it cannot be written.
     """
     folder = Path(folder)
-    _check(folder, n, duplicates)
-    rng = np.random.Generator(np.random.PCG64(abs(seed)))
+    _check(folder, n, duplicates, seed)
+    rng = np.random.Generator(np.random.PCG64(seed))
     originals = _plan(n, seed, shortcut, rng)
     copies = _plan_copies(originals, duplicates, rng)
     draws = [between(rng, -1, 1) for _ in copies]
@@ -103,11 +104,10 @@ def write_phantom_cohort(
         write_json(temporary / RECORD, record)
 
 
-def _check(folder: Path, n: int, duplicates: int) -> None:
-    if n < 2:
-        raise UsageError(f"Received n = {n}; expected at least 2 slices, one of each class.")
-    if duplicates < 0:
-        raise UsageError(f"Received {duplicates} duplicates; expected 0 or more.")
+def _check(folder: Path, n: int, duplicates: int, seed: int) -> None:
+    check_whole("n", n, at_least=2, usual="slices, half of each class")
+    check_whole("duplicates", duplicates, at_least=0)
+    check_seed(seed)
     if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(
             f"{folder} holds files already. Expected a new or empty folder, so that nothing of "

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import SPLITS, Manifest
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.limits import check_whole
 
 CLASSES = ("no tumour", "tumour")
 
@@ -65,12 +66,13 @@ def split(
     Raises
     ------
     UsageError
-        If the fractions are negative or do not sum to 1.
+        If the fractions or the seed are negative, or the fractions do not sum to 1.
     InputError
         If nothing is readable, or a class has fewer groups than there are splits to reach; or
         copies must be told apart by looking at images that cannot be read.
     """
     _check_fractions(fractions)
+    check_whole("seed", seed, at_least=0)  # it is hashed, so none is too large
     if mode == "group":
         manifest = settle_copies(manifest)
     usable = manifest.usable

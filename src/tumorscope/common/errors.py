@@ -36,3 +36,9 @@ class HonestyError(TumorscopeError):
     """Refused, because the figure would mislead: seen images, groups parted (exit code 5)."""
 
     exit_code = 5
+
+
+class SurroundingsError(TumorscopeError):
+    """Something around the program cannot be used: a setting, a library, a folder (exit code 3)."""
+
+    exit_code = 3

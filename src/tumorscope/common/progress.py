@@ -61,5 +61,8 @@ def track(items: Iterable[T], label: str, *, total: int | None = None) -> Genera
 
 def say(words: str) -> None:
     """Print words for people to standard error, unless quiet."""
-    if not _quiet.get():
-        print(words, file=sys.stderr)
+    # Without standard error `print` would take standard output, which is for results; and where
+    # its reader has gone, that is no reason to end.
+    if not _quiet.get() and sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(words, file=sys.stderr)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
+from tumorscope.common.limits import MOST_THREADS, check_whole
 from tumorscope.detection import rules
 from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of, open_engine
 from tumorscope.detection.finding import Finding
@@ -29,6 +30,9 @@ from tumorscope.model_file.container import ModelFile, metadata_text
 from tumorscope.model_file.schema import Metadata
 
 PACKAGED = Path(__file__).resolve().parents[1] / "models" / "default.onnx"
+
+PACKAGED_NAME = "packaged"
+"""What users write for `PACKAGED`."""
 
 LOOK_AHEAD = 4
 """Runs per worker that may wait for their turn to be handed out."""
@@ -54,6 +58,31 @@ class _Engines:
     lock: threading.Lock = field(default_factory=threading.Lock)
     alone: Engine | None = None
     beside: Engine | None = None
+
+
+def model_path(model: str | Path | None = None) -> Path:
+    """Return where a model lies, as users name it.
+
+    Parameters
+    ----------
+    model : path, optional
+        None and "packaged" are the model in the package. A file or folder that is itself called
+        packaged goes first.
+
+    Raises
+    ------
+    InputError
+        If that is asked for, and the package holds none.
+    """
+    if model is not None and (str(model) != PACKAGED_NAME or Path(model).exists()):
+        return Path(model)
+    if not PACKAGED.is_file():
+        raise InputError(
+            "No model was given, and this installation holds none. Expected the path of a "
+            "model file. Give one that `tumorscope train` wrote: Detector.load(PATH), or "
+            "--model PATH on the command line."
+        )
+    return PACKAGED
 
 
 class Detector:
@@ -93,9 +122,9 @@ class Detector:
         threads: int | None = None,
         fast: bool = False,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise UsageError(f"Received {threads} threads; expected at least 1.")
-        self._model, self._engine_name = model, engine
+        if threads is not None:
+            check_whole("threads", threads, at_least=1, at_most=MOST_THREADS)
+        self._model, self._engine_name = model, engine_of(model, engine)
         self._how = model.metadata.preprocessing.preprocessing
         self._rule = rules.rule_of(model.metadata, operating_point)
         self.operating_point = operating_point
@@ -125,7 +154,7 @@ class Detector:
         ----------
         model : path, optional
             An ``.onnx``, ``.xml`` (OpenVINO) or ``.tflite`` that tumorscope wrote; by default the
-            model in the package.
+            model in the package, see `model_path`.
         engine, operating_point, threads, fast
             See `Detector`.
 
@@ -136,14 +165,8 @@ class Detector:
         UsageError
             If the engine or operating point is unknown, or the engine is not installed.
         """
-        if model is None and not PACKAGED.is_file():
-            raise InputError(
-                "No model was given, and this installation holds none. Expected the path of a "
-                "model file. Give one that `tumorscope train` wrote: Detector.load(PATH), or "
-                "--model PATH on the command line."
-            )
         return cls(
-            read_any(model or PACKAGED),
+            read_any(model_path(model)),
             engine=engine,
             operating_point=operating_point,
             threads=threads,
@@ -163,13 +186,12 @@ class Detector:
     @property
     def identity(self) -> dict[str, object]:
         """What decides the answers: the model and all it says of itself, the point, the engine."""
-        engine = engine_of(self._model, self._engine_name)
         return {
             "model": self.model_id,
             "metadata": metadata_text(self.metadata)[1][:12],
             "operating_point": self.operating_point,
-            "engine": engine,
-            "precision": "bfloat16" if self.fast and engine == "openvino" else "float32",
+            "engine": self._engine_name,
+            "precision": "bfloat16" if self.fast and self._engine_name == "openvino" else "float32",
         }
 
     @property
@@ -253,6 +275,9 @@ class Detector:
             )
         if batch is not None and batch < 1:
             raise UsageError(f"Received a batch of {batch}; expected at least 1.")
+
+        if batch is not None:
+            check_batch(batch)
         return self._stream(iter(images), batch or 1)
 
     def _stream(self, images: Iterator[Image], batch: int) -> Iterator[Finding]:
@@ -347,6 +372,12 @@ class Detector:
             evidence=outputs.evidence[index],
             ms=ms,
         )
+
+
+def check_batch(batch: int) -> None:
+    """Refuse a number of images per run of the engine that is none."""
+    if batch < 1:
+        raise UsageError(f"Received a batch of {batch}; expected at least 1.")
 
 
 def _unreadable(source: str, error: UnreadableImageError) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import UsageError
+from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 
@@ -134,11 +135,7 @@ def _parquet(path: Path) -> Iterator[Write]:
 
 
 def _pyarrow() -> pyarrow:
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise UsageError(
-            "Parquet was asked for, and pyarrow is not installed. Expected the extra “parquet”: "
-            'pip install "tumorscope[parquet]". CSV and JSON lines need nothing.'
-        ) from error
+    require("parquet", to="write a table as Parquet rather than CSV or JSON lines")
+    import pyarrow
+
     return pyarrow

@@ -13,8 +13,10 @@ from tumorscope.cohort.duplicates import overlap
 from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
+from tumorscope.detection.detector import model_path
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import THE_PAPER, Published, ReportInputs, write_report
 from tumorscope.imaging import read_slice
@@ -61,7 +63,7 @@ def evaluate(
     Parameters
     ----------
     run : path or Run
-        As made by `tumorscope.training.run.train`; or a model file, see
+        As made by `tumorscope.training.run.train`; or a model file or "packaged", see
         `tumorscope.training.assess_model.evaluate_model`.
     data : path or Manifest, optional
         External cohort; the run's own testing images by default. A model file has none of its
@@ -85,7 +87,9 @@ def evaluate(
     UsageError
         If `run` is a model file and `data` is missing.
     """
-    if not isinstance(run, Run) and Path(run).suffix.lower() in SUFFIXES:
+    require("train", to="evaluate a model")
+    run = run if isinstance(run, Run) else model_path(run)
+    if not isinstance(run, Run) and run.suffix.lower() in SUFFIXES:
         return _evaluate_model(run, data, output=output, allow_seen=allow_seen)
     run = run if isinstance(run, Run) else Run.open(run)
     recipe, facts = run.recipe, run.facts

@@ -14,10 +14,12 @@ from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import track
 from tumorscope.detection import rules
+from tumorscope.detection.detector import model_path
 from tumorscope.detection.engines import open_engine
 from tumorscope.evaluation.report import ReportInputs, write_report
 from tumorscope.imaging import Preprocessing, Slice, prepare
@@ -62,7 +64,7 @@ def evaluate_model(
     Parameters
     ----------
     model : path
-        A model file of any format that tumorscope writes.
+        A model file of any format that tumorscope writes, or "packaged", the one in the package.
     data : path or Manifest
         Labelled images.
     output : path, optional
@@ -88,7 +90,8 @@ def evaluate_model(
     UsageError
         If the model has no such operating point.
     """
-    file = read_any(model)
+    require("train", to="evaluate a model")
+    file = read_any(model_path(model))
     metadata = file.metadata
     rule = rules.rule_of(metadata, operating_point)
     folder = output_folder(Path(output or f"{metadata.name}-evaluation"))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.limits import check_whole
 from tumorscope.common.progress import say, track
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.engines import EngineName
@@ -119,8 +120,7 @@ def bench(
     UsageError
         If `repeats` is less than 1.
     """
-    if repeats < 1:
-        raise UsageError(f"Received {repeats} repeats; expected at least 1.")
+    check_whole("repeats", repeats, at_least=1)
     if not images:
         raise InputError("Received no images to time. Expected at least one readable image.")
     reference = read_model(models[0])

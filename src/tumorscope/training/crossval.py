@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.errors import UsageError
+from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
+from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import ReportInputs, write_report
@@ -119,11 +121,10 @@ def crossval(
     InputError, UsageError, OutputError
         If the cohort, the numbers or the folder cannot be used.
     """
-    if not hold_out and (folds < 2 or repeats < 1):
-        raise UsageError(
-            f"Received {folds} folds and {repeats} repeats; expected at least 2 folds and 1 repeat."
-        )
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    if not hold_out:
+        check_folds(folds, repeats)
+    require("train", to="cross-validate a recipe")
+    recipe = Recipe.of(recipe)
     if recipe.task != "tumour":
         raise UsageError(
             f'Received a recipe with task = {recipe.task!r}. Expected "tumour"; '

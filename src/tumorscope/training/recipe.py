@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.limits import MOST_SEED
 from tumorscope.common.text import SAVE_AS_UTF8, NotTextError, read_text
 from tumorscope.imaging import Preprocessing
 
@@ -196,7 +198,7 @@ class Recipe(_Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     description: str = ""
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)] = 0
     task: Task = "tumour"
     """"tumour": is there one? "tumour-type": no tumour, glioma, meningioma or pituitary tumour?"""
     data: Data = Data()
@@ -262,6 +264,19 @@ class Recipe(_Part):
         return cls.parse(values, origin=str(origin))
 
     @classmethod
+    def of(cls, recipe: str | Path | Recipe) -> Recipe:
+        """Return what `load` reads; a recipe is returned, once its values were checked anew.
+
+        Raises
+        ------
+        InputError
+            As `load` does.
+        """
+        if isinstance(recipe, Recipe):
+            return cls.parse(recipe.model_dump(), origin=recipe.name)
+        return cls.load(recipe)
+
+    @classmethod
     def parse(cls, values: dict[str, object], *, origin: str = "recipe") -> Recipe:
         """Check plain values, as read from TOML or JSON; see `load`."""
         try:
@@ -274,10 +289,32 @@ class Recipe(_Part):
 
         Validated anew, so every value is as if it had been read from a file.
         """
-        values = self.model_dump() | {"task": task}
-        if task == "tumour-type":
-            values["augmentation"]["lesions"] = 0.0
-        return Recipe.model_validate(values)
+        lesions = {"augmentation.lesions": 0.0} if task == "tumour-type" else {}
+        return self.changed({"task": task, **lesions})
+
+    def changed(self, values: Mapping[str, object], *, origin: str = "recipe") -> Recipe:
+        """Return the recipe with other values, by dotted keys; all are checked as those of a file.
+
+        Pydantic's own ``model_copy(update=…)`` checks nothing.
+
+        Raises
+        ------
+        InputError
+            If a recipe has no such key, or does not allow the value.
+        """
+        document: dict[str, object] = self.model_dump()
+        for key, value in values.items():
+            *parts, last = key.split(".")
+            place: object = document
+            for part in parts:
+                place = place.get(part) if isinstance(place, dict) else None
+            if not isinstance(place, dict) or last not in place:
+                raise InputError(
+                    f"The {origin} names {key}, which is no key of a recipe. Expected keys such as "
+                    "fine_tuning.learning_rate; docs/reference/recipe.md lists them."
+                )
+            place[last] = value
+        return Recipe.parse(document, origin=origin)
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every value written out, so that it can be read back."""

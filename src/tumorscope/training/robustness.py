@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import track
 from tumorscope.detection import rules
-from tumorscope.detection.detector import PACKAGED
+from tumorscope.detection.detector import model_path
 from tumorscope.detection.engines import open_engine
 from tumorscope.evaluation.displays.robustness import RobustnessDisplay
 from tumorscope.imaging import Preprocessing, Slice, prepare, read_slice
@@ -117,7 +118,7 @@ def measure_robustness(
     Parameters
     ----------
     model : path or None
-        A model file; None is the one in the package.
+        A model file; None and "packaged" are the one in the package.
     data : path or Manifest
         Labelled images that the model has not seen.
     output : path
@@ -136,7 +137,8 @@ def measure_robustness(
     InputError
         If no image can be read.
     """
-    file = read_any(model or PACKAGED)
+    require("train", to="measure robustness")
+    file = read_any(model_path(model))
     rule = rules.rule_of(file.metadata, operating_point)
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)

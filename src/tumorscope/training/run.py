@@ -220,7 +220,7 @@ def train(
     from tumorscope.training.export import write_checked  # needs `Run` in turn
 
     started = time.time()
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    recipe = Recipe.of(recipe)
     folder = Path(output)
     if (folder / "run.json").exists():
         if resume:

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder, write_text
+from tumorscope.common.limits import check_seed
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say
 from tumorscope.evaluation.metrics import Metrics, evaluate_scores
@@ -128,12 +130,9 @@ def tune(
     UsageError
         If a number is out of range, or Optuna is not installed.
     """
-    if trials < 1 or inner_folds < 2 or outer_folds == 1 or outer_folds < 0:
-        raise UsageError(
-            f"Received {trials} trials, {outer_folds} outer and {inner_folds} inner folds. "
-            "Expected at least 1 trial, 2 inner folds, and 0 or at least 2 outer folds."
-        )
-    base = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    _check_numbers(trials, outer_folds, inner_folds, timeout, seed)
+    require("train", "tune", to="search for a recipe")
+    base = Recipe.of(recipe)
     _check_task(base)
     ranges = load_space(space, base)
     folder = output_folder(Path(output))
@@ -201,6 +200,19 @@ def tune(
     with database(url):
         write_search_report(result, objective=objective, best=best, facts=facts)
     return result
+
+
+def _check_numbers(
+    trials: int, outer_folds: int, inner_folds: int, timeout: float | None, seed: int
+) -> None:
+    if trials < 1 or inner_folds < 2 or outer_folds == 1 or outer_folds < 0:
+        raise UsageError(
+            f"Received {trials} trials, {outer_folds} outer and {inner_folds} inner folds. "
+            "Expected at least 1 trial, 2 inner folds, and 0 or at least 2 outer folds."
+        )
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"Received timeout = {timeout}; expected seconds, more than 0.")
+    check_seed(seed)
 
 
 def _check_task(base: Recipe) -> None:

@@ -131,21 +131,8 @@ def changed(base: Recipe, values: Mapping[str, Value], *, name: str | None = Non
     InputError
         If a recipe has no such key, or does not allow the value.
     """
-    document: dict[str, Any] = base.model_dump()
-    for key, value in values.items():
-        *parts, last = key.split(".")
-        place = document
-        for part in parts:
-            place = place.get(part, {}) if isinstance(place, dict) else {}
-        if not isinstance(place, dict) or last not in place:
-            raise InputError(
-                f"The search space names {key}, which is no key of a recipe. Expected keys such as "
-                "fine_tuning.learning_rate; docs/reference/recipe.md lists them."
-            )
-        place[last] = value
-    if name is not None:
-        document["name"] = name
-    return Recipe.parse(document, origin="that the search space makes")
+    named = {} if name is None else {"name": name}
+    return base.changed({**values, **named}, origin="search space")
 
 
 def current(base: Recipe, key: str) -> object:

@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.errors import InputError
+from tumorscope.common.extras import require
 from tumorscope.common.progress import track
 
 if TYPE_CHECKING:
@@ -41,16 +42,13 @@ def database(url: str, *, opening: bool = False) -> Iterator[None]:
     InputError
         If the database does not answer, is locked, damaged or read-only; where `opening`, also if
         the URL is none, or its driver is not installed.
-    UsageError
+    MissingExtraError
         If Optuna is not installed.
     """
-    try:
-        from optuna.exceptions import StorageInternalError
-        from sqlalchemy.exc import SQLAlchemyError
-    except ImportError as error:
-        raise UsageError(
-            'Searching needs Optuna, which is not installed. Run: pip install "tumorscope[tune]"'
-        ) from error
+    require("tune", to="search for a recipe")
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
     # RuntimeError: tables of another version of Optuna.
     also = (ImportError, ValueError, OSError, RuntimeError, LookupError) if opening else ()
     try:

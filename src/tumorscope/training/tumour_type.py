@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.tumour_type import CLASSES
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
+from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.tumour_types import TypeMetrics
 from tumorscope.evaluation.type_report import TypeReportInputs, write_type_report
@@ -102,11 +104,9 @@ def crossval_types(
     InputError, UsageError, OutputError
         If the cohort, the numbers or the folder cannot be used.
     """
-    if folds < 2 or repeats < 1:
-        raise UsageError(
-            f"Received {folds} folds and {repeats} repeats; expected at least 2 folds and 1 repeat."
-        )
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    check_folds(folds, repeats)
+    require("train", to="cross-validate a recipe")
+    recipe = Recipe.of(recipe)
     recipe = recipe.for_task("tumour-type")
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)
@@ -184,6 +184,7 @@ def evaluate_types(
 
     Parameters and errors as for `tumorscope.training.assess.evaluate`.
     """
+    require("train", to="evaluate a model")
     run = run if isinstance(run, Run) else Run.open(run)
     recipe, facts = run.recipe, run.facts
     if recipe.task != "tumour-type":

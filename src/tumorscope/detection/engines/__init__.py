@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import UsageError
+from tumorscope.common.extras import require
 from tumorscope.detection.engines.base import Engine, EngineName, Outputs
 from tumorscope.model_file.container import ModelFile
 
@@ -14,11 +15,6 @@ ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino", "litert")
 
 MADE_FOR: dict[str, EngineName] = {".xml": "openvino", ".tflite": "litert"}
 """Endings of model files that only one engine reads; ONNX Runtime and OpenVINO read the others."""
-
-
-def engine_of(model: ModelFile, name: EngineName | None = None) -> EngineName:
-    """Return which engine runs a model file: the one named, or the one that the file is for."""
-    return name or MADE_FOR.get(model.path.suffix.lower()) or "onnxruntime"
 
 
 def open_engine(
@@ -51,16 +47,7 @@ def open_engine(
     UsageError
         If the engine is unknown, not installed, or does not read this kind of file.
     """
-    only = MADE_FOR.get(model.path.suffix.lower())
     name = engine_of(model, name)
-    if name not in ENGINES:
-        raise UsageError(f"Unknown engine {name!r}. Expected one of {', '.join(ENGINES)}.")
-    if name != only and (only or name == "litert"):
-        raise UsageError(
-            f"The engine {name} cannot run {model.path}. Expected "
-            f"{only or 'onnxruntime or openvino'} for such a file. Leave the engine out, or make a "
-            "file for it with `tumorscope export`."
-        )
     threads = threads or cores()
     if name == "openvino":
         from tumorscope.detection.engines.openvino import OpenVino
@@ -73,3 +60,28 @@ def open_engine(
     from tumorscope.detection.engines.onnxruntime import OnnxRuntime
 
     return OnnxRuntime(model, threads=threads)
+
+
+def engine_of(model: ModelFile, name: EngineName | None = None) -> EngineName:
+    """Return which engine runs a model file: the one named, or the one that the file is for.
+
+    It is not loaded, so that what is wrong can be told before any work.
+
+    Raises
+    ------
+    UsageError
+        If the engine is unknown, not installed, or does not read this kind of file.
+    """
+    only = MADE_FOR.get(model.path.suffix.lower())
+    name = name or only or "onnxruntime"
+    if name not in ENGINES:
+        raise UsageError(f"Unknown engine {name!r}. Expected one of {', '.join(ENGINES)}.")
+    if name != only and (only or name == "litert"):
+        raise UsageError(
+            f"The engine {name} cannot run {model.path}. Expected "
+            f"{only or 'onnxruntime or openvino'} for such a file. Leave the engine out, or make a "
+            "file for it with `tumorscope export`."
+        )
+    if name != "onnxruntime":
+        require(name, to=f"run a model with the engine {name}")
+    return name

@@ -12,7 +12,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.errors import InputError
 
 T = TypeVar("T")
 
@@ -97,14 +97,6 @@ def one_by_one(
         for index in range(len(pixels))
     ]
     return outputs_of([np.concatenate(values) for values in zip(*parts, strict=True)])
-
-
-def missing(engine: str, extra: str) -> UsageError:
-    """Return the error for an engine that is not installed."""
-    return UsageError(
-        f"The engine {engine} was asked for, and is not installed. Expected the extra “{extra}”. "
-        f'Run: pip install "tumorscope[{extra}]"'
-    )
 
 
 def refuse_graph(path: Path, received: str) -> InputError:

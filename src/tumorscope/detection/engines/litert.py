@@ -11,7 +11,6 @@ from tumorscope.detection.engines.base import (
     EngineName,
     Outputs,
     Pool,
-    missing,
     one_by_one,
     refuse_graph,
 )
@@ -43,10 +42,7 @@ class LiteRt:
     name: EngineName = "litert"
 
     def __init__(self, model: ModelFile, *, threads: int) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise missing("LiteRT", "litert") from error
+        from ai_edge_litert.interpreter import Interpreter
 
         size = model.metadata.preprocessing.size
 

@@ -11,7 +11,6 @@ from tumorscope.detection.engines.base import (
     EngineName,
     Outputs,
     Pool,
-    missing,
     one_by_one,
     refuse_graph,
 )
@@ -51,10 +50,7 @@ class OpenVino:
     def __init__(
         self, model: ModelFile, *, threads: int, runs: int = 1, fast: bool = False
     ) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise missing("OpenVINO", "openvino") from error
+        import openvino
 
         core, size = openvino.Core(), model.metadata.preprocessing.size
         try:

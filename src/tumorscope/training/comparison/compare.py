@@ -12,6 +12,7 @@ from pathlib import Path
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder, write_json
+from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say, track
 from tumorscope.training.backbones import build_backbone
@@ -112,12 +113,13 @@ def compare(
     InputError
         If the cohort cannot be used, or the folder belongs to another protocol or weights.
     """
+    check_folds(folds, repeats)
     load_keras()
     cost_only = cost_only or weights == "none"
     systems = [lookup(name) for name in dict.fromkeys(backbones)]
     _check(systems, data, weights, cost_only=cost_only)
     given = recipe.name if isinstance(recipe, Recipe) else str(recipe)
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    recipe = Recipe.of(recipe)
     protocol = _Protocol(recipe, given, folds, repeats, weights)
     folder = output_folder(Path(output))
     finished = sorted(path.parent.name for path in folder.glob("systems/*/cost.json"))
@@ -256,7 +258,7 @@ def _quality(
     if system.classifier is not None:
         # For the report: what follows no other part of the recipe should not say that it does.
         words = "Frozen features: of the recipe, how images are prepared and class weights count."
-        recipe = recipe.model_copy(update={"description": words, "augmentation": Augmentation()})
+        recipe = recipe.changed({"description": words, "augmentation": Augmentation().model_dump()})
     weights = (
         weights_of(first, protocol.weights) if len(system.backbones) == 1 else protocol.weights
     )

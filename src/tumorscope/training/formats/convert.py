@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path, output_folder, write_json
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say, track
@@ -142,6 +143,39 @@ class Conversion:
     trials: tuple[Trial, ...]
 
 
+def require_for(to: Format) -> None:
+    """Make sure that what a format needs is installed, before anything is read or converted.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not.
+    """
+    purpose = f"export to {to}"
+    if to == "openvino":
+        require("openvino", to=purpose)
+    elif to.startswith("litert"):
+        require("train", "litert", to=purpose, only=("tensorflow", "onnx", "ai_edge_litert"))
+    else:
+        require("train", to=purpose, only=("onnx",))
+
+
+def check_original(model: ModelFile) -> None:
+    """Refuse a model that was converted already.
+
+    Raises
+    ------
+    InputError
+        If its weights are not float32.
+    """
+    if model.metadata.precision != "float32":
+        raise InputError(
+            f"{model.path} is a {model.metadata.precision} model. Expected one of float32, because "
+            "every conversion loses something. Export from the original, or from the run that it "
+            "was made of."
+        )
+
+
 def load_sample(manifest: Manifest, model: ModelFile) -> Sample:
     """Read the usable images of a manifest and prepare them as the model asks.
 
@@ -199,11 +233,8 @@ def convert(model: ModelFile, to: Format, *, output: str | Path, sample: Sample)
     OutputError
         If the folder cannot be written to.
     """
-    if model.metadata.precision != "float32":
-        raise InputError(
-            f"{model.path} is a {model.metadata.precision} model. Expected one of float32, because "
-            "every conversion loses something. Export from the original."
-        )
+    require_for(to)
+    check_original(model)
     return _convert(model, to, output_folder(Path(output)), sample)
 
 

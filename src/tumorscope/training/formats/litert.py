@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.errors import InputError
+from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
 from tumorscope.model_file.artefacts import seal_litert
 from tumorscope.model_file.container import ModelFile
 from tumorscope.model_file.schema import OUTPUTS, Metadata, Precision
+from tumorscope.training.backend import load_keras
 
 if TYPE_CHECKING:
     import onnx
@@ -50,21 +52,17 @@ def write_litert(
 
     Raises
     ------
-    UsageError
+    MissingExtraError
         If TensorFlow is not installed.
     InputError
         If the graph has operators that it does not know.
     OutputError
         If it cannot be written.
     """
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        raise UsageError(
-            "TensorFlow is not installed, which --to litert needs. Expected the extra “train”. "
-            'Run: pip install "tumorscope[train,litert]"'
-        ) from error
+    require("train", "litert", to="export to litert", only=("tensorflow", "onnx"))
+    load_keras()  # and TensorFlow with it, quietly
     import onnx
+    import tensorflow as tf
 
     proto = onnx.load_from_string(graph or model.graph)
     size = model.metadata.preprocessing.size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tumorscope.common.errors import UsageError
+from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
 from tumorscope.model_file.artefacts import seal_openvino
 from tumorscope.model_file.container import ModelFile, without_metadata
@@ -28,18 +28,14 @@ def write_openvino(model: ModelFile, path: Path) -> Metadata:
 
     Raises
     ------
-    UsageError
+    MissingExtraError
         If OpenVINO is not installed.
     OutputError
         If it cannot be written.
     """
-    try:
-        import openvino
-    except ImportError as error:
-        raise UsageError(
-            "OpenVINO is not installed, which --to openvino needs. Expected the extra “openvino”. "
-            'Run: pip install "tumorscope[openvino]"'
-        ) from error
+    require("openvino", to="export to openvino")
+    import openvino
+
     # OpenVINO would copy what the ONNX file says of itself, which is true of another graph.
     converted = openvino.Core().read_model(without_metadata(model.graph))
     openvino.save_model(converted, path, compress_to_fp16=False)
