@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tumorscope.cohort.audit import Audit, audit
+    from tumorscope.cohort.audit import Audit
     from tumorscope.cohort.manifest import Manifest
     from tumorscope.cohort.phantom import write_phantom_cohort
     from tumorscope.cohort.split import split
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tumorscope.detection.finding import Finding
     from tumorscope.imaging import Image, Slice, read_slice
     from tumorscope.training.assess import Evaluation, evaluate
+    from tumorscope.training.audit import audit
     from tumorscope.training.comparison.compare import compare
     from tumorscope.training.comparison.table import Comparison
     from tumorscope.training.crossval import CrossValidation, crossval
@@ -49,7 +50,7 @@ _HOMES = {
     "Search": "training.search",
     "Slice": "imaging",
     "TypeEvaluation": "training.tumour_type",
-    "audit": "cohort.audit",
+    "audit": "training.audit",
     "compare": "training.comparison.compare",
     "crossval": "training.crossval",
     "crossval_types": "training.tumour_type",

@@ -46,8 +46,8 @@ def audit(
         Another cohort (folder or manifest) in which the same pictures are looked for; may be
         given several times.
     """
-    from tumorscope.cohort.audit import audit as audit_cohort
     from tumorscope.cohort.together import in_words
+    from tumorscope.training.audit import audit as audit_cohort
 
     common = common or Common()
     found = audit_cohort(data, against=against, output=output)
@@ -98,7 +98,13 @@ def _table(found: Audit, *, compared: bool) -> str:
         lines.append(("Type conflicts", f"{len(found.tumour_type_conflicts)}"))
     if compared:
         lines.append(("Overlap", f"{len(found.overlap)} images also lie in another cohort"))
-    for flag, name in (("disguised", "Disguised"), ("colour", "Coloured"), ("tiny", "Tiny")):
+    for flag, name in (
+        ("not-brain-mri", "No brain MRI?"),
+        ("unusual", "Unusual"),
+        ("disguised", "Disguised"),
+        ("colour", "Coloured"),
+        ("tiny", "Tiny"),
+    ):
         if found.flags[flag]:
             lines.append((name, f"{found.flags[flag]} images"))
     for shortcut in found.shortcuts:

@@ -11,6 +11,7 @@ from tumorscope.cohort.copies import alike, copies_of, with_pictures
 from tumorscope.cohort.duplicates import in_threads, overlap_of
 from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.fingerprint import Portrait, portrait
+from tumorscope.cohort.input_check import Checked, InputCheck, InputChecks
 from tumorscope.cohort.manifest import FLAGS, Manifest, Row
 from tumorscope.cohort.scan import TINY, scan_folder
 from tumorscope.cohort.sets import Sets
@@ -57,6 +58,8 @@ class Audit:
         "tumour" and "no tumour" → numbers of readable ``images`` and of ``groups``.
     against : dict of str to PassedOver
         Other cohort → what of its folder was not looked at, and so not compared.
+    input_checks : InputChecks or None
+        Which images are perhaps no brain MRI; None where no model was asked.
     """
 
     manifest: Manifest
@@ -70,6 +73,7 @@ class Audit:
     shortcuts: tuple[Shortcut, ...]
     classes: dict[str, dict[str, int]]
     against: dict[str, PassedOver] = field(default_factory=dict)
+    input_checks: InputChecks | None = None
 
     @property
     def incomplete(self) -> bool:
@@ -78,8 +82,9 @@ class Audit:
         return bool(self.unreadable or self.manifest.notes.passed_over.scans or others)
 
     def words(self) -> list[str]:
-        """Return what was left out, and which folders were taken for patients, in sentences."""
+        """Return what was left out, taken for patients, or is to be looked at, in sentences."""
         return [
+            *(self.input_checks.words() if self.input_checks else ()),
             *self.manifest.notes.words(),
             *(
                 f"{name}: {line}"
@@ -110,6 +115,7 @@ class Audit:
             "overlap": self.overlap,
             "shortcuts": [shortcut.to_json() for shortcut in self.shortcuts],
             "unreadable": self.unreadable,
+            "input_check": self.input_checks.to_json() if self.input_checks else None,
             **self.manifest.notes.to_json(),
             "passed_over_against": {
                 name: passed.to_json() for name, passed in self.against.items()
@@ -128,6 +134,7 @@ class _Look:
     portrait: Portrait | None = None
     traces: dict[str, dict[str, float]] | None = None
     reason: str = ""
+    checked: Checked | None = None
 
 
 @one_writer
@@ -137,6 +144,7 @@ def audit(
     against: Sequence[str | Path | Manifest] = (),
     output: str | Path | None = None,
     probes: bool = True,
+    check: InputCheck | None = None,
 ) -> Audit:
     """Audit a cohort: unreadable files, copies, label conflicts, overlap, shortcuts, balance.
 
@@ -151,6 +159,8 @@ def audit(
         Folder for ``manifest.csv``, ``audit.json`` and ``report.html``.
     probes : bool
         Whether shortcuts are measured (needs scikit-learn).
+    check : InputCheck, optional
+        What says which images are no brain MRI; `tumorscope.audit` asks the packaged model.
 
     Raises
     ------
@@ -178,7 +188,7 @@ def audit(
         protect_edits(cohort, Path(output) / "manifest.csv")
         folder = output_folder(Path(output))
 
-    looks = _look_at_all(cohort, "Reading", probes=probes)
+    looks = _look_at_all(cohort, "Reading", probes=probes, check=check)
     if all(look.reason for look in looks):
         raise InputError(
             f"None of the {len(looks)} image files can be read. First of them: {looks[0].reason}"
@@ -190,7 +200,11 @@ def audit(
     conflicts = _conflicts(looks, copies, groups, lambda row: row.label)
     # Which type of two labels is right is asked only once there is a tumour.
     types = _conflicts(looks, copies, groups, lambda row: row.tumour_type if row.label else "")
-    rows = _flagged(looks, exact, groups, overlap, conflicts, types)
+    checks = None
+    if check is not None:
+        checked = {look.row.path: look.checked for look in looks if look.checked is not None}
+        checks = InputChecks.of(check, checked)
+    rows = _flagged(looks, exact, groups, overlap, conflicts, types, checks)
     manifest = replace(
         cohort.having(with_pictures(rows, copies)),
         joined=(*cohort.joined, *joins([look.row for look in looks], groups)),
@@ -224,6 +238,7 @@ def audit(
             for other in others
             if other.notes.passed_over
         },
+        input_checks=checks,
     )
     if folder is not None:
         from tumorscope.cohort.audit_report import write_report
@@ -241,15 +256,19 @@ def _cohort(data: str | Path | Manifest) -> Manifest:
     return Manifest.load(path) if path.is_file() else scan_folder(path)
 
 
-def _look_at_all(cohort: Manifest, label: str, *, probes: bool) -> list[_Look]:
-    return in_threads(lambda row: _look(cohort.file(row), row, probes=probes), cohort.rows, label)
+def _look_at_all(
+    cohort: Manifest, label: str, *, probes: bool, check: InputCheck | None = None
+) -> list[_Look]:
+    return in_threads(
+        lambda row: _look(cohort.file(row), row, probes=probes, check=check), cohort.rows, label
+    )
 
 
-def _look(file: Path, row: Row, *, probes: bool) -> _Look:
+def _look(file: Path, row: Row, *, probes: bool, check: InputCheck | None) -> _Look:
     try:
         scan, info = read_with_info(file)
         digest = sha256_of(file)
-        coloured = coloured_fraction(file) >= COLOURED
+        coloured = coloured_fraction(file)
         traces = traces_of(file, info, scan) if probes else None
     except (UnreadableImageError, OSError) as error:
         # What the header said is dropped with the rest: half a file has no content to trust.
@@ -261,9 +280,10 @@ def _look(file: Path, row: Row, *, probes: bool) -> _Look:
         width=info.width,
         height=info.height,
         mode=info.mode,
-        flags=_own_flags(info, coloured),
+        flags=_own_flags(info, coloured >= COLOURED),
     )
-    return _Look(kept, portrait(scan), traces)
+    checked = check(scan, coloured) if check is not None else None
+    return _Look(kept, portrait(scan), traces, checked=checked)
 
 
 def _own_flags(info: ImageInfo, coloured: bool) -> tuple[str, ...]:
@@ -340,6 +360,7 @@ def _flagged(
     overlap: dict[str, list[str]],
     conflicts: dict[str, tuple[str, ...]],
     types: dict[str, tuple[str, ...]],
+    checks: InputChecks | None,
 ) -> list[Row]:
     """Return the rows with group and flags."""
     held = [set(look.row.flags) for look in looks]
@@ -347,6 +368,8 @@ def _flagged(
         "label-conflict": {path for paths in conflicts.values() for path in paths},
         "type-conflict": {path for paths in types.values() for path in paths},
         "overlap": set(overlap),
+        "not-brain-mri": set(checks.refused) if checks else set(),
+        "unusual": set(checks.unusual) if checks else set(),
     }
     for members in exact:
         for index in members:

@@ -42,6 +42,7 @@ def write_report(found: Audit, path: Path) -> None:
         *_overlap(found),
         *_unreadable(found),
         *_left_out(found),
+        *_furthest(found),
         *_shortcuts(found),
         *_duplicates(found, duplicates),
         *_oddities(found),
@@ -181,6 +182,28 @@ def _unreadable(found: Audit) -> Iterable[Section]:
     )
 
 
+def _furthest(found: Audit) -> Iterable[Section]:
+    checks = found.input_checks
+    if checks is None or not checks.furthest:
+        return
+    row_of = {row.path: row for row in found.manifest.rows}
+    thumbs = []
+    for path in checks.furthest:
+        why = ", ".join((*checks.refused.get(path, ()), *("unusual",) * (path in checks.unusual)))
+        far = f" {checks.distances[path]:.2f}" if path in checks.distances else ""
+        thumbs.append(_thumb(found.manifest.file(row_of[path]), f"{path}{far} {why}".strip()))
+    limit = f", which refuses an image beyond {checks.limit:.2f}" if checks.limit else ""
+    yield Section(
+        "Furthest from brain MRI",
+        f"<p>The {len(thumbs)} images that lie furthest from what the model {escape(checks.model)} "
+        f"was trained on, with their distance{limit}. <code>not-brain-mri</code>: it would refuse "
+        "them. <code>unusual</code>: much further than the rest of this cohort. Look whether each "
+        "is a slice of a brain at all; odd frames and strong contrast bring real ones here too, "
+        "and a model that was trained on a picture finds it less far.</p>"
+        f'<div class="thumbs">{"".join(thumbs)}</div>',
+    )
+
+
 def _left_out(found: Audit) -> Iterable[Section]:
     notes = found.manifest.notes
     cohorts = {"": notes.passed_over, **found.against}
@@ -273,6 +296,8 @@ def _duplicates(found: Audit, duplicates: Sequence[Sequence[Row]]) -> Iterable[S
 def _oddities(found: Audit) -> Iterable[Section]:
     meanings = {
         "disguised": "the name's ending belongs to another format; some tools refuse such files",
+        "not-brain-mri": "the packaged model would refuse it as no brain MRI slice",
+        "unusual": "lies much further from what the packaged model knows than the rest does",
         "colour": "has really coloured pixels: banners, marks or colour maps",
         "tiny": "an edge under 64 pixels",
     }

@@ -26,6 +26,8 @@ FLAGS = (
     "label-conflict",
     "type-conflict",
     "overlap",
+    "not-brain-mri",
+    "unusual",
     "colour",
     "tiny",
 )

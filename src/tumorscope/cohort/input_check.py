@@ -1,0 +1,131 @@
+"""Which images of a cohort are perhaps no brain MRI, as a model's input check sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tumorscope.imaging.slice import Slice
+
+UNUSUAL = 3.5
+"""Modified z-score from which a distance is unusual (Iglewicz and Hoaglin 1993)."""
+
+FEWEST = 20
+"""Images of which it can be said what is usual."""
+
+SHOWN = 12
+"""Images that are shown as the furthest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What an input check says of one image.
+
+    Attributes
+    ----------
+    reasons : tuple of str
+        Why it is refused, such as "not-brain-mri"; empty where it is not.
+    distance : float or None
+        From the images that the model was trained on; None where that was not asked.
+    """
+
+    reasons: tuple[str, ...]
+    distance: float | None
+
+
+class InputCheck(Protocol):
+    """What an audit asks of each image; the packaged model's is made by `tumorscope.audit`."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+
+    @property
+    def limit(self) -> float | None:
+        """Distance beyond which an image is refused."""
+
+    def __call__(self, scan: Slice, coloured: float) -> Checked:
+        """Check one image; `coloured` is the share of its pixels that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputChecks:
+    """What an input check says of a cohort, by path.
+
+    Attributes
+    ----------
+    model : str
+        Whose check it is.
+    limit : float or None
+        Distance beyond which an image is refused.
+    refused : dict of str to tuple of str
+        Path → reasons.
+    unusual : tuple of str
+        Images that lie much further from what the model knows than the rest of the cohort does,
+        although the model would answer them.
+    distances : dict of str to float
+        Path → distance, the furthest first.
+    """
+
+    model: str
+    limit: float | None
+    refused: dict[str, tuple[str, ...]]
+    unusual: tuple[str, ...]
+    distances: dict[str, float]
+
+    @classmethod
+    def of(cls, check: InputCheck, checked: Mapping[str, Checked]) -> InputChecks:
+        """Gather what was said of each image, path → answer."""
+        far = {path: one.distance for path, one in checked.items() if one.distance is not None}
+        refused = {path: one.reasons for path, one in checked.items() if one.reasons}
+        beyond = _usual_at_most(list(far.values()))
+        return cls(
+            model=check.model,
+            limit=check.limit,
+            refused=refused,
+            unusual=tuple(
+                path for path, value in far.items() if value > beyond and path not in refused
+            ),
+            distances=dict(sorted(far.items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+    @property
+    def furthest(self) -> tuple[str, ...]:
+        """The images to look at first: those refused without a distance, then by distance."""
+        without = [path for path in self.refused if path not in self.distances]
+        return (*without, *self.distances)[:SHOWN]
+
+    def words(self) -> list[str]:
+        """Return what to look at, in a sentence."""
+        doubted = [*self.refused, *self.unusual]
+        if not doubted:
+            return []
+        shown = [path for path in self.furthest if path in set(doubted)][:5]
+        return [
+            f"Look at {len(doubted)} images that are perhaps no brain MRI "
+            f"({len(self.refused)} that {self.model} would refuse, {len(self.unusual)} much "
+            f"further from what it knows than the rest): {', '.join(shown)}"
+            f"{' …' if len(doubted) > len(shown) else ''}."
+        ]
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {
+            "model": self.model,
+            "limit": self.limit,
+            "refused": {path: list(reasons) for path, reasons in self.refused.items()},
+            "unusual": list(self.unusual),
+            "distances": {path: round(value, 4) for path, value in self.distances.items()},
+        }
+
+
+def _usual_at_most(distances: list[float]) -> float:
+    """Return the distance beyond which one is unusual among these."""
+    if len(distances) < FEWEST:
+        return float("inf")
+    middle = float(np.median(distances))
+    spread = 1.4826 * float(np.median(np.abs(np.array(distances) - middle)))
+    return middle + UNUSUAL * spread if spread > 0 else float("inf")
