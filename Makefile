@@ -10,16 +10,19 @@ WEIGHTS ?= $(firstword $(if $(DATA),$(wildcard $(DATA)/weights/models/mobilenet_
 OUTLINES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench model notebook clean need-sources need-navoneel need-outlines
+.PHONY: help demo test test-oldest check bench model notebook clean need-sources need-navoneel need-outlines
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.train  ## the main job end to end, offline after installation
 	$(BIN)/tumorscope demo -o tumorscope-demo
 
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-oldest:  ## run the tests on the lowest versions that pyproject.toml allows
+	PYTHON=$(PYTHON) .ci/oldest
 
 check: $(VENV)/.dev  ## lint, format, types, import rules
 	$(BIN)/ruff check .
@@ -44,7 +47,7 @@ notebook: need-navoneel $(VENV)/.dev  ## execute the paper's notebook on the rea
 		$(BIN)/python notebooks/execute.py notebooks/the_paper.ipynb
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) tumorscope-demo model .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-oldest tumorscope-demo model .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # Before anything is installed: is DATA what the target needs?
 RECEIVED = DATA is $(if $(DATA),$(DATA),not set)
