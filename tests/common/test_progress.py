@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tumorscope.common import progress
 from tumorscope.common.progress import quiet, say, track
 
 
@@ -15,8 +16,82 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+class Clock:
+    """Seconds that pass only when told."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(progress, "clock", made)
+    return made
+
+
+def test_short_work_writes_nothing_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert list(track(range(5), "Counting")) == [0, 1, 2, 3, 4]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_log_gets_a_line_after_ten_seconds_and_then_one_a_minute(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in track(range(100), "Training"):
+        clock.now += 5
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Training: 2 of 100 (2 %), 12 a minute, about 8 min left"
+    assert lines[1] == "Training: 14 of 100 (14 %), 12 a minute, about 7 min left"
+    assert len(lines) == 9
+    assert lines[-1] == "Training: 98 of 100 (98 %), 12 a minute, about 10 s left"
+
+
+def test_slow_steps_have_a_line_each_and_long_work_is_told_in_hours(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in track(range(40), "Searching"):
+        clock.now += 600
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 39
+    assert lines[0] == "Searching: 1 of 40 (2 %), 0.1 a minute, about 6 h 30 min left"
+
+
+def test_a_total_that_costs_something_is_asked_only_where_it_is_shown(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def count() -> int:
+        asked.append(1)
+        return 30
+
+    assert list(track(iter("abc"), "Detecting", total=count)) == ["a", "b", "c"]
+    assert asked == []
+    for _ in track(iter(range(30)), "Detecting", total=count):
+        clock.now += 10
+    assert asked == [1]
+    for _ in track(iter(range(3)), "Detecting"):
+        clock.now += 30
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Detecting: 1 of 30 (3 %)")
+    assert lines[-1] == "Detecting: 1, 2 a minute, 30 s so far"
+
+
+def test_quiet_and_a_missing_standard_error_silence_the_lines(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with quiet():
+        for _ in track(range(9), "Training"):
+            clock.now += 60
+    monkeypatch.setattr(sys, "stderr", None)
+    for _ in track(range(9), "Training"):
+        clock.now += 60
+    say("nobody hears")
     assert capsys.readouterr() == ("", "")
 
 

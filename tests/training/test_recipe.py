@@ -9,6 +9,7 @@ import pytest
 
 import tumorscope
 from tumorscope.common.errors import InputError
+from tumorscope.training.assess import notes_on
 from tumorscope.training.recipe import SHIPPED, Recipe
 
 
@@ -95,3 +96,21 @@ def test_a_recipe_that_was_copied_past_the_rules_is_refused_before_anything_is_w
         with pytest.raises(InputError, match="seed"):
             run(tmp_path, recipe=wrong, weights="none", output=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_drawing_by_source_and_weighing_classes_do_not_both_correct_by_default() -> None:
+    drawn = Recipe.parse({"name": "x", "sampling": {"by": "source"}})
+    assert drawn.optimisation.class_weights == "none"
+    assert Recipe.parse(drawn.model_dump()) == drawn
+    assert Recipe.parse({"name": "x"}).optimisation.class_weights == "balanced"
+    both = {
+        "name": "x",
+        "sampling": {"by": "source"},
+        "optimisation": {"class_weights": "balanced"},
+    }
+    asked = Recipe.parse(both)
+    assert asked.corrects_twice
+    assert any("twice" in note for note in notes_on(asked))
+    for name in SHIPPED:
+        assert not Recipe.load(name).corrects_twice
+        assert not any("twice" in note for note in notes_on(Recipe.load(name)))

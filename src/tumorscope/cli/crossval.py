@@ -56,7 +56,8 @@ def crossval(
         Instead of the recipe's.
     hold_out
         Sources to leave out, separated by commas; give it once per fold, instead of --folds and
-        --repeats. "each" leaves out every source in turn.
+        --repeats. "each" leaves out every source in turn. A name with a comma stands in double
+        quotes: '"St. Mary, ward 3",north'.
     resume
         Keep the folds that are finished.
     """
@@ -97,7 +98,7 @@ def crossval(
         weights=weights,
         output=output,
         split_by=split,
-        hold_out=[part.split(",") for part in hold_out or ()],
+        hold_out=hold_out or (),
         resume=resume,
     )
     emit(common, result.metrics.to_json(), result.metrics.table())

@@ -121,9 +121,7 @@ def predict(
                 _tidy_up(output, overlays)
             write, collected = _open_sink(stack, output, common)
             rows = run_batch(detector, images, log=log, overlays=overlays, batch=batch)
-            # Counted only where it is shown, and only as long as nobody waits for it.
-            total = count_images(paths, exclude=exclude) if sys.stderr.isatty() else None
-            for row in _shown(rows, total):
+            for row in _shown(rows, lambda: count_images(paths, exclude=exclude)):
                 write(row.values)
                 resumed += row.resumed
                 tally[str(row.values["decision"])] += 1
@@ -236,7 +234,7 @@ def _print_line(values: dict[str, object]) -> None:
     )
 
 
-def _shown(rows: Iterator[Row], total: int | None) -> Iterator[Row]:
+def _shown(rows: Iterator[Row], total: Callable[[], int | None]) -> Iterator[Row]:
     # On one screen, rows and a bar would overwrite each other.
     yield from rows if sys.stdout.isatty() else track(rows, "Detecting", total=total)
 

@@ -1,14 +1,21 @@
-"""Progress bars on a terminal, silence everywhere else."""
+"""Progress: a bar on a terminal, a line a minute in a log, silence where it is asked for."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
 
 T = TypeVar("T")
+
+FIRST_LINE, EVERY = 10.0, 60.0
+"""Seconds until the first line in a log, and between one and the next. Short work has none."""
+
+clock: Callable[[], float] = time.monotonic
+"""What tells the time; tests set it."""
 
 _quiet: ContextVar[bool] = ContextVar("tumorscope_quiet", default=False)
 
@@ -23,8 +30,14 @@ def quiet(enabled: bool = True) -> Iterator[None]:
         _quiet.reset(token)
 
 
-def track(items: Iterable[T], label: str, *, total: int | None = None) -> Generator[T, None, None]:
-    """Yield `items` while drawing a bar on standard error, if that is a terminal.
+Total = int | Callable[[], int | None] | None
+
+
+def track(items: Iterable[T], label: str, *, total: Total = None) -> Generator[T, None, None]:
+    """Yield `items` and tell how far they are on standard error.
+
+    A terminal sees a bar; anything else, such as the log of a batch job, a line a minute with what
+    is done, the rate and the time left.
 
     Parameters
     ----------
@@ -32,11 +45,17 @@ def track(items: Iterable[T], label: str, *, total: int | None = None) -> Genera
         What to go through.
     label : str
         What is being done, in two or three words.
-    total : int, optional
-        Number of items; taken from ``len(items)`` where `items` is a sequence.
+    total : int or callable, optional
+        Number of items; taken from ``len(items)`` where `items` is a sequence. A function is
+        asked only where the number is shown.
     """
-    if _quiet.get() or not sys.stderr.isatty():
+    if _quiet.get() or sys.stderr is None:
         yield from items
+        return
+    if total is None and isinstance(items, Sequence):
+        total = len(items)
+    if not sys.stderr.isatty():
+        yield from _with_lines(items, label, total)
         return
     from rich.console import Console
     from rich.progress import (
@@ -47,8 +66,6 @@ def track(items: Iterable[T], label: str, *, total: int | None = None) -> Genera
         TimeRemainingColumn,
     )
 
-    if total is None and isinstance(items, Sequence):
-        total = len(items)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -56,7 +73,8 @@ def track(items: Iterable[T], label: str, *, total: int | None = None) -> Genera
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(items, total=total, description=label)
+        number = total() if callable(total) else total
+        yield from bar.track(items, total=number, description=label)
 
 
 def say(words: str) -> None:
@@ -65,4 +83,34 @@ def say(words: str) -> None:
     # its reader has gone, that is no reason to end.
     if not _quiet.get() and sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            print(words, file=sys.stderr)
+            print(words, file=sys.stderr, flush=True)
+
+
+def _with_lines(items: Iterable[T], label: str, total: Total) -> Generator[T, None, None]:
+    began = clock()
+    due = began + FIRST_LINE
+    for done, item in enumerate(items):
+        now = clock()
+        if now >= due and done:
+            total = total() if callable(total) else total
+            say(_line(label, done, total, now - began))
+            due = now + EVERY
+        yield item
+
+
+def _line(label: str, done: int, total: int | None, seconds: float) -> str:
+    """Return a line such as "Training: 12 of 30 (40 %), 3.1 a minute, about 6 min left"."""
+    per_minute = 60 * done / seconds
+    rate = f"{per_minute:.0f}" if per_minute >= 10 else f"{per_minute:.2g}"
+    if total is None:
+        return f"{label}: {done}, {rate} a minute, {_span(seconds)} so far"
+    left = max(0, total - done) * seconds / done
+    share = f"{100 * done // total} %" if total else "all"
+    return f"{label}: {done} of {total} ({share}), {rate} a minute, about {_span(left)} left"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

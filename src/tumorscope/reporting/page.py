@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import logging
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -64,9 +67,32 @@ class Section:
     html: str
 
 
+def _load_matplotlib() -> None:
+    """Import matplotlib whatever backend it is told to use: figures here need none.
+
+    A shell that was opened from a notebook inherits ``MPLBACKEND``, which may name what other
+    environments lack; matplotlib cannot be imported then.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    told = logging.getLogger("matplotlib")
+    if told.level == logging.NOTSET:
+        told.setLevel(logging.ERROR)  # it tells where it keeps its cache if $HOME is read-only
+    asked = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib as mpl
+    finally:
+        if asked is not None:
+            os.environ["MPLBACKEND"] = asked
+    if asked:
+        with contextlib.suppress(ValueError):
+            mpl.rcParams["backend"] = asked  # for figures of the caller's own
+
+
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
     """Draw every figure inside the block in the style of the reports."""
+    _load_matplotlib()
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
@@ -75,6 +101,7 @@ def house_style() -> Iterator[None]:
 
 def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
     """Return an empty figure, in inches, that needs no display and no pyplot state."""
+    _load_matplotlib()
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height))

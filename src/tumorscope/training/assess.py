@@ -25,7 +25,7 @@ from tumorscope.training.backbones import lookup
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import predict
 from tumorscope.training.packaged_weights import refuse_seen
-from tumorscope.training.recipe import Recipe
+from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
 from tumorscope.training.run import Data, Run, prepare_manifest
 from tumorscope.training.scores import scores_of
 from tumorscope.training.weights import IMAGENET
@@ -184,6 +184,8 @@ def notes_on(recipe: Recipe) -> list[str]:
             f"The network receives its input scaled as “{recipe.input.scaling}”, although ImageNet "
             f"weights of {known.title} expect “{known.scaling}”."
         )
+    if recipe.corrects_twice:
+        notes.append(CORRECTS_TWICE)
     if recipe.input.fit == "stretch" and recipe.input.crop == "none":
         notes.append(
             "Images are stretched to a square without cropping, as in the paper: border, aspect "

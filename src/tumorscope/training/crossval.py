@@ -5,6 +5,7 @@ Every image is scored by models that never saw it, nor a copy of it.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from tumorscope.training.run import (
     prepare_manifest,
     versions,
 )
+from tumorscope.training.sources import EACH, refusal, sources_named, sources_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def crossval(
     weights: str | Path = "imagenet",
     output: str | Path,
     split_by: SplitMode = "group",
-    hold_out: Sequence[Sequence[str]] = (),
+    hold_out: Sequence[str | Sequence[str]] = (),
     method: Method | None = None,
     resume: bool = False,
 ) -> CrossValidation:
@@ -109,8 +111,9 @@ def crossval(
         "random" parts copies of one picture; its results are too good, and the report says so.
     hold_out : sequence of sequences of str
         Sources to leave out, one fold per inner sequence, instead of `folds` and `repeats`;
-        ``[["each"]]`` leaves out every source in turn. Images of sources that are not named are
-        not scored.
+        ``[["each"]]`` leaves out every source in turn. A string in the place of a sequence is read
+        as the command line does, see `tumorscope.training.sources.sources_named`. Images of
+        sources that are not named are not scored.
     method : Method, optional
         By default the network that the recipe describes, trained as it says.
     resume : bool
@@ -138,8 +141,7 @@ def crossval(
     manifest = whole.usable
     labels, groups = manifest.labels, manifest.groups
     splits = np.array([row.split for row in manifest.rows])
-    if [*map(list, hold_out)] == [["each"]]:
-        hold_out = [[source] for source in sorted({row.source for row in manifest.rows})]
+    hold_out = _sources_of(hold_out, manifest)
     if hold_out:
         folds, repeats = len(hold_out), 1
         held_out = _sources_out(manifest, hold_out)
@@ -206,7 +208,7 @@ def crossval(
             command=method.command
             or f"tumorscope crossval DATA --recipe {recipe.name} "
             + (
-                " ".join(f"--hold-out {','.join(names)}" for names in hold_out)
+                " ".join(f"--hold-out {shlex.quote(sources_text(names))}" for names in hold_out)
                 if hold_out
                 else f"--folds {folds} --repeats {repeats}"
             )
@@ -221,18 +223,21 @@ def _scored_rows(manifest: Manifest, held_out: NDArray[np.int64]) -> list[Row]:
     return [row for row, fold in zip(manifest.rows, held_out[:, 0], strict=True) if fold >= 0]
 
 
+def _sources_of(hold_out: Sequence[str | Sequence[str]], manifest: Manifest) -> list[list[str]]:
+    """Return the sources that each fold leaves out."""
+    known = sorted({row.source for row in manifest.rows})
+    named = [
+        sources_named(part, known) if isinstance(part, str) else list(part) for part in hold_out
+    ]
+    return [[source] for source in known] if named == [[EACH]] else named
+
+
 def _sources_out(manifest: Manifest, hold_out: Sequence[Sequence[str]]) -> NDArray[np.int64]:
     """Return which fold leaves each image out, int64 (n, 1); −1 for none."""
     sources = np.array([row.source for row in manifest.rows])
-    named = [name for names in hold_out for name in names]
-    there = sorted(set(sources.tolist()))
-    unknown = sorted(set(named) - set(there))
-    if unknown or len(set(named)) < len(named):
-        wrong = f"{', '.join(unknown)} not in the cohort" if unknown else "a source twice"
-        raise UsageError(
-            f"Received sources to hold out: {', '.join(named)}; {wrong}. Expected each at most "
-            f"once, of {', '.join(there)}. The column source of the manifest names them."
-        )
+    refused = refusal([name for names in hold_out for name in names], set(sources.tolist()))
+    if refused is not None:
+        raise refused
     held_out = np.full((len(manifest), 1), -1, dtype=np.int64)
     for fold, names in enumerate(hold_out):
         held_out[np.isin(sources, list(names)), 0] = fold

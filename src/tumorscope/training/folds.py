@@ -21,6 +21,7 @@ from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import SplitMode, data_hash, read_csv, start, write_csv
 from tumorscope.training.scores import scores_in
+from tumorscope.training.sources import sources_text
 from tumorscope.training.weights import weights_identity
 
 
@@ -299,7 +300,7 @@ def identity_of(
     """Return in words what decides the scores of all folds."""
     origin = weights_identity(weights)
     protocol = f"weights = {origin}\nfolds = {folds}\nrepeats = {repeats}\nsplit = {split_by}\n"
-    protocol += "".join(f"hold out = {','.join(names)}\n" for names in hold_out)
+    protocol += "".join(f"hold out = {sources_text(names)}\n" for names in hold_out)
     protocol += f"data = {data_hash(manifest)}\n"
     return f"{recipe.to_toml()}\n{protocol}" + (f"method = {method}\n" if method else "")
 

@@ -183,10 +183,19 @@ class Optimisation(_Part):
     clip_norm: Annotated[float, Field(gt=0.0)] = 1.0
     """Each variable's gradient is scaled down to this L2 norm."""
     class_weights: Literal["balanced", "none"] = "balanced"
+    """"balanced" weighs classes by the inverse of their share of the training images. Where
+    sampling.by is "source", which shows classes as often as it is told, the default is "none"."""
     plateau_patience: Annotated[int, Field(ge=1)] = 3
     """Epochs without a lower tuning loss before the learning rate is reduced."""
     plateau_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     minimum_learning_rate: Annotated[float, Field(ge=0.0)] = 1e-7
+
+
+CORRECTS_TWICE = (
+    "The recipe evens out its classes twice: sampling.by is “source”, which draws them as often "
+    "as sampling.tumour_share says, and optimisation.class_weights is “balanced”, which weighs "
+    "them by the inverse of their share among the files. The rarer class counts too much."
+)
 
 
 class Recipe(_Part):
@@ -210,6 +219,17 @@ class Recipe(_Part):
     fine_tuning: FineTuning = FineTuning()
     finishing: Finishing = Finishing()
     optimisation: Optimisation = Optimisation()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _corrects_once(cls, values: object) -> object:
+        """Weigh no classes that are already drawn evenly, unless the recipe says so itself."""
+        if isinstance(values, dict) and isinstance(values.get("sampling"), dict):
+            options = values.get("optimisation", {})
+            by_source = values["sampling"].get("by") == "source"
+            if by_source and isinstance(options, dict) and "class_weights" not in options:
+                return {**values, "optimisation": {**options, "class_weights": "none"}}
+        return values
 
     @model_validator(mode="after")
     def _trains_at_all(self) -> Recipe:
@@ -315,6 +335,11 @@ class Recipe(_Part):
                 )
             place[last] = value
         return Recipe.parse(document, origin=origin)
+
+    @property
+    def corrects_twice(self) -> bool:
+        """Whether rare classes are both shown more often and weighed more."""
+        return self.sampling.by == "source" and self.optimisation.class_weights == "balanced"
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every value written out, so that it can be read back."""

@@ -34,7 +34,7 @@ from tumorscope.training.backend import load_keras
 from tumorscope.training.data import labels_for, load_images
 from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.network import build, summarise
-from tumorscope.training.recipe import Recipe
+from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
 from tumorscope.training.weights import load_weights
 
 if TYPE_CHECKING:
@@ -377,6 +377,8 @@ def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, str]:
     load_keras()
     import keras
 
+    if recipe.corrects_twice:
+        say(f'{CORRECTS_TWICE} Set class_weights = "none" in the recipe.')
     keras.utils.set_random_seed(recipe.seed)
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
