@@ -90,6 +90,10 @@ def test_bytes_are_found_as_their_file_is(detector: Detector, tmp_path: Path) ->
     finding = detector.detect((tmp_path / "a.jpg").read_bytes())
     assert same(finding, detector.detect(str(tmp_path / "a.jpg")))
     assert finding.source == "bytes"
+    for suffix in ("tiff", "bmp"):  # uncompressed, which Pillow would map into memory by name
+        Image.fromarray(PIXELS).save(tmp_path / f"a.{suffix}")
+        data = (tmp_path / f"a.{suffix}").read_bytes()
+        assert same(detector.detect(data), detector.detect(PIXELS))
 
 
 def test_a_pillow_image_that_is_still_to_be_read_is_turned_upright(

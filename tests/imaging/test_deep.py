@@ -157,7 +157,7 @@ def test_colours_of_sixteen_bits_are_colours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_sixteen_bit_colours_are_turned_upright_as_others_are(
+def test_whatever_the_depth_it_is_turned_upright(
     tmp_path: Path, write_tiff: WriteTiff, orientation: int
 ) -> None:
     exif = Image.Exif()
@@ -167,11 +167,12 @@ def test_sixteen_bit_colours_are_turned_upright_as_others_are(
     deep = cv2.imencode(".png", colour(U16).astype(np.uint16))[1].tobytes()
     (tmp_path / "deep.png").write_bytes(deep[:33] + chunk + deep[33:])
     Image.fromarray(GREY).save(tmp_path / "plain.png", exif=exif)
-    (tmp_path / "deep.tif").write_bytes(
-        write_tiff(colour(U16).astype(np.uint16), tags={274: orientation})
-    )
+    tiffs = {"deep.tif": colour(U16), "grey.tif": U16, "plain.tif": GREY}
+    for name, values in tiffs.items():
+        stored = values.astype(np.uint8 if values is GREY else np.uint16)
+        (tmp_path / name).write_bytes(write_tiff(stored, tags={274: orientation}))
     upright = read_slice(tmp_path / "plain.png").pixels
-    for name in ("deep.png", "deep.tif"):
+    for name in ("deep.png", *tiffs):
         pixels = read_slice(tmp_path / name).pixels
         assert pixels.shape == upright.shape, name
         assert np.abs(pixels.astype(int) - upright).max() <= 2, name

@@ -79,3 +79,12 @@ def test_a_circle_of_directories_ends(write_tiff: WriteTiff) -> None:
     data = bytearray(write_tiff(PICTURE))
     data[-4:] = data[4:8]  # the next directory is this one
     assert len(pages_of(bytes(data))) == 1
+
+
+def test_a_compression_that_no_library_here_knows_is_named(
+    tmp_path: Path, write_tiff: WriteTiff
+) -> None:
+    (tmp_path / "a.tif").write_bytes(write_tiff(PICTURE, tags={259: 34712}))
+    with pytest.raises(UnreadableImageError, match="compressed with JPEG 2000") as caught:
+        read_slice(tmp_path / "a.tif")
+    assert "truncated" not in str(caught.value)

@@ -38,8 +38,9 @@ def why(name: str, data: bytes, said: str, *, page: Page | None = None) -> tuple
         return f"it is {kind}, {_UNKNOWN} ({said})", CONVERT
     if _is_cut(name, data, page):
         return f"its {name} data end too early ({said})", COPY
-    if page is not None and not page.plain:
-        return f"it is a TIFF of {page.words}, {_UNKNOWN} as they are stored ({said})", CONVERT
+    if page is not None and (page.compression or not page.plain):
+        how = f" compressed with {page.compression}" if page.compression else ""
+        return f"it is a TIFF of {page.words}{how}, {_UNKNOWN} ({said})", CONVERT
     return f"its {name} data cannot be decoded ({said})", _SAVE
 
 

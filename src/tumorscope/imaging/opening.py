@@ -156,7 +156,9 @@ def open_bytes(data: bytes, *, source: str) -> Opened:
     try:
         # Not Image.open: it warns of large images through the process-wide warning filter, which
         # threads share; the size is checked by the caller instead.
-        image = factory(io.BytesIO(data), source)
+        # No name either: Pillow would map the file of that name into memory, where those stored on
+        # their side come out scrambled.
+        image = factory(io.BytesIO(data), "")
         if page is not None and page.index:
             image.seek(page.index)
         if name in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):

@@ -17,6 +17,17 @@ _UINTS = {1: "B", 3: "H", 4: "L", 13: "L", 16: "Q"}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8}
 _KINDS = {1: "unsigned", 2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_COMPRESSIONS = {
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34925: "LZMA",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
 _IMAGEJ = re.compile(rb"^ImageJ=.*?^images=(\d+)", re.S | re.M)
 
 
@@ -44,6 +55,8 @@ class Page:
         How many pictures lie one behind the other in its pixels, as ImageJ stores large stacks.
     ends : int
         The last byte that its pixels need.
+    compression : str
+        Its name, of those that not every library knows; else empty.
     """
 
     index: int
@@ -56,6 +69,7 @@ class Page:
     beside: bool
     pictures: int
     ends: int
+    compression: str
 
     @property
     def plain(self) -> bool:
@@ -167,5 +181,6 @@ def _page(index: int, tags: dict[int, tuple[int, bytes]]) -> Page:
         planar=numbers(284, 1)[0] == 2 and samples > 1,
         beside=bool(numbers(254, 0)[0] & 5) or numbers(255, 1)[0] == 2,
         pictures=max(1, int(stack.group(1)[:9])) if stack else 1,
+        compression=_COMPRESSIONS.get(numbers(259, 1)[0], ""),
         ends=max(map(sum, zip(offsets, counts, strict=False)), default=0),
     )
