@@ -19,6 +19,9 @@ def prepare_streams() -> None:
     table with a row that it cannot hold would be lost whole; on a terminal such letters become
     escapes.
     """
+    width = os.environ.get("COLUMNS", "80")
+    if not width.isdecimal() or int(width) < 1:
+        del os.environ["COLUMNS"]  # a width that no help can be laid out in
     _fill_descriptors()
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
     sys.stdout = _usable(sys.stdout, 1)
