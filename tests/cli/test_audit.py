@@ -120,3 +120,38 @@ def test_without_an_output_folder_it_is_wrong_usage(
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", "--help"]) == 0
     assert "tumorscope audit scans/ -o audit/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["gone", "changed", "broken"])
+def test_overlap_is_told_by_bytes_where_the_other_images_cannot_be_looked_at(
+    tiny_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny_cohort, other)
+    assert run(["audit", str(other), "-o", str(other)]) == 0
+    for path in other.glob("*/*.png"):
+        if how == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(b"no image" if how == "broken" else path.read_bytes() + b"\0")
+    capsys.readouterr()
+    words = ["audit", str(tiny_cohort), "--against", str(other / "manifest.csv")]
+    assert run([*words, "-o", str(tmp_path / "out")]) == 4
+    printed = capsys.readouterr()
+    assert "12 images also lie in another cohort; 12 of the other images" in printed.out
+    assert "12 images of other cohorts are gone, changed or unreadable" in printed.err
+    document = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert len(document["overlap"]) == len(document["compared_by_bytes"]) == 12
+    assert "could not be looked at" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_another_cohort_of_which_nothing_is_known_is_refused(
+    tiny_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.csv").write_text(
+        "path,sha256,label,group,flags\na.png,,1,a,unreadable\nb.png,,0,b,unreadable\n"
+    )
+    words = ["audit", str(tiny_cohort), "--against", str(tmp_path / "other.csv")]
+    assert run([*words, "-o", str(tmp_path / "out")]) == 3
+    assert "None of the 2 images of the other cohort" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "manifest.csv").exists()

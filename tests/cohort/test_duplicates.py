@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.cohort.duplicates import SAME_PICTURE, Sets, matching, near_pairs, overlap
+from tumorscope.cohort.duplicates import SAME_PICTURE, Sets, matching, near_pairs
 from tumorscope.cohort.fingerprint import portrait
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.overlap import overlap
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.imaging import Slice, read_slice
 
@@ -200,7 +201,7 @@ def test_overlap_names_known_images_for_bytes_and_for_likeness(head: Head, tmp_p
             ("no/black.png", np.zeros((50, 50), np.uint8)),
         ],
     )
-    assert overlap(known, other) == {
+    assert overlap(known, other).matches == {
         "no/turned.jpg": ["no/c.png"],
         "yes/same.png": ["yes/a.png", "yes/b.png"],
     }
@@ -211,7 +212,7 @@ def test_overlap_goes_on_past_files_that_broke(head: Head, tmp_path: Path) -> No
     other = cohort(tmp_path / "other", [("yes/x.png", head(1)), ("no/y.png", head(4))])
     whole = (tmp_path / "other/no/y.png").read_bytes()
     (tmp_path / "other/no/y.png").write_bytes(whole[: len(whole) // 2])
-    assert overlap(known, other) == {"yes/x.png": ["yes/a.png"]}
+    assert overlap(known, other).matches == {"yes/x.png": ["yes/a.png"]}
 
 
 @pytest.mark.slow

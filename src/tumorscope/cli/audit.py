@@ -97,7 +97,9 @@ def _table(found: Audit, *, compared: bool) -> str:
     if found.tumour_type_conflicts:
         lines.append(("Type conflicts", f"{len(found.tumour_type_conflicts)}"))
     if compared:
-        lines.append(("Overlap", f"{len(found.overlap)} images also lie in another cohort"))
+        blind = len(found.compared_by_bytes) + len(found.not_compared)
+        but = f"; {blind} of the other images could not be looked at" if blind else ""
+        lines.append(("Overlap", f"{len(found.overlap)} images also lie in another cohort{but}"))
     for flag, name in (
         ("not-brain-mri", "No brain MRI?"),
         ("unusual", "Unusual"),

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tumorscope.cohort.copies import alike, copies_of, with_pictures
-from tumorscope.cohort.duplicates import in_threads, overlap_of
+from tumorscope.cohort.duplicates import in_threads
 from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.fingerprint import Portrait, portrait
 from tumorscope.cohort.input_check import Checked, InputCheck, InputChecks
 from tumorscope.cohort.manifest import FLAGS, Manifest, Row
+from tumorscope.cohort.overlap import Looked, Overlap, as_listed, named_in_full, overlap_of
 from tumorscope.cohort.scan import TINY, scan_folder
 from tumorscope.cohort.sets import Sets
 from tumorscope.cohort.shortcuts import Shortcut, measure, traces_of
@@ -60,6 +61,11 @@ class Audit:
         Other cohort → what of its folder was not looked at, and so not compared.
     input_checks : InputChecks or None
         Which images are perhaps no brain MRI; None where no model was asked.
+    compared_by_bytes : tuple of str
+        Images of other cohorts that are gone, changed or broken, but whose hash is known: a copy
+        that was saved anew is not found.
+    not_compared : tuple of str
+        Images of other cohorts of which not even the hash is known.
     """
 
     manifest: Manifest
@@ -74,12 +80,31 @@ class Audit:
     classes: dict[str, dict[str, int]]
     against: dict[str, PassedOver] = field(default_factory=dict)
     input_checks: InputChecks | None = None
+    compared_by_bytes: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
 
     @property
     def incomplete(self) -> bool:
         """Whether files that look like scans were not looked at, of this cohort or of others."""
         others = sum(passed.scans for passed in self.against.values())
-        return bool(self.unreadable or self.manifest.notes.passed_over.scans or others)
+        blind = self.compared_by_bytes or self.not_compared
+        return bool(self.unreadable or self.manifest.notes.passed_over.scans or others or blind)
+
+    def blind_words(self) -> list[str]:
+        """Return which images of other cohorts were not looked at, in sentences."""
+        words = []
+        for paths, how in (
+            (self.compared_by_bytes, "compared by the hashes in the manifest alone"),
+            (self.not_compared, "not compared at all"),
+        ):
+            if paths:
+                words.append(
+                    f"{len(paths)} images of other cohorts are gone, changed or unreadable and "
+                    f"were {how}, so a copy that was saved anew is not found: "
+                    f"{', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}. Put the files back "
+                    "and audit again to be sure."
+                )
+        return words
 
     def words(self) -> list[str]:
         """Return what was left out, taken for patients, or is to be looked at, in sentences."""
@@ -91,6 +116,7 @@ class Audit:
                 for name, passed in self.against.items()
                 for line in passed.words()
             ),
+            *self.blind_words(),
         ]
 
     @property
@@ -113,6 +139,8 @@ class Audit:
                 name: list(paths) for name, paths in self.tumour_type_conflicts.items()
             },
             "overlap": self.overlap,
+            "compared_by_bytes": list(self.compared_by_bytes),
+            "not_compared": list(self.not_compared),
             "shortcuts": [shortcut.to_json() for shortcut in self.shortcuts],
             "unreadable": self.unreadable,
             "input_check": self.input_checks.to_json() if self.input_checks else None,
@@ -195,7 +223,7 @@ def audit(
         )
     copies = copies_of([look.row for look in looks], [look.portrait for look in looks])
     groups = _groups(looks, copies)
-    overlap = _overlap(cohort, looks, others)
+    common = _overlap(cohort, looks, others)
     exact = alike(look.row.sha256 or None for look in looks)
     conflicts = _conflicts(looks, copies, groups, lambda row: row.label)
     # Which type of two labels is right is asked only once there is a tumour.
@@ -204,7 +232,7 @@ def audit(
     if check is not None:
         checked = {look.row.path: look.checked for look in looks if look.checked is not None}
         checks = InputChecks.of(check, checked)
-    rows = _flagged(looks, exact, groups, overlap, conflicts, types, checks)
+    rows = _flagged(looks, exact, groups, common.matches, conflicts, types, checks)
     manifest = replace(
         cohort.having(with_pictures(rows, copies)),
         joined=(*cohort.joined, *joins([look.row for look in looks], groups)),
@@ -218,7 +246,7 @@ def audit(
         groups=_paths_by_group(usable),
         label_conflicts=conflicts,
         tumour_type_conflicts=types,
-        overlap=overlap,
+        overlap=common.matches,
         shortcuts=measure(
             [look.traces for look in looks if look.traces is not None],
             [row.label for row in usable],
@@ -239,6 +267,8 @@ def audit(
             if other.notes.passed_over
         },
         input_checks=checks,
+        compared_by_bytes=common.by_bytes,
+        not_compared=common.not_at_all,
     )
     if folder is not None:
         from tumorscope.cohort.audit_report import write_report
@@ -311,25 +341,33 @@ def _groups(looks: Sequence[_Look], copies: Sequence[Sequence[int]]) -> list[str
     return [names[together.find(index)] for index in range(len(looks))]
 
 
-def _overlap(
-    cohort: Manifest, looks: Sequence[_Look], others: Sequence[Manifest]
-) -> dict[str, list[str]]:
-    mine = [look for look in looks if look.portrait is not None]
+def _overlap(cohort: Manifest, looks: Sequence[_Look], others: Sequence[Manifest]) -> Overlap:
+    mine = [Looked(look.row, look.portrait) for look in looks if look.portrait is not None]
     found: dict[str, list[str]] = {}
+    by_bytes: list[str] = []
+    not_at_all: list[str] = []
     for other in others:
-        theirs = _look_at_all(other, "Reading the other cohort", probes=False)
-        readable = [look for look in theirs if look.portrait is not None]
-        # Paths of another cohort are named in full: relative to what would not be clear.
-        matches = overlap_of(
-            [replace(look.row, path=other.file(look.row).as_posix()) for look in readable],
-            [look.portrait for look in readable],
-            [look.row for look in mine],
-            [look.portrait for look in mine],
-        )
-        for path, paths in matches.items():
+        theirs = [
+            Looked(look.row, look.portrait)
+            for look in _look_at_all(other, "Reading the other cohort", probes=False)
+        ]
+        one = overlap_of(named_in_full(other, as_listed(other.rows, theirs)), mine)
+        if len(one.not_at_all) == len(other.rows):
+            raise InputError(
+                f"None of the {len(other.rows)} images of the other cohort {other.root} can be "
+                f"read, nor are their hashes known; the first is {one.not_at_all[0]}. Expected "
+                "images to compare with. Put them back, or give the folder where they lie now."
+            )
+        for path, paths in one.matches.items():
             found.setdefault(path, []).extend(paths)
+        by_bytes += one.by_bytes
+        not_at_all += one.not_at_all
     order = {row.path: index for index, row in enumerate(cohort.rows)}
-    return {path: found[path] for path in sorted(found, key=order.__getitem__)}
+    return Overlap(
+        {path: found[path] for path in sorted(found, key=order.__getitem__)},
+        tuple(by_bytes),
+        tuple(not_at_all),
+    )
 
 
 def _named(sets: Sequence[Sequence[int]], looks: Sequence[_Look]) -> tuple[tuple[str, ...], ...]:

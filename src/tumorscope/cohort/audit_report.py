@@ -78,6 +78,12 @@ def _warning(found: Audit) -> str | None:
             f"{'lies' if len(found.overlap) == 1 else 'lie'} in another cohort: "
             "a model trained on one must not be tested on these."
         )
+    blind = len(found.compared_by_bytes) + len(found.not_compared)
+    if blind:
+        words.append(
+            f"{_count(blind, 'image')} of other cohorts could not be looked at, so more may "
+            "overlap."
+        )
     return " ".join(words) or None
 
 
@@ -154,7 +160,10 @@ def _type_conflicts(found: Audit) -> Iterable[Section]:
 
 
 def _overlap(found: Audit) -> Iterable[Section]:
+    blind = "".join(f"<p>{escape(line)}</p>" for line in found.blind_words())
     if not found.overlap:
+        if blind:
+            yield Section("Overlap with other cohorts", blind)
         return
     row_of = {row.path: row for row in found.manifest.rows}
     html = (
@@ -166,7 +175,9 @@ def _overlap(found: Audit) -> Iterable[Section]:
         mine = _thumb(found.manifest.file(row_of[path]), path)
         theirs = [_thumb(Path(match), _tail(match)) for match in matches[: MAX_IN_SET - 1]]
         html += _gallery([mine, *theirs], len(matches) + 1)
-    yield Section("Overlap with other cohorts", html + _hidden(len(found.overlap), len(shown)))
+    yield Section(
+        "Overlap with other cohorts", blind + html + _hidden(len(found.overlap), len(shown))
+    )
 
 
 def _unreadable(found: Audit) -> Iterable[Section]:

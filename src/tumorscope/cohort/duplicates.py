@@ -21,17 +21,13 @@ from tumorscope.cohort.fingerprint import (
     VIEWS,
     Portrait,
     fingerprint,
-    portrait,
     vector,
     view_matrix,
     views,
 )
-from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.sets import Sets
 from tumorscope.common.cores import cores
-from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.progress import track
-from tumorscope.imaging.read import read_slice
 
 SUSPICION = 0.3
 """Cosine of fingerprints above which a pair is verified. Low, because a crop of a tenth of the head
@@ -165,62 +161,6 @@ def matching(portraits: Sequence[Portrait], known: Sequence[Portrait]) -> dict[i
     return {index: sorted(matches[index]) for index in sorted(matches)}
 
 
-def overlap(known: Manifest, other: Manifest) -> dict[str, list[str]]:
-    """Find the images of one cohort that another holds as well, as copies or near-duplicates.
-
-    Parameters
-    ----------
-    known : Manifest
-        The cohort that is known, such as the one that a model was trained on.
-    other : Manifest
-        The cohort in question.
-
-    Returns
-    -------
-    dict of str to list of str
-        Path in `other` → matching paths in `known`, both as in their manifests, in their order.
-        Files that cannot be read match nothing but the same bytes.
-    """
-    known_rows, other_rows = known.usable.rows, other.usable.rows
-    return overlap_of(
-        known_rows, _portraits(known, known_rows), other_rows, _portraits(other, other_rows)
-    )
-
-
-def overlap_of(
-    known: Sequence[Row],
-    known_portraits: Sequence[Portrait | None],
-    other: Sequence[Row],
-    other_portraits: Sequence[Portrait | None],
-) -> dict[str, list[str]]:
-    """Do what `overlap` does, with portraits at hand (None where an image cannot be decoded)."""
-    bearers: dict[str, set[int]] = {}
-    for index, row in enumerate(known):
-        bearers.setdefault(row.sha256, set()).add(index)
-    hits = {
-        index: set(bearers[row.sha256]) for index, row in enumerate(other) if row.sha256 in bearers
-    }
-    # One of each file is looked at, and those with the same bytes are known to match without it.
-    known_seen = _distinct(known, known_portraits)
-    other_seen = _distinct(other, other_portraits)
-    matches = matching(
-        [portrait for _, portrait in other_seen.values()],
-        [portrait for _, portrait in known_seen.values()],
-    )
-    known_digests, other_digests = list(known_seen), list(other_seen)
-    similar = {
-        other_digests[one]: {index for two in twos for index in bearers[known_digests[two]]}
-        for one, twos in matches.items()
-    }
-    for index, row in enumerate(other):
-        if row.sha256 in similar:
-            hits.setdefault(index, set()).update(similar[row.sha256])
-    return {
-        other[index].path: [known[match].path for match in sorted(hits[index])]
-        for index in sorted(hits)
-    }
-
-
 def in_threads(work: Callable[[T], R], items: Sequence[T], label: str | None = None) -> list[R]:
     """Apply `work` to every item, on all cores; Pillow, OpenCV and numpy release the lock.
 
@@ -229,26 +169,6 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], label: str | None = N
     with ThreadPoolExecutor(cores()) as pool:
         results = pool.map(work, items)
         return list(track(results, label, total=len(items)) if label else results)
-
-
-def _portraits(manifest: Manifest, rows: Sequence[Row]) -> list[Portrait | None]:
-    def look(row: Row) -> Portrait | None:
-        try:
-            return portrait(read_slice(manifest.file(row)))
-        except UnreadableImageError:
-            return None
-
-    return in_threads(look, rows, "Reading")
-
-
-def _distinct(
-    rows: Sequence[Row], portraits: Sequence[Portrait | None]
-) -> dict[str, tuple[int, Portrait]]:
-    distinct: dict[str, tuple[int, Portrait]] = {}
-    for index, (row, seen) in enumerate(zip(rows, portraits, strict=True)):
-        if seen is not None:
-            distinct.setdefault(row.sha256, (index, seen))
-    return distinct
 
 
 def _candidates(

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.duplicates import overlap
 from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.overlap import overlap
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
@@ -226,7 +226,7 @@ def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str 
         If some were, and `allow_seen` is false.
     """
     known = run.manifest.usable.of_split("training", "tuning")
-    seen = overlap(known, manifest)
+    seen = overlap(known, manifest).matches
     if not seen:
         return None
     first = next(iter(seen))
