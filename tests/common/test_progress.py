@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tumorscope.common import progress
-from tumorscope.common.progress import quiet, say, track
+from tumorscope.common.progress import pulse, quiet, say, track
 
 
 class Terminal(io.StringIO):
@@ -59,6 +59,21 @@ def test_slow_steps_have_a_line_each_and_long_work_is_told_in_hours(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 39
     assert lines[0] == "Searching: 1 of 40 (2 %), 0.1 a minute, about 6 h 30 min left"
+
+
+def test_inside_a_long_step_a_pulse_lets_the_loop_tell_how_far_it_is(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in track(range(2), "Searching"):
+        for _ in range(10):
+            clock.now += 30
+            pulse()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Searching: 0 of 2, 30 s so far"
+    assert lines[5] == "Searching: 1 of 2 (50 %), 0.18 a minute, about 6 min left"
+    clock.now += 1000
+    pulse()  # nothing is gone through any more
+    assert capsys.readouterr().err == ""
 
 
 def test_a_total_that_costs_something_is_asked_only_where_it_is_shown(

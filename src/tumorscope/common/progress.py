@@ -86,20 +86,52 @@ def say(words: str) -> None:
             print(words, file=sys.stderr, flush=True)
 
 
-def _with_lines(items: Iterable[T], label: str, total: Total) -> Generator[T, None, None]:
-    began = clock()
-    due = began + FIRST_LINE
-    for done, item in enumerate(items):
+class _Lines:
+    """What a log is told of one loop."""
+
+    def __init__(self, label: str, total: Total) -> None:
+        self.done = 0
+        self._label, self._total = label, total
+        self._began = clock()
+        self._due = self._began + FIRST_LINE
+
+    def tell(self) -> None:
+        """Write a line if it is time."""
         now = clock()
-        if now >= due and done:
-            total = total() if callable(total) else total
-            say(_line(label, done, total, now - began))
-            due = now + EVERY
-        yield item
+        if now >= self._due:
+            self._total = self._total() if callable(self._total) else self._total
+            say(_line(self._label, self.done, self._total, now - self._began))
+            self._due = now + EVERY
+
+
+_open: list[_Lines] = []
+"""Loops that are gone through now, the innermost last."""
+
+
+def pulse() -> None:
+    """Let the loop that is gone through tell how far it is, inside a step that may take long."""
+    if _open:
+        _open[-1].tell()
+
+
+def _with_lines(items: Iterable[T], label: str, total: Total) -> Generator[T, None, None]:
+    lines = _Lines(label, total)
+    _open.append(lines)
+    try:
+        for done, item in enumerate(items):
+            lines.done = done
+            if done:
+                lines.tell()
+            yield item
+    finally:
+        _open.remove(lines)
 
 
 def _line(label: str, done: int, total: int | None, seconds: float) -> str:
     """Return a line such as "Training: 12 of 30 (40 %), 3.1 a minute, about 6 min left"."""
+    if not done:
+        of = "" if total is None else f" of {total}"
+        return f"{label}: 0{of}, {_span(seconds)} so far"
     per_minute = 60 * done / seconds
     rate = f"{per_minute:.0f}" if per_minute >= 10 else f"{per_minute:.2g}"
     if total is None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.progress import pulse
 from tumorscope.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
 from tumorscope.training.data import Images, batches
 from tumorscope.training.frozen import BATCH, Entry, FeatureStore, extractor, network_input
@@ -216,6 +217,7 @@ def predict(model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe) -> ND
     """
     scores = np.empty((len(pixels), model.output_shape[-1]), dtype=np.float64)
     for batch in batches(np.arange(len(pixels)), BATCH):
+        pulse()
         # The last batch is filled up, because another shape would be compiled anew.
         filled = pixels[np.resize(batch, BATCH)]
         outputs = model.predict_on_batch(network_input(filled, recipe.input.scaling))
@@ -318,6 +320,7 @@ class _Trainer:
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(prepared, chunks[0])
             for step, chunk in enumerate(chunks):
+                pulse()
                 features, labels = coming.result()
                 if step + 1 < len(chunks):
                     coming = ahead.submit(prepared, chunks[step + 1])
