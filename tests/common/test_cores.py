@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,17 @@ def test_nobody_counts_cores_otherwise() -> None:
         if file != Path(module.__file__) and pattern.search(file.read_text(encoding="utf-8"))
     ]
     assert others == []
+
+
+def test_tensorflow_is_told_how_many(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="needs the train extra")
+    code = (
+        "from tumorscope.training.backend import load_keras; load_keras(); import os, keras;"
+        "print(os.environ['TF_NUM_INTRAOP_THREADS'])"
+    )
+    surroundings = {**os.environ, module.VARIABLE: "3", "KERAS_BACKEND": "tensorflow"}
+    surroundings.pop("TF_NUM_INTRAOP_THREADS", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=surroundings, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["3"]

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import SurroundingsError
 from tumorscope.common.extras import missing_module, require
 
@@ -59,6 +60,8 @@ def _import_keras() -> None:
             f"{', '.join(BACKENDS)}. {_remedy(where)}"
         )
     quiet_tensorflow()
+    # It sees the cores that it is bound to, not the time that a container allows.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores()))
     try:
         with _diverted_stderr(), warnings.catch_warnings():
             # What libraries deprecate in each other is not for users, nor may it end a program

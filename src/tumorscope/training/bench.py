@@ -276,7 +276,9 @@ def _network(model: ModelFile, images: Sequence[Path], repeats: int) -> list[Tim
 
     how = model.metadata.preprocessing.preprocessing
     pixels = prepare(read_slice(images[0]), how)[None]
-    session = onnxruntime.InferenceSession(model.graph, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores()
+    session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
     left = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
     run_ms, product_ms = [], []
     for _ in range(repeats + 3):

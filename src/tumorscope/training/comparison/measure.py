@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError
 from tumorscope.training.comparison.features import taps_of
 from tumorscope.training.comparison.systems import System, recipe_for
@@ -142,8 +143,10 @@ def _one_image(
         network = model if whole else keras.Model(model.layers[0].input, list(taps))
         scaling = recipe.input.scaling
         return "Keras", lambda pixels: network.predict_on_batch(network_input(pixels, scaling))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores()
     session = onnxruntime.InferenceSession(
-        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     return "ONNX Runtime", lambda pixels: session.run(None, {"pixels": pixels})
 
