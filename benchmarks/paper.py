@@ -52,7 +52,9 @@ def main() -> None:
             split_by="random",
             resume=True,
         )
-        records.append(record(f"random split, seed {seed}", ts.evaluate(run).metrics))
+        # The paper scores with its network alone, so its like is our raw score at 0.5.
+        metrics = ts.evaluate(run).metrics
+        records.append(record(f"random split, seed {seed}", metrics.raw or metrics))
 
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as stream:

@@ -13,6 +13,8 @@ and skipped where it is done:
 - export     the model file in 8 bits behind the gate, calibrated on the scores left out
 - report     results by source, beside those of the packaged model
 - install    copy the model and its results into the package and benchmarks/results
+- decisions  what the operating points of the installed model reach, and its card, measured anew on
+             the scores of `holdout`; its graph, calibration, thresholds and id stay
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
 - card       robustness of the packaged model → MODEL_CARD.md
 """
@@ -28,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from reference_card import full_card, read
+from reference_decisions import redecide
 from sklearn.metrics import roc_curve
 
 import tumorscope
@@ -74,7 +77,9 @@ INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
 
 AT_SPECIFICITY = "sensitivity_at_specificity_85"
 
-STEPS = ("manifest", "holdout", "train", "export", "report", "install", "seeds", "card")
+STEPS = (
+    "manifest", "holdout", "train", "export", "report", "install", "decisions", "seeds", "card"
+)  # fmt: skip
 USUAL = STEPS[: STEPS.index("install")]
 
 OTHER_SEEDS = (1, 2)
@@ -127,8 +132,8 @@ def parted(manifest: Manifest) -> tuple[Manifest, Manifest]:
     )
 
 
-def export(output: Path, manifest: Manifest, outlines: Path | None) -> None:
-    """Write model.onnx, and in packed/ its small form, calibrated on sources left out."""
+def calibration(output: Path) -> Path:
+    """Return a folder with the scores that calibrate: of sources left out that have both labels."""
     held_out = Manifest.load(output / "holdout" / "manifest.csv")
     sources = np.array([row.source for row in held_out.rows])
     # Sources with one label say nothing of how sure a tumour is.
@@ -148,6 +153,13 @@ def export(output: Path, manifest: Manifest, outlines: Path | None) -> None:
         tuple(records[0]),
         [{**each, "path": paths[each["path"]]} for each in records if each["path"] in chosen],
     )
+    return folder
+
+
+def export(output: Path, manifest: Manifest, outlines: Path | None) -> None:
+    """Write model.onnx, and in packed/ its small form, calibrated on sources left out."""
+    folder = calibration(output)
+    kept = Manifest.load(folder / "manifest.csv")
     model = export_run(output / "run", output / "model.onnx", crossval=folder, outlines=outlines)
     judges, _ = parted(manifest)
     sample = load_sample(judges if len(judges) else kept, model)
@@ -331,6 +343,8 @@ def main() -> None:
         INSTALLED.parent.mkdir(exist_ok=True)
         shutil.copyfile(output / "packed" / "model.onnx", INSTALLED)
         shutil.copyfile(output / "reference.csv", RESULTS)
+    if "decisions" in steps:
+        print(redecide(INSTALLED, calibration(output)))
     if "seeds" in steps:
         other_seeds(output, manifest, recipe, arguments.weights)
     if "card" in steps:

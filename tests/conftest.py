@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,19 +33,26 @@ def real_data() -> Path:
 
 
 @pytest.fixture
-def tiny_cohort(tmp_path: Path) -> Path:
+def tiny_cohort(drawn_tiny_cohort: Path, tmp_path: Path) -> Path:
     """Six distinct noise images, 96 × 96, in each of yes/ and no/; yes/ with a bright disc."""
+    return shutil.copytree(drawn_tiny_cohort, tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def drawn_tiny_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `tiny_cohort` is a copy of; never changed."""
+    folder = tmp_path_factory.mktemp("tiny") / "data"
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:96, :96]
-    for label, folder in enumerate(("no", "yes")):
-        (tmp_path / "data" / folder).mkdir(parents=True)
+    for label, name in enumerate(("no", "yes")):
+        (folder / name).mkdir(parents=True)
         for index in range(6):
             pixels = rng.normal(90, 25, (12, 12)).repeat(8, axis=0).repeat(8, axis=1)
             if label:
                 pixels[(rows - 30 - 5 * index) ** 2 + (columns - 50) ** 2 < 150] = 240
             image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-            image.save(tmp_path / "data" / folder / f"{folder}{index}.png")
-    return tmp_path / "data"
+            image.save(folder / name / f"{name}{index}.png")
+    return folder
 
 
 @pytest.fixture(scope="session")

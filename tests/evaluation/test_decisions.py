@@ -131,7 +131,7 @@ def test_figures_are_measured_on_folds_that_were_not_fitted() -> None:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=20)
+@settings(max_examples=6)
 def test_what_a_point_reached_is_what_its_own_rule_does(seed: int) -> None:
     labels, values = cohort(120, seed=seed)
     folds = np.arange(120) % 4

@@ -213,3 +213,45 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "taken").write_text("x")
     with pytest.raises(OutputError):
         write_report(inputs(10), tmp_path / "taken")
+
+
+def test_the_cards_show_the_interval_that_the_doubts_believe(tmp_path):
+    # Ten groups of ten copies: a hundred images that are ten.
+    labels = np.repeat(np.arange(10) % 2, 10)
+    scores = np.repeat([0.1, 0.9, 0.2, 0.4, 0.6, 0.8, 0.3, 0.7, 0.1, 0.9], 10)
+    alike = inputs(100, labels=labels, scores=scores, groups=np.repeat(np.arange(10), 10),
+                   n_resamples=400)  # fmt: skip
+    metrics = write_report(alike, tmp_path)
+    grouped = metrics.by_group["accuracy"]
+    shown = f"{100 * grouped.low:.1f} to {100 * grouped.high:.1f} %"
+    text = page(tmp_path).replace("\N{NO-BREAK SPACE}", " ")
+    cards, doubts = text.split('<div class="cards">')[1].split("What to doubt first", 1)
+    assert shown in cards.split("</small></div>")[0]
+    believed = next(each for each in doubts.split("<li>") if "believe this one" in each)
+    assert shown.replace(" to ", " % to ") in believed
+    assert f"{grouped.low:.3f} to {grouped.high:.3f}" in metrics.table()
+
+
+def test_a_report_on_raw_scores_says_that_they_are_no_detectors(tmp_path):
+    write_report(inputs(10), tmp_path)
+    assert "They measure the recipe".lower() in page(tmp_path).lower()
+    assert json.loads((tmp_path / "metrics.json").read_text())["detector"] is None
+    assert "As the paper measures: raw score at 0.5" not in titles(tmp_path)
+
+
+def test_a_threshold_is_shown_with_three_digits(tmp_path):
+    metrics = write_report(inputs(20, threshold=0.385749), tmp_path)
+    assert "0.386" in metrics.table()
+    assert "0.3857" not in metrics.table() + page(tmp_path).split("To reproduce")[0]
+
+
+def test_a_random_split_tells_its_copies_in_the_lead_and_in_the_twin(tmp_path):
+    copied = np.arange(10) < 3
+    write_report(inputs(10, split="random", copied=copied), tmp_path)
+    lead = page(tmp_path).split("What to doubt first")[0]
+    assert "3 of the 10 testing images have a copy" in lead
+    twin = json.loads((tmp_path / "metrics.json").read_text())
+    assert (twin["copies"]["n"], twin["copies"]["of"]) == (3, 10)
+    assert any("3 of the 10" in each for each in twin["doubts"])
+    write_report(inputs(10, copied=copied), tmp_path)
+    assert "copies" not in json.loads((tmp_path / "metrics.json").read_text())

@@ -17,9 +17,18 @@ from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Run, read_csv, train
 
 
+@pytest.fixture(scope="module")
+def finished(
+    drawn_tiny_cohort: Path, quick: Recipe, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    root = tmp_path_factory.mktemp("finished")
+    data = shutil.copytree(drawn_tiny_cohort, root / "data")
+    return train(data, recipe=quick, weights="none", output=root / "run").folder
+
+
 @pytest.fixture
-def run(tiny_cohort: Path, quick: Recipe, tmp_path: Path) -> Run:
-    return train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
+def run(finished: Path, tmp_path: Path) -> Run:
+    return Run.open(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_its_own_testing_images(run: Run) -> None:
@@ -157,6 +166,8 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Run) -> None:
 )
 def test_a_damaged_run_is_named(run: Run, tmp_path: Path, name: str, content: str) -> None:
     strangers(tmp_path / "other")
+    if name == "model.keras":
+        (run.folder / "model.onnx").unlink()  # which is asked instead
     (run.folder / name).write_text(content)
     data = tmp_path / "other" if name == "model.keras" else None
     with pytest.raises(InputError, match=name.replace(".", r"\.")):

@@ -21,6 +21,9 @@ def evaluate(
 ) -> int:
     """Measure a run on its testing images, or a run or model on images it has not seen.
 
+    A run is measured by the detector that ships with it (RUN/model.onnx), as tumorscope predict
+    asks it; the network's raw score at 0.5, which papers report, stands beside it.
+
     Example: `tumorscope evaluate runs/first other-hospital/ -o report/`
 
     Parameters
@@ -32,8 +35,9 @@ def evaluate(
         External cohort: class folders or a manifest.csv. Refused (exit code 5) where it holds
         images that the model was trained on, or near-duplicates of them.
     output
-        Folder for report.html, metrics.json and figures/; by default RUN/evaluation, or
-        NAME-evaluation for a model file, which also gets scores.csv.
+        Folder for report.html, metrics.json, scores.csv and figures/; by default RUN/evaluation,
+        RUN/evaluation-DATA for another cohort, and NAME-evaluation for a model file. The last two
+        are numbered where the report on another cohort lies there.
     allow_seen
         Score such images all the same, in a report that says so.
     """

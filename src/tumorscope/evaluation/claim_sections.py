@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
@@ -34,7 +35,7 @@ def data(material: Material) -> str:
 def sample_size(material: Material) -> str:
     """Return what the number of images permits to say."""
     metrics = material.metrics
-    accuracy = metrics.metrics["accuracy"]
+    accuracy = metrics.cautious("accuracy")
     if not isinstance(accuracy, Interval):
         return ""
     p = min(max(accuracy.value, 0.05), 0.95)
@@ -93,10 +94,21 @@ def making(material: Material) -> str:
             "images), and how many numbers it learns.",
             paper=2,
         )
+    variants = _variants(inputs.recipe)
+    if variants:
+        html += paragraph(
+            f"Training sees {variants} changed versions of each image, made once and used in turn."
+        )
     if inputs.recipe:
         text = escape(recipe_text(inputs.recipe))
         html += f"<details><summary>The recipe</summary><pre>{text}</pre></details>"
     return html
+
+
+def _variants(recipe: Mapping[str, object]) -> int:
+    augmentation = recipe.get("augmentation")
+    found = augmentation.get("variants") if isinstance(augmentation, Mapping) else None
+    return found if isinstance(found, int) else 0
 
 
 def availability(material: Material) -> str:
@@ -104,7 +116,7 @@ def availability(material: Material) -> str:
     inputs = material.inputs
     html = ""
     if inputs.command:
-        html += f"<p>To reproduce: <code>{escape(inputs.command)}</code></p>"
+        html += f"<p>To reproduce:</p><pre>{escape(inputs.command)}</pre>"
     if inputs.facts:
         html += fact_table(inputs.facts)
     if not html:

@@ -8,6 +8,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.evaluation.copies import Copies
 from tumorscope.evaluation.metrics import Estimate, Metrics
 from tumorscope.evaluation.wording import percent
 from tumorscope.statistics import Interval
@@ -23,7 +24,11 @@ CONFIDENT = 0.9
 
 
 def doubts(
-    metrics: Metrics, *, labels: NDArray[np.int64], mean_scores: NDArray[np.float64]
+    metrics: Metrics,
+    *,
+    labels: NDArray[np.int64],
+    mean_scores: NDArray[np.float64],
+    copies: Copies | None = None,
 ) -> list[str]:
     """Return sentences on what weakens these figures; the worst come first.
 
@@ -33,8 +38,12 @@ def doubts(
         The figures.
     labels, mean_scores : ndarray of shape (n,)
         Reference standard, and probability averaged over repeats.
+    copies : Copies, optional
+        Testing images with a copy on the other side of a random split.
     """
     found = [RANDOM_SPLIT] if metrics.split == "random" else []
+    if copies is not None:
+        found.append(copies.words())
     found += _one_class(metrics)
     found += _no_better_than_guessing(metrics)
     found += _confident_errors(metrics, labels, mean_scores)
@@ -67,7 +76,7 @@ def _one_class(metrics: Metrics) -> list[str]:
 
 def _no_better_than_guessing(metrics: Metrics) -> list[str]:
     found = []
-    accuracy, loss = metrics.metrics["accuracy"], metrics.metrics["log_loss"]
+    accuracy, loss = metrics.cautious("accuracy"), metrics.metrics["log_loss"]
     usual = guessing_accuracy(metrics)
     if isinstance(accuracy, Interval) and usual < 1 and accuracy.low <= usual:
         word = "a tumour" if 2 * metrics.n_positive >= metrics.n else "tumour-free"
@@ -124,7 +133,7 @@ def _sources(metrics: Metrics) -> list[str]:
 
 def _few_images(metrics: Metrics) -> list[str]:
     found = []
-    accuracy = metrics.metrics["accuracy"]
+    accuracy, by_images = metrics.cautious("accuracy"), metrics.metrics["accuracy"]
     if isinstance(accuracy, Interval) and accuracy.high - accuracy.low > 0.05:
         points = 100 * (accuracy.high - accuracy.low)
         found.append(
@@ -132,16 +141,16 @@ def _few_images(metrics: Metrics) -> list[str]:
             "percentage points. Two models that differ by less cannot be told apart here."
         )
     if metrics.n_groups < metrics.n:
-        grouped = metrics.by_group.get("accuracy")
         effect = "alike images say less than as many different ones would."
-        if isinstance(grouped, Interval) and isinstance(accuracy, Interval):
-            wider = grouped.high - grouped.low > accuracy.high - accuracy.low
+        if isinstance(metrics.by_group.get("accuracy"), Interval):
             effect = "taking groups as the unit does not make the accuracy's interval wider."
-            if wider:
+            if isinstance(accuracy, Interval) and accuracy != by_images:
+                assert isinstance(by_images, Interval)
                 effect = (
                     "taking groups as the unit, the accuracy's interval is "
-                    f"{percent(grouped.low)} to {percent(grouped.high)}, wider than the one above: "
-                    "believe this one."
+                    f"{percent(accuracy.low)} to {percent(accuracy.high)}, as above, and wider "
+                    f"than images alone would give ({percent(by_images.low)} to "
+                    f"{percent(by_images.high)}): believe this one."
                 )
         found.append(
             f"The {metrics.n} images are only {metrics.n_groups} groups (near-duplicates or "

@@ -88,6 +88,11 @@ class Metrics:
         Counts; with repeats the mean over repeats, so that each row still sums to its class.
     per_source : mapping of str to Metrics
         The same for each source, where there are several; else empty.
+    raw, answered : Metrics or None
+        Of a detector: of its network's own score at 0.5, and of the images that it answers (None
+        where it answers none); see `tumorscope.evaluation.answers`.
+    abstained, refused : Interval or None
+        Of a detector: share of all images without an answer, and of those that it refuses.
     """
 
     n: int
@@ -100,6 +105,22 @@ class Metrics:
     by_group: Mapping[str, Estimate]
     confusion: tuple[tuple[float, float], tuple[float, float]]
     per_source: Mapping[str, Metrics] = field(default_factory=dict)
+    raw: Metrics | None = None
+    answered: Metrics | None = None
+    abstained: Interval | None = None
+    refused: Interval | None = None
+
+    def cautious(self, name: str) -> Estimate:
+        """Return a figure with the wider of its intervals: by images, or by groups.
+
+        Images of one group are alike, so an interval that counts each of them may be too narrow;
+        near 0 and 1 and with few groups resampling is.
+        """
+        by_images, by_groups = self.metrics[name], self.by_group.get(name)
+        if not isinstance(by_groups, Interval) or not isinstance(by_images, Interval):
+            return by_images
+        wider = by_groups.high - by_groups.low > by_images.high - by_images.low
+        return by_groups if wider else by_images
 
     def to_json(self) -> dict[str, object]:
         """Return the content of ``metrics.json``; undefined figures are null, with a reason."""
@@ -121,13 +142,29 @@ class Metrics:
             document["per_group_of"] = {
                 "source": {name: found.to_json() for name, found in self.per_source.items()}
             }
+        document |= self._of_answers()
         return document
+
+    def _of_answers(self) -> dict[str, object]:
+        if self.raw is None or self.abstained is None or self.refused is None:
+            return {}
+        shares = {"abstained": self.abstained, "refused": self.refused}
+        none: dict[str, object] = {"n": 0, "reason": "no image was answered"}
+        return {
+            "raw": self.raw.to_json(),
+            **{
+                name: {"n": round(share.value * self.n), **share.to_json()}
+                for name, share in shares.items()
+            },
+            "answered": none if self.answered is None else self.answered.to_json(),
+        }
 
     def table(self) -> str:
         """Return an aligned table of the figures for the terminal."""
         width = max(map(len, NAMES.values()))
         lines = [f"{'':{width}}   value   95 % interval"]
-        for name, found in self.metrics.items():
+        for name in self.metrics:
+            found = self.cautious(name)
             if isinstance(found, Undefined):
                 value = "     -" if found.value is None else f"{found.value:6.3f}"
                 words = f"{value}   {found.reason}"
@@ -137,9 +174,35 @@ class Metrics:
         again = f", each scored {self.repeats} times" if self.repeats > 1 else ""
         lines.append(
             f"{self.n} images ({self.n_positive} tumour) in {self.n_groups} groups{again}; "
-            f"{self.split} split; operating point {self.threshold:g}"
+            f"{self.split} split; operating point {self.threshold:.3g}"
         )
-        return "\n".join(lines)
+        return "\n".join(lines + self._answers_in_words())
+
+    def _answers_in_words(self) -> list[str]:
+        if self.raw is None or self.abstained is None or self.refused is None:
+            return []
+        held_back = [
+            f"{verb} {round(share.value * self.n)}"
+            for verb, share in (("abstains on", self.abstained), ("refuses", self.refused))
+        ]
+        count = 0 if self.answered is None else self.answered.n
+        lines = [
+            f"Above, every image is called by the operating point. The detector answers {count} of "
+            f"them, {' and '.join(held_back)}."
+        ]
+        if self.answered is not None:
+            lines.append(f"Among the answered: {self.answered._short()}.")
+        return [*lines, f"Raw score at {self.raw.threshold:g}: {self.raw._short()}."]
+
+    def _short(self) -> str:
+        figures = []
+        for name in ("accuracy", "auc", "sensitivity", "specificity", "log_loss"):
+            found = self.cautious(name)
+            words = "-" if found.value is None else f"{found.value:.3f}"
+            if isinstance(found, Interval):
+                words += f" ({found.low:.3f} to {found.high:.3f})"
+            figures.append(f"{NAMES[name] if name == 'auc' else NAMES[name].lower()} {words}")
+        return ", ".join(figures)
 
 
 def evaluate_scores(

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import output_folder, write_json
-from tumorscope.evaluation import claim_sections, sections
+from tumorscope.evaluation import claim_sections, detector_sections, sections
+from tumorscope.evaluation.answers import Answers, with_answers
 from tumorscope.evaluation.calibration import PREVALENCES
+from tumorscope.evaluation.copies import Copies
 from tumorscope.evaluation.doubts import RANDOM_SPLIT, doubts
 from tumorscope.evaluation.material import Material
 from tumorscope.evaluation.metrics import Metrics, check_scores, evaluate_scores
@@ -66,12 +68,19 @@ class ReportInputs:
         Versions, seeds, hashes, times; counts of the cohort.
     notes : sequence of str
         Plain sentences that a reader must know.
+    answers : Answers, optional
+        Where `scores` are the probabilities of a detector: what else it says of the images.
+    copied : ndarray of bool, shape (n,) or (n, repeats), optional
+        Which images have a copy among those that their model was trained or tuned on; told where
+        the split is random.
     published : Published, optional
         What a paper claims, to be shown beside our figures.
     warning : str, optional
         What makes these figures misleading, such as images seen in training.
     command : str
-        Reproduces the evaluation.
+        Reproduces the evaluation; several commands on a line each.
+    data_sha256 : str
+        Of the images that were scored, with labels and groups.
     n_resamples : int
         Bootstrap resamples; fewer are quicker and coarser.
     """
@@ -92,9 +101,12 @@ class ReportInputs:
     facts: Mapping[str, str] = field(default_factory=dict)
     cohort: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    answers: Answers | None = None
+    copied: NDArray[np.bool_] | None = None
     published: Published | None = None
     warning: str | None = None
     command: str = ""
+    data_sha256: str = ""
     n_resamples: int = 2000
 
 
@@ -138,6 +150,19 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
         split=inputs.split,
         n_resamples=inputs.n_resamples,
     )
+    if inputs.answers is not None:
+        metrics = with_answers(
+            metrics,
+            inputs.answers,
+            labels=labels,
+            scores=columns[:, 0],
+            groups=inputs.groups,
+            n_resamples=inputs.n_resamples,
+        )
+    copies = None
+    if inputs.copied is not None and inputs.split == "random":
+        right = (columns >= inputs.threshold) == (labels[:, None] == 1)
+        copies = Copies.among(inputs.copied, right)
     output_folder(folder)
     for name in FIGURES:
         (folder / "figures" / f"{name}.png").unlink(missing_ok=True)
@@ -147,7 +172,8 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
         labels=labels,
         scores=columns,
         figures=folder / "figures",
-        doubts=doubts(metrics, labels=labels, mean_scores=columns.mean(axis=1)),
+        doubts=doubts(metrics, labels=labels, mean_scores=columns.mean(axis=1), copies=copies),
+        copies=copies,
     )
     title, warning = _title_and_warning(inputs)
     write_json(folder / "metrics.json", _twin(material, title, warning))
@@ -175,6 +201,7 @@ def _sections(material: Material) -> list[Section]:
         "What to doubt first": sections.doubts_section,
         "Beside the published figures": sections.published_section,
         "Results": sections.results,
+        "As the paper measures: raw score at 0.5": detector_sections.raw_section,
         "Errors": sections.errors,
         "Every threshold": sections.threshold_curves,
         "By source": sections.by_source,
@@ -203,6 +230,17 @@ def _twin(material: Material, title: str, warning: str | None) -> dict[str, obje
     document["doubts"] = [*material.doubts, *material.inputs.notes]
     document["cohort"] = dict(material.inputs.cohort)
     document["command"] = material.inputs.command
+    document["data_sha256"] = material.inputs.data_sha256
+    answers = material.inputs.answers
+    document["detector"] = None
+    if answers is not None:
+        document["detector"] = {
+            "model": answers.model,
+            "operating_point": answers.operating_point,
+            "abstains": list(answers.zone),
+        }
+    if material.copies is not None:
+        document["copies"] = material.copies.to_json()
     if published is not None:
         names = ("name", "accuracy", "auc", "log_loss", "n")
         document["published"] = {name: getattr(published, name) for name in names}

@@ -9,6 +9,7 @@ import numpy as np
 from tumorscope.common.errors import TumorscopeError
 from tumorscope.evaluation import displays
 from tumorscope.evaluation.calibration import PREVALENCES, predictive_values
+from tumorscope.evaluation.detector_sections import answers_given, what_was_measured
 from tumorscope.evaluation.doubts import RANDOM_SPLIT, guessing_accuracy, guessing_log_loss
 from tumorscope.evaluation.material import Material
 from tumorscope.evaluation.metrics import NAMES, Estimate, Metrics
@@ -45,20 +46,20 @@ MEANING = {
 def lead(material: Material) -> str:
     """Return the first paragraph and the cards."""
     metrics = material.metrics
-    found = metrics.metrics
     again = f", each scored {metrics.repeats} times" if metrics.repeats > 1 else ""
     words = (
         f"{metrics.n} images, {metrics.n_positive} with a tumour and "
         f"{metrics.n - metrics.n_positive} without, in {metrics.n_groups} groups of "
-        f"near-duplicates or patients{again}. An image is called a tumour from a probability of "
-        f"{metrics.threshold:g} on. Below each figure stands the range in which the truth lies "
-        "with 95 % confidence: read the range, not the figure."
+        f"near-duplicates or patients{again}. {what_was_measured(material)} Below each figure "
+        "stands the range in which the truth lies with 95 % confidence, the wider of those that "
+        "take images and groups as the unit: read the range, not the figure."
     )
     cards = "".join(
-        _card(NAMES[name], name, found[name])
+        _card(NAMES[name], name, metrics.cautious(name))
         for name in ("accuracy", "auc", "sensitivity", "specificity", "log_loss")
     )
-    return f'{paragraph(words)}<div class="cards">{cards}</div>'
+    leak = "" if material.copies is None else paragraph(material.copies.words())
+    return f'{leak}{paragraph(words)}<div class="cards">{cards}</div>{answers_given(material)}'
 
 
 def _card(title: str, name: str, found: Estimate) -> str:
@@ -71,8 +72,9 @@ def _card(title: str, name: str, found: Estimate) -> str:
 
 def doubts_section(material: Material) -> str:
     """Return the list of doubts and notes."""
-    # The random split is in the box on top already.
-    sentences = [each for each in material.doubts if each != RANDOM_SPLIT]
+    # What a random split does is in the box on top, and how much in the lead.
+    shown_above = [RANDOM_SPLIT, *([material.copies.words()] if material.copies else [])]
+    sentences = [each for each in material.doubts if each not in shown_above]
     sentences += material.inputs.notes
     if not sentences:
         return paragraph(
@@ -88,9 +90,11 @@ def published_section(material: Material) -> str:
     if published is None:
         return ""
     rows = []
+    # The paper scores with its network alone, so its like is our raw score.
+    compared = material.metrics.raw or material.metrics
     for name in ("accuracy", "auc", "log_loss"):
         claim: float | None = getattr(published, name)
-        ours = material.metrics.metrics[name]
+        ours = compared.cautious(name)
         if claim is None:
             rows.append((NAMES[name], shown(name, ours), "not given", ""))
             continue
@@ -103,8 +107,12 @@ def published_section(material: Material) -> str:
                 apart = spread.low > ours.high or spread.high < ours.low
                 reading += "; the two intervals " + ("do not overlap" if apart else "overlap")
         rows.append((NAMES[name], shown(name, ours), theirs, reading))
-    header = ("", f"Here, {material.metrics.n} images", f"Published, {published.n} images",
-              "The published figure is")  # fmt: skip
+    header = (
+        "",
+        f"Here, raw score at {compared.threshold:g}, {compared.n} images",
+        f"Published, {published.n} images",
+        "The published figure is",
+    )
     remarks = "".join(f"<li>{safe(remark)}</li>" for remark in published.remarks)
     leaky = (
         paragraph(
@@ -139,7 +147,8 @@ def results(material: Material) -> str:
     rows = [
         (NAMES[name], *shown_apart(name, found), MEANING[name],
          found.method if isinstance(found, Interval) else "")
-        for name, found in metrics.metrics.items()
+        for name in metrics.metrics
+        for found in (metrics.cautious(name),)
     ]  # fmt: skip
     guess = ""
     if material.both_classes:
@@ -199,10 +208,11 @@ def errors(material: Material) -> str:
     many = f" The {MOST_ERRORS} most confident are shown." if len(wrong) > MOST_ERRORS else ""
     by_mean = " (by the mean probability over repeats)" if material.metrics.repeats > 1 else ""
     words = paragraph(
-        f"{len(wrong)} of {len(labels)} images were called wrong{by_mean}: {missed} tumours "
-        f"missed, {len(wrong) - missed} false alarms.{many} The surest error comes first. Look for "
-        "what they have in common, and whether the label itself may be wrong: report doubts about "
-        "a label, do not change it silently."
+        f"{len(wrong)} of {len(labels)} images were called wrong{by_mean}: {missed} "
+        f"{'tumour' if missed == 1 else 'tumours'} missed, {len(wrong) - missed} false "
+        f"{'alarm' if len(wrong) - missed == 1 else 'alarms'}.{many} The surest error comes "
+        "first. Look for what they have in common, and whether the label itself may be wrong: "
+        "report doubts about a label, do not change it silently."
     )
     rows = [(index, _caption(material, index)) for index in wrong[:MOST_ERRORS].tolist()]
     pixels = material.inputs.pixels
@@ -215,7 +225,11 @@ def errors(material: Material) -> str:
 
 def _caption(material: Material, index: int) -> str:
     truth = "is tumour" if material.labels[index] else "is no tumour"
-    return f"{truth}, model says {percent(float(material.mean_scores[index]), 0)} tumour"
+    said = f"{truth}, model says {percent(float(material.mean_scores[index]), 0)} tumour"
+    answers = material.inputs.answers
+    if answers is None or answers.answered[index]:
+        return said
+    return f"{said} ({'refused' if answers.refused[index] else 'no answer'})"
 
 
 def threshold_curves(material: Material) -> str:
@@ -225,11 +239,14 @@ def threshold_curves(material: Material) -> str:
         return paragraph(
             "ROC and precision-recall curves are not drawn: they need images of both classes."
         )
+    curve = displays.RocCurveDisplay.from_predictions(
+        labels, scores, groups=inputs.groups, threshold=inputs.threshold
+    )
+    if isinstance(shown_above := material.metrics.cautious("auc"), Interval):
+        curve.auc = shown_above
     roc = material.figure(
         "roc",
-        displays.RocCurveDisplay.from_predictions(
-            labels, scores, groups=inputs.groups, threshold=inputs.threshold
-        ),
+        curve,
         "Each point is a threshold: tumours found (up) against false alarms (right). The nearer to "
         "the upper left corner, the better; the dotted diagonal is guessing. The diamond is the "
         "threshold in use.",
@@ -253,7 +270,7 @@ def by_source(material: Material) -> str:
     names = ("accuracy", "auc", "sensitivity", "specificity")
     rows = [
         (source, f"{part.n} ({part.n_positive} tumour)",
-         *(shown(name, part.metrics[name], short=True) for name in names))
+         *(shown(name, part.cautious(name), short=True) for name in names))
         for source, part in sorted(
             parts.items(), key=lambda item: item[1].metrics["accuracy"].value or 0.0
         )
@@ -302,7 +319,7 @@ Values = tuple[float | None, float | None]
 
 def values_at(metrics: Metrics, prevalence: float) -> tuple[Values, Values, Values] | None:
     """Return PPV and NPV at a share of tumours: estimate, cautious low, hopeful high; or None."""
-    sensitivity, specificity = metrics.metrics["sensitivity"], metrics.metrics["specificity"]
+    sensitivity, specificity = metrics.cautious("sensitivity"), metrics.cautious("specificity")
     if not isinstance(sensitivity, Interval) or not isinstance(specificity, Interval):
         return None
     return (

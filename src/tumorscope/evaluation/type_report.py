@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.evaluation.copies import Copies
 from tumorscope.evaluation.displays.tumour_types import PerClassDisplay, TypeConfusionDisplay
 from tumorscope.evaluation.doubts import RANDOM_SPLIT
 from tumorscope.evaluation.metrics import NAMES, Split
 from tumorscope.evaluation.thumbnails import thumbnails
 from tumorscope.evaluation.tumour_types import OVERALL, PER_CLASS, TypeMetrics, words
 from tumorscope.evaluation.tumour_types import evaluate_types as measure
-from tumorscope.evaluation.wording import shown
+from tumorscope.evaluation.wording import paragraph, shown
 from tumorscope.reporting import Section, figure_html, figure_png, table_html, write_page
 
 SURE_ERRORS = 12
@@ -54,7 +55,12 @@ class TypeReportInputs:
     warning : str, optional
         What makes these figures misleading.
     command : str
-        Reproduces the evaluation.
+        Reproduces the evaluation; several commands on a line each.
+    copied : ndarray of bool, shape (n,) or (n, repeats), optional
+        Which images have a copy among those that their model was trained or tuned on; told where
+        the split is random.
+    data_sha256 : str
+        Of the images that were scored, with labels and groups.
     """
 
     title: str
@@ -69,6 +75,8 @@ class TypeReportInputs:
     notes: Sequence[str] = ()
     warning: str | None = None
     command: str = ""
+    copied: NDArray[np.bool_] | None = None
+    data_sha256: str = ""
 
 
 def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
@@ -90,6 +98,10 @@ def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
         split=inputs.split,
     )
     random = inputs.split == "random"
+    copies = None
+    if random and inputs.copied is not None:
+        columns = inputs.scores if inputs.scores.ndim == 3 else inputs.scores[:, None, :]
+        copies = Copies.among(inputs.copied, columns.argmax(axis=2) == inputs.labels[:, None])
     warning = " ".join(filter(None, (inputs.warning, RANDOM_SPLIT if random else None))) or None
     title = inputs.title + (" — random split, leaks" if random else "")
     write_json(
@@ -101,6 +113,8 @@ def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
             **metrics.to_json(),
             "notes": list(inputs.notes),
             "command": inputs.command,
+            "data_sha256": inputs.data_sha256,
+            **({} if copies is None else {"copies": copies.to_json()}),
         },
     )
     sections = [
@@ -112,7 +126,7 @@ def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
     write_page(
         folder / "report.html",
         title=title,
-        lead=_lead(metrics),
+        lead=("" if copies is None else paragraph(copies.words())) + _lead(metrics),
         sections=[section for section in sections if section.html],
         warning=warning,
         footer="Every figure is in figures/, every number in metrics.json.",
@@ -184,5 +198,5 @@ def _facts(inputs: TypeReportInputs) -> str:
     return (
         (f"<ul>{notes}</ul>" if notes else "")
         + table_html(("", ""), rows)
-        + (f"<p><code>{escape(inputs.command)}</code></p>" if inputs.command else "")
+        + (f"<p>To reproduce:</p><pre>{escape(inputs.command)}</pre>" if inputs.command else "")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +15,29 @@ from tumorscope.cohort.overlap import overlap
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
-from tumorscope.common.locks import one_writer
+from tumorscope.common.locks import one_writer, writing
 from tumorscope.detection.detector import model_path
+from tumorscope.evaluation.answers import RAW_THRESHOLD
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import THE_PAPER, Published, ReportInputs, write_report
 from tumorscope.imaging import read_slice
-from tumorscope.model_file.artefacts import SUFFIXES
+from tumorscope.model_file.artefacts import SUFFIXES, read_any
+from tumorscope.model_file.container import ModelFile
+from tumorscope.training.ask import Said, ask, write_scores
 from tumorscope.training.backbones import lookup
+from tumorscope.training.commands import evaluation_command, training_command
 from tumorscope.training.data import load_images
+from tumorscope.training.evaluation_folder import default_folder, named
 from tumorscope.training.fit import predict
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
-from tumorscope.training.run import Data, Run, prepare_manifest
+from tumorscope.training.run import Data, Run, data_hash, prepare_manifest
 from tumorscope.training.scores import scores_of
 from tumorscope.training.weights import IMAGENET
+
+SAME_SCORE = 1e-3
+"""Largest difference between a run's recorded scores and those of its own model file: ten times
+what is tolerated at export, because machines differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,10 @@ def evaluate(
 ) -> Evaluation:
     """Measure a run or model on images that it has not seen.
 
+    A run is measured by the detector that ships with it, ``RUN/model.onnx``: calibrated
+    probabilities, its operating point "balanced", what it abstains on and refuses. The network's
+    raw score at 0.5, which papers report, stands beside it.
+
     Parameters
     ----------
     run : path or Run
@@ -69,7 +82,8 @@ def evaluate(
         External cohort; the run's own testing images by default. A model file has none of its
         own.
     output : path, optional
-        Folder for report.html, metrics.json and figures/; ``RUN/evaluation`` by default.
+        Folder for report.html, metrics.json, scores.csv and figures/; by default
+        ``RUN/evaluation``, and ``RUN/evaluation-NAME`` for a cohort, NAME being its folder's.
     allow_seen : bool
         Score images that the run was trained on all the same; the report says so in its title.
 
@@ -92,57 +106,163 @@ def evaluate(
     if not isinstance(run, Run) and run.suffix.lower() in SUFFIXES:
         return _evaluate_model(run, data, output=output, allow_seen=allow_seen)
     run = run if isinstance(run, Run) else Run.open(run)
-    recipe, facts = run.recipe, run.facts
-    if recipe.task != "tumour":
+    if run.recipe.task != "tumour":
         raise UsageError(
-            f'Received the run {run.folder} with task = {recipe.task!r}. Expected "tumour"; '
+            f'Received the run {run.folder} with task = {run.recipe.task!r}. Expected "tumour"; '
             "tumorscope.evaluate_types measures tumour types."
         )
-    folder = output_folder(Path(output) if output else run.folder / "evaluation")
-    warning = None
-    unreadable: tuple[str, ...] = ()
     if data is None:
-        manifest, scores = _own_testing(run)
-        warning = refuse_seen(facts["weights"], manifest, "the evaluation", allow_seen=allow_seen)
-        title = f"Internal testing of the recipe “{recipe.name}”"
-        split = str(facts["split"])
+        whole = run.manifest
+        manifest = _own_testing(run)
+        unreadable: tuple[str, ...] = ()
     else:
         whole = prepare_manifest(data)
         manifest, unreadable = whole.usable, whole.unreadable
-        warning = joined(
-            refuse_seen(facts["weights"], manifest, "the evaluation", allow_seen=allow_seen),
-            refuse_trained_on(run, manifest, allow_seen=allow_seen),
-        )
-        images = load_images(manifest, recipe.input.preprocessing)
-        scores = predict(run.load_model(), images.pixels, recipe)
-        sources = {row.source for row in manifest.rows}
-        title = f"External testing of the recipe “{recipe.name}” on {', '.join(sorted(sources))}"
-        split = "grouped"
-    if warning:
-        title += " — on images it was trained on"
-    metrics = write_report(
+        if len(manifest) == 0:
+            raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
+    warning = refuse_seen(run.facts["weights"], manifest, "the evaluation", allow_seen=allow_seen)
+    if data is not None:
+        warning = joined(warning, refuse_trained_on(run, manifest, allow_seen=allow_seen))
+    measured = _measure(run, manifest, own=data is None)
+    if data is not None and measured.said is not None and not warning:
+        # What the files no longer show, the model's own thumbprints still do.
+        from tumorscope.training.assess_model import refuse_known  # needs `Evaluation` in turn
+
+        warning = refuse_known(manifest, measured.said.seen, allow_seen=allow_seen)
+    folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
+    with writing(folder):
+        metrics = _report(
+            run, manifest, measured, folder, data=data, whole=whole, warning=warning,
+            allow_seen=allow_seen,
+        )  # fmt: skip
+    return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=unreadable)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """Scores of images, and where the shipped detector gave them, what else it said."""
+
+    scores: NDArray[np.float64]
+    threshold: float
+    said: Said | None = None
+    note: str = ""
+
+
+def _measure(run: Run, manifest: Manifest, *, own: bool) -> _Measured:
+    """Score images with the detector that ships; with the network alone where there is none."""
+    path = run.folder / "model.onnx"
+    recorded = _recorded_scores(run, manifest) if own else None
+    gone = [row.path for row in manifest.rows if not manifest.file(row).is_file()]
+    if path.is_file() and not gone:
+        if own:
+            manifest.check_files()
+        file = read_any(path)
+        said = ask(file, manifest)
+        _check_belongs(run, file, said, recorded)
+        if recorded is not None:
+            # The paper's figures are of its network as Keras computes it.
+            said = replace(said, answers=replace(said.answers, raw=recorded))
+        threshold = file.metadata.operating_points["balanced"].threshold
+        return _Measured(scores=said.scores, threshold=threshold, said=said)
+    if recorded is None:
+        images = load_images(manifest, run.recipe.input.preprocessing)
+        recorded = predict(run.load_model(), images.pixels, run.recipe)
+    why = (
+        f"{len(gone)} of {len(manifest)} testing images are gone ({gone[0]} …), so that the "
+        "detector of this run could not be asked"
+        if path.is_file()
+        else f"This run has no model file ({path.name}): `tumorscope export {run.folder.name} -o "
+        f"{run.folder.name}/{path.name}` writes one"
+    )
+    note = f"{why}. The figures are those of the network's raw score at {RAW_THRESHOLD:g}."
+    return _Measured(scores=recorded, threshold=RAW_THRESHOLD, note=note)
+
+
+def _check_belongs(
+    run: Run, file: ModelFile, said: Said, recorded: NDArray[np.float64] | None
+) -> None:
+    """Make sure that a run is not measured by the model file of another."""
+    theirs, ours = str(file.metadata.data.get("sha256", "")), str(run.facts["data_sha256"])
+    apart = 0.0
+    if recorded is not None and file.metadata.precision == "float32":
+        apart = float(np.abs(said.raw - recorded).max())
+    if theirs == ours and apart <= SAME_SCORE:
+        return
+    found = (
+        "was made from other images than this run"
+        if theirs != ours
+        else f"gives scores that differ by up to {apart:.2g} from those in scores.csv"
+    )
+    raise InputError(
+        f"{file.path} {found}. Expected the model file of this very run. Write it again: "
+        f"tumorscope export {run.folder} -o {file.path}."
+    )
+
+
+def _report(
+    run: Run,
+    manifest: Manifest,
+    measured: _Measured,
+    folder: Path,
+    *,
+    data: Data | None,
+    whole: Manifest,
+    warning: str | None,
+    allow_seen: bool,
+) -> Metrics:
+    recipe, facts, said = run.recipe, run.facts, measured.said
+    sources = np.array([row.source for row in manifest.rows])
+    title = f"Internal testing of the recipe “{recipe.name}”"
+    if data is not None:
+        title = f"External testing of the recipe “{recipe.name}” on "
+        title += ", ".join(sorted(set(sources.tolist())))
+    if said is not None:
+        write_scores(folder / "scores.csv", manifest, said)
+    random = data is None and facts["split"] == "random"
+    commands = [
+        training_command(run.folder, recipe, facts),
+        evaluation_command(
+            run.folder,
+            None if data is None else named(data),
+            output=folder,
+            allow_seen=allow_seen,
+        ),
+    ]
+    return write_report(
         ReportInputs(
-            title=title,
+            title=title + (" — on images it was trained on" if warning else ""),
             paths=[row.path for row in manifest.rows],
             labels=manifest.labels,
-            scores=scores,
+            scores=measured.scores,
+            threshold=measured.threshold,
             groups=manifest.groups,
-            sources=np.array([row.source for row in manifest.rows]),
-            split="random" if split == "random" else "grouped",
+            sources=sources,
+            split="random" if random else "grouped",
+            answers=None if said is None else said.answers,
+            copied=trained_copies(run.manifest.usable, manifest) if random else None,
             history=run.history,
             model_summary=_layers(facts),
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
             facts=readable(facts),
-            cohort=cohort_facts(run.manifest if data is None else whole, splits=data is None),
-            notes=notes_on(recipe),
+            cohort=cohort_facts(whole, splits=data is None),
+            notes=[*([measured.note] if measured.note else []), *notes_on(recipe)],
             published=published_for(recipe) if data is None else None,
             warning=warning,
-            command=f"tumorscope evaluate {run.folder.name}" + ("" if data is None else " DATA"),
+            command="\n".join(commands),
+            data_sha256=data_hash(manifest),
         ),
         folder,
     )
-    return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=unreadable)
+
+
+def trained_copies(whole: Manifest, testing: Manifest) -> NDArray[np.bool_]:
+    """Return which testing images have their file, or one of their group, on the other side."""
+    known = whole.of_split("training", "tuning").rows
+    groups, files = {row.group for row in known}, {row.sha256 for row in known}
+    return np.array(
+        [row.group in groups or row.sha256 in files for row in testing.rows], dtype=bool
+    )
 
 
 def joined(*warnings: str | None) -> str | None:
@@ -192,11 +312,6 @@ def notes_on(recipe: Recipe) -> list[str]:
             "ratio and brightness stay visible to the network and may tell it the source instead "
             "of the tumour. The audit's shortcut chart shows how much they tell."
         )
-    if recipe.augmentation.variants:
-        notes.append(
-            f"Each training image has {recipe.augmentation.variants} augmented versions, used in "
-            "turn, so that frozen layers see each one once."
-        )
     return notes
 
 
@@ -205,7 +320,7 @@ def published_for(recipe: Recipe) -> Published | None:
     return THE_PAPER if recipe.name.startswith("paper") else None
 
 
-def _own_testing(run: Run) -> tuple[Manifest, NDArray[np.float64]]:
+def _own_testing(run: Run) -> Manifest:
     run.check_groups()
     manifest = run.manifest.usable.of_split("testing")
     if len(manifest) == 0:
@@ -213,8 +328,12 @@ def _own_testing(run: Run) -> tuple[Manifest, NDArray[np.float64]]:
             f"The run {run.folder} has no testing images. Expected some, or a cohort to test on: "
             "tumorscope evaluate RUN DATA."
         )
-    scores = scores_of(run.folder / "scores.csv", [row.path for row in manifest.rows])
-    return manifest, scores[:, 0]
+    return manifest
+
+
+def _recorded_scores(run: Run, manifest: Manifest) -> NDArray[np.float64]:
+    """Return what the network itself said of the run's images when it was trained."""
+    return scores_of(run.folder / "scores.csv", [row.path for row in manifest.rows])[:, 0]
 
 
 def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:

@@ -28,6 +28,9 @@ ELSEWHERE = (
 )
 
 
+HEADING = "\n\n## "
+
+
 def model_card(
     metadata: Metadata,
     decisions: Decisions | None,
@@ -77,6 +80,24 @@ def model_card(
         NOT_TESTED,
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def with_decisions(card: str, metadata: Metadata, decisions: Decisions | None, origin: str) -> str:
+    """Return a card whose decisions were measured anew; the other sections stay as they are.
+
+    Parameters
+    ----------
+    card : str
+        Of the model.
+    metadata, decisions, origin
+        As for `model_card`.
+    """
+    sections = card.split(HEADING)
+    told = [section.partition("\n")[0] for section in sections]
+    first = next(index for index, name in enumerate(told) if name in ("Calibration", "Decisions"))
+    rest = next(index for index, name in enumerate(told) if name == "Input check")
+    new = "\n\n".join(_decision_sections(metadata, decisions, origin)).removeprefix("## ")
+    return HEADING.join([*sections[:first], new, *sections[rest:]])
 
 
 def _counts(images: Mapping[str, int]) -> str:

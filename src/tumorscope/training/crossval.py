@@ -21,9 +21,12 @@ from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
 from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
+from tumorscope.evaluation.copies import copied_across_folds
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import ReportInputs, write_report
 from tumorscope.training.assess import notes_on, picture_reader, published_for
+from tumorscope.training.commands import crossval_command
+from tumorscope.training.evaluation_folder import named
 from tumorscope.training.folds import (
     Folds,
     Method,
@@ -190,6 +193,7 @@ def crossval(
             sources=np.array([row.source for row in manifest.rows]),
             split="grouped" if split_by == "group" else "random",
             folds=held_out,
+            copied=copied_across_folds(groups, held_out) if split_by == "random" else None,
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
             facts={
@@ -206,13 +210,16 @@ def crossval(
             notes=notes_on(recipe),
             published=published_for(recipe),
             command=method.command
-            or f"tumorscope crossval DATA --recipe {recipe.name} "
-            + (
-                " ".join(f"--hold-out {shlex.quote(sources_text(names))}" for names in hold_out)
-                if hold_out
-                else f"--folds {folds} --repeats {repeats}"
-            )
-            + (" --split random" if split_by == "random" else ""),
+            or crossval_command(
+                named(data),
+                recipe,
+                protocol=[word for names in hold_out for word in ("--hold-out", sources_text(names))]
+                or ["--folds", folds, "--repeats", repeats],
+                weights=weights,
+                split=split_by,
+                output=folder,
+            ),
+            data_sha256=data_hash(manifest),
         ),
         folder,
     )

@@ -306,6 +306,7 @@ def train(
         "seed": recipe.seed,
         "split": "grouped" if split_by == "group" else "random",
         "weights": origin,
+        "weights_given": str(weights),
         "identity": identity,
         "data_sha256": data_hash(usable),
         "images": split_counts(usable.rows),

@@ -82,7 +82,8 @@ def write_search_report(
         lead = (
             f"<p>Searching reaches an AUC of <strong>{value}</strong>{words} on images that no "
             "part of the search has seen. That is the figure of the <em>procedure</em>, search "
-            "included.</p>"
+            "included, from raw scores called at 0.5; a detector has a calibration and a point "
+            "of its own.</p>"
         )
     write_page(
         search.folder / "report.html",

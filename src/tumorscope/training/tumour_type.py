@@ -17,6 +17,7 @@ from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
 from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
+from tumorscope.evaluation.copies import copied_across_folds
 from tumorscope.evaluation.tumour_types import TypeMetrics
 from tumorscope.evaluation.type_report import TypeReportInputs, write_type_report
 from tumorscope.training.assess import (
@@ -25,8 +26,11 @@ from tumorscope.training.assess import (
     picture_reader,
     readable,
     refuse_trained_on,
+    trained_copies,
 )
+from tumorscope.training.commands import crossval_command, evaluation_command, training_command
 from tumorscope.training.data import labels_for, load_images
+from tumorscope.training.evaluation_folder import default_folder, named
 from tumorscope.training.fit import predict
 from tumorscope.training.folds import (
     Folds,
@@ -142,8 +146,6 @@ def crossval_types(
         split_by=split_by,
         folder=folder,
     )
-    command = f"tumorscope crossval DATA --task tumour-type --recipe {recipe.name} "
-    command += f"--folds {folds} --repeats {repeats}"
     facts = {
         "protocol": f"{folds} folds × {repeats} repeats",
         "recipe": recipe.name,
@@ -165,7 +167,16 @@ def crossval_types(
             pixels=picture_reader(manifest),
             facts=facts,
             notes=[*_notes(manifest, whole.unreadable), *notes_on(recipe)],
-            command=command + (" --split random" if split_by == "random" else ""),
+            command=crossval_command(
+                named(data),
+                recipe,
+                protocol=["--folds", folds, "--repeats", repeats],
+                weights=weights,
+                split=split_by,
+                output=folder,
+            ),
+            copied=copied_across_folds(manifest.groups, held_out) if split_by == "random" else None,
+            data_sha256=data_hash(manifest),
         ),
         folder,
     )
@@ -192,7 +203,6 @@ def evaluate_types(
             f'Received the run {run.folder} with task = "tumour". Expected "tumour-type"; '
             "tumorscope.evaluate measures this one."
         )
-    folder = output_folder(Path(output) if output else run.folder / "evaluation")
     warning = None
     unreadable: tuple[str, ...] = ()
     if data is None:
@@ -217,7 +227,18 @@ def evaluate_types(
     warning = joined(
         refuse_seen(facts["weights"], manifest, "the evaluation", allow_seen=allow_seen), warning
     )
+    folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
     kind = "Internal" if data is None else "External"
+    random = data is None and facts["split"] == "random"
+    commands = [
+        training_command(run.folder, recipe, facts),
+        evaluation_command(
+            run.folder,
+            None if data is None else named(data),
+            output=folder,
+            allow_seen=allow_seen,
+        ),
+    ]
     metrics = write_type_report(
         TypeReportInputs(
             title=f"{kind} testing of the recipe “{recipe.name}”, tumour types"
@@ -227,12 +248,14 @@ def evaluate_types(
             scores=scores,
             classes=CLASSES,
             groups=manifest.groups,
-            split="random" if data is None and facts["split"] == "random" else "grouped",
+            split="random" if random else "grouped",
             pixels=picture_reader(manifest),
             facts=readable(facts),
             notes=[*_notes(manifest, unreadable), *notes_on(recipe)],
             warning=warning,
-            command=f"tumorscope evaluate {run.folder.name}" + ("" if data is None else " DATA"),
+            command="\n".join(commands),
+            copied=trained_copies(run.manifest.usable, manifest) if random else None,
+            data_sha256=data_hash(manifest),
         ),
         folder,
     )

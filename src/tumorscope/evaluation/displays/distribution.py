@@ -61,7 +61,7 @@ class ScoreDistributionDisplay(Display):
                      label=f"no tumour ({self.no_tumour.sum():.0f})")  # fmt: skip
             axes.axhline(0, color=PALETTE["ink"], linewidth=1)
             axes.axvline(self.threshold, color=PALETTE["ink"], linestyle="--",
-                         label=f"threshold {self.threshold:g}")  # fmt: skip
+                         label=f"threshold {self.threshold:.3g}")  # fmt: skip
             # A fifth of room on top keeps words and bars apart.
             reach = max(self.tumour.max(), self.no_tumour.max(), 1)
             axes.set(xlim=(0, 1), ylim=(-1.12 * reach, 1.12 * reach))

@@ -98,7 +98,7 @@ class RocCurveDisplay(Display):
                 axes.plot(*self.curves[0], color=PALETTE["no tumour"], linewidth=2.2, label="model")
             axes.plot(*self.operating_point, "D", color=PALETTE["tumour"], markersize=9,
                       markeredgecolor="black", clip_on=False, zorder=5,
-                      label=f"operating point (threshold {self.threshold:g})")  # fmt: skip
+                      label=f"operating point (threshold {self.threshold:.3g})")  # fmt: skip
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal",
                      xlabel="1 − specificity (share of false alarms)",
                      ylabel="Sensitivity (share of tumours found)")  # fmt: skip

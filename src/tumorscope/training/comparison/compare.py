@@ -18,6 +18,7 @@ from tumorscope.common.progress import say, track
 from tumorscope.training.backbones import build_backbone
 from tumorscope.training.backbones import lookup as lookup_backbone
 from tumorscope.training.backend import load_keras
+from tumorscope.training.commands import command_line
 from tumorscope.training.comparison.features import feature_fitter
 from tumorscope.training.comparison.measure import measure
 from tumorscope.training.comparison.systems import DEFAULT, System, lookup, recipe_for
@@ -302,7 +303,7 @@ def _method(system: System, protocol: _Protocol) -> Method:
         # With several backbones the weights are a folder, whose path says nothing of its files.
         name=f"{system.name} from {protocol.origin(system)}",
         title=f"{system.title}, by the recipe “{protocol.recipe.name}”",
-        command=_command(system, protocol),
+        command=_command(system, protocol, str(protocol.weights)),
         start=start,
         epochs=epochs,
     )
@@ -310,11 +311,12 @@ def _method(system: System, protocol: _Protocol) -> Method:
 
 def _command(system: System, protocol: _Protocol, weights: str = "") -> str:
     given = weights or ("" if str(protocol.weights) in ("imagenet", "none") else "WEIGHTS")
-    return (
-        f"tumorscope compare DATA --backbones {system.name} --recipe {protocol.given} "
-        f"--folds {protocol.folds} --repeats {protocol.repeats} "
-        + (f"--weights {given} " if given else "")
-        + "-o DIR --resume"
+    return command_line(
+        *("tumorscope", "compare", "DATA", "--backbones", system.name),
+        *("--recipe", protocol.given),
+        *("--folds", protocol.folds, "--repeats", protocol.repeats),
+        *(("--weights", given) if given else ()),
+        *("-o", "DIR", "--resume"),
     )
 
 

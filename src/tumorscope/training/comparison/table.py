@@ -212,7 +212,11 @@ def _document(row: Row) -> dict[str, object]:
 
 
 def _lead(rows: Sequence[Row], measured: Sequence[Row], protocol: Mapping[str, object]) -> str:
-    words = "Every system follows the same recipe on the same grouped folds. "
+    words = (
+        "Every system follows the same recipe on the same grouped folds. Quality is that of raw "
+        "scores, called at 0.5, so it measures recipes; a detector has a calibration and an "
+        "operating point of its own. "
+    )
     if not measured:
         words = "Costs only: nothing here says which system is better. "
     elif len(measured) < len(rows):

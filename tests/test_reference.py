@@ -1,0 +1,77 @@
+"""The packaged model's card can be measured anew without changing what decides."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.evaluation.recalibration import sigmoid
+from tumorscope.model_file.container import read_model, without_metadata, write_model
+from tumorscope.model_file.decision import DecisionRule
+from tumorscope.training.run import write_csv
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Path:
+    """200 scores of two sources, and 40 of a source that is only tested on."""
+    generator = np.random.default_rng(0)
+    rows, records = [], []
+    for index in range(240):
+        label = index % 2
+        source = "kept" if index >= 200 else ("a", "b")[index // 2 % 2]
+        row = Row(
+            path=f"{index}.png",
+            sha256=f"{index:064x}",
+            label=label,
+            group=f"g{index}",
+            split="testing" if source == "kept" else "training",
+            source=source,
+        )
+        rows.append(row)
+        score = float(sigmoid(np.array(generator.normal(3.0 * label - 1.0, 1.5))))
+        records.append({"path": row.path, "label": label, "score": f"{score:.8f}"})
+    folder = tmp_path / "scored"
+    folder.mkdir()
+    Manifest(tuple(rows), folder).save(folder / "manifest.csv")
+    write_csv(folder / "scores.csv", ("path", "label", "score"), records)
+    return folder
+
+
+def test_decisions_are_measured_anew_and_nothing_that_decides_changes(
+    tiny_model: Path, scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    redecide = importlib.import_module("reference_decisions").redecide
+    before = read_model(tiny_model)
+    headings = ("# Model card", "## Calibration", "Old.", "## Abstention", "Old.")
+    card = "\n\n".join((*headings, "## Input check", "Kept."))
+    path = tmp_path / "model.onnx"
+    write_model(path, before.graph, before.metadata.model_copy(update={"card": card}))
+    said = redecide(path, scored)
+    after = read_model(path)
+    assert without_metadata(after.graph) == without_metadata(before.graph)
+    assert after.metadata.id == before.metadata.id in said
+    changed = {"operating_points", "card"}
+    assert after.metadata.model_dump(exclude=changed) == before.metadata.model_dump(exclude=changed)
+    for name, point in after.metadata.operating_points.items():
+        known = before.metadata.operating_points[name]
+        assert (point.threshold, point.policy) == (known.threshold, known.policy)
+        assert point.abstained is not None
+        assert point.coverage is not None
+        zone = DecisionRule.of(point, after.metadata.conformal).zone
+        assert "{:.3f}–{:.3f}".format(*zone) in after.metadata.card
+    assert "200 images" in after.metadata.card
+    assert "(100 of a, 100 of b)" in after.metadata.card
+    assert "Old." not in after.metadata.card
+    assert after.metadata.card.startswith("# Model card\n\n## Calibration\n\nFitted on ")
+    assert after.metadata.card.endswith("\n\n## Input check\n\nKept.")
+    again = shutil.copyfile(path, tmp_path / "again.onnx")
+    redecide(again, scored)
+    assert read_model(again).metadata == after.metadata
