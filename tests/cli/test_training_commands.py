@@ -107,6 +107,19 @@ def test_describe_prints_the_papers_figure_2(capsys: pytest.CaptureFixture[str])
     ]
 
 
+def test_describe_tells_what_each_operating_point_answers(
+    tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["describe", str(tiny_model)]) == 0
+    shown = capsys.readouterr().out
+    assert "threshold 0.800; no tumour below 0.400, tumour above 0.800, no answer between" in shown
+    # Its figures have no share of abstentions: they are of the rule before.
+    assert "of an older version" in shown
+    assert run(["describe", str(tiny_model), "--json"]) == 0
+    points = json.loads(capsys.readouterr().out)["operating_points"]
+    assert points["specific"]["abstains"] == pytest.approx([0.4, 0.8])
+
+
 def test_describe_toml_is_a_recipe_to_start_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit
+
+if TYPE_CHECKING:
+    from tumorscope.model_file.schema import Metadata
 
 
 def describe(
@@ -80,7 +83,9 @@ def _describe_model(path: Path, common: Common) -> None:
     document = metadata.model_dump(mode="json")
     # Thumbprints are no reading matter.
     document["seen"] = {"version": metadata.seen.version, "count": metadata.seen.count}
-    how = metadata.preprocessing
+    for name, zone in _zones(metadata).items():
+        document["operating_points"][name]["abstains"] = list(zone)
+    how, points = metadata.preprocessing, metadata.operating_points
     rows = [
         ("model", metadata.id),
         ("made", metadata.created),
@@ -90,8 +95,37 @@ def _describe_model(path: Path, common: Common) -> None:
             f"uint8 [n, {how.size}, {how.size}], {how.crop} crop, {how.fit}, {how.intensity}",
         ),
         ("evidence", f"{metadata.grid[0]} × {metadata.grid[1]}"),
+        *_decisions(metadata),
         ("knows", f"{metadata.seen.count} images that it was trained on"),
     ]
+    if any(point.sensitivity and not point.abstained for point in points.values()):
+        rows.append(
+            (
+                "card",
+                "of an older version, whose rule for abstaining was another: its section on "
+                "abstention does not hold for these ranges",
+            )
+        )
     width = max(len(name) for name, _ in rows)
     table = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
     emit(common, {"id": metadata.id, **document}, f"{table}\n\n{metadata.card}".rstrip())
+
+
+def _decisions(metadata: Metadata) -> list[tuple[str, str]]:
+    """Return what each operating point answers, by the rule that decides today."""
+    found = []
+    for name, (low, high) in _zones(metadata).items():
+        found.append(
+            (
+                name,
+                f"threshold {metadata.operating_points[name].threshold:.3f}; no tumour below "
+                f"{low:.3f}, tumour above {high:.3f}, no answer between",
+            )
+        )
+    return found
+
+
+def _zones(metadata: Metadata) -> dict[str, tuple[float, float]]:
+    from tumorscope.detection.rules import rule_of
+
+    return {name: rule_of(metadata, name).zone for name in metadata.operating_points}

@@ -5,7 +5,6 @@ Every image is scored by models that never saw it, nor a copy of it.
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -213,7 +212,9 @@ def crossval(
             or crossval_command(
                 named(data),
                 recipe,
-                protocol=[word for names in hold_out for word in ("--hold-out", sources_text(names))]
+                protocol=[
+                    word for names in hold_out for word in ("--hold-out", sources_text(names))
+                ]
                 or ["--folds", folds, "--repeats", repeats],
                 weights=weights,
                 split=split_by,
