@@ -96,7 +96,8 @@ def left_out(unreadable: Sequence[str]) -> int:
         say(f"cannot read {path}")
     if len(unreadable) > SHOWN_FAILURES:
         say(f"… and {len(unreadable) - SHOWN_FAILURES} more that cannot be read.")
-    say(f"{len(unreadable)} unreadable files were left out; tumorscope audit says why.")
+    were = "file was" if len(unreadable) == 1 else "files were"
+    say(f"{len(unreadable)} unreadable {were} left out; tumorscope audit says why.")
     return SOME_FAILED
 
 

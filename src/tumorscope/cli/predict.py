@@ -261,7 +261,8 @@ def _summarise(
         say(f"… and {tally['unreadable'] - len(failures)} more that cannot be read.")
     counts = ", ".join(f"{count} {decision}" for decision, count in tally.most_common())
     kept = f", {resumed} of them from the log" if resumed else ""
-    say(f"{tally.total()} images{kept}: {counts}. Model {detector.model_id}.")
+    images = "1 image" if tally.total() == 1 else f"{tally.total()} images"
+    say(f"{images}{kept}: {counts}. Model {detector.model_id}.")
     for path in (output, overlays):
         if path is not None:
             say(f"Wrote {path}")

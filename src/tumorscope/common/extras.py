@@ -30,6 +30,12 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
 }
 """Extra → the modules that our code imports from it."""
 
+CALLED = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert"}
+"""Module → what it is called where it is installed, if that is another name."""
+
+REPORTS = ("matplotlib", "jinja2", "scipy")
+"""What a report about a model file needs of the extra “train”."""
+
 
 class MissingExtraError(UsageError, ImportError):
     """A library of an extra is not installed; the message says how to get it (exit code 2)."""
@@ -65,8 +71,8 @@ def missing(*extras: Extra, to: str, lacking: str) -> MissingExtraError:
     """Return the error for a library that is not installed; see `require`."""
     named = " and ".join(f"“{extra}”" for extra in extras)
     return MissingExtraError(
-        f"To {to}, {lacking} is needed, which is not installed here. Expected the "
-        f"{'extra' if len(extras) == 1 else 'extras'} {named}. Run: {install_command(*extras)}"
+        f"To {to}, {CALLED.get(lacking, lacking)} is needed, which is not installed here. Expected "
+        f"the {'extra' if len(extras) == 1 else 'extras'} {named}. Run: {install_command(*extras)}"
     )
 
 

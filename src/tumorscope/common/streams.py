@@ -7,7 +7,10 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
 from typing import TextIO
 
 
@@ -37,6 +40,53 @@ def calm_warnings() -> None:
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning):
         warnings.simplefilter("ignore", category)
     warnings.simplefilter("ignore", ResourceWarning)
+
+
+@contextlib.contextmanager
+def quiet_libraries(drop: bytes = b"") -> Iterator[None]:
+    """Keep from standard error what libraries in C++ write to its descriptor inside the block.
+
+    TensorFlow does so before any of its settings are read. If the block fails, all is shown.
+
+    Parameters
+    ----------
+    drop : bytes
+        Only lines that begin so are dropped, and the others shown at the end; all by default.
+    """
+    with _diverting:
+        yield from _quietly(drop)
+
+
+_diverting = threading.RLock()
+"""Two threads that divert at once would each put back what the other one diverted to."""
+
+
+def _quietly(drop: bytes) -> Iterator[None]:
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        chatter = tempfile.TemporaryFile()  # noqa: SIM115
+    except (AttributeError, OSError, ValueError):
+        yield  # standard error is closed, or there is no room for a file: nothing to divert
+        return
+    shown = None
+    with chatter:
+        try:
+            os.dup2(chatter.fileno(), 2)
+            yield
+            shown = drop or None
+        except BaseException:
+            shown = b"\n"  # no line begins so
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            if shown is not None:
+                chatter.seek(0)
+                with contextlib.suppress(OSError):
+                    for line in chatter:
+                        if not line.startswith(shown):
+                            os.write(2, line)
 
 
 def holds_all_text(stream: TextIO) -> bool:

@@ -101,10 +101,10 @@ def evaluate(
     UsageError
         If `run` is a model file and `data` is missing.
     """
-    require("train", to="evaluate a model")
     run = run if isinstance(run, Run) else model_path(run)
     if not isinstance(run, Run) and run.suffix.lower() in SUFFIXES:
         return _evaluate_model(run, data, output=output, allow_seen=allow_seen)
+    require("train", to="evaluate a run")
     run = run if isinstance(run, Run) else Run.open(run)
     if run.recipe.task != "tumour":
         raise UsageError(

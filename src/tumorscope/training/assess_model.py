@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
-from tumorscope.common.extras import require
+from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer, writing
 from tumorscope.detection import rules
@@ -70,7 +70,7 @@ def evaluate_model(
     UsageError
         If the model has no such operating point.
     """
-    require("train", to="evaluate a model")
+    require("train", to="evaluate a model", only=REPORTS)
     file = read_any(model_path(model))
     metadata = file.metadata
     rules.rule_of(metadata, operating_point)

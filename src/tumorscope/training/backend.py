@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import SurroundingsError
 from tumorscope.common.extras import missing_module, require
+from tumorscope.common.streams import quiet_libraries
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """What Keras trains with; "tensorflow" comes with the extra “train”."""
@@ -63,7 +61,7 @@ def _import_keras() -> None:
     # It sees the cores that it is bound to, not the time that a container allows.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores()))
     try:
-        with _diverted_stderr(), warnings.catch_warnings():
+        with quiet_libraries(), warnings.catch_warnings():
             # What libraries deprecate in each other is not for users, nor may it end a program
             # that was started with PYTHONWARNINGS=error.
             warnings.simplefilter("ignore")
@@ -107,26 +105,3 @@ def _remedy(where: str) -> str:
     if "KERAS_BACKEND" in where:
         return "Unset it, or set KERAS_BACKEND=tensorflow."
     return "Correct it there, or set KERAS_BACKEND=tensorflow, which wins."
-
-
-@contextlib.contextmanager
-def _diverted_stderr() -> Iterator[None]:
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-        chatter = tempfile.TemporaryFile()  # noqa: SIM115
-    except (AttributeError, OSError, ValueError):
-        yield  # standard error is closed, or there is no room for a file: nothing to divert
-        return
-    with chatter:
-        try:
-            os.dup2(chatter.fileno(), 2)
-            yield
-        except BaseException:
-            os.dup2(kept, 2)
-            chatter.seek(0)
-            os.write(2, chatter.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
-from tumorscope.common.extras import require
+from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -137,7 +137,7 @@ def measure_robustness(
     InputError
         If no image can be read.
     """
-    require("train", to="measure robustness")
+    require("train", to="measure robustness", only=REPORTS)
     file = read_any(model_path(model))
     rule = rules.rule_of(file.metadata, operating_point)
     folder = output_folder(Path(output))

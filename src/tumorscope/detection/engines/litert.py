@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.streams import quiet_libraries
 from tumorscope.detection.engines.base import (
     EngineName,
     Outputs,
@@ -48,8 +49,9 @@ class LiteRt:
 
         def make() -> tuple[Any, int, list[int]]:
             try:
-                interpreter = Interpreter(model_content=model.graph, num_threads=threads)
-                return interpreter, *_ends(model, interpreter, size)
+                with quiet_libraries(b"INFO:"):  # that it uses XNNPACK, once per process
+                    interpreter = Interpreter(model_content=model.graph, num_threads=threads)
+                    return interpreter, *_ends(model, interpreter, size)
             except (ValueError, RuntimeError) as error:
                 said = " ".join(str(error).split())[:300]
                 raise refuse_graph(model.path, f"LiteRT cannot load it ({said})") from error
