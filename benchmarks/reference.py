@@ -44,7 +44,9 @@ from tumorscope.model_file.container import read_model
 from tumorscope.statistics import Interval, cluster_bootstrap, wilson
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
+from tumorscope.training.folds import PROTOCOL, read_protocol
 from tumorscope.training.formats.convert import convert, load_sample
+from tumorscope.training.protocol import write_protocol
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.robustness import measure_robustness
 from tumorscope.training.run import read_csv, train, write_csv
@@ -153,6 +155,8 @@ def calibration(output: Path) -> Path:
         tuple(records[0]),
         [{**each, "path": paths[each["path"]]} for each in records if each["path"] in chosen],
     )
+    # Which images are scored is another matter than what scored them.
+    write_protocol(folder / PROTOCOL, read_protocol(output / "holdout"))
     return folder
 
 

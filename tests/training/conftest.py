@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tumorscope.training.crossval import crossval
 from tumorscope.training.recipe import Recipe
+from tumorscope.training.run import train
 
 
 def changed(recipe: Recipe, name: str, changes: Mapping[str, Mapping[str, object]]) -> Recipe:
@@ -24,8 +27,6 @@ def able_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     80 images of noise, half of them with a bright disc; copy the folder before changing it.
     """
-    from tumorscope.training.run import train
-
     root = tmp_path_factory.mktemp("able")
     discs(root / "data", n=80, seed=5)
     changes: dict[str, dict[str, object]] = {
@@ -77,3 +78,44 @@ def quick() -> Recipe:
         "optimisation": {"batch_size": 4, "plateau_patience": 1},
     }
     return changed(recipe, "quick", changes)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What was made of the tiny cohort by the quick recipe from random weights; to be copied."""
+
+    cohort: Path
+    recipe: Recipe
+    finished: Path
+    interrupted: Path
+    crossval: Path
+
+
+@pytest.fixture(scope="session")
+def begun(
+    quick: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Begun:
+    """A finished run, one that was interrupted after its last epoch, and a cross-validation."""
+    folder = tmp_path_factory.mktemp("begun")
+    train(drawn_tiny_cohort, recipe=quick, weights="none", output=folder / "finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tumorscope.training.run.write_csv", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(drawn_tiny_cohort, recipe=quick, weights="none", output=folder / "interrupted")
+    crossval(
+        drawn_tiny_cohort,
+        recipe=quick,
+        weights="none",
+        folds=2,
+        repeats=1,
+        output=folder / "crossval",
+    )
+    return Begun(
+        drawn_tiny_cohort,
+        quick,
+        *(folder / name for name in ("finished", "interrupted", "crossval")),
+    )
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

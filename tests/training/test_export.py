@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,11 @@ from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import read_model
 from tumorscope.training import export
 from tumorscope.training.export import export_run
+from tumorscope.training.folds import PROTOCOL, read_protocol
+from tumorscope.training.origin import Weights
+from tumorscope.training.protocol import data_hash, write_protocol
 from tumorscope.training.recipe import Recipe
+from tumorscope.training.resume import protocol_of
 from tumorscope.training.run import Run, read_csv, train
 
 
@@ -72,7 +78,14 @@ def crossval(trained: Run, tmp_path: Path) -> Path:
             for repeat in range(2):
                 logit = rng.normal(6 * row.label - 3, 3)
                 writer.writerow([row.path, row.label, repeat, index % 5, 1 / (1 + np.exp(-logit))])
+    write_protocol(folder / PROTOCOL, protocol_of(trained.folder, trained.facts))
     return folder
+
+
+def changed(crossval: Path, **changes: object) -> None:
+    """Let a cross-validation have been made by another protocol."""
+    kept = read_protocol(crossval)
+    write_protocol(crossval / PROTOCOL, kept.model_copy(update=changes))
 
 
 def test_training_writes_it_and_it_says_what_keras_said(trained: Run) -> None:
@@ -150,24 +163,84 @@ def test_out_of_fold_scores_decide(trained: Run, crossval: Path, tmp_path: Path)
 
 
 def test_scores_of_a_random_split_are_refused(trained: Run, crossval: Path, tmp_path: Path) -> None:
-    (crossval / "folds").mkdir()
-    (crossval / "folds" / "protocol.txt").write_text("weights = none\nsplit = random\ndata = 0\n")
+    changed(crossval, split="random")
     with pytest.raises(HonestyError, match="random split"):
         export_run(trained, tmp_path / "model.onnx", crossval=crossval)
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_scores_of_another_recipe_are_refused(trained: Run, crossval: Path, tmp_path: Path) -> None:
-    (crossval / "folds").mkdir()
-    protocol = crossval / "folds" / "protocol.txt"
-    rest = "\nweights = none\nsplit = group\ndata = 0\n"
-    other = trained.recipe.model_copy(update={"seed": 7})
-    protocol.write_text(other.to_toml() + rest)
-    with pytest.raises(InputError, match="another recipe or method"):
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "weights",
+            (Weights(kind="file", name="other.h5", digest="ab" * 32),),
+            r"starting weights: none \(random\) in the run, other\.h5 \(abab",
+        ),
+        ("recipe", {"seed": 7}, "recipe.seed: 0 in the run, 7 in the cross-validation"),
+        ("recipe", {"task": "tumour-type"}, "recipe.task: tumour in the run"),
+        ("method", "small_cnn-logistic", "method: none in the run, small_cnn-logistic"),
+        ("data", {"content": "0" * 64, "images": 41}, r"images: 40 \(20 with tumour\) in the run"),
+        ("data", {"groups": "0" * 64}, "which images belong together"),
+        ("data", {"content": "", "sha256": "0" * 64}, "images, labels, groups or splits"),
+    ],
+)
+def test_scores_of_another_network_are_refused(
+    trained: Run, crossval: Path, tmp_path: Path, name: str, value: object, said: str
+) -> None:
+    if isinstance(value, dict):
+        value = getattr(read_protocol(crossval), name).model_copy(update=value)
+    changed(crossval, **{name: value})
+    with pytest.raises(InputError, match=said):
         export_run(trained, tmp_path / "model.onnx", crossval=crossval)
-    protocol.write_text(trained.recipe.to_toml() + rest)
-    made = export_run(trained, tmp_path / "model.onnx", crossval=crossval)
-    assert "cross-validation" in made.metadata.calibration.fitted_on
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_folds_repeats_and_names_may_differ(trained: Run, crossval: Path, tmp_path: Path) -> None:
+    named = trained.recipe.model_copy(update={"name": "again", "description": "the same"})
+    changed(crossval, folds=4, repeats=2, recipe=named)
+    assert export_run(trained, tmp_path / "model.onnx", crossval=crossval).metadata.calibration
+
+
+def test_scores_that_say_nothing_of_their_network_are_refused(
+    trained: Run, crossval: Path, tmp_path: Path
+) -> None:
+    for text in (None, "{", '{"recipe": 1}'):
+        (crossval / PROTOCOL).unlink() if text is None else (crossval / PROTOCOL).write_text(text)
+        with pytest.raises(InputError, match="does not say what"):
+            export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_the_text_of_older_versions_is_compared_too(
+    trained: Run, crossval: Path, tmp_path: Path, split: bool
+) -> None:
+    manifest = trained.manifest.usable
+    if not split:  # as where the audited cohort was cross-validated, before it was split
+        manifest = manifest.having(replace(row, split="") for row in manifest.rows)
+    (crossval / PROTOCOL).unlink()
+    older = crossval / "folds" / "protocol.txt"
+    rest = f"folds = 5\nrepeats = 2\nsplit = group\ndata = {data_hash(manifest)}\n"
+    older.write_text(f"{trained.recipe.to_toml()}\nweights = none\n{rest}")
+    assert export_run(trained, tmp_path / "model.onnx", crossval=crossval).metadata.calibration
+    older.write_text(f"{trained.recipe.to_toml()}\nweights = w.h5 (sha256 {'ab' * 32})\n{rest}")
+    with pytest.raises(InputError, match="starting weights"):
+        export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+
+
+def test_a_run_of_an_older_version_is_compared_too(
+    trained: Run, crossval: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained.folder, run)
+    facts = json.loads((run / "run.json").read_text())
+    del facts["protocol"]
+    (run / "run.json").write_text(json.dumps(facts))
+    assert export_run(run, tmp_path / "model.onnx", crossval=crossval).metadata.calibration
+    facts["weights"] = f"w.h5 (sha256 {'ab' * 32})"
+    (run / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(InputError, match="starting weights"):
+        export_run(run, tmp_path / "model.onnx", crossval=crossval)
 
 
 def test_a_run_in_place_of_a_cross_validation_is_refused(trained: Run, tmp_path: Path) -> None:
@@ -205,7 +278,7 @@ def test_a_difference_from_keras_leaves_nothing_behind(
     monkeypatch.setattr(export, "model_graph", skewed)
     with pytest.raises(HonestyError, match="differs from Keras"):
         export_run(trained, tmp_path / "out" / "model.onnx")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_it_must_be_called_onnx(trained: Run, tmp_path: Path) -> None:

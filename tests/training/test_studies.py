@@ -13,12 +13,28 @@ import optuna
 
 from tumorscope.common.errors import InputError
 from tumorscope.training import studies
-from tumorscope.training.studies import database, finished, open_studies, run_trials
+from tumorscope.training.origin import Weights
+from tumorscope.training.protocol import Cohort, Protocol
+from tumorscope.training.recipe import Recipe
+from tumorscope.training.studies import IDENTITY, database, finished, open_studies, run_trials
 
 
-def _open(path: Path, *names: str, identity: str = "a", seed: int = 0) -> dict[str, optuna.Study]:
+def _search(name: str) -> Protocol:
+    return Protocol(
+        recipe=Recipe.load("paper"),
+        weights=(Weights(kind="none"),),
+        data=Cohort(sha256=name, content=name),
+    )
+
+
+def _open(path: Path, *names: str, of: str = "a", seed: int = 0) -> dict[str, optuna.Study]:
     return open_studies(
-        f"sqlite:///{path}", names or ("final",), identity=identity, objective="auc", seed=seed
+        f"sqlite:///{path}",
+        names or ("final",),
+        protocol=_search(of),
+        older="older",
+        objective="auc",
+        seed=seed,
     )
 
 
@@ -60,11 +76,23 @@ def test_a_search_of_which_nothing_ran_gives_way(tmp_path: Path) -> None:
     study = _open(tmp_path / "a.db", "outer-0", "final")["outer-0"]
     with pytest.raises(InputError):
         run_trials(study, fails, trials=1, timeout=None, label="Search")
-    fresh = _open(tmp_path / "a.db", identity="b")
+    fresh = _open(tmp_path / "a.db", of="b")
     assert not fresh["final"].trials
     _run(fresh["final"], 1)
     with pytest.raises(InputError, match="another cohort, recipe or space"):
-        _open(tmp_path / "a.db", identity="a")
+        _open(tmp_path / "a.db", of="a")
+
+
+def test_a_search_of_an_older_version_goes_on(tmp_path: Path) -> None:
+    study = _open(tmp_path / "a.db")["final"]
+    _run(study, 1)
+    study.set_user_attr(IDENTITY, "older")
+    again = _open(tmp_path / "a.db")["final"]
+    assert finished(again) == 1
+    assert again.user_attrs[IDENTITY] == _search("a").key
+    study.set_user_attr(IDENTITY, "another")
+    with pytest.raises(InputError, match="another cohort, recipe or space"):
+        _open(tmp_path / "a.db")
 
 
 def test_studies_of_others_in_the_database_stay(tmp_path: Path) -> None:
@@ -127,7 +155,11 @@ def test_a_locked_database_ends_a_search_with_advice(
 def test_passwords_are_not_shown() -> None:
     with pytest.raises(InputError) as caught:
         open_studies(
-            "nothing://ada:secret@host/name", ["final"], identity="a", objective="auc", seed=0
+            "nothing://ada:secret@host/name",
+            ["final"],
+            protocol=_search("a"),
+            objective="auc",
+            seed=0,
         )
     assert "secret" not in str(caught.value)
     assert "nothing://ada:***@host/name" in str(caught.value)

@@ -18,8 +18,9 @@ from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.training.assess import evaluate
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
+from tumorscope.training.protocol import data_hash
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Run, data_hash, read_csv, train
+from tumorscope.training.run import Run, read_csv, train
 from tumorscope.training.tumour_type import crossval_types, evaluate_types
 
 

@@ -30,8 +30,6 @@ def tune(
 ) -> int:
     """Search for a better recipe, nested in grouped folds: no reported figure was tuned.
 
-    Run it again with the same -o (or --storage) to go on; several workers may share a database.
-
     Example: `tumorscope tune scans/ --trials 20 --recipe recommended -o tuning/`
 
     Parameters

@@ -9,7 +9,11 @@ SHOWN = 6
 
 
 def differences(
-    then: Mapping[str, object], now: Mapping[str, object], *, passing: Collection[str] = ()
+    then: Mapping[str, object],
+    now: Mapping[str, object],
+    *,
+    passing: Collection[str] = (),
+    names: tuple[str, str] = ("then", "now"),
 ) -> list[str]:
     """Return one phrase for each value that is not the same; nothing where all are.
 
@@ -19,6 +23,8 @@ def differences(
         Plain values, as JSON has them; what is nested is named with dots: ``frozen.epochs``.
     passing : collection of str
         Names, with dots, of what may differ.
+    names : tuple of str
+        What the two are called.
 
     Examples
     --------
@@ -27,7 +33,7 @@ def differences(
     """
     old, new = dict(_leaves(then)), dict(_leaves(now))
     found = [
-        f"{name}: {_shown(old.get(name))} then, {_shown(new.get(name))} now"
+        f"{name}: {_shown(old.get(name))} {names[0]}, {_shown(new.get(name))} {names[1]}"
         for name in dict.fromkeys((*old, *new))
         if name not in passing and old.get(name) != new.get(name)
     ]

@@ -25,10 +25,19 @@ def sha256_of(path: Path) -> str:
         If it cannot be read, or is no regular file: reading a pipe would wait, and a device would
         not end.
     """
+    return _digest_of(path, "sha256")
+
+
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file, by which others name theirs; see `sha256_of`."""
+    return _digest_of(path, "md5")
+
+
+def _digest_of(path: Path, how: str) -> str:
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(f"{path} is not a regular file")
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, how).hexdigest()
 
 
 @contextlib.contextmanager

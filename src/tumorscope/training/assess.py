@@ -30,8 +30,9 @@ from tumorscope.training.data import load_images
 from tumorscope.training.evaluation_folder import default_folder, named
 from tumorscope.training.fit import predict
 from tumorscope.training.packaged_weights import refuse_seen
+from tumorscope.training.protocol import data_hash
 from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
-from tumorscope.training.run import Data, Run, data_hash, prepare_manifest
+from tumorscope.training.run import Data, Run, prepare_manifest
 from tumorscope.training.scores import scores_of
 from tumorscope.training.weights import IMAGENET
 
@@ -381,9 +382,11 @@ def readable(facts: Mapping[str, object]) -> dict[str, str]:
     """Return the facts of a run as a flat table for people."""
     flat: dict[str, str] = {}
     for key, value in facts.items():
+        if key in ("layers", "notice", "protocol"):
+            continue
         if isinstance(value, dict):
             # Runs of former versions have images of the split "".
             flat |= {f"{key}: {name or WITHOUT_SPLIT}": str(item) for name, item in value.items()}
-        elif key not in ("layers", "notice"):
+        else:
             flat[key] = str(value)
     return flat

@@ -23,8 +23,9 @@ from tumorscope.training.ask import ask, write_scores
 from tumorscope.training.assess import Evaluation, notes_on, picture_reader
 from tumorscope.training.commands import evaluation_command
 from tumorscope.training.evaluation_folder import folder_of_its_own, named
+from tumorscope.training.protocol import data_hash
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Data, data_hash, prepare_manifest
+from tumorscope.training.run import Data, prepare_manifest
 
 
 @one_writer

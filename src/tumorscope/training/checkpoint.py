@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Checkpoint:
     Attributes
     ----------
     identity : str
-        Hash of what decides the run; a checkpoint of another run is refused.
+        What decides the run; a checkpoint of another run is refused.
     history : sequence of Record
         One per finished epoch.
     weights : sequence of ndarray
@@ -65,20 +66,14 @@ def load_checkpoint(path: Path, *, identity: str) -> Checkpoint:
     InputError
         If it cannot be read, or belongs to another run.
     """
-    try:
-        with path.open("rb") as stream:
-            head = json.loads(bytes(np.load(stream, allow_pickle=False)))
-            state = Checkpoint(
-                identity=head["identity"],
-                history=head["history"],
-                weights=[np.load(stream, allow_pickle=False) for _ in range(head["weights"])],
-                optimizer=[np.load(stream, allow_pickle=False) for _ in range(head["optimizer"])],
-            )
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise InputError(
-            f"The checkpoint {path} cannot be read ({error}). Expected the file that an "
-            "interrupted run leaves. Delete it to train from the start."
-        ) from error
+    with _reading(path), path.open("rb") as stream:
+        head = json.loads(bytes(np.load(stream, allow_pickle=False)))
+        state = Checkpoint(
+            identity=head["identity"],
+            history=head["history"],
+            weights=[np.load(stream, allow_pickle=False) for _ in range(head["weights"])],
+            optimizer=[np.load(stream, allow_pickle=False) for _ in range(head["optimizer"])],
+        )
     if state.identity != identity:
         raise InputError(
             f"The checkpoint {path} belongs to another recipe, cohort or set of starting weights. "
@@ -86,3 +81,26 @@ def load_checkpoint(path: Path, *, identity: str) -> Checkpoint:
             "with -o."
         )
     return state
+
+
+def identity_in(path: Path) -> str:
+    """Return what a checkpoint says of the run that it belongs to.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    with _reading(path), path.open("rb") as stream:
+        return str(json.loads(bytes(np.load(stream, allow_pickle=False)))["identity"])
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise InputError(
+            f"The checkpoint {path} cannot be read ({error}). Expected the file that an "
+            "interrupted run leaves. Delete it to train from the start."
+        ) from error

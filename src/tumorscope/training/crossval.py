@@ -30,20 +30,14 @@ from tumorscope.training.folds import (
     Folds,
     Method,
     claim,
-    identity_of,
     network_method,
     repeated_folds,
     score_folds,
 )
 from tumorscope.training.packaged_weights import refuse_seen
+from tumorscope.training.protocol import Cohort, Protocol, SplitMode, data_hash
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import (
-    Data,
-    SplitMode,
-    data_hash,
-    prepare_manifest,
-    versions,
-)
+from tumorscope.training.run import Data, prepare_manifest, versions
 from tumorscope.training.sources import EACH, refusal, sources_named, sources_text
 
 
@@ -150,17 +144,18 @@ def crossval(
     else:
         held_out = repeated_folds(labels, groups, recipe, folds, repeats, split_by)
     refuse_seen(weights, manifest.having(_scored_rows(manifest, held_out)), "the cross-validation")
-    identity = identity_of(
-        recipe,
-        manifest,
-        weights=weights,
+    protocol = Protocol(
+        recipe=recipe,
+        weights=method.weights(recipe, weights),
+        data=Cohort.of(manifest),
+        split=split_by,
+        method=method.name,
         folds=folds,
         repeats=repeats,
-        split_by=split_by,
-        hold_out=hold_out,
-        method=method.name,
+        hold_out=tuple(tuple(sorted(names)) for names in hold_out),
+        versions=versions(),
     )
-    claim(folder, identity, resume=resume)
+    claim(folder, protocol, resume=resume)
     # Read back, so that the paths in scores.csv are those in the manifest beside it.
     manifest.save(folder / "manifest.csv")
     manifest = Manifest.load(folder / "manifest.csv")

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.training.run import Data, data_hash
+from tumorscope.training.protocol import data_hash
+from tumorscope.training.run import Data
 
 LONGEST = 60
 """Letters of a cohort's name that are kept."""

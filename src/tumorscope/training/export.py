@@ -41,13 +41,16 @@ from tumorscope.model_file.schema import (
 from tumorscope.statistics import Interval, wilson
 from tumorscope.training.card import model_card
 from tumorscope.training.data import batches
+from tumorscope.training.folds import read_protocol
 from tumorscope.training.frozen import BATCH, feature_engine, network_input
 from tumorscope.training.input_space import PASSING, FeatureSpace, held_out_distances, limit_of
 from tumorscope.training.model_graph import model_graph
 from tumorscope.training.network import familiar_features
 from tumorscope.training.outlines import point_at_outlines
 from tumorscope.training.packaged_weights import prints_of
+from tumorscope.training.protocol import Cohort, Protocol, data_hash, tell_versions, told
 from tumorscope.training.recipe import Recipe
+from tumorscope.training.resume import protocol_of
 from tumorscope.training.run import Run
 from tumorscope.training.scores import read_records, scores_in, scores_of
 from tumorscope.training.strangers import strangers
@@ -161,7 +164,7 @@ def write_checked(
     manifest = Manifest.load(folder / "manifest.csv").usable
     manifest.check_files()
     pixels, thumbprints = _load(manifest, recipe)
-    held_out = _held_out(folder, manifest, crossval)
+    held_out = _held_out(folder, manifest, facts, crossval)
     decisions = _decide(held_out, miscoverage)
     known = np.array([row.split in ("training", "tuning") for row in manifest.rows])
     space, check = _input_check(model, recipe, manifest, pixels, known)
@@ -207,13 +210,17 @@ def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArra
     return pixels, thumbprints
 
 
-def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> _HeldOut:
+def _held_out(
+    folder: Path,
+    manifest: Manifest,
+    facts: Mapping[str, object],
+    crossval: str | Path | None,
+) -> _HeldOut:
     if crossval is None:
         rows = manifest.of_split("tuning")
         values = scores_of(folder / "scores.csv", [row.path for row in rows.rows])
         folds = _folds(rows.labels, rows.groups)
         return _HeldOut(rows.labels, logit(values), folds, "the run's tuning images")
-    _check_protocol(Path(crossval), Recipe.load(folder / "recipe.toml"))
     # What will be tested on must not choose thresholds.
     tested = {row.sha256 for row in manifest.of_split("testing").rows}
     scored = Path(crossval) / "scores.csv"
@@ -225,10 +232,11 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
             f"{in_words(theirs.joined)} Expected scores of models that saw no copy, because "
             "thresholds chosen on others promise too much. Run `tumorscope crossval` again."
         )
+    _check_protocol(Path(crossval), theirs, folder, manifest, protocol_of(folder, facts))
     rows_of = {row.path: row for row in theirs.rows}
     # With sources left out, some images are not scored.
     if (
-        not {row.sha256 for row in theirs.rows} <= {row.sha256 for row in manifest.rows}
+        not _labelled(theirs) <= _labelled(manifest)
         or not {record["path"] for record in records} == rows_of.keys()
     ):
         raise InputError(
@@ -266,25 +274,48 @@ def _held_out(folder: Path, manifest: Manifest, crossval: str | Path | None) -> 
     return _HeldOut(theirs.labels, logit(values), folds, origin)
 
 
-def _check_protocol(crossval: Path, recipe: Recipe) -> None:
-    """Refuse scores that promise too much, or that come from another network."""
-    mark = crossval / "folds" / "protocol.txt"
-    if not mark.is_file():
-        return
-    protocol = mark.read_text("utf-8")
-    if "\nsplit = random\n" in protocol:
+def _check_protocol(
+    crossval: Path, scored: Manifest, folder: Path, manifest: Manifest, run: Protocol
+) -> None:
+    """Refuse scores that promise too much, or that come from another network than the run's."""
+    theirs = read_protocol(crossval)
+    if theirs.split == "random":
         raise HonestyError(
             f"The scores in {crossval} come from a random split, which parts copies of one "
             "picture. Expected a split by group, because thresholds chosen on such scores promise "
             "too much. Run `tumorscope crossval` again without --split random."
         )
-    if not protocol.startswith(recipe.to_toml()) or "\nmethod = " in protocol:
+    theirs = theirs.model_copy(update={"data": _told_apart(theirs.data, manifest, scored)})
+    passing = {"folds", "repeats", "hold_out", "split", "recipe.data.fractions"}
+    if not theirs.hold_out:
+        passing.add("data.splits")  # which it does not look at
+    names = ("in the run", "in the cross-validation")
+    changes = run.changes(theirs, passing=passing, names=names)
+    if changes:
         raise InputError(
-            f"The scores in {crossval} are of another recipe or method than the run, "
-            f"“{recipe.name}”. Expected a cross-validation of the same recipe, because calibration "
-            "and thresholds of one network do not fit another. Run `tumorscope crossval --recipe "
-            "RUN/recipe.toml`."
+            f"The scores in {crossval} come from another network than the run {folder}. "
+            f"{told(changes)} Expected a cross-validation with the same recipe, seed, starting "
+            "weights and images, because calibration and thresholds of one network do not fit "
+            f"another. Run `tumorscope crossval {folder / 'manifest.csv'} --recipe "
+            f"{folder / 'recipe.toml'}` with the --weights of the run."
         )
+    tell_versions(theirs, run)
+
+
+def _labelled(manifest: Manifest) -> set[tuple[str, int]]:
+    return {(row.sha256, row.label) for row in manifest.rows}
+
+
+def _told_apart(data: Cohort, *known: Manifest) -> Cohort:
+    """Return what a cohort of an older version holds, where its one hash is that of a known one."""
+    if data.content:
+        return data
+    for rows in known:
+        unsplit = rows.having(replace(row, split="") for row in rows.rows)
+        for each in (rows, unsplit):
+            if data_hash(each) == data.sha256:
+                return Cohort.of(each)
+    return data
 
 
 def _folds(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> NDArray[np.int64] | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,30 @@ from numpy.typing import NDArray
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.common.files import write_text
 from tumorscope.common.progress import track
 from tumorscope.training.checkpoint import Record
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import Fitter, epochs_of
+from tumorscope.training.older_protocol import parse_older
+from tumorscope.training.origin import Weights
+from tumorscope.training.protocol import (
+    Protocol,
+    SplitMode,
+    parse_protocol,
+    tell_versions,
+    told,
+    write_protocol,
+)
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import SplitMode, data_hash, read_csv, start, write_csv
+from tumorscope.training.run import read_csv, start, write_csv
 from tumorscope.training.scores import scores_in
-from tumorscope.training.sources import sources_text
-from tumorscope.training.weights import weights_identity
+from tumorscope.training.weights import record_of
+
+PROTOCOL, OLDER = Path("folds", "protocol.json"), Path("folds", "protocol.txt")
+"""In the folder of a cross-validation; versions before the first wrote the second."""
 
 
-class FoldFitter(Protocol):
+class FoldFitter(typing.Protocol):
     """What cross-validation asks of a method; `tumorscope.training.fit.Fitter` is one."""
 
     def fit(
@@ -50,6 +61,8 @@ class Method:
     ----------
     name : str
         Part of the protocol: folds of another method are refused.
+    weights : callable
+        (recipe, weights) → what they hold, for each backbone.
     title : str
         For the report.
     command : str
@@ -61,6 +74,7 @@ class Method:
     """
 
     name: str
+    weights: Callable[[Recipe, str | Path], tuple[Weights, ...]]
     title: str
     command: str
     start: Callable[[Recipe, str | Path, Manifest], FoldFitter]
@@ -104,6 +118,7 @@ def network_method(recipe: Recipe) -> Method:
     """Return the method that trains the network which a recipe describes."""
     return Method(
         name="",
+        weights=lambda recipe, weights: (record_of(recipe.network.backbone, weights),),
         title=f"the recipe “{recipe.name}”",
         command="",
         start=network_fitter,
@@ -263,46 +278,58 @@ def training_and_tuning(
     return rest[inner != 0], rest[inner == 0]
 
 
-def claim(folder: Path, identity: str, *, resume: bool) -> None:
-    """Make sure that finished folds in `folder` belong to this protocol.
+def claim(folder: Path, protocol: Protocol, *, resume: bool) -> None:
+    """Make sure that finished folds in `folder` belong to this protocol, and note it there.
 
     Raises
     ------
     UsageError, InputError
-        If there are folds and `resume` is false, or they are of another protocol.
+        If there are folds and `resume` is false, or they are of another protocol; nothing is
+        written then.
     """
-    mark = folder / "folds" / "protocol.txt"
-    if mark.exists():
+    # A protocol without a fold is what a failure before the first one left.
+    if any((folder / "folds").glob("*.csv")):
         if not resume:
             raise UsageError(
                 f"{folder} holds folds of a cross-validation. Add --resume to keep what is "
                 "finished, choose another folder with -o, or delete it."
             )
-        if mark.read_text("utf-8") != identity:
+        kept = read_protocol(folder)
+        changes = kept.changes(protocol, passing=("recipe.data.fractions",))
+        if changes:
             raise InputError(
-                f"The folds in {folder} belong to another recipe, cohort or protocol. Expected the "
-                "same as when they were made. Give them again, or choose another folder with -o."
+                f"The folds in {folder} belong to another recipe, cohort or protocol; nothing was "
+                f"changed. {told(changes)} Expected the same as when they were made. Give them "
+                "again, or choose another folder with -o."
             )
-    write_text(mark, identity)
+        tell_versions(kept, protocol)
+    write_protocol(folder / PROTOCOL, protocol)
 
 
-def identity_of(
-    recipe: Recipe,
-    manifest: Manifest,
-    *,
-    weights: str | Path,
-    folds: int,
-    repeats: int,
-    split_by: str,
-    hold_out: Sequence[Sequence[str]] = (),
-    method: str = "",
-) -> str:
-    """Return in words what decides the scores of all folds."""
-    origin = weights_identity(weights)
-    protocol = f"weights = {origin}\nfolds = {folds}\nrepeats = {repeats}\nsplit = {split_by}\n"
-    protocol += "".join(f"hold out = {sources_text(names)}\n" for names in hold_out)
-    protocol += f"data = {data_hash(manifest)}\n"
-    return f"{recipe.to_toml()}\n{protocol}" + (f"method = {method}\n" if method else "")
+def read_protocol(folder: Path) -> Protocol:
+    """Return what the folds of a cross-validation were made by.
+
+    Raises
+    ------
+    InputError
+        If nothing says so, or it cannot be read.
+    """
+    for path, parse in ((folder / PROTOCOL, parse_protocol), (folder / OLDER, parse_older)):
+        try:
+            text = path.read_text("utf-8")
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"Cannot read {path}: {error}. Expected what `tumorscope crossval` wrote. "
+                "Cross-validate again into another folder."
+            ) from error
+        return parse(text, origin=path)
+    raise InputError(
+        f"{folder} does not say what its scores were made by: there is no {PROTOCOL} in it. "
+        "Expected the whole folder that `tumorscope crossval` wrote. Give that, or cross-validate "
+        "again into another folder."
+    )
 
 
 def _records(

@@ -16,6 +16,7 @@ from tumorscope.detection.detector import PACKAGED
 from tumorscope.imaging import Slice, read_slice
 from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import ModelFile, read_model
+from tumorscope.training.origin import tells_of_mri
 
 if TYPE_CHECKING:
     import keras
@@ -133,7 +134,7 @@ def prints_of(facts: Mapping[str, object]) -> NDArray[np.int8]:
 
 def _ours(weights: object) -> bool:
     """Whether weights, as asked for or as a run names them, are those of the packaged model."""
-    return str(weights) == MRI or str(weights).startswith(f"{MRI} (")
+    return str(weights) == MRI or tells_of_mri(str(weights))
 
 
 def _theirs(file: ModelFile) -> str:

@@ -274,6 +274,11 @@ class Recipe(_Part):
             If there is no such recipe, it is no TOML, or a key or value is not allowed.
         """
         text, origin = _text_of(name_or_path)
+        return cls.from_toml(text, origin=str(origin))
+
+    @classmethod
+    def from_toml(cls, text: str, *, origin: str = "recipe") -> Recipe:
+        """Read a recipe from TOML; see `load`."""
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -281,7 +286,7 @@ class Recipe(_Part):
                 f"The recipe {origin} is not valid TOML: {error}. Expected a file like the one "
                 "that `tumorscope describe --recipe paper --toml` prints."
             ) from error
-        return cls.parse(values, origin=str(origin))
+        return cls.parse(values, origin=origin)
 
     @classmethod
     def of(cls, recipe: str | Path | Recipe) -> Recipe:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import platform
@@ -13,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,18 +30,19 @@ from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say, track
 from tumorscope.training.backend import load_keras
+from tumorscope.training.checkpoint import identity_in
 from tumorscope.training.data import labels_for, load_images
 from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.network import build, summarise
+from tumorscope.training.protocol import Cohort, Protocol, SplitMode, data_hash
 from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
-from tumorscope.training.weights import load_weights
+from tumorscope.training.resume import check_same, interrupted_protocol, protocol_of, relocated
+from tumorscope.training.weights import load_weights, record_of, sentence_of
 
 if TYPE_CHECKING:
     import keras
 
     from tumorscope.training.checkpoint import Record
-
-SplitMode = Literal["group", "random"]
 
 HISTORY = (
     "epoch",
@@ -222,24 +222,14 @@ def train(
     started = time.time()
     recipe = Recipe.of(recipe)
     folder = Path(output)
-    if (folder / "run.json").exists():
-        if resume:
-            return Run.open(folder)
-        raise UsageError(
-            f"{folder} holds a finished run, which would be overwritten. Expected a new or empty "
-            "folder. Choose another with -o, or delete it."
-        )
-    interrupted = (folder / "checkpoint.bin").exists()
-    if interrupted and not resume:
-        raise UsageError(
-            f"{folder} holds an interrupted run. Add --resume to go on with it, choose another "
-            "folder with -o, or delete it."
-        )
-    output_folder(folder)
-    manifest = prepare_manifest(folder / "manifest.csv" if interrupted else data)
+    finished, interrupted = _state(folder, resume=resume)
+    if not finished:
+        output_folder(folder)
+    manifest = prepare_manifest(data)
     # Before any work: a task may ask for types that the cohort does not name.
     labels = labels_for(recipe.task, manifest.usable)
-    if not any(row.split for row in manifest.usable.rows):
+    has_split = any(row.split for row in manifest.usable.rows)
+    if not has_split:
         manifest = split(
             manifest,
             fractions=recipe.data.fractions,
@@ -247,17 +237,42 @@ def train(
             mode=split_by,
             classes=labels,
         )
+    protocol = Protocol(
+        recipe=recipe,
+        weights=(record_of(recipe.network.backbone, weights),),
+        data=Cohort.of(manifest.usable),
+        split=split_by,
+        versions=versions(),
+    )
+    identity = protocol.model_dump_json()
+    if finished or interrupted:
+        # What follows from images and recipe, another version may have derived otherwise.
+        passing = {"recipe.data.fractions"} if has_split else {"data.splits"}
+        if not isinstance(data, Manifest) and Path(data).is_dir():
+            passing.add("data.groups")
+        if finished:
+            run = Run.open(folder)
+            check_same(protocol_of(folder, run.facts), protocol, folder, passing=passing)
+            return run
+        backbone = recipe.network.backbone
+        kept = interrupted_protocol(
+            folder, protocol, weights=lambda: sentence_of(backbone, weights)
+        )
+        check_same(kept, protocol, folder, passing=passing)
+        identity = identity_in(folder / "checkpoint.bin")
+        manifest = relocated(Manifest.load(folder / "manifest.csv"), manifest)
+        recipe, labels = kept.recipe, labels_for(recipe.task, manifest.usable)
+        protocol = kept.model_copy(update={"versions": versions()})
     if split_by == "group":
         manifest.check_groups()
-    _check_splits(manifest.usable)
+    usable = manifest.usable
+    _check_splits(usable)
+    model, origin = start(recipe, weights)
+    images = load_images(usable, recipe.input.preprocessing, recipe.task)
     write_text(folder / "recipe.toml", recipe.to_toml())
     manifest.save(folder / "manifest.csv")
 
-    model, origin = start(recipe, weights)
-    usable = manifest.usable
-    images = load_images(usable, recipe.input.preprocessing, recipe.task)
     splits = np.array([row.split for row in usable.rows])
-    identity = _identity(recipe, usable, origin)
     total = epochs_of(recipe)
     fitter = Fitter(model, images, recipe)
     epochs = track(range(1, total + 1), "Training", total=total)
@@ -307,7 +322,8 @@ def train(
         "split": "grouped" if split_by == "group" else "random",
         "weights": origin,
         "weights_given": str(weights),
-        "identity": identity,
+        "identity": protocol.key,
+        "protocol": json.loads(protocol.model_dump_json()),
         "data_sha256": data_hash(usable),
         "images": split_counts(usable.rows),
         "groups_joined": [list(names) for names in manifest.joined],
@@ -344,6 +360,23 @@ def _check_splits(manifest: Manifest) -> None:
             f"them with a tumour ({parts}). Expected images of both classes to train on. Correct "
             "the column split of the manifest, or run `tumorscope split`."
         )
+
+
+def _state(folder: Path, *, resume: bool) -> tuple[bool, bool]:
+    """Return whether a folder holds a finished or an interrupted run, which must be asked for."""
+    finished = (folder / "run.json").exists()
+    if finished and not resume:
+        raise UsageError(
+            f"{folder} holds a finished run, which would be overwritten. Expected a new or empty "
+            "folder. Choose another with -o, or delete it."
+        )
+    interrupted = not finished and (folder / "checkpoint.bin").exists()
+    if interrupted and not resume:
+        raise UsageError(
+            f"{folder} holds an interrupted run. Add --resume to go on with it, choose another "
+            "folder with -o, or delete it."
+        )
+    return finished, interrupted
 
 
 def prepare_manifest(data: Data) -> Manifest:
@@ -402,16 +435,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def data_hash(manifest: Manifest) -> str:
-    """Return one SHA-256 over what the images hold and how they are labelled and grouped."""
-    lines = sorted(
-        f"{row.sha256} {row.label} {row.group} {row.split}"
-        + (f" {row.tumour_type}" if row.tumour_type else "")
-        for row in manifest.rows
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
 def read_csv(path: Path) -> list[dict[str, str]]:
     """Return the records of a CSV file of ours.
 
@@ -436,8 +459,3 @@ def write_csv(path: Path, columns: Sequence[str], records: Iterable[Mapping[str,
     writer.writeheader()
     writer.writerows(records)
     write_text(path, text.getvalue())
-
-
-def _identity(recipe: Recipe, manifest: Manifest, weights: str) -> str:
-    words = "\n".join((recipe.to_toml(), data_hash(manifest), weights))
-    return hashlib.sha256(words.encode()).hexdigest()

@@ -28,8 +28,9 @@ from tumorscope.common.progress import say
 from tumorscope.evaluation.metrics import Metrics, evaluate_scores
 from tumorscope.training.folds import records_of
 from tumorscope.training.packaged_weights import refuse_seen
+from tumorscope.training.protocol import Cohort, Protocol, data_hash
 from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import Data, data_hash, prepare_manifest, write_csv
+from tumorscope.training.run import Data, prepare_manifest, versions, write_csv
 from tumorscope.training.scores import scores_in
 from tumorscope.training.search_space import Range, changed, load_space
 from tumorscope.training.studies import (
@@ -39,7 +40,7 @@ from tumorscope.training.studies import (
     run_trials,
 )
 from tumorscope.training.trials import Bench, Judge, Objective, fit_rest, scored
-from tumorscope.training.weights import weights_identity
+from tumorscope.training.weights import record_of, weights_identity
 
 if TYPE_CHECKING:
     import optuna
@@ -63,6 +64,8 @@ class Search:
         Holds best.toml, tuning.json, report.html and scores.csv.
     unreadable : tuple of str
         Files that could not be read and were left out.
+    testing : int
+        Images of the split "testing", which were left out.
     """
 
     best: Recipe
@@ -70,6 +73,7 @@ class Search:
     studies: dict[str, optuna.Study]
     folder: Path
     unreadable: tuple[str, ...] = ()
+    testing: int = 0
 
 
 @one_writer
@@ -96,7 +100,8 @@ def tune(
     Parameters
     ----------
     data : path or Manifest
-        A folder of class folders, or a manifest; its splits are not used.
+        A folder of class folders, or a manifest. Images whose split is "testing" are left out:
+        a recipe that was chosen by them could not be tested on them. Other splits are not used.
     trials : int
         Of each study.
     output : path
@@ -137,7 +142,7 @@ def tune(
     ranges = load_space(space, base)
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)
-    manifest = whole.usable
+    manifest, testing = _without_testing(whole.usable)
     refuse_seen(weights, manifest, "the search")
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     fits = trials * inner_folds * (outer_folds + 1) + outer_folds
@@ -145,10 +150,21 @@ def tune(
         f"At most {fits} fits: {trials} trials × {inner_folds} inner folds × "
         f"{outer_folds + 1} searches, and {outer_folds} to measure them. Pruning saves some."
     )
-    origin = weights_identity(weights)
-    identity = _identity(
-        base, ranges, manifest, origin, (outer_folds, inner_folds), objective, seed
+    protocol = Protocol(
+        recipe=base,
+        weights=(record_of(base.network.backbone, weights),),
+        data=Cohort.of(manifest),
+        search={
+            "outer_folds": outer_folds,
+            "inner_folds": inner_folds,
+            "objective": objective,
+            "seed": seed,
+            "space": {key: span.model_dump(mode="json") for key, span in sorted(ranges.items())},
+        },
+        versions=versions(),
     )
+    origin = weights_identity(weights)
+    older = _older_key(base, ranges, manifest, origin, (outer_folds, inner_folds), objective, seed)
     everything = np.arange(len(manifest))
     labels, groups = manifest.labels, manifest.groups
     plans: list[tuple[str, NDArray[np.int64]]] = []
@@ -162,7 +178,9 @@ def tune(
     # Nothing is written before it is clear that folder and database belong to this search.
     _check_folder(folder, manifest)
     names = [name for name, _ in plans]
-    studies = open_studies(url, names, identity=identity, objective=objective, seed=seed)
+    studies = open_studies(
+        url, names, protocol=protocol, older=older, objective=objective, seed=seed
+    )
     manifest = _kept(folder, data, manifest)
     bench = Bench(manifest, base, weights, origin=origin)
 
@@ -183,9 +201,9 @@ def tune(
         if name != "final":
             fold = int(name.split("-")[1])
             kept = folder / "outer" / f"fold-{fold}.csv"
-            testing = np.flatnonzero(held_out == fold)
-            scores[testing] = _measured(
-                bench, best[name], rest, testing, kept, fold, seed, identity
+            outer = np.flatnonzero(held_out == fold)
+            scores[outer] = _measured(
+                bench, best[name], rest, outer, kept, fold, seed, protocol.key
             )
 
     metrics = None
@@ -193,7 +211,7 @@ def tune(
         metrics = evaluate_scores(labels, scores, groups=groups)
         write_csv(folder / "scores.csv", COLUMNS, _records(manifest, scores, held_out, everything))
     write_text(folder / "best.toml", best["final"].to_toml())
-    result = Search(best["final"], metrics, studies, folder, whole.unreadable)
+    result = Search(best["final"], metrics, studies, folder, whole.unreadable, testing)
     from tumorscope.training.search_report import write_search_report  # needs `Search` in turn
 
     facts = _facts(base, fits, manifest)
@@ -223,6 +241,24 @@ def _check_task(base: Recipe) -> None:
             f"what was found with --task {base.task}; or compare recipes of that task with "
             "tumorscope crossval."
         )
+
+
+def _without_testing(manifest: Manifest) -> tuple[Manifest, int]:
+    """Return the images to search on, and how many are kept for testing what is found."""
+    rows = [row for row in manifest.rows if row.split != "testing"]
+    testing = len(manifest) - len(rows)
+    if not rows:
+        raise InputError(
+            f'All {testing} images of the manifest have the split "testing". Expected others to '
+            "search on, because a recipe that was chosen by testing images cannot be tested on "
+            "them. Split with `tumorscope split`, or empty the column split."
+        )
+    if testing:
+        say(
+            f"{testing} images of the testing part are left out: a recipe that was chosen by them "
+            "could not be tested on them."
+        )
+    return manifest.having(rows), testing
 
 
 def _check_folder(folder: Path, manifest: Manifest) -> None:
@@ -289,7 +325,7 @@ def _records(
     ]
 
 
-def _identity(
+def _older_key(
     base: Recipe,
     space: dict[str, Range],
     manifest: Manifest,
@@ -298,6 +334,7 @@ def _identity(
     objective: str,
     seed: int,
 ) -> str:
+    """Return what versions before `Protocol` told searches apart by."""
     parts = [base.to_toml(), data_hash(manifest), weights, str(folds), objective, str(seed)]
     parts += [f"{key} {span.model_dump_json()}" for key, span in sorted(space.items())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -58,6 +58,7 @@ def write_search_report(
             "best": final.best_params,
             "importances": importances,
             "trials": {name: finished(study) for name, study in search.studies.items()},
+            "testing_left_out": search.testing,
             **facts,
         },
     )
@@ -84,6 +85,11 @@ def write_search_report(
             "part of the search has seen. That is the figure of the <em>procedure</em>, search "
             "included, from raw scores called at 0.5; a detector has a calibration and a point "
             "of its own.</p>"
+        )
+    if search.testing:
+        lead += (
+            f"<p>The {search.testing} images of the testing part were left out of the search, so "
+            "that what it found can be tested on them.</p>"
         )
     write_page(
         search.folder / "report.html",

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.progress import track
+from tumorscope.training.protocol import Protocol, parse_protocol, told
 
 if TYPE_CHECKING:
     import optuna
 
 IDENTITY = "tumorscope_identity"
+
+PROTOCOL = "tumorscope_protocol"
 
 SAME_AS = "tumorscope_same_as"
 """Attribute of a trial that was not fitted: number of the one with the same parameters."""
@@ -66,7 +69,13 @@ def database(url: str, *, opening: bool = False) -> Iterator[None]:
 
 
 def open_studies(
-    url: str, names: Sequence[str], *, identity: str, objective: str, seed: int
+    url: str,
+    names: Sequence[str],
+    *,
+    protocol: Protocol,
+    older: str = "",
+    objective: str,
+    seed: int,
 ) -> dict[str, optuna.Study]:
     """Open the studies of a search, or begin them; all or none.
 
@@ -78,8 +87,10 @@ def open_studies(
         Of the database.
     names : sequence of str
         Of the studies: "outer-0" …, "final".
-    identity : str
-        Of cohort, recipe and space; a database with studies of another identity is refused.
+    protocol : Protocol
+        Of the search; a database with studies of another is refused.
+    older : str
+        What versions before it told this search apart by.
     objective : str
         Kept with the studies.
     seed : int
@@ -106,13 +117,11 @@ def open_studies(
             if OURS.fullmatch(name)
         ]
         # Before anything is changed: those of all names, as another search may have other folds.
-        others = [study for study in there if study.user_attrs.get(IDENTITY) != identity]
-        if any(_begun(study) for study in others):
-            raise InputError(
-                f"The storage {_shown(url)} holds a search over another cohort, recipe or space, "
-                "or from other weights. Expected the same as when it was begun. Give them again, "
-                "or another --storage or -o."
-            )
+        ours = (protocol.key, older)
+        others = [study for study in there if study.user_attrs.get(IDENTITY) not in ours]
+        for study in others:
+            if _begun(study):
+                raise _another(url, study, protocol)
         for study in others:
             if IDENTITY not in study.user_attrs:
                 continue  # another worker is just beginning it
@@ -128,7 +137,8 @@ def open_studies(
                 # The first trials show what is usual; later ones end early where they are worse.
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0),
             )
-            studies[name].set_user_attr(IDENTITY, identity)
+            studies[name].set_user_attr(IDENTITY, protocol.key)
+            studies[name].set_user_attr(PROTOCOL, protocol.model_dump_json())
             studies[name].set_user_attr("objective", objective)
         return studies
 
@@ -213,6 +223,18 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
             grace_period=GRACE,
             engine_kwargs={"connect_args": waiting},
         )
+
+
+def _another(url: str, study: optuna.Study, asked: Protocol) -> InputError:
+    words = ""
+    if PROTOCOL in study.user_attrs:
+        kept = parse_protocol(study.user_attrs[PROTOCOL], origin=_shown(url))
+        words = f"{told(kept.changes(asked))} "
+    return InputError(
+        f"The storage {_shown(url)} holds a search over another cohort, recipe or space, or from "
+        f"other weights; nothing was changed. {words}Expected the same as when it was begun. Give "
+        "them again, or another --storage or -o."
+    )
 
 
 def _begun(study: optuna.Study) -> bool:

@@ -35,19 +35,17 @@ from tumorscope.training.fit import predict
 from tumorscope.training.folds import (
     Folds,
     claim,
-    identity_of,
     network_method,
     repeated_folds,
     score_folds,
 )
 from tumorscope.training.packaged_weights import refuse_seen
+from tumorscope.training.protocol import Cohort, Protocol, SplitMode, data_hash
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import (
     SCORE_COLUMNS,
     Data,
     Run,
-    SplitMode,
-    data_hash,
     prepare_manifest,
     versions,
 )
@@ -118,16 +116,18 @@ def crossval_types(
     labels = labels_for(recipe.task, manifest)
     refuse_seen(weights, manifest, "the cross-validation")
     held_out = repeated_folds(labels, manifest.groups, recipe, folds, repeats, split_by)
-    identity = identity_of(
-        recipe,
-        manifest,
-        weights=str(weights),
+    method = network_method(recipe)
+    protocol = Protocol(
+        recipe=recipe,
+        weights=method.weights(recipe, weights),
+        data=Cohort.of(manifest),
+        split=split_by,
+        method=f"classes {' '.join(map(str, np.bincount(labels)))}",
         folds=folds,
         repeats=repeats,
-        split_by=split_by,
-        method=f"classes {' '.join(map(str, np.bincount(labels)))}",
+        versions=versions(),
     )
-    claim(folder, identity, resume=resume)
+    claim(folder, protocol, resume=resume)
     manifest.save(folder / "manifest.csv")
     manifest = Manifest.load(folder / "manifest.csv")
     started = time.time()
@@ -142,7 +142,7 @@ def crossval_types(
         plan,
         recipe=recipe,
         weights=weights,
-        method=network_method(recipe),
+        method=method,
         split_by=split_by,
         folder=folder,
     )

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.common.files import sha256_of
+from tumorscope.common.files import md5_of, sha256_of
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.model_file.container import read_model
+from tumorscope.training.origin import Weights, parse_weights
 from tumorscope.training.packaged_weights import MRI, load_backbone, origin_of
 
 if TYPE_CHECKING:
@@ -101,10 +102,7 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
     else:
         path = Path(weights)
         if not path.is_file():
-            raise WeightsError(
-                f"There is no weights file {path}. Expected imagenet, mri, none, or the path of an "
-                f"HDF5 file with the weights of {name} without its top."
-            )
+            raise _no_file(path, name)
     try:
         with warnings.catch_warnings():
             # Keras only warns when layers find nothing in the file and stay random.
@@ -126,6 +124,64 @@ def weights_identity(weights: str | Path) -> str:
     if weights in ("imagenet", "none") or not Path(weights).is_file():
         return str(weights)
     return f"{Path(weights).name} (sha256 {sha256_of(Path(weights))})"
+
+
+def sentence_of(name: str, weights: str | Path) -> str:
+    """Return what `load_weights` would, without loading; Keras' file is fetched if need be."""
+    if weights == "none":
+        return "none (random)"
+    return weights_identity(_imagenet_file(name) if weights == "imagenet" else weights)
+
+
+def record_of(name: str, weights: str | Path) -> Weights:
+    """Return what starting weights of a backbone hold, before they are loaded.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such file.
+    """
+    if str(weights) == MRI:
+        file = read_model(PACKAGED)
+        return Weights(kind="mri", name=file.metadata.id, digest=file.metadata.graph_sha256)
+    if str(weights) in ("imagenet", "none"):
+        return canonical(parse_weights(str(weights)), name)
+    path = Path(weights)
+    if not path.is_file():
+        raise _no_file(path, name)
+    found = Weights(kind="file", name=path.name, digest=sha256_of(path))
+    if md5_of(path) in _digests():
+        return Weights(kind="imagenet", name=path.name, digest=md5_of(path))
+    return canonical(found, name)
+
+
+def canonical(weights: Weights, name: str) -> Weights:
+    """Return weights of a backbone under the one digest by which all records know them.
+
+    Keras' own file is "imagenet" whether it was asked for by that word or by a path.
+    """
+    if weights.kind == "imagenet" and not weights.digest and name in IMAGENET:
+        file, digest = IMAGENET[name]
+        return Weights(kind="imagenet", name=file, digest=digest)
+    if weights.kind != "file":
+        return weights
+    if weights.digest in _digests():
+        return Weights(kind="imagenet", name=weights.name, digest=weights.digest)
+    # A run notes the SHA-256 of every file, and Keras has only the MD5 of most.
+    file, digest = IMAGENET.get(name, ("", ""))
+    cached = _cache() / "models" / file
+    if (
+        file
+        and cached.is_file()
+        and sha256_of(cached) == weights.digest
+        and md5_of(cached) == digest
+    ):
+        return Weights(kind="imagenet", name=file, digest=digest)
+    return weights
+
+
+def _digests() -> set[str]:
+    return {digest for _, digest in IMAGENET.values()}
 
 
 def weights_of(name: str, weights: str | Path) -> str | Path:
@@ -157,6 +213,17 @@ def weights_of(name: str, weights: str | Path) -> str | Path:
     )
 
 
+def _no_file(path: Path, name: str) -> WeightsError:
+    return WeightsError(
+        f"There is no weights file {path}. Expected imagenet, mri, none, or the path of an "
+        f"HDF5 file with the weights of {name} without its top."
+    )
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+
+
 def _imagenet_file(name: str) -> Path:
     import keras
 
@@ -167,7 +234,7 @@ def _imagenet_file(name: str) -> Path:
         )
     file, digest = IMAGENET[name]
     origin = f"{BASE_URL}{FOLDERS.get(name, name)}/{file}"
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    home = _cache()
     try:
         # Keras caches under /tmp, without a word, where this folder is not there yet.
         home.mkdir(parents=True, exist_ok=True)

@@ -157,7 +157,9 @@ def test_a_row_keeps_the_weights_that_it_was_measured_with(
     other.set_weights([0.5 * each for each in other.get_weights()])
     other.save_weights(folder / "small_cnn.weights.h5")
     resumed = {**options, "weights": folder, "resume": True}
-    with pytest.raises(InputError, match="start from small_cnn"):
+    with pytest.raises(
+        InputError, match=r"starting weights: small_cnn\.weights\.h5 \(.* then, small_cnn"
+    ):
         compare(tiny_cohort, backbones=["small_cnn"], **resumed)  # type: ignore[arg-type]
     # Half finished: its folds are of the old file too.
     (tmp_path / "c" / "systems" / "small_cnn" / "quality.json").unlink()

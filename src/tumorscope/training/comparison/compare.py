@@ -25,15 +25,17 @@ from tumorscope.training.comparison.systems import DEFAULT, System, lookup, reci
 from tumorscope.training.comparison.table import QUALITY, Comparison, Row, write_comparison
 from tumorscope.training.crossval import crossval
 from tumorscope.training.fit import DivergedError, epochs_of
-from tumorscope.training.folds import FoldFitter, Method, network_fitter
+from tumorscope.training.folds import FoldFitter, Method, network_fitter, read_protocol
+from tumorscope.training.origin import Weights
 from tumorscope.training.packaged_weights import MRI
+from tumorscope.training.protocol import Cohort, Protocol, changed_recipe, data_hash, told
 from tumorscope.training.recipe import Augmentation, Recipe
-from tumorscope.training.run import Data, data_hash, prepare_manifest
+from tumorscope.training.run import Data, prepare_manifest, versions
 from tumorscope.training.weights import (
     IMAGENET,
     WeightsError,
     load_weights,
-    weights_identity,
+    record_of,
     weights_of,
 )
 
@@ -49,17 +51,24 @@ class _Protocol:
     repeats: int
     weights: str | Path
 
-    def document(self) -> dict[str, object]:
-        return {
-            "recipe": self.recipe.to_toml(),
-            "folds": self.folds,
-            "repeats": self.repeats,
-        }
+    def weights_of(self, system: System) -> tuple[Weights, ...]:
+        """Return what the starting weights of a system hold."""
+        return tuple(record_of(name, weights_of(name, self.weights)) for name in system.backbones)
 
-    def origin(self, system: System) -> str:
-        """Return what tells the starting weights of a system apart."""
-        return "; ".join(
-            weights_identity(weights_of(name, self.weights)) for name in system.backbones
+    def of(self, system: System, manifest: Manifest | None) -> Protocol:
+        """Return what decides the scores of a system; no weights where they cannot be had."""
+        try:
+            weights = self.weights_of(system)
+        except WeightsError:
+            weights = ()
+        return Protocol(
+            recipe=_recipe_of(system, self.recipe),
+            weights=weights,
+            data=Cohort(sha256="") if manifest is None else Cohort.of(manifest),
+            method=system.name,
+            folds=self.folds,
+            repeats=self.repeats,
+            versions=versions(),
         )
 
 
@@ -133,6 +142,13 @@ def compare(
     manifest = whole.usable if whole else None
     others = [lookup(name) for name in finished if name not in {each.name for each in systems}]
 
+    # All that is kept, before any of it is added to.
+    for system in (*systems, *others):
+        own = folder / "systems" / system.name
+        _check_cost(own, recipe)
+        _check_quality(
+            own, protocol.of(system, manifest), weights=system in systems and not cost_only
+        )
     costs = {
         system.name: _cost(folder / "systems" / system.name, system, recipe)
         for system in track([*systems, *others], "Measuring costs")
@@ -141,9 +157,7 @@ def compare(
     for number, system in enumerate([*systems, *others], start=1):
         own = folder / "systems" / system.name
         named = number <= len(systems)
-        quality, note, missing = _kept(own, protocol, manifest), "", False
-        if quality is not None and named and not cost_only:
-            _check_weights(own, quality, system, protocol)
+        quality, note, missing = _read(own / "quality.json"), "", False
         if quality is None and manifest is not None and named:
             say(f"{system.title} ({number} of {len(systems)})")
             try:
@@ -197,8 +211,6 @@ def _cost(folder: Path, system: System, recipe: Recipe) -> dict[str, object]:
     """Return what a system costs, measured once."""
     kept = _read(folder / "cost.json")
     if kept is not None:
-        if kept["recipe"] != recipe.to_toml():
-            raise _other(folder)
         cost = kept["cost"]
         assert isinstance(cost, dict)
         return cost
@@ -208,38 +220,45 @@ def _cost(folder: Path, system: System, recipe: Recipe) -> dict[str, object]:
     return cost
 
 
-def _kept(folder: Path, protocol: _Protocol, manifest: Manifest | None) -> dict[str, object] | None:
-    """Return the finished quality of a system, None where there is none."""
-    kept = _read(folder / "quality.json")
-    if kept is None:
-        return None
-    same = kept.get("protocol") == protocol.document()
-    if not same or (manifest is not None and kept.get("data_sha256") != data_hash(manifest)):
-        raise _other(folder)
-    return kept
+def _check_cost(folder: Path, recipe: Recipe) -> None:
+    """Refuse costs of another recipe than is followed now."""
+    path = folder / "cost.json"
+    kept = _read(path)
+    if kept is not None:
+        then = Recipe.from_toml(str(kept.get("recipe")), origin=str(path))
+        _refuse(folder, changed_recipe(then, recipe))
 
 
-def _check_weights(
-    folder: Path, quality: dict[str, object], system: System, protocol: _Protocol
-) -> None:
-    """Refuse a figure of other weights than those given; systems not asked for keep theirs."""
-    try:
-        origin = protocol.origin(system)
-    except WeightsError:
-        origin = str(protocol.weights)
-    if quality.get("given") != origin:
+def _check_quality(folder: Path, asked: Protocol, *, weights: bool) -> None:
+    """Refuse figures of another recipe, cohort, protocol or, where `weights` says so, origin."""
+    if not any((folder / "folds").glob("*.csv")):
+        return
+    passing = {"recipe.data.fractions"}
+    # What is not finished, and cannot be for want of weights, is told of in the table.
+    if not weights or not (asked.weights or (folder / "quality.json").is_file()):
+        passing.add("weights")
+    if not asked.data.sha256:
+        passing.add("data")
+    _refuse(folder, read_protocol(folder).changes(asked, passing=passing))
+
+
+def _refuse(folder: Path, changes: Sequence[str]) -> None:
+    if changes:
         raise InputError(
-            f"The results in {folder} start from {quality.get('given')}, and the weights given are "
-            f"{origin}. Expected the same for one system. Give them again, or choose another "
-            "folder with -o."
+            f"The results in {folder} belong to another recipe, cohort or protocol; nothing was "
+            f"changed. {told(changes)} Expected the same as when they were made. Give them again, "
+            "or choose another folder with -o."
         )
 
 
-def _other(folder: Path) -> InputError:
-    return InputError(
-        f"The results in {folder} belong to another recipe, cohort or protocol. Expected the same "
-        "as when they were made. Give them again, or choose another folder with -o."
-    )
+def _recipe_of(system: System, shared: Recipe) -> Recipe:
+    """Return the recipe that a system is cross-validated by."""
+    recipe = recipe_for(system, shared, system.backbones[0])
+    if system.classifier is None:
+        return recipe
+    # For the report: what follows no other part of the recipe should not say that it does.
+    words = "Frozen features: of the recipe, how images are prepared and class weights count."
+    return recipe.changed({"description": words, "augmentation": Augmentation().model_dump()})
 
 
 def _quality(
@@ -255,11 +274,7 @@ def _quality(
         weights = weights_of(name, protocol.weights)
         origins.append(load_weights(backbone, name=name, weights=weights))
     first = system.backbones[0]
-    recipe = recipe_for(system, protocol.recipe, first)
-    if system.classifier is not None:
-        # For the report: what follows no other part of the recipe should not say that it does.
-        words = "Frozen features: of the recipe, how images are prepared and class weights count."
-        recipe = recipe.changed({"description": words, "augmentation": Augmentation().model_dump()})
+    recipe = _recipe_of(system, protocol.recipe)
     weights = (
         weights_of(first, protocol.weights) if len(system.backbones) == 1 else protocol.weights
     )
@@ -276,9 +291,7 @@ def _quality(
     )
     fitted = protocol.folds * protocol.repeats - before
     document: dict[str, object] = {
-        "protocol": protocol.document(),
         "data_sha256": data_hash(manifest),
-        "given": protocol.origin(system),
         "weights": "; ".join(origins),
         "seconds_per_fold": round((time.perf_counter() - began) / fitted, 2) if fitted else None,
         "metrics": {name: result.metrics.metrics[name].to_json() for name in QUALITY},
@@ -300,8 +313,9 @@ def _method(system: System, protocol: _Protocol) -> Method:
 
         epochs = 1
     return Method(
+        name=system.name,
         # With several backbones the weights are a folder, whose path says nothing of its files.
-        name=f"{system.name} from {protocol.origin(system)}",
+        weights=lambda *_: protocol.weights_of(system),
         title=f"{system.title}, by the recipe “{protocol.recipe.name}”",
         command=_command(system, protocol, str(protocol.weights)),
         start=start,
