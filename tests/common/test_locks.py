@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tumorscope.common.errors import InputError, OutputError
+from tumorscope.common.files import output_folder
 from tumorscope.common.locks import BusyError, one_writer, writing
 
 HOLD = """
@@ -183,6 +184,13 @@ def test_functions_with_an_output_are_alone_in_it(tmp_path: Path, holder: Holder
     def work(data: int, *, output: Path | None = None) -> int:
         return data
 
+    @one_writer
+    def choose(*, output: Path | None = None) -> None:
+        output_folder(output or tmp_path / "run")
+
+    with pytest.raises(BusyError):
+        choose()
+    choose(output=tmp_path / "other")
     with pytest.raises(BusyError):
         work(1, output=tmp_path / "run")
     assert work(1) == work(1, output=tmp_path / "other") == 1

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tumorscope.common.errors import OutputError
+from tumorscope.common.locks import until_done
 
 
 def sha256_of(path: Path) -> str:
@@ -124,13 +125,15 @@ def write_json(path: Path, document: object) -> None:
 def output_folder(path: Path) -> Path:
     """Create the folder `path` if need be and make sure that it can be written to.
 
-    Called before long work, so that a run of hours does not end at its first write.
+    Called before long work, so that a run of hours does not end at its first write. Where the work
+    is `tumorscope.common.locks.one_writer`, other processes are kept out until it ends.
 
     Raises
     ------
     OutputError
         If it is a file, cannot be created, or cannot be written to.
     """
+    until_done(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -24,6 +24,7 @@ R = TypeVar("R")
 ATTEMPTS = 20
 """Times to try again where another process removes its lock while this one takes it."""
 
+_running: ContextVar[contextlib.ExitStack | None] = ContextVar("tumorscope_running", default=None)
 _held: ContextVar[frozenset[Path]] = ContextVar("tumorscope_held", default=frozenset())
 
 
@@ -71,17 +72,29 @@ def writing(place: str | Path) -> Iterator[None]:
 
 
 def one_writer(function: Callable[P, R]) -> Callable[P, R]:
-    """Let only one process at a time write to the `output` of a function, where it has one."""
+    """Let only one process at a time write to the `output` of a function, where one is given.
+
+    Folders that the function prepares by `tumorscope.common.files.output_folder` are its own too,
+    until it ends.
+    """
 
     @functools.wraps(function)
     def alone(*args: P.args, **kwargs: P.kwargs) -> R:
-        output = kwargs.get("output")
-        if output is None:
-            return function(*args, **kwargs)
-        with writing(str(output)):
+        with contextlib.ExitStack() as stack:
+            stack.callback(_running.reset, _running.set(stack))
+            output = kwargs.get("output")
+            if output is not None:
+                stack.enter_context(writing(str(output)))
             return function(*args, **kwargs)
 
     return alone
+
+
+def until_done(place: Path) -> None:
+    """Keep others from a place until the innermost function that is `one_writer` ends."""
+    stack = _running.get()
+    if stack is not None:
+        stack.enter_context(writing(place))
 
 
 def _take(stack: contextlib.ExitStack, target: Path) -> None:
