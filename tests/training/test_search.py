@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_going_on_adds_trials_and_keeps_those_there_are(options: dict[str, Any])
 
 def test_another_search_in_the_same_database_is_refused(options: dict[str, Any]) -> None:
     tune(trials=1, outer_folds=0, **options)
-    with pytest.raises(InputError, match="another cohort, recipe or space"):
+    with pytest.raises(InputError, match=r"search\.seed: 0 then, 5 now"):
         tune(trials=1, outer_folds=0, **(options | {"seed": 5}))
     # Searches of three outer folds have seen images that two would hold out.
     with pytest.raises(InputError, match="another cohort, recipe or space"):
@@ -163,6 +164,30 @@ def test_the_manifest_of_the_search_can_be_given_again(
     again = tune(trials=2, outer_folds=0, **(options | {"data": kept}))
     assert finished(again.studies["final"]) == 2
     assert kept.read_bytes() == before
+
+
+def test_the_testing_part_is_left_out_and_that_is_said(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    whole = _manifest(options)
+    rows = [
+        replace(row, split="testing" if row.path.endswith(("0.png", "1.png")) else "training")
+        for row in whole.rows
+    ]
+    result = tune(trials=1, outer_folds=0, **(options | {"data": whole.having(rows)}))
+    assert "4 images of the testing part are left out" in capsys.readouterr().err
+    searched = Manifest.load(options["output"] / "manifest.csv")
+    assert {row.split for row in searched.rows} == {"training"}
+    assert (len(searched), result.testing) == (8, 4)
+    assert json.loads((options["output"] / "tuning.json").read_text())["testing_left_out"] == 4
+    page = (options["output"] / "report.html").read_text("utf-8")
+    assert "4 images of the testing part were left out" in page
+    rows = [replace(row, split="testing") for row in rows]
+    elsewhere = {"data": whole.having(rows), "output": options["output"].parent / "other"}
+    with pytest.raises(InputError, match="cannot be tested on"):
+        tune(trials=1, outer_folds=0, **(options | elsewhere))
+    assert not elsewhere["output"].exists()
 
 
 def test_tumour_types_are_refused_before_anything_is_written(options: dict[str, Any]) -> None:
