@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -192,12 +193,15 @@ def parse_protocol(text: str, *, origin: str | Path) -> Protocol:
         If it is damaged, or another version wrote it.
     """
     try:
-        return Protocol.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "record"
+        values = json.loads(text)
+        return Protocol.model_validate({**values, "recipe": Recipe.parse(values["recipe"])})
+    except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+        why = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False)[0]
+            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise InputError(
-            f"{origin} does not say what these results were made by ({where}: {first['msg']}). "
+            f"{origin} does not say what these results were made by ({why}). "
             "Expected the record that this version of tumorscope writes. Make them again into "
             "another folder, or use the version that made them."
         ) from error
