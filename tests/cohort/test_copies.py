@@ -13,6 +13,7 @@ from PIL import Image
 
 from tumorscope.cohort.audit import audit
 from tumorscope.cohort.copies import settle_copies, unattributed
+from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
 
@@ -85,6 +86,18 @@ def test_patients_who_share_a_picture_are_joined_by_an_audit_and_named(
     assert len(found.groups) == 4
     assert len(found.to_json()["groups_joined"]) == 8  # by their bytes when read, then by looking
     assert any("group_given" in row.extra for row in found.manifest.rows)
+
+
+def test_a_file_that_was_given_is_not_overwritten_by_a_part_of_it(
+    cohort: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "audit" / "manifest.csv"
+    audit(cohort, probes=False, output=path.parent)
+    given = Manifest.load(path)
+    protect_edits(given, path)
+    with pytest.raises(UsageError, match="was given as the cohort"):
+        protect_edits(given, path, whole=False)
+    protect_edits(given, tmp_path / "elsewhere" / "manifest.csv", whole=False)
 
 
 def test_an_audit_does_not_overwrite_what_people_wrote(cohort: Path, tmp_path: Path) -> None:

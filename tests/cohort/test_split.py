@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorscope.cohort.manifest import SPLITS, Manifest, Row
+from tumorscope.cohort.manifest import SPLITS, TUMOUR_TYPES, Manifest, Row
 from tumorscope.cohort.split import grouped_folds, split
+from tumorscope.cohort.tumour_type import missing_in_words, types_missing
 from tumorscope.common.errors import InputError, UsageError
 
 
@@ -152,6 +154,68 @@ def test_nothing_readable_is_refused():
     rows = (Row("a.jpg", "", 1, "u1", flags=("unreadable",)),)
     with pytest.raises(InputError, match="None of the 1 images"):
         split(Manifest(rows, Path("/nowhere")))
+
+
+some_types = st.tuples(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9))
+
+
+@given(some_types, st.integers(3, 30), seeds)
+def test_every_type_reaches_every_split_that_it_can(counts, healthy, seed):
+    """And both labels reach all of them, however few groups each type has."""
+    kinds = [kind for kind, count in zip(TUMOUR_TYPES, counts, strict=True) for _ in range(count)]
+    rows = list(cohort_of([[1]] * len(kinds) + [[0]] * healthy).rows)
+    rows[: len(kinds)] = [
+        replace(row, tumour_type=kind) for row, kind in zip(rows, kinds, strict=False)
+    ]
+    cohort = Manifest(tuple(rows), Path("/nowhere"))
+    if len(kinds) < 3:
+        with pytest.raises(InputError, match="'tumour' has"):
+            split(cohort, seed=seed)
+        return
+    done = split(cohort, seed=seed)
+    for kind, count in zip(TUMOUR_TYPES, counts, strict=True):
+        reached = {row.split for row in done.rows if row.tumour_type == kind}
+        assert len(reached) == min(3, count)
+    assert all(set(done.of_split(name).labels.tolist()) == {0, 1} for name in SPLITS)
+    rare = [kind for kind, count in zip(TUMOUR_TYPES, counts, strict=True) if 0 < count < 3]
+    lacking = {kind for kinds in types_missing(done).values() for kind in kinds}
+    assert lacking == set(rare)
+    assert all(kind in missing_in_words(done) for kind in rare)
+
+
+def test_patients_with_images_of_both_labels_are_balanced_by_type_too():
+    kinds = ["glioma"] * 20 + ["meningioma"] * 6 + ["pituitary"] * 3
+    rows = [
+        replace(row, tumour_type=kinds[patient] if row.label else "")
+        for patient in range(len(kinds))
+        for row in [
+            Row(f"{patient}-{i}.png", f"{patient:032x}{i:032x}", i % 2, f"P{patient}")
+            for i in range(4)
+        ]
+    ]
+    for seed in range(20):
+        done = split(Manifest(tuple(rows), Path("/nowhere")), seed=seed)
+        assert types_missing(done) == {}
+        assert all(len(side) == 1 for side in sides_of_groups(done).values())
+
+
+def test_a_type_with_two_groups_is_trained_on_and_tested():
+    rows = list(cohort_of([[1]] * 22 + [[0]] * 20).rows)
+    rows[:22] = [
+        replace(row, tumour_type="glioma" if number < 20 else "pituitary")
+        for number, row in enumerate(rows[:22])
+    ]
+    done = split(Manifest(tuple(rows), Path("/nowhere")))
+    assert types_missing(done) == {"tuning": ["pituitary"]}
+    assert "No pituitary lies in tuning (2 images in 2 groups in all)" in missing_in_words(done)
+
+
+def test_folds_take_types_with_fewer_groups_than_folds():
+    classes = np.array([0] * 20 + [1] * 12 + [2] * 3 + [3])
+    for seed in range(10):
+        result = grouped_folds(classes, np.arange(36), folds=5, seed=seed)
+        assert len(set(result[classes == 2].tolist())) == 3
+        assert all({0} < set(classes[result == fold].tolist()) for fold in range(5))
 
 
 @given(any_groups, st.integers(2, 5), seeds)

@@ -95,6 +95,66 @@ def test_a_run_trains_learns_and_is_evaluated(
         export_run(done, tmp_path / "model.onnx")
 
 
+def test_a_rare_type_is_trained_on_and_what_cannot_be_measured_is_null(
+    types: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in sorted((types / "pituitary").iterdir())[1:]:
+        file.unlink()
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(quick.for_task("tumour-type").to_toml())
+    words = ["train", str(types), "--recipe", str(recipe), "--weights", "none"]
+    assert run([*words, "-o", str(tmp_path / "run")]) == 0
+    assert "No pituitary lies in testing (1 images in 1 group in all)" in capsys.readouterr().err
+    facts = Run.open(tmp_path / "run").facts
+    assert facts["types_missing"] == {"tuning": ["pituitary"], "testing": ["pituitary"]}
+
+    assert run(["evaluate", str(tmp_path / "run"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["n_of_class"]["pituitary"] == 0
+    figures = document["per_class"]["pituitary"]
+    assert figures["sensitivity"]["value"] is None
+    assert figures["sensitivity"]["reason"] == "no image of this class"
+    assert figures["specificity"]["value"] is not None
+    assert document["metrics"]["macro_f1"]["reason"].startswith("no image of pituitary")
+    report = (tmp_path / "run" / "evaluation" / "report.html").read_text("utf-8")
+    assert "No pituitary lies in testing" in report
+
+    generator = np.random.default_rng(7)  # strangers, of two of the four classes
+    for name in ("no", "meningioma"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+        for image in range(3):
+            pixels = generator.integers(0, 200, (64, 64), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "other" / name / f"{image}.png")
+    there = ["evaluate", str(tmp_path / "run"), str(tmp_path / "other"), "--json"]
+    assert run([*there, "-o", str(tmp_path / "report")]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["n_of_class"] == {
+        "no tumour": 3, "glioma": 0, "meningioma": 3, "pituitary": 0,
+    }  # fmt: skip
+    assert document["per_class"]["meningioma"]["sensitivity"]["value"] is not None
+
+    words[0] = "crossval"
+    words += ["--task", "tumour-type", "--folds", "2", "--repeats", "1", "--json"]
+    assert run([*words, "-o", str(tmp_path / "cv")]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 25
+    notes = json.loads((tmp_path / "cv" / "metrics.json").read_text())["notes"]
+    assert any("All 1 images of pituitary lie in one fold" in note for note in notes)
+
+
+def test_a_training_part_without_a_type_is_refused(
+    types: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    whole = audit(types, probes=False).manifest
+    given = whole.having(
+        replace(row, split="testing" if row.tumour_type == "glioma" else "training")
+        for row in whole.rows
+    )
+    recipe = quick.for_task("tumour-type")
+    with pytest.raises(InputError, match="none of them of the class glioma"):
+        train(given, recipe=recipe, weights="none", output=tmp_path / "run")
+    assert not (tmp_path / "run" / "recipe.toml").exists()
+
+
 def test_tasks_are_not_mixed_up(types: Path, quick: Recipe, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="crossval_types"):
         crossval(types, recipe=quick.for_task("tumour-type"), output=tmp_path / "cv")

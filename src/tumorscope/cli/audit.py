@@ -20,6 +20,7 @@ def audit(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     against: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    group_from: str | None = None,
     common: Common | None = None,
 ) -> int:
     """Look for what makes results too good: copies, label conflicts, overlap, shortcuts.
@@ -32,6 +33,7 @@ def audit(
 
         tumorscope audit scans/ -o audit/
         tumorscope audit scans/ --against other-scans/ -o audit/
+        tumorscope audit scans/ --group-from '(P[0-9]+)_' -o audit/
         tumorscope split audit/manifest.csv
 
     Parameters
@@ -45,12 +47,16 @@ def audit(
     against
         Another cohort (folder or manifest) in which the same pictures are looked for; may be
         given several times.
+    group_from
+        Which images are of one patient: a regular expression, searched for in each path below
+        DATA, whose first group (or whole match) is the patient's name; or a CSV file with the
+        columns path and group, patient or subject.
     """
     from tumorscope.cohort.together import in_words
     from tumorscope.training.audit import audit as audit_cohort
 
     common = common or Common()
-    found = audit_cohort(data, against=against, output=output)
+    found = audit_cohort(data, against=against, output=output, group_from=group_from)
     emit(common, found.to_json(), _table(found, compared=bool(against)))
     if found.manifest.joined:
         say(in_words(found.manifest.joined))

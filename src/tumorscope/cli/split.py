@@ -21,6 +21,9 @@ LEAKS = (
     "too good. Use it only to show how much."
 )
 
+OWN = ("images", "groups", "tumours")
+"""What is counted of each split, beside tumour types."""
+
 
 def split(
     manifest: Path,
@@ -33,10 +36,11 @@ def split(
 ) -> int:
     """Fill the column `split` of a manifest: training, tuning, testing.
 
-    Stratified by label; images of one group (near-duplicates, one patient) are never parted.
-    The same seed gives the same split on every machine. A split that the manifest has already
-    is replaced, columns that tumorscope does not know stay as they are, and so does the form of
-    the file (commas, semicolons or tabs). Groups that share a picture are joined.
+    Stratified by label, and by tumour type where the manifest names types; images of one group
+    (near-duplicates, one patient) are never parted, and groups that share a picture are joined.
+    The same seed gives the same split on every machine. A split that the manifest has already is
+    replaced; columns that tumorscope does not know stay as they are, and so does the form of the
+    file (commas, semicolons or tabs).
 
     Example:
 
@@ -56,7 +60,8 @@ def split(
     """
     from tumorscope.cohort.manifest import Manifest
     from tumorscope.cohort.split import split as split_cohort
-    from tumorscope.cohort.together import in_words
+    from tumorscope.cohort.together import conflicts_in_words, in_words
+    from tumorscope.cohort.tumour_type import missing_in_words, types_missing
     from tumorscope.common.locks import writing
 
     common = common or Common()
@@ -80,12 +85,16 @@ def split(
         "groups_joined": [list(names) for names in cohort.joined],
         "splits": counts,
         "without_split": without,
+        "types_missing": types_missing(cohort),
     }
     emit(common, document, _table(counts))
+    if words := missing_in_words(cohort):
+        say(words)
     if without:
         say(f"{without} rows have no split, because the files cannot be read.")
-    if cohort.joined:
-        say(in_words(cohort.joined))
+    for line in (in_words(cohort.joined), conflicts_in_words(cohort.usable.rows)):
+        if line:
+            say(line)
     say(f"Wrote {manifest}")
     return 0
 
@@ -103,23 +112,29 @@ def _parse(fractions: str) -> tuple[float, float, float]:
 
 def _count(cohort: Manifest) -> dict[str, dict[str, int]]:
     from tumorscope.cohort.manifest import SPLITS
+    from tumorscope.cohort.tumour_type import types_by_split
 
-    counts = {}
+    counts: dict[str, dict[str, int]] = {}
+    types = types_by_split(cohort)
     for name in SPLITS:
         part = cohort.of_split(name)
         counts[name] = {
             "images": len(part),
             "groups": len({row.group for row in part.rows}),
             "tumours": sum(row.label for row in part.rows),
+            **types.get(name, {}),
         }
     return counts
 
 
 def _table(counts: dict[str, dict[str, int]]) -> str:
-    lines = [f"{'split':<10}{'images':>8}{'groups':>8}{'tumours':>9}{'tumour share':>14}"]
+    kinds = [name for name in next(iter(counts.values())) if name not in OWN]
+    names = "".join(f"{kind:>12}" for kind in kinds)
+    lines = [f"{'split':<10}{'images':>8}{'groups':>8}{'tumours':>9}{'tumour share':>14}{names}"]
     for name, row in counts.items():
         share = f"{row['tumours'] / row['images']:.1%}" if row["images"] else "–"
         lines.append(
             f"{name:<10}{row['images']:>8}{row['groups']:>8}{row['tumours']:>9}{share:>14}"
+            + "".join(f"{row.get(kind, 0):>12}" for kind in kinds)
         )
     return "\n".join(lines)

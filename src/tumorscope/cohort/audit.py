@@ -10,7 +10,9 @@ from pathlib import Path
 from tumorscope.cohort.copies import alike, copies_of, with_pictures
 from tumorscope.cohort.duplicates import in_threads
 from tumorscope.cohort.edits import protect_edits
+from tumorscope.cohort.file_names import SharedPrefixes, patients_in_names
 from tumorscope.cohort.fingerprint import Portrait, portrait
+from tumorscope.cohort.group_from import Grouping, group_by
 from tumorscope.cohort.input_check import Checked, InputCheck, InputChecks
 from tumorscope.cohort.manifest import FLAGS, Manifest, Row
 from tumorscope.cohort.overlap import Looked, Overlap, as_listed, named_in_full, overlap_of
@@ -66,6 +68,10 @@ class Audit:
         that was saved anew is not found.
     not_compared : tuple of str
         Images of other cohorts of which not even the hash is known.
+    grouping : Grouping or None
+        What the rule for groups did, where one was given.
+    shared_prefixes : SharedPrefixes or None
+        File names that look like patients, where nobody said who they are.
     """
 
     manifest: Manifest
@@ -82,6 +88,8 @@ class Audit:
     input_checks: InputChecks | None = None
     compared_by_bytes: tuple[str, ...] = ()
     not_compared: tuple[str, ...] = ()
+    grouping: Grouping | None = None
+    shared_prefixes: SharedPrefixes | None = None
 
     @property
     def incomplete(self) -> bool:
@@ -110,6 +118,7 @@ class Audit:
         """Return what was left out, taken for patients, or is to be looked at, in sentences."""
         return [
             *(self.input_checks.words() if self.input_checks else ()),
+            *self.words_on_groups(),
             *self.manifest.notes.words(),
             *(
                 f"{name}: {line}"
@@ -118,6 +127,10 @@ class Audit:
             ),
             *self.blind_words(),
         ]
+
+    def words_on_groups(self) -> list[str]:
+        """Return what was said of groups, and what file names tell of them, in sentences."""
+        return [one.in_words() for one in (self.grouping, self.shared_prefixes) if one]
 
     @property
     def flags(self) -> dict[str, int]:
@@ -133,6 +146,8 @@ class Audit:
             "group_count": len(self.groups),
             "classes": self.classes,
             "groups_joined": [list(names) for names in self.manifest.joined],
+            "group_from": self.grouping.to_json() if self.grouping else None,
+            "shared_prefixes": self.shared_prefixes.to_json() if self.shared_prefixes else None,
             "flags": self.flags,
             "label_conflicts": {name: list(paths) for name, paths in self.label_conflicts.items()},
             "tumour_type_conflicts": {
@@ -173,6 +188,7 @@ def audit(
     output: str | Path | None = None,
     probes: bool = True,
     check: InputCheck | None = None,
+    group_from: str | Path | None = None,
 ) -> Audit:
     """Audit a cohort: unreadable files, copies, label conflicts, overlap, shortcuts, balance.
 
@@ -189,13 +205,19 @@ def audit(
         Whether shortcuts are measured (needs scikit-learn).
     check : InputCheck, optional
         What says which images are no brain MRI; `tumorscope.audit` asks the packaged model.
+    group_from : str or path, optional
+        What says which images belong together: a regular expression that is searched for in each
+        path, as seen from the folder, and whose first group (or whole match) is the patient; or a
+        CSV file with the columns ``path`` and ``group``, ``patient`` or ``subject``. Groups of a
+        manifest are joined by it, never parted.
 
     Raises
     ------
     InputError
         If there is nothing to audit: no folder, no classes, nothing readable, a bad manifest.
     UsageError
-        If `output` holds a manifest that somebody edited, which would be lost.
+        If `output` holds a manifest that somebody edited, which would be lost; or `group_from`
+        is no rule, or tells no patients apart.
     OutputError
         If `output` cannot be written to.
     MissingExtraError
@@ -211,6 +233,9 @@ def audit(
         require("train", to="audit a cohort", only=needed)
     cohort = _cohort(data)
     others = [_cohort(other) for other in against]
+    grouping = None
+    if group_from is not None:
+        cohort, grouping = group_by(cohort, group_from)
     folder = None
     if output is not None:
         protect_edits(cohort, Path(output) / "manifest.csv")
@@ -269,6 +294,8 @@ def audit(
         input_checks=checks,
         compared_by_bytes=common.by_bytes,
         not_compared=common.not_at_all,
+        grouping=grouping,
+        shared_prefixes=None if grouping else patients_in_names(manifest),
     )
     if folder is not None:
         from tumorscope.cohort.audit_report import write_report

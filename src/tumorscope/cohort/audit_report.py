@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.shortcuts import ShortcutDisplay
+from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.imaging.passed_over import REASONS
 from tumorscope.imaging.read import read_slice
@@ -42,6 +43,7 @@ def write_report(found: Audit, path: Path) -> None:
         *_overlap(found),
         *_unreadable(found),
         *_left_out(found),
+        *_groups(found),
         *_furthest(found),
         *_shortcuts(found),
         *_duplicates(found, duplicates),
@@ -358,12 +360,22 @@ def _balance(found: Audit) -> Section:
     )
 
 
+def _groups(found: Audit) -> Iterable[Section]:
+    lines = found.words_on_groups()
+    if found.manifest.joined:
+        lines.append(in_words(found.manifest.joined))
+    if lines:
+        yield Section("Groups", "".join(f"<p>{escape(line)}</p>" for line in lines))
+
+
 def _next(found: Audit) -> Section:
     steps = []
     if found.label_conflicts:
         steps.append("Settle the label conflicts, then run the audit again.")
     if found.tumour_type_conflicts:
         steps.append("Settle the tumour type conflicts, if types are to be told apart.")
+    if found.shared_prefixes:
+        steps.append("Say which images are of one patient, if the file names tell: see Groups.")
     if found.unreadable:
         steps.append("Replace the unreadable files, if they matter.")
     if any(len(paths) > 1 for paths in found.groups.values()):

@@ -9,16 +9,33 @@ from tumorscope.cohort.together import GIVEN, given_names
 from tumorscope.common.errors import InputError, UsageError
 
 
-def protect_edits(cohort: Manifest, path: Path) -> None:
-    """Refuse to write an audit of `cohort` over a manifest that holds more than `cohort` does.
+def protect_edits(cohort: Manifest, path: Path, *, whole: bool = True) -> None:
+    """Refuse to write `cohort` over a manifest that holds more than `cohort` does.
+
+    Parameters
+    ----------
+    cohort : Manifest
+        What is to be written.
+    path : Path
+        Where.
+    whole : bool
+        Whether all rows of the cohort are written; where only those are that can be read, or are
+        scored, not even the file that they come from may be overwritten.
 
     Raises
     ------
     UsageError
         If the file at `path` has splits, columns, groups or labels that would be lost.
     """
-    if not path.is_file() or cohort.form.is_of(path):
+    if not path.is_file():
         return
+    if cohort.form.is_of(path):
+        if whole:
+            return
+        raise UsageError(
+            f"{path} was given as the cohort, and would be overwritten by those of its images that "
+            "are used. Expected a folder of its own for the results. Choose another with -o."
+        )
     try:
         there = Manifest.load(path)
     except InputError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -20,10 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import SPLITS, Manifest
+from tumorscope.cohort.tumour_type import strata_of
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.limits import check_whole
 
 CLASSES = ("no tumour", "tumour")
+
+SCARCE = (0, 2, 1)
+"""Which splits a stratum with too few groups for all reaches first: training, then testing."""
 
 Mode = Literal["group", "random"]
 
@@ -40,7 +44,9 @@ def split(
 
     Each split's number of images of a class is within one group's size of the request, as long
     as the request itself is larger than the class's largest group; of a smaller class every
-    requested split still gets at least one group.
+    requested split still gets at least one group. Tumour types, where the manifest names them,
+    are balanced in the same way; one with too few groups for all splits reaches training first,
+    then testing (`tumorscope.cohort.tumour_type.types_missing` tells).
 
     Parameters
     ----------
@@ -55,7 +61,8 @@ def split(
         "random" ignores groups, as most published splits do: copies of one picture then lie on
         both sides, and every result is too good. For comparison only.
     classes : ndarray of int64, optional
-        Classes of the usable images, from 0, where there are more than the two labels.
+        What to balance of the usable images, from 0, which is no tumour; by default labels and
+        types.
 
     Returns
     -------
@@ -83,9 +90,9 @@ def split(
         )
     names = [row.group if mode == "group" else row.path for row in usable.rows]
     wanted = [name for name, share in zip(SPLITS, fractions, strict=True) if share > 0]
-    truth = usable.labels if classes is None else classes
-    _check_classes(truth, names, len(wanted), f"the splits {', '.join(wanted)}")
-    parts = _part(truth, names, fractions, seed)
+    truth = strata_of(usable) if classes is None else classes
+    _check_classes(usable.labels, names, len(wanted), f"the splits {', '.join(wanted)}")
+    parts = _part(truth, names, fractions, seed, first=SCARCE if truth.max() > 1 else None)
     chosen = {row.path: SPLITS[part] for row, part in zip(usable.rows, parts, strict=True)}
     return manifest.having(
         replace(row, split=chosen[row.path] if row.usable else "") for row in manifest.rows
@@ -105,7 +112,8 @@ def grouped_folds(
     Parameters
     ----------
     labels : array-like of int, shape (n,)
-        Classes from 0, such as 1 tumour and 0 no tumour.
+        Classes from 0, which is no tumour; others may be types. A type with fewer groups than
+        there are folds lies in as many as it can.
     groups : array-like of str, shape (n,)
         Images of the same group share a fold.
     folds : int
@@ -125,7 +133,7 @@ def grouped_folds(
     UsageError
         If there are fewer than 2 folds, or `labels` and `groups` differ in length.
     InputError
-        If a class has fewer groups than there are folds.
+        If one of the labels, tumour and no tumour, has fewer groups than there are folds.
     """
     truth = np.asarray(labels, dtype=np.int64)
     names = [str(name) for name in np.asarray(groups).tolist()]
@@ -138,14 +146,23 @@ def grouped_folds(
         raise UsageError(f"Received {folds} folds; expected at least 2 (5 is usual).")
     if mode == "random":
         names = [str(position) for position in range(len(names))]
-    _check_classes(truth, names, folds, f"{folds} folds")
+    _check_classes((truth > 0).astype(np.int64), names, folds, f"{folds} folds")
     return _part(truth, names, (1.0 / folds,) * folds, seed)
 
 
 def _part(
-    labels: NDArray[np.int64], names: Sequence[str], fractions: Sequence[float], seed: int
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+    *,
+    first: Sequence[int] | None = None,
 ) -> NDArray[np.int64]:
-    """Return the index into `fractions` of each image; images of one name stay together."""
+    """Return the index into `fractions` of each image; images of one name stay together.
+
+    `first` is the order in which parts get groups of a stratum that has too few for all.
+    """
+    first = range(len(fractions)) if first is None else first
     members: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         members.setdefault(name, []).append(index)
@@ -156,15 +173,17 @@ def _part(
     got = np.zeros_like(asked)
     result = np.empty(len(labels), dtype=np.int64)
 
-    # Groups of several labels (conflicts) go first, because those of one label can then make up
-    # for what the former did to the balance of the classes.
-    mixed = [name for name in order if np.count_nonzero(size[name]) > 1]
-    strata = [(mixed, asked.sum(axis=1), list(range(classes)))]
-    for label in range(classes):
-        pure = [name for name in order if size[name][label] == size[name].sum()]
-        strata.append((pure, asked[:, label], [label]))
-    for stratum, targets, columns in strata:
+    # Groups of several labels (conflicts, patients) go first, because those of one label can then
+    # make up for what the former did to the balance of the classes.
+    held = {name: tuple(np.flatnonzero(size[name]).tolist()) for name in order}
+    kinds = sorted(set(held.values()), key=lambda columns: (len(columns) == 1, columns))
+    for kind in kinds:
+        columns, stratum = list(kind), [name for name in order if held[name] == kind]
+        targets = asked[:, columns].sum(axis=1)
         missing = (got[:, columns].min(axis=1) == 0) & (targets > 0)
+        if len(stratum) < missing.sum():
+            needy = np.flatnonzero(missing).tolist()
+            missing[sorted(needy, key=_turns(got, columns, first))[len(stratum) :]] = False
         ends = _cut(
             [int(size[name].sum()) for name in stratum],
             np.maximum(targets - got[:, columns].sum(axis=1), 0.0),
@@ -177,6 +196,21 @@ def _part(
                 got[part] += size[name]
             start = end
     return result
+
+
+def _turns(
+    got: NDArray[np.float64], columns: Sequence[int], first: Sequence[int]
+) -> Callable[[int], tuple[bool, int]]:
+    """Return by what parts are sorted where a stratum is too small for all: who gets a group.
+
+    A part that lacks a label altogether comes first: a type may be absent from it, a label not.
+    """
+    lacking = np.zeros(len(got), dtype=bool)
+    if columns[0] == 0:
+        lacking |= got[:, 0] == 0
+    if columns[-1] > 0:
+        lacking |= got[:, 1:].sum(axis=1) == 0
+    return lambda part: (not lacking[part], first.index(part))
 
 
 def _cut(sizes: Sequence[int], targets: NDArray[np.float64], needy: NDArray[np.bool_]) -> list[int]:
@@ -216,9 +250,7 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 def _check_classes(
     labels: NDArray[np.int64], names: Sequence[str], least: int, purpose: str
 ) -> None:
-    several = labels.max() > 1
-    for label in range(max(2, int(labels.max()) + 1)):
-        words = f"number {label}" if several else CLASSES[label]
+    for label, words in enumerate(CLASSES):
         held = [name for name, value in zip(names, labels, strict=True) if value == label]
         groups = len(set(held))
         if groups < least:

@@ -106,8 +106,21 @@ def in_words(joined: Sequence[Joined], count: int = 3) -> str:
     return (
         f"{sum(map(len, joined))} groups were joined into {len(joined)}, because they share "
         "pictures (the same bytes, or copies that an audit found; the column picture names them): "
-        f"{shown}{' …' if len(joined) > count else ''}. Each takes its first name; the "
-        "column group_given keeps the others."
+        f"{shown}{' …' if len(joined) > count else ''}. Each takes its first name; "
+        "other names that somebody gave stay in the column group_given."
+    )
+
+
+def conflicts_in_words(rows: Iterable[Row]) -> str:
+    """Return which pictures are filed as tumour and as no tumour, as a sentence; "" for none."""
+    found = both_labels(rows)
+    if not found:
+        return ""
+    what = "picture is" if len(found) == 1 else "pictures are"
+    return (
+        f"{len(found)} {what} filed as tumour and as no tumour "
+        f"({', '.join(found[0])}{' …' if len(found) > 1 else ''}): at least one label is "
+        "wrong, and both are trained and tested on. Correct the labels, or leave the copies out."
     )
 
 

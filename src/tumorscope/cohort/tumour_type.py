@@ -5,11 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.manifest import NO_TYPE, TUMOUR_TYPES, Manifest
+from tumorscope.cohort.manifest import NO_TYPE, SPLITS, TUMOUR_TYPES, Manifest
 from tumorscope.common.errors import InputError
 
 CLASSES = ("no tumour", *TUMOUR_TYPES)
 """Names of the classes of the task "tumour-type", in the order of its scores."""
+
+CONSEQUENCE = {
+    "training": "a network is not taught it",
+    "tuning": "it does not steer the training",
+    "testing": "how well it is told cannot be measured there",
+}
+"""What follows where a split lacks a type."""
 
 
 def type_of_folder(name: str) -> str:
@@ -19,13 +26,20 @@ def type_of_folder(name: str) -> str:
     return plain if plain in TUMOUR_TYPES else ""
 
 
-def classes_of(manifest: Manifest) -> NDArray[np.int64]:
+def classes_of(manifest: Manifest, *, complete: bool = True) -> NDArray[np.int64]:
     """Return the position in `CLASSES` of every image, int64 (n,).
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The images.
+    complete : bool
+        Whether every class must have an image, as for training.
 
     Raises
     ------
     InputError
-        If a tumour image has no type, or a class has no image.
+        If a tumour image has no type, or a class has no image where it must have one.
     """
     unnamed = [row.path for row in manifest.rows if row.label and row.tumour_type in ("", NO_TYPE)]
     if unnamed:
@@ -40,9 +54,59 @@ def classes_of(manifest: Manifest) -> NDArray[np.int64]:
         dtype=np.int64,
     )
     missing = [name for index, name in enumerate(CLASSES) if index not in found]
-    if missing:
+    if complete and missing:
         raise InputError(
             f"The cohort has no usable image of the class {', '.join(missing)}. Expected all of "
             f"{', '.join(CLASSES)}. Add images of that class."
         )
     return found
+
+
+def strata_of(manifest: Manifest) -> NDArray[np.int64]:
+    """Return what a split is to balance, from 0, int64 (n,): the label, and types where known.
+
+    Without types it is the label. A tumour of unknown type is a stratum beside the types.
+    """
+    kinds = [row.tumour_type for row in manifest.rows if row.label]
+    there = [kind for kind in (*TUMOUR_TYPES, "") if kind in kinds]
+    return np.array(
+        [1 + there.index(row.tumour_type) if row.label else 0 for row in manifest.rows],
+        dtype=np.int64,
+    )
+
+
+def types_by_split(manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Return the images of each type that the cohort has, by split; {} where it has none."""
+    rows = [row for row in manifest.usable.rows if row.split]
+    there = [kind for kind in TUMOUR_TYPES if any(row.tumour_type == kind for row in rows)]
+    return {
+        split: {
+            kind: sum(row.split == split and row.tumour_type == kind for row in rows)
+            for kind in there
+        }
+        for split in SPLITS
+        if there and any(row.split == split for row in rows)
+    }
+
+
+def types_missing(manifest: Manifest) -> dict[str, list[str]]:
+    """Return which types of the cohort each split lacks; only splits that lack some."""
+    lacking = {
+        split: [kind for kind, count in counts.items() if not count]
+        for split, counts in types_by_split(manifest).items()
+    }
+    return {split: kinds for split, kinds in lacking.items() if kinds}
+
+
+def missing_in_words(manifest: Manifest) -> str:
+    """Return which splits lack a type, and why, as sentences; "" where none does."""
+    sentences = []
+    for split, kinds in types_missing(manifest).items():
+        for kind in kinds:
+            rows = [row for row in manifest.usable.rows if row.tumour_type == kind]
+            groups = len({row.group for row in rows})
+            sentences.append(
+                f"No {kind} lies in {split} ({len(rows)} images in {groups} "
+                f"{'group' if groups == 1 else 'groups'} in all): {CONSEQUENCE[split]}."
+            )
+    return " ".join(sentences)

@@ -21,6 +21,9 @@ OVERALL = {
 }
 """Figures of all classes, in the order of tables, with their names for people."""
 
+MEANS = ("balanced_accuracy", "macro_f1", "macro_auc")
+"""Those of `OVERALL` that are means over the classes: undefined where a class has no image."""
+
 PER_CLASS = ("sensitivity", "specificity", "ppv", "f1", "auc")
 """Figures of one class against all others."""
 
@@ -149,12 +152,13 @@ def evaluate_types(
     sizes = np.bincount(truth, minlength=len(classes))
     per_class: dict[str, dict[str, Estimate]] = {}
     for position, name in enumerate(classes):
+        undefined = _undefined_of_class(int(sizes[position]), len(truth))
         per_class[name] = {
-            metric: resample(_of_class(metric, position))
-            if 0 < sizes[position] < len(truth)
-            else Undefined("the class has no image, or all of them")
+            metric: undefined.get(metric) or resample(_of_class(metric, position))
             for metric in PER_CLASS
         }
+    absent = [name for name, size in zip(classes, sizes.tolist(), strict=True) if not size]
+    missing = Undefined(f"no image of {', '.join(absent)}, so no mean over the classes")
     return TypeMetrics(
         classes=tuple(classes),
         n=len(truth),
@@ -162,10 +166,23 @@ def evaluate_types(
         repeats=cube.shape[1],
         counts=tuple(int(size) for size in sizes),
         split=split,
-        overall={name: resample(_overall(name, len(classes))) for name in OVERALL},
+        overall={
+            name: missing if absent and name in MEANS else resample(_overall(name, len(classes)))
+            for name in OVERALL
+        },
         per_class=per_class,
         confusion=_confusion(truth, cube, len(classes)).mean(axis=0),
     )
+
+
+def _undefined_of_class(size: int, n: int) -> dict[str, Estimate]:
+    """Return the figures that a class of `size` among `n` images leaves undefined, and why."""
+    if size == 0:
+        why = Undefined("no image of this class")
+        return dict.fromkeys(("sensitivity", "ppv", "f1", "auc"), why)
+    if size == n:
+        return dict.fromkeys(("specificity", "ppv", "auc"), Undefined("no image of other classes"))
+    return {}
 
 
 def _checked(

@@ -50,6 +50,8 @@ class TypeReportInputs:
         Position of an image → its grey pixels, uint8 (height, width).
     facts : mapping of str to str
         Versions, seeds, hashes, counts.
+    cohort : mapping of str to str
+        Counts of the images.
     notes : sequence of str
         Plain sentences that a reader must know.
     warning : str, optional
@@ -72,6 +74,7 @@ class TypeReportInputs:
     split: Split
     pixels: Callable[[int], NDArray[np.uint8]]
     facts: Mapping[str, str] = field(default_factory=dict)
+    cohort: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     warning: str | None = None
     command: str = ""
@@ -112,6 +115,7 @@ def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
             "warning": warning,
             **metrics.to_json(),
             "notes": list(inputs.notes),
+            "cohort": dict(inputs.cohort),
             "command": inputs.command,
             "data_sha256": inputs.data_sha256,
             **({} if copies is None else {"copies": copies.to_json()}),
@@ -194,7 +198,7 @@ def _errors(inputs: TypeReportInputs) -> str:
 
 def _facts(inputs: TypeReportInputs) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in inputs.notes)
-    rows = [[name, value] for name, value in inputs.facts.items()]
+    rows = [[name, value] for name, value in (*inputs.cohort.items(), *inputs.facts.items())]
     return (
         (f"<ul>{notes}</ul>" if notes else "")
         + table_html(("", ""), rows)

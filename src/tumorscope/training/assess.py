@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.overlap import overlap
+from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
@@ -387,6 +388,8 @@ def readable(facts: Mapping[str, object]) -> dict[str, str]:
         if isinstance(value, dict):
             # Runs of former versions have images of the split "".
             flat |= {f"{key}: {name or WITHOUT_SPLIT}": str(item) for name, item in value.items()}
+        elif key == "groups_joined" and isinstance(value, list):
+            flat["groups joined"] = in_words([tuple(names) for names in value]) or "none"
         else:
             flat[key] = str(value)
     return flat

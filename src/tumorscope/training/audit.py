@@ -41,6 +41,7 @@ def audit(
     output: str | Path | None = None,
     probes: bool = True,
     input_check: bool = True,
+    group_from: str | Path | None = None,
 ) -> Audit:
     """Audit a cohort: unreadable files, copies, label conflicts, overlap, shortcuts, balance.
 
@@ -58,13 +59,19 @@ def audit(
     input_check : bool
         Whether the packaged model says which images are perhaps no brain MRI; where the
         installation holds no model, nobody does.
+    group_from : str or path, optional
+        What says which images belong together: a regular expression that is searched for in each
+        path, as seen from the folder, and whose first group (or whole match) is the patient; or a
+        CSV file with the columns ``path`` and ``group``, ``patient`` or ``subject``. Groups of a
+        manifest are joined by it, never parted.
 
     Raises
     ------
     InputError
         If there is nothing to audit: no folder, no classes, nothing readable, a bad manifest.
     UsageError
-        If `output` holds a manifest that somebody edited, which would be lost.
+        If `output` holds a manifest that somebody edited, which would be lost; or `group_from`
+        is no rule, or tells no patients apart.
     OutputError
         If `output` cannot be written to.
 
@@ -76,4 +83,6 @@ def audit(
     check = None
     if input_check and PACKAGED.is_file():
         check = _Check(ModelInputCheck.of(read_any(PACKAGED)))
-    return audit_cohort(data, against=against, output=output, probes=probes, check=check)
+    return audit_cohort(
+        data, against=against, output=output, probes=probes, check=check, group_from=group_from
+    )

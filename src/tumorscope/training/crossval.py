@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.errors import UsageError
@@ -155,10 +156,12 @@ def crossval(
         hold_out=tuple(tuple(sorted(names)) for names in hold_out),
         versions=versions(),
     )
+    if not (folder / "folds").is_dir():
+        protect_edits(whole, folder / "manifest.csv", whole=False)
     claim(folder, protocol, resume=resume)
     # Read back, so that the paths in scores.csv are those in the manifest beside it.
     manifest.save(folder / "manifest.csv")
-    manifest = Manifest.load(folder / "manifest.csv")
+    manifest = replace(Manifest.load(folder / "manifest.csv"), joined=whole.joined)
     started = time.time()
     plan = Folds(
         manifest,

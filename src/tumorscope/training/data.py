@@ -66,15 +66,24 @@ def load_images(manifest: Manifest, how: Preprocessing, task: Task = "tumour") -
     return Images(pixels, labels_for(task, manifest), sources, manifest.groups)
 
 
-def labels_for(task: Task, manifest: Manifest) -> NDArray[np.int64]:
+def labels_for(task: Task, manifest: Manifest, *, complete: bool = False) -> NDArray[np.int64]:
     """Return what a network is to say of each image, int64 (n,), from 0.
+
+    Parameters
+    ----------
+    task : {"tumour", "tumour-type"}
+        What it tells apart.
+    manifest : Manifest
+        The images.
+    complete : bool
+        Whether every type must have an image, as for training.
 
     Raises
     ------
     InputError
         If types are asked for that the manifest does not name.
     """
-    return manifest.labels if task == "tumour" else classes_of(manifest)
+    return manifest.labels if task == "tumour" else classes_of(manifest, complete=complete)
 
 
 def batches(indices: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

@@ -146,7 +146,7 @@ class Fitter:
         InputError
             If a part has no images or one class only, or the loss stops being a number.
         """
-        _check_classes(self._images, training, "training", max(2, self.model.output_shape[-1]))
+        _check_classes(self._images, training, "training")
         if len(tuning) == 0 and self._recipe.optimisation.schedule == "plateau":
             raise InputError(
                 "There are no tuning images; expected at least one, because the tuning loss "
@@ -309,7 +309,11 @@ class _Trainer:
             generator.state.assign(words.astype(generator.state.dtype))
         order = draw(self._images, training, sampling, np.random.default_rng([seed, number]))
         versions = number + self._repeats(order)
-        weights = class_weights(self._images.labels[training], options.class_weights)
+        weights = class_weights(
+            self._images.labels[training],
+            options.class_weights,
+            classes=max(2, self._classes),
+        )
         chunks = list(batches(np.arange(len(order)), options.batch_size))
         loss = correct = 0.0
 
@@ -442,37 +446,38 @@ def shrunk(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     ).astype(np.uint8)
 
 
-def class_weights(labels: NDArray[np.int64], how: str) -> NDArray[np.float32]:
+def class_weights(labels: NDArray[np.int64], how: str, *, classes: int = 2) -> NDArray[np.float32]:
     """Return one weight per class; "balanced" is n / (classes · images of the class).
 
     Parameters
     ----------
     labels : ndarray of int64, shape (n,)
-        From 0; every class up to the highest has an image.
+        From 0.
     how : {"balanced", "none"}
+    classes : int
+        How many there are; one without an image, such as a rare type, has the weight 1.
 
     Returns
     -------
     ndarray of float32, shape (classes,)
     """
-    classes = np.arange(max(1, int(labels.max())) + 1)
+    found = np.ones(classes, dtype=np.float32)
     if how == "none":
-        return np.ones(len(classes), dtype=np.float32)
+        return found
     from sklearn.utils.class_weight import compute_class_weight
 
-    weights = compute_class_weight("balanced", classes=classes, y=labels)
-    return np.asarray(weights, dtype=np.float32)
+    there = np.unique(labels)
+    found[there] = compute_class_weight("balanced", classes=there, y=labels)
+    return found
 
 
-def _check_classes(images: Images, indices: NDArray[np.int64], part: str, classes: int) -> None:
-    counts = np.bincount(images.labels[indices], minlength=classes)
-    if counts.all():
-        return
-    words = (
-        f"{counts[1]} images with tumour and {counts[0]} without; expected both"
-        if classes == 2
-        else f"{', '.join(map(str, counts))} images of the {classes} classes; expected all"
-    )
-    raise InputError(
-        f"The {part} part has {words}. Add images, or change the fractions of the split."
-    )
+def _check_classes(images: Images, indices: NDArray[np.int64], part: str) -> None:
+    # A type may be absent: it is then scored by a network that never learnt it, and the report
+    # says so.
+    having = int((images.labels[indices] > 0).sum())
+    without = len(indices) - having
+    if not having or not without:
+        raise InputError(
+            f"The {part} part has {having} images with tumour and {without} without; expected "
+            "both. Add images, or change the fractions of the split."
+        )

@@ -271,7 +271,7 @@ def training_and_tuning(
     if recipe.optimisation.schedule != "plateau":
         return rest, rest[:0]
     groups_of_class = [
-        len(set(groups[rest][labels[rest] == label].tolist())) for label in np.unique(labels)
+        len(set(groups[rest][(labels[rest] > 0) == having].tolist())) for having in (False, True)
     ]
     parts = max(2, min(6, *groups_of_class))
     inner = grouped_folds(labels[rest], groups[rest], folds=parts, seed=seed, mode=split_by)

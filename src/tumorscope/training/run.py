@@ -19,11 +19,12 @@ import numpy as np
 from tumorscope import __version__
 from tumorscope.cohort.audit import audit
 from tumorscope.cohort.copies import settle_copies
-from tumorscope.cohort.facts import WITHOUT_SPLIT, split_counts
+from tumorscope.cohort.edits import protect_edits
+from tumorscope.cohort.facts import split_counts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
-from tumorscope.cohort.together import in_words
-from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.cohort.together import conflicts_in_words, in_words
+from tumorscope.cohort.tumour_type import CLASSES, types_missing
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import atomic_path, output_folder, write_json, write_text
 from tumorscope.common.locks import one_writer
@@ -37,6 +38,7 @@ from tumorscope.training.network import build, summarise
 from tumorscope.training.protocol import Cohort, Protocol, SplitMode, data_hash
 from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
 from tumorscope.training.resume import check_same, interrupted_protocol, protocol_of, relocated
+from tumorscope.training.splits import check_splits
 from tumorscope.training.weights import load_weights, record_of, sentence_of
 
 if TYPE_CHECKING:
@@ -227,7 +229,7 @@ def train(
         output_folder(folder)
     manifest = prepare_manifest(data)
     # Before any work: a task may ask for types that the cohort does not name.
-    labels = labels_for(recipe.task, manifest.usable)
+    labels = labels_for(recipe.task, manifest.usable, complete=True)
     has_split = any(row.split for row in manifest.usable.rows)
     if not has_split:
         manifest = split(
@@ -235,7 +237,6 @@ def train(
             fractions=recipe.data.fractions,
             seed=recipe.seed,
             mode=split_by,
-            classes=labels,
         )
     protocol = Protocol(
         recipe=recipe,
@@ -266,7 +267,9 @@ def train(
     if split_by == "group":
         manifest.check_groups()
     usable = manifest.usable
-    _check_splits(usable)
+    check_splits(usable, recipe)
+    if not (folder / "recipe.toml").exists():  # what a run left that was stopped early is ours
+        protect_edits(manifest, folder / "manifest.csv")
     model, origin = start(recipe, weights)
     images = load_images(usable, recipe.input.preprocessing, recipe.task)
     write_text(folder / "recipe.toml", recipe.to_toml())
@@ -327,6 +330,7 @@ def train(
         "data_sha256": data_hash(usable),
         "images": split_counts(usable.rows),
         "groups_joined": [list(names) for names in manifest.joined],
+        "types_missing": types_missing(usable) if recipe.task == "tumour-type" else {},
         "unreadable": len(manifest) - len(usable),
         "versions": versions(),
         "backend": keras.config.backend(),
@@ -342,24 +346,6 @@ def train(
     write_json(folder / "run.json", facts)
     (folder / "checkpoint.bin").unlink(missing_ok=True)
     return Run(folder)
-
-
-def _check_splits(manifest: Manifest) -> None:
-    """Say which images lie in no split, and refuse a training part of fewer than two classes."""
-    counts = split_counts(manifest.rows)
-    if WITHOUT_SPLIT in counts:
-        say(
-            f"{counts[WITHOUT_SPLIT]} images lie in no split, where others do, and are used for "
-            "nothing. Fill the column split for them, or run `tumorscope split`, to use them."
-        )
-    training = manifest.of_split("training")
-    if len(set(training.labels.tolist())) < 2:
-        parts = ", ".join(f"{count} {name}" for name, count in counts.items())
-        raise InputError(
-            f"The split training holds {len(training)} images, {int(training.labels.sum())} of "
-            f"them with a tumour ({parts}). Expected images of both classes to train on. Correct "
-            "the column split of the manifest, or run `tumorscope split`."
-        )
 
 
 def _state(folder: Path, *, resume: bool) -> tuple[bool, bool]:
@@ -394,9 +380,18 @@ def prepare_manifest(data: Data) -> Manifest:
         manifest.check_files()
         manifest = settle_copies(manifest)
     else:
-        manifest = audit(data, probes=False).manifest
-    if manifest.joined:
-        say(in_words(manifest.joined))
+        found = audit(data, probes=False)
+        manifest = found.manifest
+        for line in found.words_on_groups():
+            say(line)
+    if not manifest.audited:
+        say(
+            "No audit wrote this manifest: files with the same bytes are kept together, and other "
+            "copies of one picture were not looked for. `tumorscope audit` looks for them."
+        )
+    for line in (in_words(manifest.joined), conflicts_in_words(manifest.usable.rows)):
+        if line:
+            say(line)
     return manifest
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.cohort.edits import protect_edits
+from tumorscope.cohort.facts import cohort_facts
+from tumorscope.cohort.manifest import TUMOUR_TYPES, Manifest
+from tumorscope.cohort.tumour_type import CLASSES, missing_in_words
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
@@ -113,7 +115,7 @@ def crossval_types(
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)
     manifest = whole.usable
-    labels = labels_for(recipe.task, manifest)
+    labels = labels_for(recipe.task, manifest, complete=True)
     refuse_seen(weights, manifest, "the cross-validation")
     held_out = repeated_folds(labels, manifest.groups, recipe, folds, repeats, split_by)
     method = network_method(recipe)
@@ -127,9 +129,11 @@ def crossval_types(
         repeats=repeats,
         versions=versions(),
     )
+    if not (folder / "folds").is_dir():
+        protect_edits(whole, folder / "manifest.csv", whole=False)
     claim(folder, protocol, resume=resume)
     manifest.save(folder / "manifest.csv")
-    manifest = Manifest.load(folder / "manifest.csv")
+    manifest = replace(Manifest.load(folder / "manifest.csv"), joined=whole.joined)
     started = time.time()
     plan = Folds(
         manifest,
@@ -166,7 +170,12 @@ def crossval_types(
             split="grouped" if split_by == "group" else "random",
             pixels=picture_reader(manifest),
             facts=facts,
-            notes=[*_notes(manifest, whole.unreadable), *notes_on(recipe)],
+            cohort=cohort_facts(manifest, splits=False, unreadable=len(whole.unreadable)),
+            notes=[
+                *_notes(manifest, whole.unreadable),
+                *_scarce(manifest, held_out),
+                *notes_on(recipe),
+            ],
             command=crossval_command(
                 named(data),
                 recipe,
@@ -205,6 +214,7 @@ def evaluate_types(
         )
     warning = None
     unreadable: tuple[str, ...] = ()
+    whole = run.manifest if data is None else prepare_manifest(data)
     if data is None:
         run.check_groups()
         manifest = run.manifest.usable.of_split("testing")
@@ -219,7 +229,6 @@ def evaluate_types(
             SCORE_COLUMNS[recipe.task],
         )
     else:
-        whole = prepare_manifest(data)
         manifest, unreadable = whole.usable, whole.unreadable
         warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
         images = load_images(manifest, recipe.input.preprocessing, recipe.task)
@@ -251,7 +260,12 @@ def evaluate_types(
             split="random" if random else "grouped",
             pixels=picture_reader(manifest),
             facts=readable(facts),
-            notes=[*_notes(manifest, unreadable), *notes_on(recipe)],
+            cohort=cohort_facts(whole, splits=data is None),
+            notes=[
+                *_notes(manifest, unreadable),
+                *([words] if (words := missing_in_words(run.manifest)) else []),
+                *notes_on(recipe),
+            ],
             warning=warning,
             command="\n".join(commands),
             copied=trained_copies(run.manifest.usable, manifest) if random else None,
@@ -260,6 +274,20 @@ def evaluate_types(
         folder,
     )
     return TypeEvaluation(manifest, scores[:, None, :], metrics, folder, unreadable)
+
+
+def _scarce(manifest: Manifest, held_out: NDArray[np.int64]) -> list[str]:
+    """Return which types some folds were not taught, because all of their groups lay in one."""
+    notes = []
+    for kind in TUMOUR_TYPES:
+        shows = np.array([row.tumour_type == kind for row in manifest.rows])
+        if shows.any() and len(np.unique(held_out[shows, 0])) == 1:
+            notes.append(
+                f"All {int(shows.sum())} images of {kind} lie in one fold, so they were scored by "
+                "networks that were never taught this type: its figures say nothing of one that "
+                "is. Add patients with it."
+            )
+    return notes
 
 
 def _notes(manifest: Manifest, unreadable: Sequence[str]) -> list[str]:

@@ -62,12 +62,13 @@ class PerClassDisplay(Display):
         classes = self.metrics.classes
         colours = [PALETTE[name] for name in list(PALETTE)[: len(PER_CLASS)]]
         with canvas(ax, width=6.4, height=4.4) as axes:
+            named: set[str] = set()
             for number, metric in enumerate(PER_CLASS):
                 for row, name in enumerate(classes):
                     found = self.metrics.per_class[name][metric]
                     place = row + (number - (len(PER_CLASS) - 1) / 2) * 0.15
                     if found.value is None:
-                        continue
+                        continue  # a class without images has no such figure
                     known = not isinstance(found, Undefined)
                     if not isinstance(found, Undefined):
                         axes.plot([found.low, found.high], [place] * 2, color=colours[number])
@@ -77,11 +78,13 @@ class PerClassDisplay(Display):
                         "o",
                         color=colours[number],
                         markerfacecolor=colours[number] if known else "white",
-                        label=NAMES[metric] if row == 0 else None,
+                        label=None if NAMES[metric] in named else NAMES[metric],
                     )
+                    named.add(NAMES[metric])
             axes.set_yticks(range(len(classes)), classes)
             axes.invert_yaxis()
             axes.set(xlabel="Value, with 95 % interval", title="Each class against all others")
-            axes.legend(loc="lower left", fontsize=8)
+            if named:
+                axes.legend(loc="lower left", fontsize=8)
             self._remember(axes)
         return self
