@@ -30,16 +30,18 @@ def kept_together(rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], tuple[Joined,
     tuple
         The rows, the same where nothing was joined; and which groups became one.
     """
-    groups: Sets[str] = Sets()
     bearer: dict[tuple[str, str], str] = {}
-    apart = False
-    for row in rows:
-        for key in pictures_of(row):
-            first = bearer.setdefault(key, row.group)
-            apart |= first != row.group
-            groups.join(first, row.group)
+    apart = [
+        (first, row.group)
+        for row in rows
+        for key in pictures_of(row)
+        if (first := bearer.setdefault(key, row.group)) != row.group
+    ]
     if not apart:
         return rows, ()
+    groups: Sets[str] = Sets()
+    for first, other in apart:
+        groups.join(first, other)
     given = given_names(rows)
     members: dict[str, list[str]] = {}
     for name in dict.fromkeys(row.group for row in rows):
