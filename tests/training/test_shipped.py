@@ -191,7 +191,8 @@ def test_a_random_split_says_how_many_testing_images_have_a_copy(run: Path) -> N
     for mine, theirs in zip(tested[:3], trained[:3], strict=True):
         lines = lines.replace(f",{mine.group},testing,", f",{theirs.group},testing,")
     (run / "manifest.csv").write_text(lines, "utf-8")
-    evaluate(run)
+    shown = evaluate(run).metrics.table()
+    assert f"3 of the {len(tested)} testing images have a copy" in shown
     found = metrics_of(run / "evaluation")["copies"]
     assert (found["n"], found["of"]) == (3, len(tested))
     calls = {row["path"]: float(row["score"]) for row in read_csv(run / "evaluation/scores.csv")}

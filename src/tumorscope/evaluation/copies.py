@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.evaluation.wording import percent, span
 from tumorscope.statistics import Interval, wilson
 
 
@@ -118,4 +117,5 @@ def copied_across_folds(groups: NDArray[np.str_], folds: NDArray[np.int64]) -> N
 def _shown(found: Interval | None) -> str:
     if found is None:
         return "–"
-    return f"{percent(found.value)} ({span(percent(found.low), percent(found.high))})"
+    value, low, high = (100.0 * each for each in (found.value, found.low, found.high))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f} %)"

@@ -8,7 +8,6 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.evaluation.copies import Copies
 from tumorscope.evaluation.metrics import Estimate, Metrics
 from tumorscope.evaluation.wording import percent
 from tumorscope.statistics import Interval
@@ -24,11 +23,7 @@ CONFIDENT = 0.9
 
 
 def doubts(
-    metrics: Metrics,
-    *,
-    labels: NDArray[np.int64],
-    mean_scores: NDArray[np.float64],
-    copies: Copies | None = None,
+    metrics: Metrics, *, labels: NDArray[np.int64], mean_scores: NDArray[np.float64]
 ) -> list[str]:
     """Return sentences on what weakens these figures; the worst come first.
 
@@ -38,12 +33,10 @@ def doubts(
         The figures.
     labels, mean_scores : ndarray of shape (n,)
         Reference standard, and probability averaged over repeats.
-    copies : Copies, optional
-        Testing images with a copy on the other side of a random split.
     """
     found = [RANDOM_SPLIT] if metrics.split == "random" else []
-    if copies is not None:
-        found.append(copies.words())
+    if metrics.copies is not None:
+        found.append(metrics.copies.words())
     found += _one_class(metrics)
     found += _no_better_than_guessing(metrics)
     found += _confident_errors(metrics, labels, mean_scores)

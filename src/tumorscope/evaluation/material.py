@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.evaluation.copies import Copies
 from tumorscope.evaluation.displays import Display
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.reporting import figure_html, figure_png
@@ -34,8 +33,6 @@ class Material:
         Folder of the PNG files.
     doubts : sequence of str
         Worst first.
-    copies : Copies or None
-        Where the split is random and it is known: what was trained on and tested on.
     """
 
     inputs: ReportInputs
@@ -44,7 +41,6 @@ class Material:
     scores: NDArray[np.float64]
     figures: Path
     doubts: Sequence[str]
-    copies: Copies | None = None
 
     @property
     def mean_scores(self) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.evaluation.calibration import bin_count, expected_calibration_error
+from tumorscope.evaluation.copies import Copies
 from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, delong, wilson
 
 Labels = NDArray[np.int64]
@@ -93,6 +94,8 @@ class Metrics:
         where it answers none); see `tumorscope.evaluation.answers`.
     abstained, refused : Interval or None
         Of a detector: share of all images without an answer, and of those that it refuses.
+    copies : Copies or None
+        Of a random split, where it is known: testing images with a copy on the other side.
     """
 
     n: int
@@ -109,6 +112,7 @@ class Metrics:
     answered: Metrics | None = None
     abstained: Interval | None = None
     refused: Interval | None = None
+    copies: Copies | None = None
 
     def cautious(self, name: str) -> Estimate:
         """Return a figure with the wider of its intervals: by images, or by groups.
@@ -143,6 +147,8 @@ class Metrics:
                 "source": {name: found.to_json() for name, found in self.per_source.items()}
             }
         document |= self._of_answers()
+        if self.copies is not None:
+            document["copies"] = self.copies.to_json()
         return document
 
     def _of_answers(self) -> dict[str, object]:
@@ -176,6 +182,8 @@ class Metrics:
             f"{self.n} images ({self.n_positive} tumour) in {self.n_groups} groups{again}; "
             f"{self.split} split; operating point {self.threshold:.3g}"
         )
+        if self.copies is not None:
+            lines.append(self.copies.words())
         return "\n".join(lines + self._answers_in_words())
 
     def _answers_in_words(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -159,10 +159,9 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
             groups=inputs.groups,
             n_resamples=inputs.n_resamples,
         )
-    copies = None
     if inputs.copied is not None and inputs.split == "random":
         right = (columns >= inputs.threshold) == (labels[:, None] == 1)
-        copies = Copies.among(inputs.copied, right)
+        metrics = replace(metrics, copies=Copies.among(inputs.copied, right))
     output_folder(folder)
     for name in FIGURES:
         (folder / "figures" / f"{name}.png").unlink(missing_ok=True)
@@ -172,8 +171,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
         labels=labels,
         scores=columns,
         figures=folder / "figures",
-        doubts=doubts(metrics, labels=labels, mean_scores=columns.mean(axis=1), copies=copies),
-        copies=copies,
+        doubts=doubts(metrics, labels=labels, mean_scores=columns.mean(axis=1)),
     )
     title, warning = _title_and_warning(inputs)
     write_json(folder / "metrics.json", _twin(material, title, warning))
@@ -239,8 +237,6 @@ def _twin(material: Material, title: str, warning: str | None) -> dict[str, obje
             "operating_point": answers.operating_point,
             "abstains": list(answers.zone),
         }
-    if material.copies is not None:
-        document["copies"] = material.copies.to_json()
     if published is not None:
         names = ("name", "accuracy", "auc", "log_loss", "n")
         document["published"] = {name: getattr(published, name) for name in names}

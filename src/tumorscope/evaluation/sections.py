@@ -58,7 +58,7 @@ def lead(material: Material) -> str:
         _card(NAMES[name], name, metrics.cautious(name))
         for name in ("accuracy", "auc", "sensitivity", "specificity", "log_loss")
     )
-    leak = "" if material.copies is None else paragraph(material.copies.words())
+    leak = "" if metrics.copies is None else paragraph(metrics.copies.words())
     return f'{leak}{paragraph(words)}<div class="cards">{cards}</div>{answers_given(material)}'
 
 
@@ -73,7 +73,10 @@ def _card(title: str, name: str, found: Estimate) -> str:
 def doubts_section(material: Material) -> str:
     """Return the list of doubts and notes."""
     # What a random split does is in the box on top, and how much in the lead.
-    shown_above = [RANDOM_SPLIT, *([material.copies.words()] if material.copies else [])]
+    shown_above = [
+        RANDOM_SPLIT,
+        *([material.metrics.copies.words()] if material.metrics.copies else []),
+    ]
     sentences = [each for each in material.doubts if each not in shown_above]
     sentences += material.inputs.notes
     if not sentences:
@@ -294,7 +297,9 @@ def calibration(material: Material) -> str:
         if values:
             estimate, low, high = values
             rows.append((percent(prevalence), *(
-                f"{percent_or_dash(value)} ({span(percent_or_dash(bottom), percent_or_dash(top))})"
+                "–"
+                if value is None
+                else f"{percent(value)} ({span(percent_or_dash(bottom), percent_or_dash(top))})"
                 for value, bottom, top in zip(estimate, low, high, strict=True)
             )))  # fmt: skip
     share = percent(material.metrics.n_positive / material.metrics.n, 0)
