@@ -59,7 +59,7 @@ def crossval(
         --repeats. "each" leaves out every source in turn. A name with a comma stands in double
         quotes: '"St. Mary, ward 3",north'.
     resume
-        Keep the folds that are finished.
+        Keep the folds that are finished, if all that decides them is as it was.
     """
     from tumorscope.training.crossval import crossval as run_crossval
     from tumorscope.training.recipe import Recipe

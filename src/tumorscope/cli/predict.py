@@ -78,7 +78,7 @@ def predict(
         Let OpenVINO compute in bfloat16 where the processor can: faster, and probabilities move,
         in places by a tenth.
     resume
-        Go on with an interrupted batch.
+        Go on with an interrupted batch of the same images, model and options.
     """
     common = common or Common()
     if resume and output is None:

@@ -47,7 +47,8 @@ def train(
     seed
         Instead of the recipe's.
     resume
-        Go on with an interrupted run after its last finished epoch.
+        Go on with an interrupted run after its last finished epoch, if images, recipe, seed, split
+        and weights are those that it was begun with.
     """
     from tumorscope.cohort.facts import WITHOUT_SPLIT
     from tumorscope.training.recipe import Recipe
