@@ -23,7 +23,7 @@ from tumorscope.cohort.together import given_names, joins, regrouped
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder, sha256_of, write_json
-from tumorscope.common.locks import one_writer
+from tumorscope.common.locks import one_writer, until_done
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.imaging.read import ImageInfo, coloured_fraction, read_with_info
 
@@ -240,6 +240,7 @@ def audit(
     if output is not None:
         protect_edits(cohort, Path(output) / "manifest.csv")
         folder = output_folder(Path(output))
+        until_done(folder / "manifest.csv")  # which `tumorscope split` changes by itself
 
     looks = _look_at_all(cohort, "Reading", probes=probes, check=check)
     if all(look.reason for look in looks):
