@@ -46,7 +46,7 @@ def main() -> None:
     for seed in SEEDS:
         run = ts.train(
             arguments.data,
-            recipe=paper.model_copy(update={"seed": seed}),
+            recipe=paper.changed({"seed": seed}),
             weights=weights,
             output=arguments.output / f"random-{seed}",
             split_by="random",

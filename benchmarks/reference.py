@@ -202,7 +202,7 @@ def other_seeds(output: Path, manifest: Manifest, recipe: Recipe, weights: str) 
         changes = {"seed": seed, "name": f"{recipe.name}-seed{seed}"}
         crossval(
             manifest,
-            recipe=recipe.model_copy(update=changes),
+            recipe=recipe.changed(changes),
             weights=weights,
             output=folder,
             hold_out=[[name for name in HOLD_OUT[0] if name in sources]],

@@ -77,8 +77,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = Recipe.load(arguments.recipe)
     # An epoch of thousands of images would take hours, for a network that soon knows them all.
-    sampling = recipe.sampling.model_copy(update={"images_per_epoch": arguments.images_per_epoch})
-    recipe = recipe.model_copy(update={"sampling": sampling})
+    recipe = recipe.changed({"sampling.images_per_epoch": arguments.images_per_epoch})
     found = audit(read_cohort(arguments.data, arguments.source), probes=False)
     print(f"{len(found.tumour_type_conflicts)} pictures carry several tumour types")
     lines = []

@@ -58,7 +58,7 @@ def _demo(output: Path, n: int, seed: int, common: Common) -> None:
 
     started = time.monotonic()
     require("train", to="run the demo, which trains a network")
-    check_whole("n", n, at_least=16, usual="240 is usual")
+    check_whole("n", n, at_least=6, usual="240 is usual")
     recipe = Recipe.load("demo").changed({"seed": check_seed(seed)})
     _make_room(output)
     say("1/6  Drawing phantom slices, with planted duplicates and a planted shortcut")

@@ -89,7 +89,7 @@ def _shipped(recipe: Recipe) -> Recipe | None:
     if recipe.name not in SHIPPED:
         return None
     known = Recipe.load(recipe.name)
-    known = known.model_copy(update={"seed": recipe.seed})
+    known = known.changed({"seed": recipe.seed})
     return known if recipe.task == known.task else known.for_task(recipe.task)
 
 
