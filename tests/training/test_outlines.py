@@ -37,10 +37,32 @@ def test_evidence_on_the_lesion_is_found_there(tiny_model: Path, outlined: Path)
     assert found.seen == 0
 
 
-def test_images_without_lesions_are_passed_over(outlined: Path) -> None:
+def test_images_without_lesions_are_passed_over(
+    outlined: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(outlined / "masks" / "0_mask.png")
     (outlined / "masks" / "1_mask.png").unlink()
     assert len(list(read_outlined(outlined))) == 4
+    assert "1 images have no mask: images/1.png" in capsys.readouterr().err
+
+
+def test_equal_names_of_several_patients_keep_their_own_masks(outlined: Path) -> None:
+    for number in range(2):
+        folder = outlined / f"P{number}"
+        folder.mkdir()
+        (outlined / f"images/{number}.png").rename(folder / "slice.png")
+        (outlined / f"masks/{number}_mask.png").rename(folder / "slice_mask.png")
+    found = list(read_outlined(outlined))
+    assert len(found) == 6
+    assert all((scan.pixels[lesion] == 250).all() for scan, lesion in found)
+
+
+def test_several_masks_of_an_image_are_one_lesion_each(outlined: Path) -> None:
+    part = np.zeros((64, 64), np.uint8)
+    part[60:, :4] = 255
+    Image.fromarray(part).save(outlined / "masks" / "0_mask_2.png")
+    first = next(lesion for _, lesion in read_outlined(outlined))
+    assert first.sum() == 16 * 16 + 16
 
 
 def test_masks_of_another_size_and_too_few_are_refused(tiny_model: Path, outlined: Path) -> None:

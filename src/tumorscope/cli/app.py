@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -19,6 +19,9 @@ from tumorscope.common.faults import explain
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import quiet, say
 from tumorscope.common.streams import calm_warnings, holds_all_text, prepare_streams
+
+if TYPE_CHECKING:
+    from tumorscope.imaging.passed_over import PassedOver
 
 COMMANDS = {
     "demo": "Run the whole job offline on synthetic slices: audit, split, train, evaluate, detect.",
@@ -88,10 +91,13 @@ def emit(common: Common, document: dict[str, object], table: str) -> None:
         print(table)
 
 
-def left_out(unreadable: Sequence[str]) -> int:
-    """Name files that could not be read, and return the exit code that says so."""
+def left_out(unreadable: Sequence[str], passed_over: PassedOver | None = None) -> int:
+    """Name files that could not be read or were passed over; return the exit code that says so."""
+    scans = passed_over.scans if passed_over is not None else 0
+    if scans:
+        say(f"{scans} files that look like scans were left out, as told above.")
     if not unreadable:
-        return 0
+        return SOME_FAILED if scans else 0
     for path in unreadable[:SHOWN_FAILURES]:
         say(f"cannot read {path}")
     if len(unreadable) > SHOWN_FAILURES:

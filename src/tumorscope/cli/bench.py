@@ -50,7 +50,8 @@ def bench(
         Single images to time; a tenth as many cold starts.
     """
     from tumorscope.detection.detector import model_path
-    from tumorscope.detection.find import find_images
+    from tumorscope.detection.find import KEPT, find_images
+    from tumorscope.imaging.passed_over import PassedOver
     from tumorscope.training.bench import bench as run_bench
 
     common = common or Common()
@@ -76,7 +77,10 @@ def bench(
             say(f"Timing on {PHANTOMS} phantoms; give --data for images of your own.")
             write_phantom_cohort(Path(folder) / "phantoms", n=PHANTOMS, seed=0)
             data = Path(folder) / "phantoms"
-        images = [found.path for found in find_images([data])]
+        passed = PassedOver(keep=KEPT)
+        images = [found.path for found in find_images([data], passed=passed)]
+        for line in passed.words():
+            say(line)
         timings = run_bench(models, images, keras_model=keras, repeats=repeats)
         records = [timing.to_record() for timing in timings]
         if output is not None:

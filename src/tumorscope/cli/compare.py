@@ -75,8 +75,8 @@ def compare(
         cost_only=cost_only,
         resume=resume,
     )
-    emit(common, result.to_json(), result.table())
+    emit(common, {**result.to_json(), "passed_over": result.passed_over.to_json()}, result.table())
     say(f"Report: {result.folder / 'comparison.html'}")
     for row in result.missing:
         say(f"{row.system.title}: {row.note}")
-    return left_out(result.unreadable) or (SOME_FAILED if result.missing else 0)
+    return left_out(result.unreadable, result.passed_over) or (SOME_FAILED if result.missing else 0)

@@ -87,9 +87,13 @@ def crossval(
             split_by=split,
             resume=resume,
         )
-        emit(common, types.metrics.to_json(), types.metrics.table())
+        emit(
+            common,
+            {**types.metrics.to_json(), "passed_over": types.passed_over.to_json()},
+            types.metrics.table(),
+        )
         say(f"Report: {types.folder / 'report.html'}")
-        return left_out(types.unreadable)
+        return left_out(types.unreadable, types.passed_over)
     result = run_crossval(
         data,
         recipe=chosen,
@@ -101,6 +105,10 @@ def crossval(
         hold_out=hold_out or (),
         resume=resume,
     )
-    emit(common, result.metrics.to_json(), result.metrics.table())
+    emit(
+        common,
+        {**result.metrics.to_json(), "passed_over": result.passed_over.to_json()},
+        result.metrics.table(),
+    )
     say(f"Report: {result.folder / 'report.html'}")
-    return left_out(result.unreadable)
+    return left_out(result.unreadable, result.passed_over)

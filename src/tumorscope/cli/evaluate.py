@@ -48,10 +48,18 @@ def evaluate(
     common = common or Common()
     if (run / "run.json").is_file() and Run.open(run).recipe.task == "tumour-type":
         types = evaluate_types(run, data, output=output, allow_seen=allow_seen)
-        emit(common, types.metrics.to_json(), types.metrics.table())
+        emit(
+            common,
+            {**types.metrics.to_json(), "passed_over": types.passed_over.to_json()},
+            types.metrics.table(),
+        )
         say(f"Report: {types.folder / 'report.html'}")
-        return left_out(types.unreadable)
+        return left_out(types.unreadable, types.passed_over)
     result = run_evaluation(run, data, output=output, allow_seen=allow_seen)
-    emit(common, result.metrics.to_json(), result.metrics.table())
+    emit(
+        common,
+        {**result.metrics.to_json(), "passed_over": result.passed_over.to_json()},
+        result.metrics.table(),
+    )
     say(f"Report: {result.report}")
-    return left_out(result.unreadable)
+    return left_out(result.unreadable, result.passed_over)

@@ -57,8 +57,8 @@ def export(
         Of a run exported to onnx: folder of a cross-validation of the same recipe on the same
         images, whose out-of-fold scores decide calibration and operating points.
     outlines
-        Of a run exported to onnx: folder of images NAME.png with masks NAME_mask.png anywhere in
-        it, by which the model card tells whether evidence lies on lesions.
+        Of a run exported to onnx: folder of images NAME.png with masks NAME_mask.png beside
+        them or in a folder masks, by which the model card tells whether evidence lies on lesions.
     """
     common = common or Common()
     if to == "onnx":
@@ -103,8 +103,12 @@ def export(
     sample = load_sample(images, model)
     conversion = convert(model, to, output=output, sample=sample)
     say(f"Wrote {conversion.path} and {output / 'parity.json'}")
-    emit(common, conversion.parity, _table(conversion))
-    return left_out(images.unreadable)
+    emit(
+        common,
+        {**conversion.parity, "passed_over": images.notes.passed_over.to_json()},
+        _table(conversion),
+    )
+    return left_out(images.unreadable, images.notes.passed_over)
 
 
 def _model_of_run(

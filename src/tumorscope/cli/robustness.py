@@ -52,6 +52,8 @@ def robustness(
         lines.append(line.rstrip())
     if result.seen:
         lines.insert(0, f"WARNING: the model was trained on {result.seen} of these images.")
-    emit(common, result.to_json(), "\n".join(lines))
+    emit(
+        common, {**result.to_json(), "passed_over": result.passed_over.to_json()}, "\n".join(lines)
+    )
     say(f"Figure: {result.folder / 'robustness.png'}")
-    return left_out(result.unreadable)
+    return left_out(result.unreadable, result.passed_over)

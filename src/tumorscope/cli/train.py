@@ -90,4 +90,4 @@ def train(
         ),
     )
     say(f"Next: tumorscope evaluate {run.folder}")
-    return left_out(run.manifest.unreadable)
+    return left_out(run.manifest.unreadable, run.passed_over)

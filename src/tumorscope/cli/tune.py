@@ -82,6 +82,7 @@ def tune(
         lines.append("No figure was measured: --outer-folds 0.")
     else:
         lines += ["", "Nested figures (search included):", result.metrics.table()]
+    document["passed_over"] = result.passed_over.to_json()
     emit(common, document, "\n".join(lines))
     say(f"Recipe: {result.folder / 'best.toml'}\nReport: {result.folder / 'report.html'}")
-    return left_out(result.unreadable)
+    return left_out(result.unreadable, result.passed_over)

@@ -8,12 +8,18 @@ from collections.abc import Sequence
 from tumorscope.cohort.copies import NEAR
 from tumorscope.cohort.manifest import SPLITS, Manifest, Row
 from tumorscope.cohort.together import both_labels, in_words
+from tumorscope.imaging.passed_over import REASONS
 
 WITHOUT_SPLIT = "without split"
 """Images that lie in no split, where others do: they are used for nothing."""
 
 
-def cohort_facts(manifest: Manifest, *, splits: bool = True, unreadable: int = 0) -> dict[str, str]:
+def cohort_facts(
+    manifest: Manifest,
+    *,
+    splits: bool = True,
+    unreadable: int = 0,
+) -> dict[str, str]:
     """Return the counts that a report shows of a cohort, each under its name.
 
     Parameters
@@ -45,6 +51,9 @@ def cohort_facts(manifest: Manifest, *, splits: bool = True, unreadable: int = 0
     if manifest.joined:
         facts["groups joined"] = in_words(manifest.joined)
     facts["unreadable"] = str(len(manifest.unreadable) + unreadable)
+    left_out = manifest.notes.passed_over
+    for reason, count in left_out.counts.items():
+        facts[f"left out: {REASONS[reason][1]}"] = f"{count} ({left_out.some(reason)})"
     return facts | (split_facts(usable) if splits else {})
 
 

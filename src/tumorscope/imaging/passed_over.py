@@ -13,7 +13,6 @@ Reason = Literal[
     "unknown-class",
     "nested-classes",
     "outside-classes",
-    "no-split",
     "format-not-read",
     "no-image-ending",
     "linked-folder",
@@ -38,11 +37,6 @@ REASONS: Mapping[Reason, tuple[str, str, str]] = {
         "image that lies in no class folder",
         "images that lie in no class folder",
         "Move them into one",
-    ),
-    "no-split": (
-        "image without a split, in a manifest that has splits",
-        "images without a split, in a manifest that has splits",
-        "Fill their column split, or empty the column and run tumorscope split",
     ),
     "format-not-read": (
         "file in a format that is not read here",
@@ -135,6 +129,11 @@ class PassedOver:
             kept.append(as_text(shown))
         if kind:
             self._kinds.setdefault(reason, Counter())[as_text(kind)] += 1
+
+    def some(self, reason: Reason) -> str:
+        """Return up to three paths of a reason, for a sentence."""
+        shown = [printable(path) for path in self._paths.get(reason, ())[:3]]
+        return ", ".join(shown) + (" …" if self._counts[reason] > len(shown) else "")
 
     def words(self) -> list[str]:
         """Return one line for each reason: how many, which, and what to do about it."""

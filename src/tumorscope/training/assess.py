@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tumorscope.evaluation.answers import RAW_THRESHOLD
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import THE_PAPER, Published, ReportInputs, write_report
 from tumorscope.imaging import read_slice
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.model_file.artefacts import SUFFIXES, read_any
 from tumorscope.model_file.container import ModelFile
 from tumorscope.training.ask import Said, ask, write_scores
@@ -54,11 +55,14 @@ class Evaluation:
         The HTML file to open.
     unreadable : tuple of str
         Files that could not be read and were left out.
+    passed_over : PassedOver
+        What of a folder was not looked at, by reason.
     """
 
     metrics: Metrics
     report: Path
     unreadable: tuple[str, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
 
 
 @one_writer
@@ -137,7 +141,13 @@ def evaluate(
             run, manifest, measured, folder, data=data, whole=whole, warning=warning,
             allow_seen=allow_seen,
         )  # fmt: skip
-    return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=unreadable)
+    return Evaluation(
+        metrics=metrics,
+        report=folder / "report.html",
+        unreadable=unreadable,
+        # What was left out of training was told then.
+        passed_over=PassedOver() if data is None else whole.notes.passed_over,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -383,7 +393,7 @@ def readable(facts: Mapping[str, object]) -> dict[str, str]:
     """Return the facts of a run as a flat table for people."""
     flat: dict[str, str] = {}
     for key, value in facts.items():
-        if key in ("layers", "notice", "protocol"):
+        if key in ("layers", "notice", "passed_over", "protocol"):
             continue
         if isinstance(value, dict):
             # Runs of former versions have images of the split "".

@@ -110,7 +110,12 @@ def evaluate_model(
             ),
             folder,
         )
-    return Evaluation(metrics=metrics, report=folder / "report.html", unreadable=whole.unreadable)
+    return Evaluation(
+        metrics=metrics,
+        report=folder / "report.html",
+        unreadable=whole.unreadable,
+        passed_over=whole.notes.passed_over,
+    )
 
 
 def _on_recipe(metadata: Metadata) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.copies import copied_across_folds
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.evaluation.report import ReportInputs, write_report
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.training.assess import notes_on, picture_reader, published_for
 from tumorscope.training.commands import crossval_command
 from tumorscope.training.evaluation_folder import named
@@ -60,6 +61,8 @@ class CrossValidation:
         Holds scores.csv, metrics.json and report.html.
     unreadable : tuple of str
         Files that could not be read and were left out.
+    passed_over : PassedOver
+        What of a folder was not looked at, by reason.
     """
 
     manifest: Manifest
@@ -68,6 +71,7 @@ class CrossValidation:
     metrics: Metrics
     folder: Path
     unreadable: tuple[str, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
 
 
 @one_writer
@@ -161,7 +165,9 @@ def crossval(
     claim(folder, protocol, resume=resume)
     # Read back, so that the paths in scores.csv are those in the manifest beside it.
     manifest.save(folder / "manifest.csv")
-    manifest = replace(Manifest.load(folder / "manifest.csv"), joined=whole.joined)
+    manifest = replace(
+        Manifest.load(folder / "manifest.csv"), joined=whole.joined, notes=whole.notes
+    )
     started = time.time()
     plan = Folds(
         manifest,
@@ -222,7 +228,15 @@ def crossval(
         ),
         folder,
     )
-    return CrossValidation(manifest, scores, held_out, metrics, folder, whole.unreadable)
+    return CrossValidation(
+        manifest,
+        scores,
+        held_out,
+        metrics,
+        folder,
+        whole.unreadable,
+        whole.notes.passed_over,
+    )
 
 
 def _scored_rows(manifest: Manifest, held_out: NDArray[np.int64]) -> list[Row]:

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.names import printable
+from tumorscope.common.progress import say
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.evidence import evidence_field
-from tumorscope.detection.find import find_images
 from tumorscope.evaluation.localisation import Localisation, measure, measure_chance
 from tumorscope.imaging import Slice, prepare, read_slice
+from tumorscope.imaging.masks import pair_masks
 from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import ModelFile
-
-MASK = "_mask"
 
 TISSUE = 20
 """Grey value above which a pixel is tissue, where chance may point."""
@@ -42,27 +42,38 @@ class Pointing:
 
 
 def read_outlined(folder: Path) -> Iterator[tuple[Slice, NDArray[np.bool_]]]:
-    """Yield slices and their lesions: NAME.png with NAME_mask.png, anywhere in a folder.
+    """Yield slices and their lesions, paired as `tumorscope.imaging.masks.pair_masks` says.
 
-    Images without a mask and masks without a lesion are passed over.
+    Images without a mask and masks without an image are passed over, which is said; so are masks
+    without a lesion.
 
     Raises
     ------
     InputError
-        If a mask has another size than its image.
+        If a mask fits several images, or has another size than its image.
     """
-    found = {each.path.stem: each.path for each in find_images([folder])}
-    for stem, path in found.items():
-        if stem.endswith(MASK) or stem + MASK not in found:
-            continue
-        scan, mask = read_slice(path), read_slice(found[stem + MASK]).pixels > 127
-        if mask.shape != scan.pixels.shape:
-            raise InputError(
-                f"{found[stem + MASK]} has {mask.shape} pixels, its image {scan.pixels.shape}. "
-                "Expected a mask of the image's size, white inside the lesion."
-            )
-        if mask.any():
-            yield scan, mask
+    found = pair_masks(folder)
+    for paths, what in (
+        (found.without_mask, "images have no mask"),
+        (found.without_image, "masks have no image"),
+    ):
+        if paths:
+            named = ", ".join(printable(path.relative_to(folder)) for path in paths[:3])
+            more = " …" if len(paths) > 3 else ""
+            say(f"Left out of {printable(folder)}: {len(paths)} {what}: {named}{more}.")
+    for path, masks in found.pairs:
+        scan = read_slice(path)
+        lesion = np.zeros(scan.pixels.shape, dtype=np.bool_)
+        for mask in masks:
+            part = read_slice(mask).pixels > 127
+            if part.shape != lesion.shape:
+                raise InputError(
+                    f"{mask} has {part.shape} pixels, its image {lesion.shape}. Expected a mask "
+                    "of the image's size, white inside the lesion."
+                )
+            lesion |= part
+        if lesion.any():
+            yield scan, lesion
 
 
 def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
@@ -77,7 +88,8 @@ def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
     if len(pairs) < 2:
         raise InputError(
             f"Found {len(pairs)} images with an outlined lesion in {folder}. Expected at least "
-            "two: images NAME.png with masks NAME_mask.png that are white inside the lesion."
+            "two: images NAME.png with masks NAME_mask.png beside them, or in a folder masks, that "
+            "are white inside the lesion."
         )
     how = model.metadata.preprocessing.preprocessing
     known = units(model.metadata.seen.unpack())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tumorscope.detection.detector import model_path
 from tumorscope.detection.engines import open_engine
 from tumorscope.evaluation.displays.robustness import RobustnessDisplay
 from tumorscope.imaging import Preprocessing, Slice, prepare, read_slice
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.model_file.decision import ABSTAINED, DecisionRule
 from tumorscope.reporting import figure_png
@@ -88,6 +89,8 @@ class Robustness:
     """Files that could not be read and were left out."""
     seen: int = 0
     """Images that the model was trained on; above 0 the figures say nothing of new images."""
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
+    """What of a folder was not looked at, by reason."""
 
     def to_json(self) -> dict[str, object]:
         """Return the content of robustness.json."""
@@ -197,7 +200,13 @@ def measure_robustness(
             )
         )
     result = Robustness(
-        tuple(strengths), file.metadata.id, operating_point, folder, whole.unreadable, seen
+        tuple(strengths),
+        file.metadata.id,
+        operating_point,
+        folder,
+        whole.unreadable,
+        seen,
+        whole.notes.passed_over,
     )
     write_csv(folder / "robustness.csv", tuple(_record(strengths[0])), map(_record, strengths))
     write_json(folder / "robustness.json", result.to_json())

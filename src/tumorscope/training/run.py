@@ -9,7 +9,7 @@ import platform
 import time
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.facts import split_counts
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.cohort.split import split
 from tumorscope.cohort.together import conflicts_in_words, in_words
 from tumorscope.cohort.tumour_type import CLASSES, types_missing
@@ -30,6 +31,7 @@ from tumorscope.common.files import atomic_path, output_folder, write_json, writ
 from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say, track
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.training.backend import load_keras
 from tumorscope.training.checkpoint import identity_in
 from tumorscope.training.data import labels_for, load_images
@@ -108,8 +110,9 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """The cohort with its splits."""
-        return Manifest.load(self.folder / "manifest.csv")
+        """The cohort with its splits, and what was left out of its folder."""
+        manifest = Manifest.load(self.folder / "manifest.csv")
+        return replace(manifest, notes=ScanNotes(passed_over=self.passed_over))
 
     @property
     def facts(self) -> Mapping[str, object]:
@@ -125,6 +128,11 @@ class Run:
                 f"{', '.join(sorted(FACTS))}. Train again into another folder."
             )
         return facts
+
+    @property
+    def passed_over(self) -> PassedOver:
+        """What was left out of the folder that it was trained on; older runs do not tell."""
+        return PassedOver.from_json(self.facts.get("passed_over"))
 
     @property
     def history(self) -> list[dict[str, float | int | str]]:
@@ -228,6 +236,7 @@ def train(
     if not finished:
         output_folder(folder)
     manifest = prepare_manifest(data)
+    passed_over = manifest.notes.passed_over
     # Before any work: a task may ask for types that the cohort does not name.
     labels = labels_for(recipe.task, manifest.usable, complete=True)
     has_split = any(row.split for row in manifest.usable.rows)
@@ -332,6 +341,7 @@ def train(
         "groups_joined": [list(names) for names in manifest.joined],
         "types_missing": types_missing(usable) if recipe.task == "tumour-type" else {},
         "unreadable": len(manifest) - len(usable),
+        "passed_over": passed_over.to_json(),
         "versions": versions(),
         "backend": keras.config.backend(),
         "machine": f"{platform.system()} {platform.machine()}",
@@ -368,7 +378,7 @@ def _state(folder: Path, *, resume: bool) -> tuple[bool, bool]:
 def prepare_manifest(data: Data) -> Manifest:
     """Return an audited manifest: a folder is audited, a manifest checked against its files.
 
-    Groups that share a picture are joined, which is said.
+    Groups that share a picture are joined, and files of a folder are passed over; both is said.
 
     Raises
     ------
@@ -382,7 +392,7 @@ def prepare_manifest(data: Data) -> Manifest:
     else:
         found = audit(data, probes=False)
         manifest = found.manifest
-        for line in found.words_on_groups():
+        for line in (*found.words_on_groups(), *manifest.notes.words()):
             say(line)
     if not manifest.audited:
         say(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from tumorscope.common.limits import check_seed
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say
 from tumorscope.evaluation.metrics import Metrics, evaluate_scores
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.training.folds import records_of
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.protocol import Cohort, Protocol, data_hash
@@ -66,6 +67,8 @@ class Search:
         Files that could not be read and were left out.
     testing : int
         Images of the split "testing", which were left out.
+    passed_over : PassedOver
+        What of a folder was not looked at, by reason.
     """
 
     best: Recipe
@@ -74,6 +77,7 @@ class Search:
     folder: Path
     unreadable: tuple[str, ...] = ()
     testing: int = 0
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
 
 
 @one_writer
@@ -211,7 +215,9 @@ def tune(
         metrics = evaluate_scores(labels, scores, groups=groups)
         write_csv(folder / "scores.csv", COLUMNS, _records(manifest, scores, held_out, everything))
     write_text(folder / "best.toml", best["final"].to_toml())
-    result = Search(best["final"], metrics, studies, folder, whole.unreadable, testing)
+    result = Search(
+        best["final"], metrics, studies, folder, whole.unreadable, testing, whole.notes.passed_over
+    )
     from tumorscope.training.search_report import write_search_report  # needs `Search` in turn
 
     facts = _facts(base, fits, manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.copies import copied_across_folds
 from tumorscope.evaluation.tumour_types import TypeMetrics
 from tumorscope.evaluation.type_report import TypeReportInputs, write_type_report
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.training.assess import (
     joined,
     notes_on,
@@ -70,6 +71,8 @@ class TypeEvaluation:
         Holds report.html and metrics.json.
     unreadable : tuple of str
         Files that could not be read and were left out.
+    passed_over : PassedOver
+        What of a folder was not looked at, by reason.
     """
 
     manifest: Manifest
@@ -77,6 +80,7 @@ class TypeEvaluation:
     metrics: TypeMetrics
     folder: Path
     unreadable: tuple[str, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
 
 
 @one_writer
@@ -133,7 +137,9 @@ def crossval_types(
         protect_edits(whole, folder / "manifest.csv", whole=False)
     claim(folder, protocol, resume=resume)
     manifest.save(folder / "manifest.csv")
-    manifest = replace(Manifest.load(folder / "manifest.csv"), joined=whole.joined)
+    manifest = replace(
+        Manifest.load(folder / "manifest.csv"), joined=whole.joined, notes=whole.notes
+    )
     started = time.time()
     plan = Folds(
         manifest,
@@ -189,7 +195,9 @@ def crossval_types(
         ),
         folder,
     )
-    return TypeEvaluation(manifest, scores, metrics, folder, whole.unreadable)
+    return TypeEvaluation(
+        manifest, scores, metrics, folder, whole.unreadable, whole.notes.passed_over
+    )
 
 
 @one_writer
@@ -273,7 +281,15 @@ def evaluate_types(
         ),
         folder,
     )
-    return TypeEvaluation(manifest, scores[:, None, :], metrics, folder, unreadable)
+    return TypeEvaluation(
+        manifest,
+        scores[:, None, :],
+        metrics,
+        folder,
+        unreadable,
+        # What was left out of training was told then.
+        PassedOver() if data is None else whole.notes.passed_over,
+    )
 
 
 def _scarce(manifest: Manifest, held_out: NDArray[np.int64]) -> list[str]:

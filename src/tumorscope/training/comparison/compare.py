@@ -176,6 +176,7 @@ def compare(
         folder,
         protocol=_shared(protocol, manifest, cost_only),
         unreadable=whole.unreadable if whole else (),
+        passed_over=whole.notes.passed_over if whole else None,
     )
 
 

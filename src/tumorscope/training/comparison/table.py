@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tumorscope.common.files import write_json
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.evaluation.displays.comparison import ComparisonDisplay, CostDisplay
 from tumorscope.evaluation.metrics import NAMES
+from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.reporting import Section, figure_html, figure_png, table_html, write_page
 from tumorscope.training.comparison.measure import FROZEN, STEP
 from tumorscope.training.comparison.systems import System
@@ -99,11 +100,14 @@ class Comparison:
         Holds comparison.csv, comparison.json, comparison.html and systems/.
     unreadable : tuple of str
         Files that could not be read and were left out.
+    passed_over : PassedOver
+        What of a folder was not looked at, by reason.
     """
 
     rows: Sequence[Row]
     folder: Path
     unreadable: tuple[str, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
 
     @property
     def missing(self) -> list[Row]:
@@ -148,6 +152,7 @@ def write_comparison(
     *,
     protocol: Mapping[str, object],
     unreadable: tuple[str, ...] = (),
+    passed_over: PassedOver | None = None,
 ) -> Comparison:
     """Write comparison.csv, comparison.json and comparison.html into `folder`.
 
@@ -190,7 +195,7 @@ def write_comparison(
         sections=sections,
         footer="Every number is in comparison.json and comparison.csv.",
     )
-    return Comparison(rows, folder, unreadable)
+    return Comparison(rows, folder, unreadable, passed_over or PassedOver())
 
 
 def _document(row: Row) -> dict[str, object]:
