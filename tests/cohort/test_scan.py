@@ -192,7 +192,9 @@ def test_folders_that_name_another_class_are_refused_by_name(
     (tiny_cohort / inner).mkdir(parents=True)
     image = next(tiny_cohort.rglob("no0.png"))
     shutil.copy(image, tiny_cohort / inner / "a.png")
-    with pytest.raises(InputError, match=f"below folders that name two classes.*{inner} \\(1\\)"):
+    with pytest.raises(
+        InputError, match=f"below folders that name two classes.*{inner} \\(1 image\\)"
+    ):
         scan_folder(tiny_cohort)
 
 

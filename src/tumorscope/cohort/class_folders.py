@@ -157,11 +157,14 @@ def _filed(path: Path, folder: Path, root: Path) -> tuple[Filed, Path | None]:
 
 
 def _dispute(root: Path, disputed: Counter[str]) -> InputError:
-    named = [f"{printable(name)} ({count})" for name, count in disputed.most_common(SHOWN)]
+    named = [
+        f"{printable(name)} ({count} {'image' if count == 1 else 'images'})"
+        for name, count in disputed.most_common(SHOWN)
+    ]
     more = f" and {len(disputed) - SHOWN} more" if len(disputed) > SHOWN else ""
     return InputError(
         f"In {root} images lie below folders that name two classes, so their label would be a "
-        f"guess: {', '.join(named)}{more} (number of images). Expected that all folders above an "
+        f"guess: {', '.join(named)}{more}. Expected that all folders above an "
         "image agree. Move these folders into the class that they belong to, or give them "
         "names that tell no class."
     )
