@@ -38,8 +38,10 @@ from tumorscope.cohort.audit import audit
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.files import sha256_of
+from tumorscope.common.progress import say
 from tumorscope.evaluation.left_out import both_labels, measure_left_out
 from tumorscope.evaluation.metrics import Metrics
+from tumorscope.imaging.find import is_hidden
 from tumorscope.model_file.container import read_model
 from tumorscope.statistics import Interval, cluster_bootstrap, wilson
 from tumorscope.training.crossval import crossval
@@ -104,12 +106,17 @@ def read_manifest(data: Path) -> Manifest:
             for record in records
         ]
     else:
-        rows = [
-            replace(row, path=f"{folder.name}/{row.path}", source=folder.name)
-            for folder in sorted(data.iterdir())
-            if folder.is_dir()
-            for row in scan_folder(folder).rows
-        ]
+        rows = []
+        for folder in sorted(data.iterdir()):
+            if not folder.is_dir() or is_hidden(folder.name):
+                continue
+            found = scan_folder(folder)
+            for line in found.notes.words():
+                say(f"{folder.name}: {line}")
+            rows += [
+                replace(row, path=f"{folder.name}/{row.path}", source=folder.name)
+                for row in found.rows
+            ]
     return audit(Manifest(tuple(rows), data), probes=False).manifest
 
 
