@@ -16,7 +16,7 @@ from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
-from tumorscope.common.locks import one_writer, writing
+from tumorscope.common.locks import one_writer
 from tumorscope.detection.detector import model_path
 from tumorscope.evaluation.answers import RAW_THRESHOLD
 from tumorscope.evaluation.metrics import Metrics
@@ -136,11 +136,16 @@ def evaluate(
 
         warning = refuse_known(manifest, measured.said.seen, allow_seen=allow_seen)
     folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
-    with writing(folder):
-        metrics = _report(
-            run, manifest, measured, folder, data=data, whole=whole, warning=warning,
-            allow_seen=allow_seen,
-        )  # fmt: skip
+    metrics = _report(
+        run,
+        manifest,
+        measured,
+        folder,
+        data=data,
+        whole=whole,
+        warning=warning,
+        allow_seen=allow_seen,
+    )
     return Evaluation(
         metrics=metrics,
         report=folder / "report.html",

@@ -13,7 +13,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder
-from tumorscope.common.locks import one_writer, writing
+from tumorscope.common.locks import one_writer
 from tumorscope.detection import rules
 from tumorscope.detection.detector import model_path
 from tumorscope.evaluation.report import ReportInputs, write_report
@@ -83,33 +83,32 @@ def evaluate_model(
     warning = refuse_known(manifest, said.seen, allow_seen=allow_seen)
     usual = Path(f"{metadata.name}-evaluation")
     folder = output_folder(Path(output) if output else folder_of_its_own(usual, manifest))
-    with writing(folder):
-        write_scores(folder / "scores.csv", manifest, said)
-        sources = np.array([row.source for row in manifest.rows])
-        title = f"External testing of the model {metadata.id} on {', '.join(sorted(set(sources)))}"
-        metrics = write_report(
-            ReportInputs(
-                title=title + (" — with images it was trained on" if warning else ""),
-                paths=[row.path for row in manifest.rows],
-                labels=manifest.labels,
-                scores=said.scores,
-                groups=manifest.groups,
-                sources=sources,
-                threshold=metadata.operating_points[operating_point].threshold,
-                answers=said.answers,
-                pixels=picture_reader(manifest),
-                recipe=metadata.recipe,
-                facts=_facts(metadata, operating_point),
-                cohort=cohort_facts(whole, splits=False),
-                notes=_on_recipe(metadata),
-                warning=warning,
-                command=evaluation_command(
-                    file.path, named(data), output=folder, allow_seen=allow_seen
-                ),
-                data_sha256=data_hash(manifest),
+    write_scores(folder / "scores.csv", manifest, said)
+    sources = np.array([row.source for row in manifest.rows])
+    title = f"External testing of the model {metadata.id} on {', '.join(sorted(set(sources)))}"
+    metrics = write_report(
+        ReportInputs(
+            title=title + (" — with images it was trained on" if warning else ""),
+            paths=[row.path for row in manifest.rows],
+            labels=manifest.labels,
+            scores=said.scores,
+            groups=manifest.groups,
+            sources=sources,
+            threshold=metadata.operating_points[operating_point].threshold,
+            answers=said.answers,
+            pixels=picture_reader(manifest),
+            recipe=metadata.recipe,
+            facts=_facts(metadata, operating_point),
+            cohort=cohort_facts(whole, splits=False),
+            notes=_on_recipe(metadata),
+            warning=warning,
+            command=evaluation_command(
+                file.path, named(data), output=folder, allow_seen=allow_seen
             ),
-            folder,
-        )
+            data_sha256=data_hash(manifest),
+        ),
+        folder,
+    )
     return Evaluation(
         metrics=metrics,
         report=folder / "report.html",
