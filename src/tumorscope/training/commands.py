@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tumorscope.training.recipe import SHIPPED, Recipe
+from tumorscope.training.weights import IMAGENET
 
 RECIPE_FILE = "RECIPE.toml"
 """Stands for a file with the recipe that a report shows, where none ships that is like it."""
@@ -98,4 +99,5 @@ def _weights_of(origin: str) -> str:
     for known in ("none", "mri"):
         if origin == known or origin.startswith(f"{known} ("):
             return known
-    return "imagenet"
+    file = origin.partition(" (sha256 ")[0]
+    return "imagenet" if file in {official for official, _ in IMAGENET.values()} else file
