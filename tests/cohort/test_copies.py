@@ -88,6 +88,18 @@ def test_patients_who_share_a_picture_are_joined_by_an_audit_and_named(
     assert any("group_given" in row.extra for row in found.manifest.rows)
 
 
+def test_splits_that_part_copies_are_told_by_an_audit(cohort: Path, tmp_path: Path) -> None:
+    audit(cohort, probes=False, output=tmp_path / "audit")
+    renamed = named_after_patients(tmp_path / "audit" / "manifest.csv", without=("picture",))
+    given = renamed.having(
+        replace(row, split="testing" if "jpeg" in row.path else "training") for row in renamed.rows
+    )
+    assert given.parted_groups() == []
+    found = audit(given, probes=False)
+    assert len(found.to_json()["groups_parted"]) == 4
+    assert any("4 groups lie in more than one split" in line for line in found.words())
+
+
 def test_a_file_that_was_given_is_not_overwritten_by_a_part_of_it(
     cohort: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,18 @@ def test_what_was_not_looked_for_is_not_told_as_none() -> None:
     assert cohort_facts(Manifest(tuple(rows), Path()))["near-duplicates"].startswith("not looked")
 
 
+def test_without_its_column_of_flags_a_manifest_does_not_say_that_there_are_none(
+    tmp_path: Path,
+) -> None:
+    Manifest(tuple(patients()), tmp_path).save(tmp_path / "m.csv")
+    lines = [line.split(",") for line in (tmp_path / "m.csv").read_text().splitlines()]
+    assert Manifest.load(tmp_path / "m.csv").audited
+    place = lines[0].index("flags")
+    text = "\n".join(",".join(line[:place] + line[place + 1 :]) for line in lines)
+    (tmp_path / "m.csv").write_text(text + "\n")
+    assert not Manifest.load(tmp_path / "m.csv").audited
+
+
 def test_joined_groups_and_pictures_with_both_labels_are_told() -> None:
     rows = patients()
     rows[8] = replace(rows[8], sha256=rows[0].sha256)

@@ -58,9 +58,9 @@ def split(
     mode
         "random" ignores groups. It leaks: for comparison with published results only.
     """
+    from tumorscope.cohort.facts import to_know
     from tumorscope.cohort.manifest import Manifest
     from tumorscope.cohort.split import split as split_cohort
-    from tumorscope.cohort.together import conflicts_in_words, in_words
     from tumorscope.cohort.tumour_type import missing_in_words, types_missing
     from tumorscope.common.locks import writing
 
@@ -92,9 +92,8 @@ def split(
         say(words)
     if without:
         say(f"{without} rows have no split, because the files cannot be read.")
-    for line in (in_words(cohort.joined), conflicts_in_words(cohort.usable.rows)):
-        if line:
-            say(line)
+    for line in to_know(cohort):
+        say(line)
     say(f"Wrote {manifest}")
     return 0
 

@@ -130,7 +130,15 @@ class Audit:
 
     def words_on_groups(self) -> list[str]:
         """Return what was said of groups, and what file names tell of them, in sentences."""
-        return [one.in_words() for one in (self.grouping, self.shared_prefixes) if one]
+        lines = [one.in_words() for one in (self.grouping, self.shared_prefixes) if one]
+        parted = self.manifest.parted_groups()
+        if parted:
+            lines.append(
+                f"{len(parted)} groups lie in more than one split ({', '.join(parted[:3])}"
+                f"{' …' if len(parted) > 3 else ''}): these splits cannot be trained or tested on. "
+                "`tumorscope split` makes others."
+            )
+        return lines
 
     @property
     def flags(self) -> dict[str, int]:
@@ -145,6 +153,7 @@ class Audit:
             "readable": len(self.manifest.usable),
             "group_count": len(self.groups),
             "classes": self.classes,
+            "groups_parted": self.manifest.parted_groups(),
             "groups_joined": [list(names) for names in self.manifest.joined],
             "group_from": self.grouping.to_json() if self.grouping else None,
             "shared_prefixes": self.shared_prefixes.to_json() if self.shared_prefixes else None,

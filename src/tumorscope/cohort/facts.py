@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tumorscope.cohort.copies import NEAR
 from tumorscope.cohort.manifest import SPLITS, Manifest, Row
-from tumorscope.cohort.together import both_labels, in_words
+from tumorscope.cohort.together import both_labels, conflicts_in_words, in_words
 from tumorscope.imaging.passed_over import REASONS
 
 WITHOUT_SPLIT = "without split"
@@ -55,6 +55,20 @@ def cohort_facts(
     for reason, count in left_out.counts.items():
         facts[f"left out: {REASONS[reason][1]}"] = f"{count} ({left_out.some(reason)})"
     return facts | (split_facts(usable) if splits else {})
+
+
+def to_know(manifest: Manifest) -> list[str]:
+    """Return what a person must know of a cohort before it is split or trained on, in sentences."""
+    sought = (
+        ""
+        if manifest.audited
+        else (
+            "No audit wrote this manifest: files with the same bytes are kept together, and other "
+            "copies of one picture were not looked for. `tumorscope audit` looks for them."
+        )
+    )
+    lines = (sought, in_words(manifest.joined), conflicts_in_words(manifest.usable.rows))
+    return [line for line in lines if line]
 
 
 def split_counts(rows: Sequence[Row]) -> dict[str, int]:

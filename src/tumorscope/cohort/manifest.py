@@ -152,8 +152,9 @@ class Manifest:
 
     @property
     def audited(self) -> bool:
-        """Whether all that can be read was read by an audit, which alone writes modes."""
-        return all(row.mode for row in self.usable.rows)
+        """Whether an audit looked for copies: it alone writes modes, and flags beside them."""
+        flagged = not self.form.columns or "flags" in self.form.columns
+        return flagged and all(row.mode for row in self.usable.rows)
 
     def having(self, rows: Iterable[Row]) -> Manifest:
         """Return a manifest of the same root with other rows."""

@@ -20,11 +20,10 @@ from tumorscope import __version__
 from tumorscope.cohort.audit import audit
 from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.edits import protect_edits
-from tumorscope.cohort.facts import split_counts
+from tumorscope.cohort.facts import split_counts, to_know
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.cohort.split import split
-from tumorscope.cohort.together import conflicts_in_words, in_words
 from tumorscope.cohort.tumour_type import CLASSES, types_missing
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import atomic_path, output_folder, write_json, write_text
@@ -394,14 +393,8 @@ def prepare_manifest(data: Data) -> Manifest:
         manifest = found.manifest
         for line in (*found.words_on_groups(), *manifest.notes.words()):
             say(line)
-    if not manifest.audited:
-        say(
-            "No audit wrote this manifest: files with the same bytes are kept together, and other "
-            "copies of one picture were not looked for. `tumorscope audit` looks for them."
-        )
-    for line in (in_words(manifest.joined), conflicts_in_words(manifest.usable.rows)):
-        if line:
-            say(line)
+    for line in to_know(manifest):
+        say(line)
     return manifest
 
 
