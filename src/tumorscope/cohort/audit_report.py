@@ -205,7 +205,7 @@ def _furthest(found: Audit) -> Iterable[Section]:
         why = ", ".join((*checks.refused.get(path, ()), *("unusual",) * (path in checks.unusual)))
         far = f" {checks.distances[path]:.2f}" if path in checks.distances else ""
         thumbs.append(_thumb(found.manifest.file(row_of[path]), f"{path}{far} {why}".strip()))
-    limit = f", which refuses an image beyond {checks.limit:.2f}" if checks.limit else ""
+    limit = f"; beyond {checks.limit:.2f} it refuses an image" if checks.limit else ""
     yield Section(
         "Furthest from brain MRI",
         f"<p>The {len(thumbs)} images that lie furthest from what the model {escape(checks.model)} "
@@ -230,12 +230,12 @@ def _left_out(found: Audit) -> Iterable[Section]:
         for name, passed in cohorts.items()
         for reason, count in passed.counts.items()
     ]
-    html = "".join(f"<p>{escape(line)}</p>" for line in notes.words_on_groups())
     if lines:
-        html += table_html(("What", "Number", "May be scans", "Files"), lines, numeric=(1, 2))
-        html += "<p>Nothing here was looked at; audit.json lists them all.</p>"
-    if html:
-        yield Section("Left out of the folder", html)
+        yield Section(
+            "Left out of the folder",
+            table_html(("What", "Number", "May be scans", "Files"), lines, numeric=(1, 2))
+            + "<p>Nothing here was looked at; audit.json lists them all.</p>",
+        )
 
 
 def _shortcuts(found: Audit) -> Iterable[Section]:
@@ -361,7 +361,7 @@ def _balance(found: Audit) -> Section:
 
 
 def _groups(found: Audit) -> Iterable[Section]:
-    lines = found.words_on_groups()
+    lines = [*found.words_on_groups(), *found.manifest.notes.words_on_groups()]
     if found.manifest.joined:
         lines.append(in_words(found.manifest.joined))
     if lines:

@@ -146,7 +146,8 @@ class PassedOver:
         named = [f"{printable(kind)}: {count}" for kind, count in kinds.most_common(SHOWN)]
         which = f" ({', '.join(named)}{' …' if len(kinds) > SHOWN else ''})" if named else ""
         example = f", such as {printable(self._paths[reason][0])}" if self._paths[reason] else ""
-        return f"Left out: {self._counts[reason]} {name}{which}{example}." + (
+        word = "Left out" if self._scans[reason] else "Passed over"
+        return f"{word}: {self._counts[reason]} {name}{which}{example}." + (
             f" {advice}." if advice and self._scans[reason] else ""
         )
 
