@@ -169,6 +169,20 @@ def test_scores_of_a_random_split_are_refused(trained: Run, crossval: Path, tmp_
     assert not (tmp_path / "model.onnx").exists()
 
 
+def test_folds_that_part_copies_choose_no_thresholds(
+    trained: Run, crossval: Path, tmp_path: Path
+) -> None:
+    """As former versions made them from a column of groups."""
+    records = read_csv(crossval / "manifest.csv")
+    records[1]["sha256"] = records[0]["sha256"]
+    with (crossval / "manifest.csv").open("w", newline="") as stream:
+        table = csv.DictWriter(stream, list(records[0]))
+        table.writeheader()
+        table.writerows(records)
+    with pytest.raises(HonestyError, match="groups that part copies of one picture"):
+        export_run(trained, tmp_path / "model.onnx", crossval=crossval)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
