@@ -76,6 +76,26 @@ def test_json_is_one_document(tiny_model: Path, scans: Path, capsys: Capture) ->
     assert sum(document["decisions"].values()) == 1
 
 
+def test_what_a_folder_holds_besides_images_is_counted(
+    tiny_model: Path, scans: Path, capsys: Capture
+) -> None:
+    words = ["predict", str(scans), "--model", str(tiny_model), "--json"]
+    (scans / "README.txt").write_text("no scan")
+    (scans / ".ipynb_checkpoints").mkdir()
+    (scans / "0.png").rename(scans / ".ipynb_checkpoints" / "0.png")
+    assert run(words) == 0
+    (scans / "sub" / "a.dcm").write_bytes(b"")
+    (scans / "sub" / "b.nii.gz").write_bytes(b"")
+    assert run(words) == 4
+    out, err = capsys.readouterr()
+    document = json.loads(out[out.rindex('{\n  "notice"') :])
+    counts = {reason: each["count"] for reason, each in document["passed_over"].items()}
+    assert counts == {"format-not-read": 2, "hidden": 1, "not-an-image": 1}
+    assert len(document["findings"]) == 6
+    assert "Left out: 2 files in formats that are not read here (.dcm: 1, .nii.gz: 1)" in err
+    assert "Passed over: 1 hidden file" in err
+
+
 def test_operating_points_decide(tiny_model: Path, scans: Path, capsys: Capture) -> None:
     thresholds = {}
     for name in ("screening", "specific"):
