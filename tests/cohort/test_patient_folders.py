@@ -16,7 +16,7 @@ def people(*places: str) -> set[str]:
 
 IDENTIFIERS = (
     "P07 p7 patient_7 Patient7 sub-01 subject_003 TCGA_CS_4941 TCGA-02-0003 HGG_012 case12 "
-    "pt01 Brats18_2013_2_1 W39 a1b2c3d4 patient_anna S-4"
+    "pt01 Brats18_2013_2_1 W39 a1b2c3d4 patient_anna S-4 patient2019"
 )
 
 
@@ -27,7 +27,7 @@ def test_identifiers_are_patients_in_one_class_too(name: str) -> None:
 
 COMMON = (
     "batch1 jpg unpacked axial T1 t2w axial_T2 t1c part2 site3 224x224 fold3 3T 1.5T img_2 v2 "
-    "Dataset001 no_contrast images slices week4 2019-05"
+    "Dataset001 no_contrast images slices week4 2019-05 BraTS2018 kaggle_2020 subset1 level2"
 )
 
 

@@ -22,7 +22,9 @@ _NAMED_PERSON = re.compile(r"(?:patient|subject|person|participant)[ _.-]+\w.*",
 
 _COMMON = frozenset(
     """
-    batch part fold set split chunk volume vol run round group version v copy new old folder dir
+    subset section level stage phase step type class category source vendor country rgb gray grey
+    color colour batch part fold set split chunk volume vol run round group version v copy new old
+    folder dir
     directory data dataset images image imgs img pictures pics photos photo slices slice scans mri
     mr ct pet frames frame jpg jpeg jpe jfif png tif tiff bmp gif webp dicom axial ax coronal cor
     sagittal sag transverse tra plane view flair dwi adc swi pd gre tse contrast c ce gd post pre
@@ -41,6 +43,7 @@ _NUMBERS_ALONE = 3
 """How many different names made of digits there must be, for them to be patients."""
 
 _NUMBER = re.compile(r"\d[\d._-]*")
+_SET_AND_YEAR = re.compile(r"(?!pat|sub|case|person|part)[a-z]{3,}[ _.-]*(?:19|20)\d\d", re.I)
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\D.*|\d{4})?")
 
 
@@ -97,7 +100,7 @@ def _people(sides: Mapping[str, set[int]]) -> frozenset[str]:
 
 
 def _is_identifier(name: str) -> bool:
-    if _NUMBER.fullmatch(name) or _is_common(name):
+    if _NUMBER.fullmatch(name) or _SET_AND_YEAR.fullmatch(name) or _is_common(name):
         return False
     if _PERSON.fullmatch(name) or _NAMED_PERSON.fullmatch(name):
         return True
