@@ -198,5 +198,5 @@ def test_a_damaged_fold_is_named(cohort: Path, quick: Recipe, tmp_path: Path, da
 def test_unknown_and_repeated_sources_are_refused(
     places: Manifest, quick: Recipe, tmp_path: Path, wrong: list[list[str]]
 ) -> None:
-    with pytest.raises(UsageError, match="of a, b, c"):
+    with pytest.raises(UsageError, match="of a,b,c"):
         crossval(places, recipe=quick, weights="none", output=tmp_path / "cv", hold_out=wrong)

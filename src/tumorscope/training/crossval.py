@@ -162,7 +162,7 @@ def crossval(
     )
     if not (folder / "folds").is_dir():
         protect_edits(whole, folder / "manifest.csv", whole=False)
-    claim(folder, protocol, resume=resume)
+    claim(folder, protocol, manifest, labels=labels, held_out=held_out, resume=resume)
     # Read back, so that the paths in scores.csv are those in the manifest beside it.
     manifest.save(folder / "manifest.csv")
     manifest = replace(

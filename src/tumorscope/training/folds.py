@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.manifest import Manifest, portable_path
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.progress import track
@@ -167,13 +167,8 @@ def score_folds(
         One class where a score is one number; NaN where an image is not scored.
     """
     labels, groups, held_out = plan.labels, plan.manifest.groups, plan.held_out
-    repeats = held_out.shape[1]
     scores = np.full((*held_out.shape, len(plan.score_columns)), np.nan)
-    parts = [
-        (repeat, fold, folder / "folds" / f"repeat-{repeat}-fold-{fold}.csv")
-        for repeat in range(repeats)
-        for fold in range(int(held_out[:, repeat].max()) + 1)
-    ]
+    parts = _parts(folder, held_out)
     todo = []
     for repeat, fold, kept in parts:
         if kept.exists():
@@ -278,14 +273,35 @@ def training_and_tuning(
     return rest[inner != 0], rest[inner == 0]
 
 
-def claim(folder: Path, protocol: Protocol, *, resume: bool) -> None:
+def claim(
+    folder: Path,
+    protocol: Protocol,
+    manifest: Manifest,
+    *,
+    labels: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    resume: bool,
+) -> None:
     """Make sure that finished folds in `folder` belong to this protocol, and note it there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the cross-validation.
+    protocol : Protocol
+        What is asked for.
+    manifest : Manifest
+        The usable images.
+    labels, held_out : ndarray of int64
+        As in `Folds`.
+    resume : bool
+        Whether folds may be gone on with.
 
     Raises
     ------
     UsageError, InputError
-        If there are folds and `resume` is false, or they are of another protocol; nothing is
-        written then.
+        If there are folds and `resume` is false, or they are of another protocol or of images
+        that lie elsewhere; nothing is written then.
     """
     # A protocol without a fold is what a failure before the first one left.
     if any((folder / "folds").glob("*.csv")):
@@ -302,8 +318,25 @@ def claim(folder: Path, protocol: Protocol, *, resume: bool) -> None:
                 f"changed. {told(changes)} Expected the same as when they were made. Give them "
                 "again, or choose another folder with -o."
             )
+        for repeat, fold, path in _parts(folder, held_out):
+            if path.exists():
+                # As they will be called in the manifest beside them.
+                rows = [
+                    (portable_path(manifest.file(manifest.rows[index]), folder), str(labels[index]))
+                    for index in np.flatnonzero(held_out[:, repeat] == fold)
+                ]
+                records_of(path, rows)
         tell_versions(kept, protocol)
     write_protocol(folder / PROTOCOL, protocol)
+
+
+def _parts(folder: Path, held_out: NDArray[np.int64]) -> list[tuple[int, int, Path]]:
+    """Return repeat, fold and file of every fold."""
+    return [
+        (repeat, fold, folder / "folds" / f"repeat-{repeat}-fold-{fold}.csv")
+        for repeat in range(held_out.shape[1])
+        for fold in range(int(held_out[:, repeat].max()) + 1)
+    ]
 
 
 def read_protocol(folder: Path) -> Protocol:

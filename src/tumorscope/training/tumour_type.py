@@ -135,7 +135,7 @@ def crossval_types(
     )
     if not (folder / "folds").is_dir():
         protect_edits(whole, folder / "manifest.csv", whole=False)
-    claim(folder, protocol, resume=resume)
+    claim(folder, protocol, manifest, labels=labels, held_out=held_out, resume=resume)
     manifest.save(folder / "manifest.csv")
     manifest = replace(
         Manifest.load(folder / "manifest.csv"), joined=whole.joined, notes=whole.notes
