@@ -67,6 +67,16 @@ def test_wrong_usage_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) 
     capsys.readouterr()
 
 
+def test_an_empty_argument_is_wrong_usage_rather_than_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["phantom", "", "--n", "4"]) == 2
+    assert run(["predict", "scans", "-o", ""]) == 2
+    assert "empty argument" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_helps_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]

@@ -118,6 +118,18 @@ def test_a_terminal_sees_a_bar_on_standard_error(monkeypatch: pytest.MonkeyPatch
     assert "Counting" in screen.getvalue()
 
 
+def test_a_loop_inside_a_loop_draws_no_second_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    for _ in track([1, 2], "Outer"):
+        assert list(track([3, 4], "Inner")) == [3, 4]
+    assert "Outer" in screen.getvalue()
+    assert "Inner" not in screen.getvalue()
+    assert list(track([3, 4], "Later")) == [3, 4]
+    assert "Later" in screen.getvalue()
+
+
 def test_quiet_silences_bars_and_words_inside_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)

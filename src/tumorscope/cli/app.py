@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from tumorscope import __version__
-from tumorscope.common.errors import OutputError, TumorscopeError
+from tumorscope.common.errors import OutputError, TumorscopeError, UsageError
 from tumorscope.common.faults import explain
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import quiet, say
@@ -126,6 +126,11 @@ def run(words: Sequence[str]) -> int:
     debug = "--debug" in words
     chosen = app if words and words[0] in COMMANDS else _application(summaries=True)
     try:
+        if "" in words:
+            raise UsageError(
+                "Received an empty argument. Expected a path, a name or a number in its place. Is "
+                "a variable of the shell empty? An empty path would mean the current folder."
+            )
         with quiet("--quiet" in words):
             result = chosen(
                 list(words), exit_on_error=False, print_error=True, result_action="return_value"

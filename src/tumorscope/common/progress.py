@@ -49,7 +49,8 @@ def track(items: Iterable[T], label: str, *, total: Total = None) -> Generator[T
         Number of items; taken from ``len(items)`` where `items` is a sequence. A function is
         asked only where the number is shown.
     """
-    if _quiet.get() or sys.stderr is None:
+    if _quiet.get() or sys.stderr is None or _bars:
+        # Rich before 14.1 refuses a bar inside a bar, and one says enough.
         yield from items
         return
     if total is None and isinstance(items, Sequence):
@@ -74,7 +75,11 @@ def track(items: Iterable[T], label: str, *, total: Total = None) -> Generator[T
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         number = total() if callable(total) else total
-        yield from bar.track(items, total=number, description=label)
+        _bars.append(label)
+        try:
+            yield from bar.track(items, total=number, description=label)
+        finally:
+            _bars.remove(label)
 
 
 def say(words: str) -> None:
@@ -103,6 +108,9 @@ class _Lines:
             say(_line(self._label, self.done, self._total, now - self._began))
             self._due = now + EVERY
 
+
+_bars: list[str] = []
+"""The bar that is drawn now, if any."""
 
 _open: list[_Lines] = []
 """Loops that are gone through now, the innermost last."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.common.progress import pulse
+from tumorscope.common.progress import pulse, track
 from tumorscope.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
 from tumorscope.training.data import Images, batches
 from tumorscope.training.frozen import BATCH, Entry, FeatureStore, extractor, network_input
@@ -216,8 +216,8 @@ def predict(model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe) -> ND
         (n,), the probability of tumour; of the task "tumour-type" (n, classes), rows sum to 1.
     """
     scores = np.empty((len(pixels), model.output_shape[-1]), dtype=np.float64)
-    for batch in batches(np.arange(len(pixels)), BATCH):
-        pulse()
+    parts = list(batches(np.arange(len(pixels)), BATCH))
+    for batch in track(parts, "Scoring"):
         # The last batch is filled up, because another shape would be compiled anew.
         filled = pixels[np.resize(batch, BATCH)]
         outputs = model.predict_on_batch(network_input(filled, recipe.input.scaling))
