@@ -39,6 +39,8 @@ def test_common_words_are_not_although_both_classes_have_them(name: str) -> None
 def test_uncommon_names_below_both_classes_are_patients() -> None:
     assert people("yes/anna", "no/anna", "yes/ben", "no/ben") == {"anna", "ben"}
     assert people("yes/anna", "no/ben") == set()
+    words = ("Unknown type", "not classified yet", "suspicious")
+    assert people(*(f"{side}/{word}" for side in ("yes", "no") for word in words)) == set()
 
 
 def test_numbers_are_patients_where_there_are_several_and_no_years() -> None:

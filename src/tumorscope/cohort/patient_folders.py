@@ -22,6 +22,7 @@ _NAMED_PERSON = re.compile(r"(?:patient|subject|person|participant)[ _.-]+\w.*",
 
 _COMMON = frozenset(
     """
+    unknown unclear classified unclassified suspicious typical atypical easy hard reviewed checked
     subset section level stage phase step type class category source vendor country rgb gray grey
     color colour batch part fold set split chunk volume vol run round group version v copy new old
     folder dir
@@ -89,8 +90,8 @@ def _people(sides: Mapping[str, set[int]]) -> frozenset[str]:
     """Return the names (case-folded) that are taken for patients'."""
     certain = {name for name in sides if _is_identifier(name)}
     numbers = {name for name in sides if _NUMBER.fullmatch(name)}
-    # Names of people, or of whatever else is to be kept together, hold no digit.
-    uncommon = {name for name, labels in sides.items() if len(labels) > 1 and not _is_common(name)}
+    # Names of people, which hold no digit.
+    uncommon = {name for name, labels in sides.items() if len(labels) > 1 and _may_be_name(name)}
     dates = all(_YEAR.fullmatch(name) for name in numbers)
     return frozenset(
         certain
@@ -105,9 +106,15 @@ def _is_identifier(name: str) -> bool:
     if _PERSON.fullmatch(name) or _NAMED_PERSON.fullmatch(name):
         return True
     # W39, HGG_012, a1b2c3d4: digits that no common word explains.
-    return any(letter.isdigit() for letter in name) and not any(
-        len(word) > 2 and word in _COMMON for word in _words(name)
-    )
+    return any(letter.isdigit() for letter in name) and not _has_common_word(name)
+
+
+def _may_be_name(name: str) -> bool:
+    return len(_words(name)) <= 2 and not _is_common(name) and not _has_common_word(name)
+
+
+def _has_common_word(name: str) -> bool:
+    return any(len(word) > 2 and word in _COMMON for word in _words(name))
 
 
 def _is_common(name: str) -> bool:
