@@ -23,9 +23,9 @@ from PIL import Image, ImageDraw
 
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.evidence import evidence_field
+from tumorscope.detection.seen import SeenImages
 from tumorscope.evaluation.localisation import measure, measure_chance
 from tumorscope.imaging import Slice, prepare, read_slice
-from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import read_model
 from tumorscope.training.frozen import network_input
 from tumorscope.training.run import Run
@@ -93,8 +93,8 @@ def measured(name: str, samples: list[Sample], run: Path) -> list[dict[str, obje
         ),
         "Grad-CAM": grad_cam(run, pixels),
     }
-    known = units(model.metadata.seen.unpack())
-    seen = sum(resemblance(thumbprint(scan), known) >= COPY for scan in scans)
+    known = SeenImages(model.metadata.seen)
+    seen = sum(bool(known.holds(scan)) for scan in scans)
     found = {
         who: measure(
             [

@@ -16,6 +16,7 @@ and skipped where it is done:
 - decisions  what the operating points of the installed model reach, and its card, measured anew on
              the scores of `holdout`; its graph, calibration, thresholds and id stay
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
+- seen       make the thumbprints in the installed model anew, from the images of the manifest
 - card       robustness of the packaged model → MODEL_CARD.md
 """
 
@@ -42,7 +43,8 @@ from tumorscope.common.progress import say
 from tumorscope.evaluation.left_out import both_labels, measure_left_out
 from tumorscope.evaluation.metrics import Metrics
 from tumorscope.imaging.find import is_hidden
-from tumorscope.model_file.container import read_model
+from tumorscope.model_file.container import read_model, write_model
+from tumorscope.model_file.schema import Seen
 from tumorscope.statistics import Interval, cluster_bootstrap, wilson
 from tumorscope.training.crossval import crossval
 from tumorscope.training.export import export_run
@@ -52,6 +54,7 @@ from tumorscope.training.protocol import write_protocol
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.robustness import measure_robustness
 from tumorscope.training.run import read_csv, train, write_csv
+from tumorscope.training.seen import thumbprints_of
 
 NEVER_TRAINED = ("stripped_dev",)
 """Sources whose licence allows testing and tuning only."""
@@ -82,7 +85,8 @@ INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
 AT_SPECIFICITY = "sensitivity_at_specificity_85"
 
 STEPS = (
-    "manifest", "holdout", "train", "export", "report", "install", "decisions", "seeds", "card"
+    "manifest", "holdout", "train", "export", "report", "install", "decisions", "seeds", "seen",
+    "card"
 )  # fmt: skip
 USUAL = STEPS[: STEPS.index("install")]
 
@@ -236,6 +240,21 @@ def report(output: Path) -> None:
         print(f"{record['source']}: {words}")
 
 
+def renew_thumbprints(path: Path, manifest: Manifest) -> None:
+    """Make the thumbprints of a model file anew; its graph, and so its id, stay as they are."""
+    model = read_model(path)
+    trained = manifest.usable.of_split("training", "tuning")
+    trained.check_files()
+    if model.metadata.seen.total > len(trained):
+        raise SystemExit(
+            f"{path} knows {model.metadata.seen.total} images, and the manifest lists "
+            f"{len(trained)} that were trained on. Give the manifest that it was trained from."
+        )
+    seen = Seen.pack(thumbprints_of(trained))
+    written = write_model(path, model.graph, model.metadata.model_copy(update={"seen": seen}))
+    print(f"{path}: {written.metadata.id} knows {seen.count} images")
+
+
 def write_card(output: Path, manifest: Manifest, data: Path) -> None:
     """Write MODEL_CARD.md; the model file carries the shorter card that was exported with it."""
     _, reported = parted(manifest)
@@ -358,6 +377,8 @@ def main() -> None:
         print(redecide(INSTALLED, calibration(output)))
     if "seeds" in steps:
         other_seeds(output, manifest, recipe, arguments.weights)
+    if "seen" in steps:
+        renew_thumbprints(INSTALLED, manifest)
     if "card" in steps:
         write_card(output, manifest, arguments.data)
 

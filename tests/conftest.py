@@ -73,6 +73,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         InputCheck,
         Metadata,
         OperatingPoint,
+        Seen,
     )
 
     constants = {
@@ -139,6 +140,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         input_check=InputCheck(distance=110.0),
         recipe={"name": "tiny"},
         data={"sha256": "0" * 64},
+        # Some picture that no test shows it, so that it can tell that it has not seen others.
+        seen=Seen.pack(np.random.default_rng(7).integers(0, 256, (1, 104), dtype=np.uint8)),
     )
     return write_model(
         tmp_path_factory.mktemp("model") / "tiny.onnx", model.SerializeToString(), metadata

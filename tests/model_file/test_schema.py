@@ -13,15 +13,47 @@ from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
 from tumorscope.imaging import Preprocessing
-from tumorscope.model_file.schema import HowPrepared, OperatingPoint, Seen
+from tumorscope.model_file.schema import HowPrepared, OperatingPoint, Prints, Seen
 
 
-@given(arrays(np.int8, st.tuples(st.integers(0, 7), st.just(256))))
+@given(arrays(np.uint8, st.tuples(st.integers(0, 7), st.just(104))))
 def test_thumbprints_survive_packing(thumbprints: np.ndarray) -> None:
     seen = Seen.model_validate_json(Seen.pack(thumbprints).model_dump_json())
-    assert seen.count == len(thumbprints)
+    assert (seen.count, seen.version) == (len(thumbprints), 2)
+    assert seen.unpack().dtype == np.uint8
+    np.testing.assert_array_equal(seen.unpack(), thumbprints)
+
+
+@given(arrays(np.int8, st.tuples(st.integers(1, 7), st.just(256))))
+def test_thumbprints_of_version_1_survive_packing_nearly(thumbprints: np.ndarray) -> None:
+    seen = Seen.model_validate_json(Seen.pack(thumbprints).model_dump_json())
+    assert (seen.count, seen.version) == (len(thumbprints), 1)
     assert seen.unpack().dtype == np.int8
     np.testing.assert_allclose(seen.unpack(), thumbprints.astype(int), atol=3)
+
+
+def test_thumbprints_of_starting_weights_are_kept_beside_those_of_the_run() -> None:
+    older = Prints.pack(np.full((3, 256), 60, np.int8))
+    own = Seen.pack(np.full((2, 104), 9, np.uint8)).model_copy(update={"inherited": (older,)})
+    seen = Seen.model_validate_json(own.model_dump_json())
+    assert (seen.count, seen.total) == (2, 5)
+    assert [each.version for each in seen.lists] == [2, 1]
+
+
+def test_what_the_version_before_wrote_is_read() -> None:
+    data = Seen.pack(np.full((2, 256), 60, np.int8)).data
+    old = {"version": 1, "count": 2, "packing": "sixths", "data": data}
+    assert Seen.model_validate(old).unpack().shape == (2, 256)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"version": 3}, "version 3; expected 1 or 2"), ({"packing": "bytes"}, "not packed so")],
+)
+def test_thumbprints_of_other_versions_are_refused(change: dict[str, object], said: str) -> None:
+    seen = Seen.pack(np.full((2, 256), 60, np.int8)).model_dump()
+    with pytest.raises(ValidationError, match=said):
+        Seen.model_validate({**seen, **change})
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from PIL import Image
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.detection.engines import open_engine
+from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import prepare, read_slice
-from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import read_model
 from tumorscope.training import export
 from tumorscope.training.export import export_run
@@ -107,12 +107,9 @@ def test_training_writes_it_and_it_says_what_keras_said(trained: Run) -> None:
 
 def test_it_knows_the_images_it_was_fitted_and_tuned_on_and_no_others(trained: Run) -> None:
     metadata = read_model(trained.folder / "model.onnx").metadata
-    known = units(metadata.seen.unpack())
+    known = SeenImages(metadata.seen)
     manifest = trained.manifest
-    seen = [
-        resemblance(thumbprint(read_slice(manifest.file(row))), known) >= COPY
-        for row in manifest.rows
-    ]
+    seen = [known.holds(read_slice(manifest.file(row))) for row in manifest.rows]
     assert seen == [row.split in ("training", "tuning") for row in manifest.rows]
     assert metadata.data["sha256"] == trained.facts["data_sha256"]
     assert metadata.recipe["name"] == "export-test"

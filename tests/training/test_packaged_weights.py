@@ -23,9 +23,10 @@ from tumorscope.training.formats.storage import store_float16, store_int8
 from tumorscope.training.frozen import network_input
 from tumorscope.training.model_graph import model_graph
 from tumorscope.training.network import build
-from tumorscope.training.packaged_weights import load_backbone, refuse_seen, seen_before
+from tumorscope.training.packaged_weights import load_backbone, refuse_seen
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import train
+from tumorscope.training.seen import seen_before
 
 
 @pytest.fixture
@@ -46,6 +47,13 @@ def packaged(folder: Path, recipe: Recipe, graph: onnx.ModelProto, seen: Seen) -
         seen=seen,
     )
     return write_model(folder / "default.onnx", graph.SerializeToString(), metadata)
+
+
+def packaged_later(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "later").mkdir()
+    other = Seen.pack(np.full((1, 104), 7, np.uint8))
+    file = packaged(folder / "later", recipe, model_graph(build(recipe), recipe), other)
+    monkeypatch.setattr(packaged_weights, "PACKAGED", file.path)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,8 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
     file = packaged(tmp_path, recipe, graph, Seen.pack(prints))
     monkeypatch.setattr(packaged_weights, "PACKAGED", file.path)
     manifest = audit(tiny_cohort, probes=False).manifest
-    seen = seen_before(manifest, prints)
+    seen = seen_before(manifest, Seen.pack(prints))
+    assert seen is not None
     assert [row.path for row, one in zip(manifest.rows, seen, strict=True) if one] == [
         next(row.path for row in manifest.rows if row.path.endswith("yes0.png"))
     ]
@@ -112,11 +121,18 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
         crossval(manifest, folds=2, repeats=1, output=tmp_path / "cv", **options)
     run = train(manifest, output=tmp_path / "run", **options)
     model = export_run(run, tmp_path / "model.onnx")
-    assert model.metadata.seen.count > len(prints)
+    assert [each.count for each in model.metadata.seen.inherited] == [1]
     with pytest.raises(HonestyError, match="evaluation would measure on"):
         evaluate(run, manifest.having([manifest.rows[int(np.flatnonzero(seen)[0])]]))
     found = evaluate(run, manifest, output=tmp_path / "seen", allow_seen=True)
     assert "1 of these 12 images trained the weights" in found.report.read_text("utf-8")
+    # The package holds another model by now: the run remembers what its weights had seen.
+    packaged_later(recipe, tmp_path, monkeypatch)
+    with pytest.raises(HonestyError, match="evaluation would measure on"):
+        evaluate(run, manifest.having([manifest.rows[int(np.flatnonzero(seen)[0])]]))
+    (run.folder / "model.onnx").unlink()
+    with pytest.raises(InputError, match="is not known"):
+        evaluate(run, manifest.having([manifest.rows[int(np.flatnonzero(seen)[0])]]))
     # A file of one's own whose name begins alike is no packaged model.
     assert refuse_seen("mriscans/vgg16.weights.h5", manifest, "the evaluation") is None
 

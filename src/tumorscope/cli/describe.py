@@ -82,7 +82,7 @@ def _describe_model(path: Path, common: Common) -> None:
     metadata = model.metadata
     document = metadata.model_dump(mode="json")
     # Thumbprints are no reading matter.
-    document["seen"] = {"version": metadata.seen.version, "count": metadata.seen.count}
+    document["seen"] = {"version": metadata.seen.version, "count": metadata.seen.total}
     for name, zone in _zones(metadata).items():
         document["operating_points"][name]["abstains"] = list(zone)
     how, points = metadata.preprocessing, metadata.operating_points
@@ -96,7 +96,7 @@ def _describe_model(path: Path, common: Common) -> None:
         ),
         ("evidence", f"{metadata.grid[0]} × {metadata.grid[1]}"),
         *_decisions(metadata),
-        ("knows", f"{metadata.seen.count} images that it was trained on"),
+        ("knows", f"{metadata.seen.total} images that it was trained on"),
     ]
     if any(point.sensitivity and not point.abstained for point in points.values()):
         rows.append(

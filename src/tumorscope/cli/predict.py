@@ -230,7 +230,7 @@ def _print_line(values: dict[str, object]) -> None:
     why = f"  ({values['reasons']})" if values["reasons"] else ""
     print(
         f"{values['decision']:<11}{shown:>11}  {values['ms']:>7.1f}  "
-        f"{'yes' if values['seen'] else 'no':<5} {printable(str(values['path']))}{why}"
+        f"{_yes_no(values['seen']):<5} {printable(str(values['path']))}{why}"
     )
 
 
@@ -267,3 +267,7 @@ def _summarise(
         if path is not None:
             say(f"Wrote {path}")
     say(RESEARCH_USE_ONLY)
+
+
+def _yes_no(seen: object) -> str:
+    return "?" if seen is None else "yes" if seen else "no"

@@ -50,7 +50,9 @@ def robustness(
         words = "" if flips is None else f"{flips.value:.3f} ({flips.low:.3f} to {flips.high:.3f})"
         line = f"{each.perturbation:<14} {each.strength:>8g} {each.images:>6}  {auc}  {words}"
         lines.append(line.rstrip())
-    if result.seen:
+    if result.seen is None:
+        lines.insert(0, "WARNING: whether the model was trained on these images is not known.")
+    elif result.seen:
         lines.insert(0, f"WARNING: the model was trained on {result.seen} of these images.")
     emit(
         common, {**result.to_json(), "passed_over": result.passed_over.to_json()}, "\n".join(lines)

@@ -22,9 +22,9 @@ from tumorscope.common.limits import MOST_THREADS, check_whole
 from tumorscope.detection import rules
 from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of, open_engine
 from tumorscope.detection.finding import Finding
+from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging.inputs import Image, slice_and_colour, source_of
 from tumorscope.imaging.preprocess import prepare
-from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.model_file.container import ModelFile, metadata_text
 from tumorscope.model_file.schema import Metadata
@@ -44,7 +44,7 @@ class _Ready:
 
     source: str
     reasons: tuple[str, ...]
-    seen: bool
+    seen: bool | None
     pixels: NDArray[np.uint8] | None
 
 
@@ -224,8 +224,8 @@ class Detector:
         )
 
     @cached_property
-    def _known(self) -> NDArray[np.float32]:
-        return units(self.metadata.seen.unpack())
+    def _known(self) -> SeenImages:
+        return SeenImages(self.metadata.seen)
 
     def detect(self, image: Image) -> Finding:
         """Return the finding for one image, as fast as all cores together can.
@@ -302,15 +302,15 @@ class Detector:
                 ready.append(self._ready(image))
             except UnreadableImageError as error:
                 source = source_of(image)
-                ready.append(_Ready(source, (_unreadable(source, error),), False, None))
+                ready.append(_Ready(source, (_unreadable(source, error),), None, None))
         return self._findings(engine, ready, began)
 
     def _ready(self, image: Image) -> _Ready:
         scan, coloured = slice_and_colour(image)
         reasons = rules.input_reasons(scan, self.metadata.input_check, coloured=coloured)
+        seen = self._known.holds(scan)
         if reasons:
-            return _Ready(scan.source, reasons, False, None)
-        seen = bool(len(self._known)) and resemblance(thumbprint(scan), self._known) >= COPY
+            return _Ready(scan.source, reasons, seen, None)
         return _Ready(scan.source, (), seen, prepare(scan, self._how))
 
     def _findings(self, engine: Engine, ready: Sequence[_Ready], began: float) -> list[Finding]:

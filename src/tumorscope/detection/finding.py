@@ -42,8 +42,9 @@ class Finding:
         `tumorscope.model_file.decision.DecisionRule`.
     reasons : tuple of str
         Codes, see `REASONS`, or one that starts with "unreadable: ".
-    seen : bool
-        Whether the model's thumbprints say that it was trained on this image or a copy.
+    seen : bool or None
+        Whether the model's thumbprints say that it was trained on this image or a copy; None where
+        nobody can tell: the model file holds no thumbprints, or the image cannot be read.
     model : str
         Id of the model: its name and the first 12 digits of the hash of its graph.
     operating_point : str
@@ -67,7 +68,7 @@ class Finding:
     probability: float | None
     prediction_set: tuple[str, ...]
     reasons: tuple[str, ...]
-    seen: bool
+    seen: bool | None
     model: str
     operating_point: str
     threshold: float | None

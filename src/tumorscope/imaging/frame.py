@@ -6,14 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+SPREAD = 12
+"""Greys between the 5th and 95th percentile of a row from which on it is not uniform."""
 
-def trimmed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+
+def trimmed(pixels: NDArray[np.uint8], *, spread: float = SPREAD) -> NDArray[np.uint8]:
     """Cut away uniform rows and columns at the edges: padding, and frames of any grey.
 
     Nine tenths of a row must be alike, because a frame's corner is crossed by its other sides.
     """
     for _ in range(4):
-        rows, columns = _busy(pixels), _busy(pixels.T)
+        rows, columns = _busy(pixels, spread), _busy(pixels.T, spread)
         if not rows.any() or not columns.any():
             return pixels
         top, bottom = int(np.argmax(rows)), len(rows) - int(np.argmax(rows[::-1]))
@@ -83,7 +86,7 @@ def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return even
 
 
-def _busy(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _busy(pixels: NDArray[np.uint8], least: float) -> NDArray[np.bool_]:
     # Every row, but some 64 values of each: the question is only whether it is uniform.
     step = max(1, pixels.shape[1] // 64)
     some = np.ascontiguousarray(pixels[:, ::step])
@@ -91,5 +94,5 @@ def _busy(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     low, high = int(0.05 * width), int(0.95 * (width - 1))
     ordered = np.partition(some, (low, high), axis=1)
     spread = ordered[:, high].astype(np.int16) - ordered[:, low]
-    busy: NDArray[np.bool_] = spread > 12
+    busy: NDArray[np.bool_] = spread > least
     return busy

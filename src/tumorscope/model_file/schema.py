@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, model_validator
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.imaging import Preprocessing
-from tumorscope.imaging.thumbprint import EDGE, VERSION
+from tumorscope.imaging import Preprocessing, thumbprint, thumbprint_v1
 from tumorscope.model_file.decision import (
     CLASSES,
     Conformal,
@@ -109,41 +108,61 @@ class InputCheck(Part):
 
 
 STEP = 6
-"""Thumbprints are kept in steps of this size: 155 bytes per image instead of 342, and a cosine of
-0.995 with what they were."""
+"""Thumbprints of version 1 are kept in steps of this size: 155 bytes an image instead of 342."""
+
+LENGTHS = {
+    thumbprint_v1.VERSION: thumbprint_v1.EDGE * thumbprint_v1.EDGE,
+    thumbprint.VERSION: thumbprint.BYTES,
+}
+"""Version of thumbprints → bytes of each."""
 
 
-class Seen(Part):
-    """Thumbprints of the training and tuning images.
+class Prints(Part):
+    """Thumbprints of one version, some that a model file holds.
 
-    Base64 of zlib of int8 (count, 256), each value a sixth of the thumbprint's.
+    Base64 of zlib of (count, 104) bytes; in version 1 of int8 (count, 256), each value a sixth of
+    the thumbprint's.
     """
 
-    version: int = VERSION
+    version: int = thumbprint.VERSION
     count: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    packing: Literal["sixths"] = "sixths"
+    packing: Literal["sixths", "bytes"] = "bytes"
     data: str = ""
 
     @model_validator(mode="after")
-    def _whole(self) -> Seen:
-        if self.version != VERSION:
-            raise ValueError(f"thumbprints are of version {self.version}; expected {VERSION}")
-        if len(self._bytes()) != self.count * EDGE * EDGE:
+    def _whole(self) -> Self:
+        if self.version not in LENGTHS:
+            known = " or ".join(map(str, LENGTHS))
+            raise ValueError(
+                f"thumbprints are of version {self.version}; expected {known}. A newer tumorscope "
+                "reads them"
+            )
+        if self.count and (self.packing == "sixths") != (self.version == thumbprint_v1.VERSION):
+            raise ValueError(f"thumbprints of version {self.version} are not packed so")
+        if len(self._bytes()) != self.count * LENGTHS[self.version]:
             raise ValueError(f"thumbprints of {self.count} images do not fill their data")
         return self
 
     @classmethod
-    def pack(cls, thumbprints: NDArray[np.int8]) -> Seen:
-        """Pack thumbprints int8 (n, 256)."""
-        if not len(thumbprints):
+    def pack(cls, prints: NDArray[np.uint8] | NDArray[np.int8]) -> Self:
+        """Pack thumbprints: uint8 (n, 104), or of version 1, int8 (n, 256)."""
+        if not len(prints):
             return cls()
-        steps = np.rint(thumbprints.astype(np.float32) / STEP).astype(np.int8)
-        data = base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode("ascii")
-        return cls(count=len(thumbprints), data=data)
+        first = prints.dtype == np.int8
+        if first:
+            prints = np.rint(prints.astype(np.float32) / STEP).astype(np.int8)
+        return cls(
+            version=thumbprint_v1.VERSION if first else thumbprint.VERSION,
+            count=len(prints),
+            packing="sixths" if first else "bytes",
+            data=base64.b64encode(zlib.compress(prints.tobytes(), 9)).decode("ascii"),
+        )
 
-    def unpack(self) -> NDArray[np.int8]:
-        """Return thumbprints int8 (n, 256)."""
-        steps = np.frombuffer(self._bytes(), dtype=np.int8).reshape(-1, EDGE * EDGE)
+    def unpack(self) -> NDArray[np.uint8] | NDArray[np.int8]:
+        """Return thumbprints: uint8 (n, 104), or of version 1, int8 (n, 256)."""
+        if self.version == thumbprint.VERSION:
+            return np.frombuffer(self._bytes(), dtype=np.uint8).reshape(-1, thumbprint.BYTES)
+        steps = np.frombuffer(self._bytes(), dtype=np.int8).reshape(-1, LENGTHS[self.version])
         return np.clip(steps.astype(np.int16) * STEP, -127, 127).astype(np.int8)
 
     def _bytes(self) -> bytes:
@@ -153,10 +172,32 @@ class Seen(Part):
             # No more than asked for, so that a small file cannot fill the memory.
             stream = zlib.decompressobj()
             return stream.decompress(
-                base64.b64decode(self.data, validate=True), self.count * EDGE * EDGE + 1
+                base64.b64decode(self.data, validate=True), self.count * LENGTHS[self.version] + 1
             )
         except (binascii.Error, zlib.error) as error:
             raise ValueError(f"thumbprints cannot be unpacked ({error})") from error
+
+
+class Seen(Prints):
+    """Thumbprints of the training and tuning images.
+
+    Attributes
+    ----------
+    inherited : tuple of Prints
+        Those of the images that the starting weights were trained on.
+    """
+
+    inherited: tuple[Prints, ...] = ()
+
+    @property
+    def lists(self) -> tuple[Prints, ...]:
+        """All thumbprints that there are, version by version."""
+        return tuple(each for each in (self, *self.inherited) if each.count)
+
+    @property
+    def total(self) -> int:
+        """How many images are known."""
+        return sum(each.count for each in self.lists)
 
 
 class Metadata(Part):

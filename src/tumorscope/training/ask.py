@@ -15,11 +15,11 @@ from tumorscope.common.cores import cores
 from tumorscope.common.progress import track
 from tumorscope.detection import rules
 from tumorscope.detection.engines import open_engine
+from tumorscope.detection.seen import SeenImages
 from tumorscope.evaluation.answers import Answers
 from tumorscope.evaluation.recalibration import sigmoid
-from tumorscope.imaging import Preprocessing, Slice, prepare
+from tumorscope.imaging import Preprocessing, prepare
 from tumorscope.imaging.read import read_with_colour
-from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import ModelFile
 from tumorscope.model_file.schema import InputCheck
 from tumorscope.training.data import batches
@@ -38,8 +38,9 @@ class Said:
     decisions : sequence of str
         As `tumorscope predict` tells them.
     reasons : sequence of tuple of str
-    seen : ndarray of bool, shape (n,)
-        Whether the model's thumbprints know the image.
+    seen : ndarray of bool, shape (n,), or None
+        Whether the model's thumbprints know the image; None where its file holds none, so that
+        nobody can tell.
     answers : Answers
         The same for a report.
     """
@@ -48,7 +49,7 @@ class Said:
     raw: NDArray[np.float64]
     decisions: Sequence[str]
     reasons: Sequence[tuple[str, ...]]
-    seen: NDArray[np.bool_]
+    seen: NDArray[np.bool_] | None
     answers: Answers
 
 
@@ -67,7 +68,7 @@ def ask(model: ModelFile, manifest: Manifest, *, operating_point: str = "balance
     metadata = model.metadata
     rule = rules.rule_of(metadata, operating_point)
     how, check = metadata.preprocessing.preprocessing, metadata.input_check
-    known = units(metadata.seen.unpack())
+    known = SeenImages(metadata.seen)
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
     seen = np.zeros(len(manifest), dtype=bool)
     reasons: list[tuple[str, ...]] = []
@@ -107,7 +108,12 @@ def ask(model: ModelFile, manifest: Manifest, *, operating_point: str = "balance
         refused=np.array([each == "refused" for each in decisions], dtype=bool),
     )
     return Said(
-        scores=scores, raw=raw, decisions=decisions, reasons=reasons, seen=seen, answers=answers
+        scores=scores,
+        raw=raw,
+        decisions=decisions,
+        reasons=reasons,
+        seen=seen if known.count else None,
+        answers=answers,
     )
 
 
@@ -123,7 +129,7 @@ def write_scores(path: Path, manifest: Manifest, said: Said) -> None:
                 "score": f"{score:.8f}",
                 "decision": decision,
                 "reasons": ";".join(reasons),
-                "seen": str(bool(seen)).lower(),
+                "seen": "" if seen is None else str(bool(seen)).lower(),
                 "raw_score": f"{raw:.8f}",
             }
             for row, score, decision, reasons, seen, raw in zip(
@@ -131,7 +137,7 @@ def write_scores(path: Path, manifest: Manifest, said: Said) -> None:
                 said.scores,
                 said.decisions,
                 said.reasons,
-                said.seen,
+                [None] * len(manifest) if said.seen is None else said.seen,
                 said.raw,
                 strict=True,
             )
@@ -140,12 +146,8 @@ def write_scores(path: Path, manifest: Manifest, said: Said) -> None:
 
 
 def _look(
-    path: Path, how: Preprocessing, check: InputCheck, known: NDArray[np.float32]
+    path: Path, how: Preprocessing, check: InputCheck, known: SeenImages
 ) -> tuple[NDArray[np.uint8], tuple[str, ...], bool]:
     scan, coloured = read_with_colour(path)
-    turned = (
-        Slice(pixels=np.ascontiguousarray(np.rot90(scan.pixels, quarter)), source=scan.source)
-        for quarter in range(4)
-    )
-    seen = len(known) > 0 and any(resemblance(thumbprint(each), known) >= COPY for each in turned)
+    seen = bool(known.holds(scan))
     return prepare(scan, how), rules.input_reasons(scan, check, coloured=coloured), seen

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.overlap import overlap
 from tumorscope.cohort.together import in_words
-from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
@@ -36,6 +35,7 @@ from tumorscope.training.protocol import data_hash
 from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
 from tumorscope.training.run import Data, Run, prepare_manifest
 from tumorscope.training.scores import scores_of
+from tumorscope.training.seen import refuse_trained_on
 from tumorscope.training.weights import IMAGENET
 
 SAME_SCORE = 1e-3
@@ -126,15 +126,10 @@ def evaluate(
         manifest, unreadable = whole.usable, whole.unreadable
         if len(manifest) == 0:
             raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
-    warning = refuse_seen(run.facts["weights"], manifest, "the evaluation", allow_seen=allow_seen)
+    warning = refuse_weights(run, manifest, allow_seen=allow_seen)
     if data is not None:
         warning = joined(warning, refuse_trained_on(run, manifest, allow_seen=allow_seen))
     measured = _measure(run, manifest, own=data is None)
-    if data is not None and measured.said is not None and not warning:
-        # What the files no longer show, the model's own thumbprints still do.
-        from tumorscope.training.assess_model import refuse_known  # needs `Evaluation` in turn
-
-        warning = refuse_known(manifest, measured.said.seen, allow_seen=allow_seen)
     folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
     metrics = _report(
         run,
@@ -282,6 +277,12 @@ def trained_copies(whole: Manifest, testing: Manifest) -> NDArray[np.bool_]:
     )
 
 
+def refuse_weights(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
+    """Do what `refuse_seen` does with the starting weights of a run."""
+    weights = run.facts["weights"]
+    return refuse_seen(weights, manifest, "the evaluation", allow_seen=allow_seen, run=run)
+
+
 def joined(*warnings: str | None) -> str | None:
     """Return all warnings as one, None where there is none."""
     return " ".join(filter(None, warnings)) or None
@@ -351,33 +352,6 @@ def _own_testing(run: Run) -> Manifest:
 def _recorded_scores(run: Run, manifest: Manifest) -> NDArray[np.float64]:
     """Return what the network itself said of the run's images when it was trained."""
     return scores_of(run.folder / "scores.csv", [row.path for row in manifest.rows])[:, 0]
-
-
-def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
-    """Return what to warn of where images were seen in training; None where none were.
-
-    Raises
-    ------
-    HonestyError
-        If some were, and `allow_seen` is false.
-    """
-    known = run.manifest.usable.of_split("training", "tuning")
-    seen = overlap(known, manifest).matches
-    if not seen:
-        return None
-    first = next(iter(seen))
-    message = (
-        f"{len(seen)} of {len(manifest)} images were used to train this model, or are near "
-        f"duplicates of such images: {first} matches {seen[first][0]}"
-        + (" …" if len(seen) > 1 else "")
-    )
-    if not allow_seen:
-        raise HonestyError(
-            f"{message}. Expected images that the model has not seen: a score on these says "
-            "nothing of new patients. Leave them out (`tumorscope audit DATA --against ...` lists "
-            "them), or add --allow-seen to score them in a report that says so."
-        )
-    return f"{message}. These figures are too good."
 
 
 def _layers(facts: Mapping[str, object]) -> Sequence[tuple[str, str, str, int]]:

@@ -128,7 +128,9 @@ def _on_recipe(metadata: Metadata) -> list[str]:
         return [f"The recipe is of another version, so nothing is told of it. {error}"]
 
 
-def refuse_known(manifest: Manifest, seen: NDArray[np.bool_], *, allow_seen: bool) -> str | None:
+def refuse_known(
+    manifest: Manifest, seen: NDArray[np.bool_] | None, *, allow_seen: bool
+) -> str | None:
     """Return what to warn of where a model's thumbprints know images; None where they do not.
 
     Raises
@@ -136,6 +138,17 @@ def refuse_known(manifest: Manifest, seen: NDArray[np.bool_], *, allow_seen: boo
     HonestyError
         If they do, and `allow_seen` is false.
     """
+    if seen is None:
+        unknown = (
+            "Whether the model was trained on these images cannot be told: its file holds no "
+            "thumbprints"
+        )
+        if allow_seen:
+            return f"{unknown}. These figures may be too good."
+        raise InputError(
+            f"{unknown}. Expected a model file that knows its training images. Export it again "
+            "from its run, or add --allow-seen to score the images in a report that says so."
+        )
     if not seen.any():
         return None
     first = manifest.rows[int(np.flatnonzero(seen)[0])].path

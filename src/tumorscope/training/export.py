@@ -26,7 +26,7 @@ from tumorscope.evaluation.decisions import MISCOVERAGE, Decisions, fit_decision
 from tumorscope.evaluation.operating_points import POLICIES
 from tumorscope.evaluation.recalibration import logit, sigmoid
 from tumorscope.imaging import prepare, read_slice
-from tumorscope.imaging.thumbprint import thumbprint
+from tumorscope.imaging.thumbprint import BYTES, thumbprint
 from tumorscope.model_file.container import ModelFile, write_model
 from tumorscope.model_file.schema import (
     Calibration,
@@ -163,6 +163,13 @@ def write_checked(
         )
     manifest = Manifest.load(folder / "manifest.csv").usable
     manifest.check_files()
+    inherited = prints_of(facts, run=Run(folder) if (folder / "run.json").is_file() else None)
+    if inherited is None:
+        raise InputError(
+            f"What the starting weights of {folder} were trained on is not known: the package "
+            "holds another model by now, and the run has no model.onnx that remembers. Expected "
+            "their thumbprints, so that the model file knows what it has seen. Train again."
+        )
     pixels, thumbprints = _load(manifest, recipe)
     held_out = _held_out(folder, manifest, facts, crossval)
     decisions = _decide(held_out, miscoverage)
@@ -183,7 +190,7 @@ def write_checked(
         operating_points=_operating_points(decisions),
         conformal=_conformal(decisions, held_out, miscoverage),
         input_check=check,
-        seen=Seen.pack(np.concatenate([thumbprints[known], prints_of(facts)])),
+        seen=Seen.pack(thumbprints[known]).model_copy(update={"inherited": inherited}),
         recipe=recipe.model_dump(mode="json"),
         data=_data(facts, manifest),
         versions=_strings(facts["versions"]),
@@ -200,10 +207,10 @@ def write_checked(
     return replace(written, path=path)
 
 
-def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     how = recipe.input.preprocessing
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
-    thumbprints = np.empty((len(manifest), 256), dtype=np.int8)
+    thumbprints = np.empty((len(manifest), BYTES), dtype=np.uint8)
     for index, row in enumerate(manifest.rows):
         scan = read_slice(manifest.file(row))
         pixels[index], thumbprints[index] = prepare(scan, how), thumbprint(scan)

@@ -14,10 +14,10 @@ from tumorscope.common.names import printable
 from tumorscope.common.progress import say
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.evidence import evidence_field
+from tumorscope.detection.seen import SeenImages
 from tumorscope.evaluation.localisation import Localisation, measure, measure_chance
 from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.imaging.masks import pair_masks
-from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import ModelFile
 
 TISSUE = 20
@@ -92,13 +92,13 @@ def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
             "are white inside the lesion."
         )
     how = model.metadata.preprocessing.preprocessing
-    known = units(model.metadata.seen.unpack())
+    known = SeenImages(model.metadata.seen)
     engine = open_engine(model)
     fields, seen = [], 0
     for scan, lesion in pairs:
         evidence = engine.run(prepare(scan, how)[None]).evidence[0]
         fields.append(evidence_field(evidence, scan, how, shape=(lesion.shape[0], lesion.shape[1])))
-        seen += resemblance(thumbprint(scan), known) >= COPY
+        seen += bool(known.holds(scan))
     lesions = [lesion for _, lesion in pairs]
     groups = np.arange(len(pairs)).astype(np.str_)
     return Pointing(

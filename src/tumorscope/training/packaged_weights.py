@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
-from tumorscope.common.progress import track
 from tumorscope.detection.detector import PACKAGED
-from tumorscope.imaging import Slice, read_slice
-from tumorscope.imaging.thumbprint import COPY, resemblance, thumbprint, units
 from tumorscope.model_file.container import ModelFile, read_model
+from tumorscope.model_file.schema import Prints, Seen
 from tumorscope.training.origin import tells_of_mri
+from tumorscope.training.seen import seen_before, seen_by
 
 if TYPE_CHECKING:
     import keras
     import onnx
+
+    from tumorscope.training.run import Run
 
 MRI = "mri"
 """Name of the packaged model's backbone among starting weights."""
@@ -76,39 +77,53 @@ def origin_of(file: ModelFile) -> str:
     return f"{MRI} ({file.metadata.id}, sha256 {file.metadata.graph_sha256})"
 
 
-def seen_before(manifest: Manifest, prints: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Return which images are among those of thumbprints int8 (m, 256), bool (n,).
-
-    Copies are recognised after re-encoding, resizing, mirroring and turning by quarters.
-    """
-    known = units(prints)
-    seen = np.zeros(len(manifest), dtype=np.bool_)
-    if not len(known):
-        return seen
-    for index, row in enumerate(track(manifest.rows, "Looking for seen images")):
-        pixels = read_slice(manifest.file(row)).pixels
-        turned = (
-            Slice(pixels=np.ascontiguousarray(np.rot90(pixels, quarter)), source=row.path)
-            for quarter in range(4)
-        )
-        seen[index] = any(resemblance(thumbprint(each), known) >= COPY for each in turned)
-    return seen
-
-
 def refuse_seen(
-    weights: object, manifest: Manifest, purpose: str, *, allow_seen: bool = False
+    weights: object,
+    manifest: Manifest,
+    purpose: str,
+    *,
+    allow_seen: bool = False,
+    run: Run | None = None,
 ) -> str | None:
     """Return what to warn of where the starting weights have seen images; None where not.
+
+    Parameters
+    ----------
+    weights : object
+        As asked for, or as a run names them.
+    manifest : Manifest
+        The images to measure on.
+    purpose : str
+        What would measure, in words.
+    allow_seen : bool
+        Warn instead of refusing.
+    run : Run, optional
+        That started from these weights: it remembers them where the package has others by now.
 
     Raises
     ------
     HonestyError
         If `weights` start from the packaged model, it was trained on images of `manifest`, and
         `allow_seen` is false.
+    InputError
+        If nobody knows what the weights have seen, and `allow_seen` is false.
     """
     if not _ours(weights) or not len(manifest):
         return None
-    seen = seen_before(manifest, read_model(PACKAGED).metadata.seen.unpack())
+    prints = prints_of({"weights": weights}, run=run)
+    seen = seen_before(manifest, Seen(inherited=prints or ()))
+    if seen is None:
+        unknown = (
+            f"What the weights “{weights}” were trained on is not known: neither the model in the "
+            "package nor the run holds their thumbprints"
+        )
+        if allow_seen:
+            return f"{unknown}. These figures may be too good."
+        raise InputError(
+            f"{unknown}. Expected them, because a figure on images that the weights have seen says "
+            "nothing of new patients. Use --weights imagenet, install the version of tumorscope "
+            "that made the run, or, where there is the option, add --allow-seen."
+        )
     if not seen.any():
         return None
     if allow_seen:
@@ -125,11 +140,20 @@ def refuse_seen(
     )
 
 
-def prints_of(facts: Mapping[str, object]) -> NDArray[np.int8]:
-    """Return the thumbprints, int8 (n, 256), that a run inherits from its starting weights."""
-    if not _ours(facts.get("weights")):
-        return np.empty((0, 256), dtype=np.int8)
-    return read_model(PACKAGED).metadata.seen.unpack()
+def prints_of(facts: Mapping[str, object], *, run: Run | None = None) -> tuple[Prints, ...] | None:
+    """Return the thumbprints that a run inherits from its starting weights.
+
+    None where they are not known: the package holds another model than the run started from, and
+    the run does not remember.
+    """
+    weights = facts.get("weights")
+    if not _ours(weights):
+        return ()
+    packaged = read_model(PACKAGED).metadata
+    if str(weights) == MRI or packaged.graph_sha256 in str(weights):
+        return packaged.seen.lists or None
+    kept = seen_by(run) if run is not None else None
+    return (kept.inherited if kept is not None else ()) or None
 
 
 def _ours(weights: object) -> bool:

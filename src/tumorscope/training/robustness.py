@@ -29,9 +29,9 @@ from tumorscope.reporting import figure_png
 from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
 from tumorscope.training.data import batches
 from tumorscope.training.frozen import BATCH
-from tumorscope.training.packaged_weights import seen_before
 from tumorscope.training.perturbations import PERTURBATIONS, Perturbation
 from tumorscope.training.run import Data, prepare_manifest, write_csv
+from tumorscope.training.seen import seen_before
 
 RESAMPLES = 500
 
@@ -87,7 +87,7 @@ class Robustness:
     folder: Path
     unreadable: tuple[str, ...] = ()
     """Files that could not be read and were left out."""
-    seen: int = 0
+    seen: int | None = 0
     """Images that the model was trained on; above 0 the figures say nothing of new images."""
     passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
     """What of a folder was not looked at, by reason."""
@@ -148,7 +148,14 @@ def measure_robustness(
     manifest = whole.usable
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
-    seen = int(seen_before(manifest, file.metadata.seen.unpack()).sum())
+    known = seen_before(manifest, file.metadata.seen)
+    if known is None and not allow_seen:
+        raise InputError(
+            f"Whether {file.path.name} was trained on these images cannot be told: the model file "
+            "holds no thumbprints. Expected a model file that knows its training images. Add "
+            "--allow-seen to measure all the same."
+        )
+    seen = None if known is None else int(known.sum())
     if seen and not allow_seen:
         raise HonestyError(
             f"{seen} of {len(manifest)} images are copies of images that this model was trained "

@@ -227,6 +227,8 @@ def train(
     import keras
 
     from tumorscope.training.export import write_checked  # needs `Run` in turn
+    from tumorscope.training.packaged_weights import prints_of
+    from tumorscope.training.seen import keep_thumbprints
 
     started = time.time()
     recipe = Recipe.of(recipe)
@@ -351,6 +353,8 @@ def train(
     }
     if recipe.task == "tumour":
         write_checked(model, folder, facts, folder / "model.onnx")
+    else:
+        keep_thumbprints(folder, Manifest.load(folder / "manifest.csv"), prints_of(facts) or ())
     # Written last: its presence says that the run is whole.
     write_json(folder / "run.json", facts)
     (folder / "checkpoint.bin").unlink(missing_ok=True)

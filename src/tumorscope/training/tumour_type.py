@@ -28,7 +28,7 @@ from tumorscope.training.assess import (
     notes_on,
     picture_reader,
     readable,
-    refuse_trained_on,
+    refuse_weights,
     trained_copies,
 )
 from tumorscope.training.commands import crossval_command, evaluation_command, training_command
@@ -53,6 +53,7 @@ from tumorscope.training.run import (
     versions,
 )
 from tumorscope.training.scores import scores_of
+from tumorscope.training.seen import refuse_trained_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +242,7 @@ def evaluate_types(
         warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
         images = load_images(manifest, recipe.input.preprocessing, recipe.task)
         scores = predict(run.load_model(), images.pixels, recipe)
-    warning = joined(
-        refuse_seen(facts["weights"], manifest, "the evaluation", allow_seen=allow_seen), warning
-    )
+    warning = joined(refuse_weights(run, manifest, allow_seen=allow_seen), warning)
     folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
     kind = "Internal" if data is None else "External"
     random = data is None and facts["split"] == "random"

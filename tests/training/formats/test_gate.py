@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tumorscope.common.errors import InputError
 from tumorscope.detection.engines import Outputs
 from tumorscope.model_file.container import ModelFile
-from tumorscope.training.formats.gate import Limits, compare, count_seen, halves, objections
+from tumorscope.training.formats.gate import Limits, compare, halves, objections
 
 LABELS = np.arange(200) % 2
 
@@ -79,12 +79,3 @@ def test_groups_are_never_parted(rows: list[tuple[int, int]]) -> None:
     assert not set(groups[calibration]) & set(groups[holdout])
     assert len(calibration) <= len(rows) / 2
     assert set(labels[holdout]) == {0, 1}
-
-
-def test_known_images_are_counted(small_models: dict[str, ModelFile]) -> None:
-    from tumorscope.model_file.schema import Seen
-
-    rng = np.random.default_rng(0)
-    prints = rng.integers(-90, 90, (5, 256)).astype(np.int8)
-    metadata = small_models["pooled"].metadata.model_copy(update={"seen": Seen.pack(prints[:2])})
-    assert count_seen(prints, metadata) == 2

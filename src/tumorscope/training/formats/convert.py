@@ -22,8 +22,8 @@ from tumorscope.common.files import atomic_path, output_folder, write_json
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say, track
 from tumorscope.detection.engines import EngineName, Outputs, open_engine
+from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import prepare, read_slice
-from tumorscope.imaging.thumbprint import thumbprint
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.model_file.container import ModelFile, write_model
 from tumorscope.model_file.schema import Precision
@@ -33,7 +33,6 @@ from tumorscope.training.formats.gate import (
     Limits,
     check_sample,
     compare,
-    count_seen,
     halves,
     objections,
 )
@@ -82,14 +81,14 @@ class Sample:
         Reference standard: 1 tumour, 0 no tumour.
     groups : ndarray of str, shape (n,)
         What must not be parted.
-    thumbprints : ndarray of int8, shape (n, 256)
-        By which the model knows its training images.
+    seen : ndarray of bool, shape (n,), or None
+        Which the model was trained on; None where its file knows no image.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     groups: NDArray[np.str_]
-    thumbprints: NDArray[np.int8]
+    seen: NDArray[np.bool_] | None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,7 +99,7 @@ class Sample:
             self.pixels[positions],
             self.labels[positions],
             self.groups[positions],
-            self.thumbprints[positions],
+            None if self.seen is None else self.seen[positions],
         )
 
 
@@ -192,13 +191,14 @@ def load_sample(manifest: Manifest, model: ModelFile) -> Sample:
         )
     how = model.metadata.preprocessing.preprocessing
     pixels = np.empty((len(rows), how.size, how.size), dtype=np.uint8)
-    thumbprints = np.empty((len(rows), 256), dtype=np.int8)
+    known = SeenImages(model.metadata.seen)
+    seen = np.zeros(len(rows), dtype=np.bool_)
     for index, row in enumerate(track(rows, "Reading images")):
         scan = read_slice(manifest.file(row))
-        pixels[index], thumbprints[index] = prepare(scan, how), thumbprint(scan)
+        pixels[index], seen[index] = prepare(scan, how), bool(known.holds(scan))
     labels = np.array([row.label for row in rows], dtype=np.int64)
     groups = np.array([row.group for row in rows], dtype=np.str_)
-    return Sample(pixels, labels, groups, thumbprints)
+    return Sample(pixels, labels, groups, seen if known.count else None)
 
 
 @one_writer
@@ -246,8 +246,13 @@ def _convert(model: ModelFile, to: Format, folder: Path, sample: Sample) -> Conv
         check_sample(sample.labels, what="the images to compare on")
         pixels, judged = sample.pixels[:0], sample
     before = _run(model, "onnxruntime", judged.pixels)
-    seen = count_seen(judged.thumbprints, model.metadata)
-    if 2 * seen > len(judged):
+    seen = None if judged.seen is None else int(judged.seen.sum())
+    if seen is None:
+        say(
+            f"Whether {model.path.name} was trained on the images to judge by cannot be told: it "
+            "holds no thumbprints."
+        )
+    elif 2 * seen > len(judged):
         say(
             f"{seen} of the {len(judged)} images to judge by are known to the model from training, "
             "where it is surer than elsewhere: others would test the conversion harder."
@@ -326,7 +331,7 @@ def _record(
     trials: Sequence[Trial],
     *,
     calibrated: int,
-    seen: int,
+    seen: int | None,
 ) -> dict[str, object]:
     limits = LIMITS[to]
     metadata = read_any(staged[-1]).metadata

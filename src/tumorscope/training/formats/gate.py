@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from tumorscope.common.errors import InputError
 from tumorscope.detection.engines import Outputs
 from tumorscope.detection.rules import rule_of
-from tumorscope.imaging.thumbprint import COPY, resemblance, units
 from tumorscope.model_file.schema import Metadata
 from tumorscope.statistics import auc_and_variance, wilson
 
@@ -246,9 +245,3 @@ def objections(figures: Figures, limits: Limits) -> tuple[str, ...]:
             f"{limits.probability:g})"
         )
     return tuple(found)
-
-
-def count_seen(thumbprints: NDArray[np.int8], metadata: Metadata) -> int:
-    """Return how many images the model was trained or tuned on; int8 (n, 256) → count."""
-    known = units(metadata.seen.unpack())
-    return sum(resemblance(mine, known) >= COPY for mine in thumbprints)

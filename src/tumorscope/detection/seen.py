@@ -1,0 +1,46 @@
+"""Is this a copy of an image that a model was trained on? Every command asks here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tumorscope.imaging import thumbprint
+from tumorscope.imaging.recognition import Recogniser
+from tumorscope.imaging.slice import Slice
+from tumorscope.imaging.thumbprint_v1 import WholeImages
+from tumorscope.model_file.schema import Seen
+
+
+class SeenImages:
+    """The images that a model file knows by their thumbprints; threads may share it.
+
+    Copies are found although they were re-encoded, resized, had their contrast changed, lie on a
+    border, are cropped by up to a tenth of each side or to the head, mirrored or turned by
+    quarters; of thumbprints of version 1, not the cropped ones.
+
+    Parameters
+    ----------
+    seen : Seen
+        From the metadata of a model file.
+    """
+
+    def __init__(self, seen: Seen) -> None:
+        self.count = seen.total
+        self._searches: list[Recogniser | WholeImages] = []
+        new, old = [], []
+        for each in seen.lists:
+            prints = each.unpack()
+            if each.version == thumbprint.VERSION:
+                new.append(prints.view(np.uint8))
+            else:
+                old.append(prints.view(np.int8))
+        if new:
+            self._searches.append(Recogniser(np.concatenate(new)))
+        if old:
+            self._searches.append(WholeImages(np.concatenate(old)))
+
+    def holds(self, scan: Slice) -> bool | None:
+        """Whether a slice is known; None where the file knows no image, and nobody can tell."""
+        if not self._searches:
+            return None
+        return any(each.is_copy(scan) for each in self._searches)

@@ -1,0 +1,140 @@
+"""What a run has seen, asked of the images that it is to be measured on.
+
+Three things tell a copy of a training image: the file itself, where it still lies where it lay,
+by the audit's search; its thumbprint, which the run keeps; and its hash. A training image of
+which there is no picture and no thumbprint may be copied among the images in question without
+anybody knowing, so that is counted and refused, not taken for "not seen".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.duplicates import in_threads
+from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.overlap import overlap
+from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.files import write_json
+from tumorscope.detection.seen import SeenImages
+from tumorscope.imaging import read_slice
+from tumorscope.imaging.thumbprint import BYTES, thumbprint
+from tumorscope.model_file.container import read_model
+from tumorscope.model_file.schema import Prints, Seen
+
+if TYPE_CHECKING:
+    from tumorscope.training.run import Run
+
+KEPT = "seen.json"
+"""Thumbprints of a run that has no model file."""
+
+
+def thumbprints_of(manifest: Manifest) -> NDArray[np.uint8]:
+    """Return the thumbprints, uint8 (n, 104), of all images of a manifest."""
+    prints = in_threads(lambda row: thumbprint(read_slice(manifest.file(row))), manifest.rows)
+    return np.stack(prints) if prints else np.empty((0, BYTES), dtype=np.uint8)
+
+
+def seen_before(manifest: Manifest, seen: Seen) -> NDArray[np.bool_] | None:
+    """Return which images are known, bool (n,); None where no image is known to compare with."""
+    known = SeenImages(seen)
+    if not known.count:
+        return None
+    found = in_threads(
+        lambda row: bool(known.holds(read_slice(manifest.file(row)))),
+        manifest.rows,
+        "Looking for seen images",
+    )
+    return np.array(found, dtype=np.bool_)
+
+
+def keep_thumbprints(run: Path, manifest: Manifest, inherited: Sequence[Prints]) -> None:
+    """Write the thumbprints of a run's training and tuning images into its folder."""
+    prints = thumbprints_of(manifest.usable.of_split("training", "tuning"))
+    seen = Seen.pack(prints).model_copy(update={"inherited": tuple(inherited)})
+    write_json(run / KEPT, seen.model_dump(mode="json"))
+
+
+def seen_by(run: Run) -> Seen | None:
+    """Return the thumbprints that a run keeps; None where it keeps none, or those of other data.
+
+    Those of starting weights are told apart also where an older version wrote them in one list.
+    """
+    for seen in _kept(run):
+        own = len(run.manifest.usable.of_split("training", "tuning"))
+        if seen.count <= own or seen.inherited:
+            return seen
+        prints = seen.unpack()
+        return Seen.pack(prints[:own]).model_copy(
+            update={"inherited": (Prints.pack(prints[own:]),)}
+        )
+    return None
+
+
+def _kept(run: Run) -> Iterator[Seen]:
+    with suppress(OSError, ValueError):  # pydantic's errors are ValueErrors
+        yield Seen.model_validate_json((run.folder / KEPT).read_text("utf-8"))
+    try:
+        metadata = read_model(run.folder / "model.onnx").metadata
+    except InputError:
+        return
+    if metadata.data.get("sha256") == run.facts["data_sha256"]:
+        yield metadata.seen
+
+
+def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
+    """Return what to warn of where images were, or may have been, seen in training.
+
+    Raises
+    ------
+    HonestyError
+        If some were seen, and `allow_seen` is false.
+    InputError
+        If that cannot be told of all training images, and `allow_seen` is false.
+    """
+    known = run.manifest.usable.of_split("training", "tuning")
+    found = overlap(known, manifest)
+    kept = seen_by(run)
+    copies = {path: f"matches {paths[0]}" for path, paths in found.matches.items()}
+    if kept is not None:
+        marked = seen_before(manifest, kept)
+        rows: Sequence[Row] = manifest.rows
+        for row, one in zip(rows, marked if marked is not None else [], strict=marked is not None):
+            if one:
+                copies.setdefault(row.path, "matches a thumbprint that the run keeps")
+    if copies:
+        return _seen(copies, len(manifest), allow_seen=allow_seen)
+    blind = (*found.by_bytes, *found.not_at_all)
+    if not blind or (kept is not None and kept.count >= len(known)):
+        return None
+    message = (
+        f"Whether these images are copies of what this model was trained on cannot be told: "
+        f"{len(blind)} of the {len(known)} images of its training and tuning are gone, changed or "
+        f"unreadable, the first of them {blind[0]}, and {run.folder} keeps no thumbprints of them"
+    )
+    if not allow_seen:
+        raise InputError(
+            f"{message}. Expected the files as {run.folder / 'manifest.csv'} lists them. Put them "
+            "back, or add --allow-seen to score the images in a report that says so."
+        )
+    return f"{message}. These figures may be too good."
+
+
+def _seen(copies: dict[str, str], among: int, *, allow_seen: bool) -> str:
+    first = next(iter(copies))
+    message = (
+        f"{len(copies)} of {among} images were used to train this model, or are near "
+        f"duplicates of such images: {first} {copies[first]}" + (" …" if len(copies) > 1 else "")
+    )
+    if not allow_seen:
+        raise HonestyError(
+            f"{message}. Expected images that the model has not seen: a score on these says "
+            "nothing of new patients. Leave them out (`tumorscope audit DATA --against ...` lists "
+            "them), or add --allow-seen to score them in a report that says so."
+        )
+    return f"{message}. These figures are too good."

@@ -1,0 +1,62 @@
+"""One answer for every command: is this a copy of what the model was trained on?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tumorscope.cohort.phantom import write_phantom_cohort
+from tumorscope.detection.detector import Detector
+from tumorscope.detection.seen import SeenImages
+from tumorscope.imaging import Slice, read_slice, thumbprint, thumbprint_v1
+from tumorscope.model_file.artefacts import read_any
+from tumorscope.model_file.container import write_model
+from tumorscope.model_file.schema import Prints, Seen
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> list[Slice]:
+    folder = tmp_path_factory.mktemp("phantoms")
+    write_phantom_cohort(folder, n=6, seed=8)
+    return [read_slice(path) for path in sorted(folder.rglob("*.png"))]
+
+
+def turned(scan: Slice) -> Slice:
+    return Slice(np.ascontiguousarray(np.rot90(scan.pixels)), "turned")
+
+
+def test_prints_of_both_versions_are_asked(phantoms: list[Slice]) -> None:
+    new = Seen.pack(np.stack([thumbprint.thumbprint(scan) for scan in phantoms[:2]]))
+    old = Prints.pack(np.stack([thumbprint_v1.thumbprint(scan) for scan in phantoms[2:4]]))
+    known = SeenImages(new.model_copy(update={"inherited": (old,)}))
+    assert known.count == 4
+    assert [known.holds(turned(scan)) for scan in phantoms] == [True] * 4 + [False] * 2
+
+
+def test_a_model_that_knows_no_image_cannot_tell(
+    phantoms: list[Slice], tiny_model: Path, tmp_path: Path
+) -> None:
+    assert SeenImages(Seen()).holds(phantoms[0]) is None
+    model = read_any(tiny_model)
+    bare = model.metadata.model_copy(update={"seen": Seen()})
+    detector = Detector(write_model(tmp_path / "bare.onnx", model.graph, bare))
+    finding = detector.detect(phantoms[0])
+    assert finding.seen is None
+    assert "seen" not in finding.reasons
+
+
+def test_framed_cropped_and_turned_copies_are_told_by_predict(
+    phantoms: list[Slice], tiny_model: Path, tmp_path: Path
+) -> None:
+    model = read_any(tiny_model)
+    prints = np.stack([thumbprint.thumbprint(scan) for scan in phantoms[:3]])
+    metadata = model.metadata.model_copy(update={"seen": Seen.pack(prints)})
+    detector = Detector(write_model(tmp_path / "model.onnx", model.graph, metadata))
+    pixels = phantoms[0].pixels
+    height, width = pixels.shape
+    tenth = (slice(height // 20, -(height // 20)), slice(width // 20, -(width // 20)))
+    for copy in (np.pad(pixels, 20), pixels[tenth], np.rot90(pixels), pixels[::-1]):
+        assert detector.detect(Slice(np.ascontiguousarray(copy), "copy")).seen is True
+    assert detector.detect(phantoms[4]).seen is False
