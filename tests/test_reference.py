@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.scan import scan_folder
+from tumorscope.detection.seen import SeenImages
 from tumorscope.evaluation.recalibration import sigmoid
+from tumorscope.imaging import read_slice
 from tumorscope.model_file.container import read_model, without_metadata, write_model
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.training.run import write_csv
@@ -75,3 +79,27 @@ def test_decisions_are_measured_anew_and_nothing_that_decides_changes(
     again = shutil.copyfile(path, tmp_path / "again.onnx")
     redecide(again, scored)
     assert read_model(again).metadata == after.metadata
+
+
+def test_thumbprints_are_made_anew_and_nothing_else_changes(
+    tiny_model: Path, tiny_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    reference = importlib.import_module("reference")
+    path = tmp_path / "model.onnx"
+    shutil.copy(tiny_model, path)
+    before = read_model(path)
+    listed = scan_folder(tiny_cohort)
+    manifest = listed.having(
+        replace(row, split="testing" if index % 4 == 0 else "training")
+        for index, row in enumerate(listed.rows)
+    )
+    reference.renew_thumbprints(path, manifest)
+    after = read_model(path)
+    assert after.metadata.id == before.metadata.id
+    assert after.metadata.model_copy(update={"seen": before.metadata.seen}) == before.metadata
+    known = SeenImages(after.metadata.seen)
+    told = [known.holds(read_slice(manifest.file(row))) for row in manifest.rows]
+    assert told == [row.split == "training" for row in manifest.rows]
+    with pytest.raises(SystemExit, match="lists 0 that were trained on"):
+        reference.renew_thumbprints(path, listed)
