@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from pathlib import Path
 
 import pytest
 
-from tumorscope.cli.app import run
+from tumorscope.cli.app import COMMANDS, run
 
 SEEDED = {
     "phantom": ["phantom", "out", "--n", "4"],
@@ -78,3 +80,23 @@ def test_other_numbers_out_of_range_are_wrong_usage_and_leave_nothing(
         assert run(words) == 2, words
         assert message in capsys.readouterr().err, words
         assert _state(place) == before, words
+
+
+def test_parts_of_a_number_are_wrong_usage_wherever_a_whole_one_is_meant(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, asked = _state(place), 0
+    for command in COMMANDS:
+        function = getattr(importlib.import_module(f"tumorscope.cli.{command}"), command)
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+            if "int" not in str(parameter.annotation).replace("[", " ").replace(",", " ").split():
+                continue
+            needed = ["--trials", "2"] if command == "tune" and name != "trials" else []
+            words = ["scans", "-o", "out", *needed, f"--{name.replace('_', '-')}"]
+            for value in ("1.5", "2.5", "1e400.0", "nan"):
+                assert run([command, *words, value]) == 2, (command, name, value)
+                asked += 1
+                told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+                assert f"Received {value}; expected a whole number" in told, (command, name)
+            assert _state(place) == before, (command, name)
+    assert asked >= 60

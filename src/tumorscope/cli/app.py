@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 
 from tumorscope import __version__
 from tumorscope.common.errors import OutputError, TumorscopeError, UsageError
@@ -80,6 +80,23 @@ class Common:
 
     debug: Annotated[bool, Parameter(negative="")] = False
     """Show the traceback of an error."""
+
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    """Return a whole number; cyclopts alone would take 1.5 for 2."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(
+            f"Received {text}; expected a whole number, in digits only, such as 3."
+        ) from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+"""A number of which there are no parts: every count and seed of the command line."""
+
+OptionalWhole = Annotated[int | None, Parameter(converter=_whole)]
 
 
 def emit(common: Common, document: dict[str, object], table: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, Whole, emit
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.limits import check_whole
@@ -26,7 +26,7 @@ def bench(
     data: Path | None = None,
     keras: Path | None = None,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
-    repeats: int = 100,
+    repeats: Whole = 100,
     common: Common | None = None,
 ) -> None:
     """Time one image, a folder and a cold start, engine by engine.

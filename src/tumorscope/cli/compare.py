@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import SOME_FAILED, Common, emit, left_out
+from tumorscope.cli.app import SOME_FAILED, Common, Whole, emit, left_out
 from tumorscope.common.progress import say
 
 
@@ -17,8 +17,8 @@ def compare(
     output: Annotated[Path, Parameter(alias="-o")],
     backbones: str | None = None,
     recipe: str = "paper",
-    folds: int = 5,
-    repeats: int = 3,
+    folds: Whole = 5,
+    repeats: Whole = 3,
     weights: str = "imagenet",
     cost_only: Annotated[bool, Parameter(negative="")] = False,
     resume: Annotated[bool, Parameter(negative="")] = False,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit, left_out
+from tumorscope.cli.app import Common, OptionalWhole, Whole, emit, left_out
 from tumorscope.common.errors import UsageError
 from tumorscope.common.limits import check_seed
 from tumorscope.common.progress import say
@@ -18,12 +18,12 @@ def crossval(
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     recipe: str = "paper",
-    folds: int = 5,
-    repeats: int = 3,
+    folds: Whole = 5,
+    repeats: Whole = 3,
     weights: str = "imagenet",
     split: Literal["group", "random"] = "group",
     task: Literal["tumour", "tumour-type"] | None = None,
-    seed: int | None = None,
+    seed: OptionalWhole = None,
     hold_out: list[str] | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, Whole, emit
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.limits import check_seed, check_whole
@@ -25,8 +25,8 @@ MARK = ".tumorscope-demo"
 def demo(
     *,
     output: Annotated[Path, Parameter(alias="-o")] = Path("tumorscope-demo"),
-    n: int = 240,
-    seed: int = 0,
+    n: Whole = 240,
+    seed: Whole = 0,
     common: Common | None = None,
 ) -> None:
     """Run the whole job offline on synthetic slices: audit, split, train, evaluate, detect.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, Whole, emit
 from tumorscope.common.progress import say
 
 
@@ -16,9 +16,9 @@ def phantom(
     directory: Annotated[Path, Parameter(name="DIR")],
     /,
     *,
-    n: int = 240,
-    seed: int = 0,
-    duplicates: int = 0,
+    n: Whole = 240,
+    seed: Whole = 0,
+    duplicates: Whole = 0,
     shortcut: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> int:

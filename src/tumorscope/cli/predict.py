@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, emit
+from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, OptionalWhole, emit
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say, track
@@ -35,8 +35,8 @@ def predict(
     overlays: Path | None = None,
     operating_point: str = "balanced",
     engine: Literal["onnxruntime", "openvino", "litert"] | None = None,
-    batch: int | None = None,
-    threads: int | None = None,
+    batch: OptionalWhole = None,
+    threads: OptionalWhole = None,
     fast: Annotated[bool, Parameter(negative="")] = False,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import Common, Whole, emit
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 
@@ -30,7 +30,7 @@ def split(
     /,
     *,
     fractions: str = "0.7,0.15,0.15",
-    seed: int = 0,
+    seed: Whole = 0,
     mode: Annotated[Literal["group", "random"], Parameter(name="--split")] = "group",
     common: Common | None = None,
 ) -> int:

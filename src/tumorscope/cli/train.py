@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit, left_out
+from tumorscope.cli.app import Common, OptionalWhole, emit, left_out
 from tumorscope.common.limits import check_seed
 from tumorscope.common.progress import say
 
@@ -20,7 +20,7 @@ def train(
     weights: str = "imagenet",
     split: Literal["group", "random"] = "group",
     task: Literal["tumour", "tumour-type"] | None = None,
-    seed: int | None = None,
+    seed: OptionalWhole = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> int:

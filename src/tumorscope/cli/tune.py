@@ -8,24 +8,24 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit, left_out
+from tumorscope.cli.app import Common, Whole, emit, left_out
 from tumorscope.common.progress import say
 
 
 def tune(
     data: str,
     *,
-    trials: int,
+    trials: Whole,
     output: Annotated[Path, Parameter(alias="-o")],
     recipe: str = "recommended",
     space: Path | None = None,
     storage: str | None = None,
     weights: str = "imagenet",
-    outer_folds: int = 5,
-    inner_folds: int = 3,
+    outer_folds: Whole = 5,
+    inner_folds: Whole = 3,
     objective: Literal["log-loss", "auc"] = "log-loss",
     timeout: float | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     common: Common | None = None,
 ) -> int:
     """Search for a better recipe, nested in grouped folds: no reported figure was tuned.
