@@ -315,3 +315,42 @@ def test_a_huge_folder_shows_progress_at_once(tiny_model: Path, tmp_path: Path) 
     os.close(ours)
     # 2 s are promised for 100,000 files on an idle machine; this one may be busy.
     assert waited < 10.0
+
+
+def test_a_named_folder_without_images_is_told_and_counted(
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "empty").mkdir()
+    named = [str(scans / "0.png"), str(tmp_path / "empty")]
+    assert run(["predict", *named, "--model", str(tiny_model), "--json"]) == 4
+    out, err = capsys.readouterr()
+    assert f"No images in {tmp_path / 'empty'}." in err
+    assert json.loads(out)["passed_over"]["folder-without-images"]["count"] == 1
+
+
+def test_overlays_of_an_earlier_run_are_no_scans(
+    tiny_model: Path, scans: Path, capsys: Capture
+) -> None:
+    options = ["--model", str(tiny_model), "--json"]
+    assert run(["predict", str(scans), "--overlays", str(scans / "overlays"), *options]) == 0
+    capsys.readouterr()
+    assert run(["predict", str(scans), *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["findings"]) == 7
+    assert found["passed_over"]["overlay"]["count"] == 7
+
+
+def test_the_folder_of_a_run_stands_for_its_model(
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    assert run(["predict", str(scans), "--model", str(folder)]) == 3
+    assert "is a folder without a model.onnx" in capsys.readouterr().err
+    (folder / "model.onnx").write_bytes(tiny_model.read_bytes())
+    (folder / "model.keras").write_bytes(b"PK")
+    assert run(["predict", str(scans), "--model", str(folder)]) == 0
+    assert run(["describe", str(folder)]) == 0
+    capsys.readouterr()
+    assert run(["predict", str(scans), "--model", str(folder / "model.keras")]) == 3
+    assert f"Give {folder / 'model.onnx'}." in capsys.readouterr().err

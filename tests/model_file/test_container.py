@@ -220,7 +220,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_model(tmp_path / "model.onnx")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match=r"is a folder without a model\.onnx"):
         read_model(tmp_path)
 
 

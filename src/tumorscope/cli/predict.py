@@ -46,7 +46,8 @@ def predict(
     Decisions are tumour, no tumour, abstain (the model cannot tell), refused (not a brain MRI
     slice) and unreadable. A file that cannot be read is a row with its reason (exit code 4), and
     the others are done. What a folder holds and is not looked at is counted by reason; where it
-    looks like scans, such as DICOM files, the exit code is 4 too.
+    looks like scans, such as DICOM files, the exit code is 4 too, and where a folder that was
+    named holds no image.
 
     Example:
 

@@ -67,7 +67,7 @@ def model_path(model: str | Path | None = None) -> Path:
     ----------
     model : path, optional
         None and "packaged" are the model in the package. A file or folder that is itself called
-        packaged goes first.
+        packaged goes first. The folder of a run stands for the ``model.onnx`` in it.
 
     Raises
     ------
@@ -75,7 +75,8 @@ def model_path(model: str | Path | None = None) -> Path:
         If that is asked for, and the package holds none.
     """
     if model is not None and (str(model) != PACKAGED_NAME or Path(model).exists()):
-        return Path(model)
+        inside = Path(model) / "model.onnx"
+        return inside if inside.is_file() else Path(model)
     if not PACKAGED.is_file():
         raise InputError(
             "No model was given, and this installation holds none. Expected the path of a "

@@ -83,7 +83,7 @@ def find_images(
                     f"that hold files ending in {', '.join(sorted(IMAGE_SUFFIXES))} at any depth. "
                     "Hidden files and links to folders are passed over; name a linked folder "
                     "itself to search it.",
-                    *passed.words(),
+                    *passed.words(without="folder-without-images"),
                 ]
             )
         )
@@ -115,8 +115,12 @@ def _walk(
             continue
         # With one folder, results lie as its images do; with several, under their names.
         above = PurePath() if len(paths) == 1 else PurePath(label)
+        empty = True
         for image in images_below(path, exclude=exclude, passed=passed):
+            empty = False
             yield Found(image, _png(above / image.relative_to(path)))
+        if empty and passed is not None:
+            passed.add("folder-without-images", path, scan=True)
 
 
 def _png(place: PurePath) -> PurePath:

@@ -8,11 +8,13 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from tumorscope.common.files import atomic_path
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.evidence import blend, evidence_field, full_colour, scaled
 from tumorscope.detection.finding import Finding
+from tumorscope.imaging.find import OVERLAY_SOFTWARE
 from tumorscope.imaging.preprocess import Placement, Preprocessing, placement
 from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.schema import Metadata
@@ -84,7 +86,14 @@ def write_overlay(path: str | Path, scan: Slice, finding: Finding, metadata: Met
     figure = draw(scan, finding, metadata.preprocessing.preprocessing)
     with atomic_path(Path(path)) as temporary:
         # Level 1: level 6 takes five times as long and saves a tenth.
-        figure.save(temporary, "PNG", compress_level=1)
+        figure.save(temporary, "PNG", compress_level=1, pnginfo=_mark())
+
+
+def _mark() -> PngInfo:
+    # By this a later search of the folder tells it from a scan.
+    mark = PngInfo()
+    mark.add_text("Software", OVERLAY_SOFTWARE)
+    return mark
 
 
 def draw(scan: Slice, finding: Finding, how: Preprocessing) -> Image.Image:

@@ -45,6 +45,13 @@ _OF_IMAGES = (
     b"II+\0",
     b"MM\0+",
 )
+OVERLAY_SOFTWARE = "tumorscope overlay"
+"""What an overlay's PNG names as its software: it is no scan."""
+
+_MARK_OF_OVERLAYS = b"tEXtSoftware\0" + OVERLAY_SOFTWARE.encode()
+_HEAD = 128
+"""Bytes that hold the beginning of a PNG and our mark, which is the first chunk after that."""
+
 _NUMBERS = re.compile(r"\.\d+")
 
 
@@ -73,13 +80,13 @@ def images_below(
 ) -> Iterator[Path]:
     """Yield the images below a folder, and count what is passed over.
 
-    To any depth, files of a folder before its subfolders, each sorted by name, so the order is
-    the same in every run. One folder at a time is held in memory. Images are files with an
-    image's ending. Passed over are hidden files and folders, what systems leave
-    (`LEFT_BY_SYSTEMS`), masks of lesions (``a_mask.png`` beside ``a.png``, and folders called
-    masks), other files, and links to folders, so that loops of links end. Links to files are
-    followed. A subfolder that cannot be listed is yielded itself, so that it is told as what
-    cannot be read.
+    To any depth, files of a folder before its subfolders, each sorted by name, so the order is the
+    same in every run. One folder at a time is held in memory. Images are files with an image's
+    ending. Passed over are hidden files and folders, what systems leave (`LEFT_BY_SYSTEMS`),
+    overlays that tumorscope painted, masks of lesions (``a_mask.png`` beside ``a.png``, and folders
+    called masks), other files, and links to folders, so that loops of links end. Links to files are
+    followed. A subfolder that cannot be listed is yielded itself, so that it is told as what cannot
+    be read.
 
     Parameters
     ----------
@@ -165,6 +172,7 @@ def list_folder(
                 names.append(entry.name)
             else:
                 _count_other(path, passed)
+    names = [name for name in names if not _is_overlay(folder / name, passed)]
     stems = {_stem(name) for name in names}
     of_masks = {name for name in names if not masks and image_of_mask(_stem(name)) in stems}
     if passed is not None:
@@ -215,20 +223,34 @@ def _count_other(path: Path, passed: PassedOver | None) -> None:
         passed.add("not-an-image", path, kind=kind or "no ending")
 
 
+def _is_overlay(path: Path, passed: PassedOver | None) -> bool:
+    """Return, and count, whether a file is a picture with evidence that an earlier run painted."""
+    if _ending(path.name) != ".png" or _MARK_OF_OVERLAYS not in _head(path, _HEAD):
+        return False
+    if passed is not None:
+        passed.add("overlay", path)
+    return True
+
+
 def _kind_by_content(path: Path) -> str:
     """Return "image" or "DICOM" where the first bytes say so, else ""."""
-    try:
-        # Reading a pipe would wait, and a device would not end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            return ""
-        with path.open("rb") as stream:
-            head = stream.read(132)
-    except OSError:
-        return ""
+    head = _head(path, 132)
     if head[128:] == b"DICM":
         return "DICOM"
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     return "image" if webp or head.startswith(_OF_IMAGES) else ""
+
+
+def _head(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file; none where it cannot be read."""
+    try:
+        # Reading a pipe would wait, and a device would not end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return b""
+        with path.open("rb", buffering=0) as stream:
+            return stream.read(size)
+    except OSError:
+        return b""
 
 
 def _ending(name: str) -> str:

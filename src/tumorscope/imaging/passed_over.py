@@ -10,12 +10,14 @@ from typing import Literal
 from tumorscope.common.names import as_text, printable
 
 Reason = Literal[
+    "folder-without-images",
     "unknown-class",
     "nested-classes",
     "outside-classes",
     "format-not-read",
     "no-image-ending",
     "linked-folder",
+    "overlay",
     "mask",
     "hidden",
     "not-an-image",
@@ -23,6 +25,11 @@ Reason = Literal[
 """Why something is passed over; the worst, what a person may have meant to use, first."""
 
 REASONS: Mapping[Reason, tuple[str, str, str]] = {
+    "folder-without-images": (
+        "folder that was named and holds no image",
+        "folders that were named and hold no image",
+        "Look whether these are the right folders",
+    ),
     "unknown-class": (
         "image below a folder whose name tells no class",
         "images below folders whose names tell no class",
@@ -52,6 +59,11 @@ REASONS: Mapping[Reason, tuple[str, str, str]] = {
         "link to a folder",
         "links to folders",
         "Links are not followed, so that loops end; give such a folder itself",
+    ),
+    "overlay": (
+        "picture with evidence that tumorscope painted",
+        "pictures with evidence that tumorscope painted",
+        "",
     ),
     "mask": ("mask of a lesion", "masks of lesions", ""),
     "hidden": ("hidden file, or what a system leaves", "hidden files, or what systems leave", ""),
@@ -135,12 +147,14 @@ class PassedOver:
         shown = [printable(path) for path in self._paths.get(reason, ())[:3]]
         return ", ".join(shown) + (" …" if self._counts[reason] > len(shown) else "")
 
-    def words(self) -> list[str]:
+    def words(self, *, without: Reason | None = None) -> list[str]:
         """Return one line for each reason: how many, which, and what to do about it."""
-        return [self._line(reason) for reason in self.counts]
+        return [self._line(reason) for reason in self.counts if reason != without]
 
     def _line(self, reason: Reason) -> str:
         one, several, advice = REASONS[reason]
+        if reason == "folder-without-images":
+            return f"No images in {self.some(reason)}. {advice}."
         name = one if self._counts[reason] == 1 else several
         kinds = self._kinds.get(reason, Counter())
         named = [f"{printable(kind)}: {count}" for kind, count in kinds.most_common(SHOWN)]

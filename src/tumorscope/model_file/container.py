@@ -20,6 +20,7 @@ KEY = "tumorscope"
 HASH_KEY = "tumorscope_sha256"
 """Metadata property that holds the SHA-256 of that JSON."""
 
+KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 MAX_BYTES = 1 << 30
 STANDARD_DOMAINS = frozenset({"", "ai.onnx"})
 
@@ -62,6 +63,16 @@ def read_model(path: str | Path) -> ModelFile:
     """
     path = Path(path)
     data = read_bytes(path)
+    if path.suffix.lower() in KERAS_SUFFIXES:
+        beside = path.with_name("model.onnx")
+        raise refusal(
+            path,
+            "it is a file of Keras, which does not say how images are prepared or what its numbers "
+            "mean",
+            f"Give {beside}."
+            if beside.is_file()
+            else "Give the model.onnx that `tumorscope train` writes beside it.",
+        )
     try:
         parts = parts_of(data)
     except WireError as error:
@@ -98,6 +109,14 @@ def read_bytes(path: Path) -> bytes:
     InputError
         If it cannot be opened, is empty or larger than 1 GiB.
     """
+    if path.is_dir():
+        raise refusal(
+            path,
+            "it is a folder without a model.onnx",
+            f"`tumorscope export {path} --to onnx -o DIR` writes the model of a run."
+            if (path / "run.json").is_file()
+            else "Give a model file, or the folder of a run that `tumorscope train` finished.",
+        )
     try:
         if not path.is_file():
             raise FileNotFoundError(2, "there is no such file")

@@ -107,8 +107,9 @@ def evaluate(
     UsageError
         If `run` is a model file and `data` is missing.
     """
-    run = run if isinstance(run, Run) else model_path(run)
-    if not isinstance(run, Run) and run.suffix.lower() in SUFFIXES:
+    if not isinstance(run, Run) and not (Path(run) / "run.json").is_file():
+        run = model_path(run)
+    if not isinstance(run, Run) and Path(run).suffix.lower() in SUFFIXES:
         return _evaluate_model(run, data, output=output, allow_seen=allow_seen)
     require("train", to="evaluate a run")
     run = run if isinstance(run, Run) else Run.open(run)
