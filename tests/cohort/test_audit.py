@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -226,6 +227,25 @@ def test_files_that_vanished_since_the_manifest_are_unreadable(folder: Path) -> 
     (folder / "no/g.png").unlink()
     found = audit(given, probes=False)
     assert list(found.unreadable) == ["no/g.png"]
+
+
+def test_files_that_vanished_keep_their_hash_and_are_found_by_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    given = scan_folder(folder)
+    known = {row.path: row.sha256 for row in given.rows}
+    gone = ["no/g.png", "yes/d.png"]
+    for path in gone:
+        (folder / path).unlink()
+    found = audit(given, against=[copy], probes=False, output=tmp_path / "audit")
+    assert sorted(found.unreadable) == gone
+    assert set(gone) <= set(found.overlap)
+    assert not {path for paths in found.exact_duplicates for path in paths} & set(gone)
+    again = Manifest.load(tmp_path / "audit" / "manifest.csv")
+    assert [row.sha256 for row in again.rows] == [known[row.path] for row in given.rows]
+    assert set(audit(copy, against=[again], probes=False).overlap) == set(known)
 
 
 @pytest.mark.parametrize("content", ["nothing", "texts", "broken", "truncated"])

@@ -78,17 +78,15 @@ def test_files_are_told_by_ending_and_by_content(tmp_path: Path) -> None:
     assert passed.scans == 6
 
 
-def test_masks_are_told_by_the_image_beside_them(tmp_path: Path) -> None:
+def test_masks_are_no_images_and_one_without_its_image_is_named(tmp_path: Path) -> None:
     for name in ("1.tif", "1_mask.tif", "2_mask.tif", "3 (1).png", "3 (1)_mask_1.png", "4-Seg.png"):
         put(tmp_path / "P1" / name)
     put(tmp_path / "P1/4.jpg")
     put(tmp_path / "P2/2.tif")
     put(tmp_path / "masks/P2/2.tif")
     passed = PassedOver(root=tmp_path)
-    # Of 2_mask.tif the image lies elsewhere: perhaps it is one, so it is kept and can be seen.
     assert found(tmp_path, passed) == [
         "P1/1.tif",
-        "P1/2_mask.tif",
         "P1/3 (1).png",
         "P1/4.jpg",
         "P2/2.tif",
@@ -99,6 +97,8 @@ def test_masks_are_told_by_the_image_beside_them(tmp_path: Path) -> None:
         "P1/4-Seg.png",
         "masks/P2/2.tif",
     ]
+    # Its image lies elsewhere, or it is a scan of that name: a person is asked.
+    assert (passed.paths("mask-alone"), passed.scans) == (("P1/2_mask.tif",), 1)
     assert len(found(tmp_path, masks=True)) == 9
     assert image_of_mask("unmask") is None
 

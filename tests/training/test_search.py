@@ -22,7 +22,7 @@ import optuna
 
 from tumorscope.cli.app import run
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.training.checkpoint import Record
 from tumorscope.training.fit import Fitter
 from tumorscope.training.network import build
@@ -188,6 +188,23 @@ def test_the_testing_part_is_left_out_and_that_is_said(
     with pytest.raises(InputError, match="cannot be tested on"):
         tune(trials=1, outer_folds=0, **(options | elsewhere))
     assert not elsewhere["output"].exists()
+
+
+def test_copies_of_testing_images_choose_no_recipe(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    whole = _manifest(options)
+    shared = whole.rows[1].group
+    rows = [
+        replace(row, split="testing" if number == 0 else "training", group=shared)
+        if number < 2
+        else replace(row, split="training")
+        for number, row in enumerate(whole.rows)
+    ]
+    with pytest.raises(HonestyError, match="more than one split"):
+        tune(trials=1, outer_folds=0, **(options | {"data": whole.having(rows)}))
+    assert not options["output"].exists()
 
 
 def test_tumour_types_are_refused_before_anything_is_written(options: dict[str, Any]) -> None:

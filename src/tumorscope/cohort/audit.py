@@ -259,7 +259,7 @@ def audit(
     copies = copies_of([look.row for look in looks], [look.portrait for look in looks])
     groups = _groups(looks, copies)
     common = _overlap(cohort, looks, others)
-    exact = alike(look.row.sha256 or None for look in looks)
+    exact = alike(None if look.reason else look.row.sha256 for look in looks)
     conflicts = _conflicts(looks, copies, groups, lambda row: row.label)
     # Which type of two labels is right is asked only once there is a tumour.
     types = _conflicts(looks, copies, groups, lambda row: row.tumour_type if row.label else "")
@@ -339,8 +339,8 @@ def _look(file: Path, row: Row, *, probes: bool, check: InputCheck | None) -> _L
         traces = traces_of(file, info, scan) if probes else None
     except (UnreadableImageError, OSError) as error:
         # What the header said is dropped with the rest: half a file has no content to trust.
-        lost = replace(row, sha256="", width=0, height=0, mode="", flags=("unreadable",))
-        return _Look(lost, reason=str(error))
+        lost = replace(row, width=0, height=0, mode="", flags=("unreadable",))
+        return _Look(replace(lost, sha256=_hash_before(file, row)), reason=str(error))
     kept = replace(
         row,
         sha256=digest,
@@ -351,6 +351,17 @@ def _look(file: Path, row: Row, *, probes: bool, check: InputCheck | None) -> _L
     )
     checked = check(scan, coloured) if check is not None else None
     return _Look(kept, portrait(scan), traces, checked=checked)
+
+
+def _hash_before(file: Path, row: Row) -> str:
+    """Return the hash of the image that a file held before it was lost; "" where none is known.
+
+    By it alone the image of a manifest is known until somebody puts it back.
+    """
+    try:
+        return "" if sha256_of(file) == row.sha256 else row.sha256
+    except OSError:
+        return row.sha256
 
 
 def _own_flags(info: ImageInfo, coloured: bool) -> tuple[str, ...]:
@@ -379,7 +390,7 @@ def _groups(looks: Sequence[_Look], copies: Sequence[Sequence[int]]) -> list[str
 
 
 def _overlap(cohort: Manifest, looks: Sequence[_Look], others: Sequence[Manifest]) -> Overlap:
-    mine = [Looked(look.row, look.portrait) for look in looks if look.portrait is not None]
+    mine = [Looked(look.row, look.portrait) for look in looks]
     found: dict[str, list[str]] = {}
     by_bytes: list[str] = []
     not_at_all: list[str] = []

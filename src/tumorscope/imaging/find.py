@@ -83,7 +83,7 @@ def images_below(
     To any depth, files of a folder before its subfolders, each sorted by name, so the order is the
     same in every run. One folder at a time is held in memory. Images are files with an image's
     ending. Passed over are hidden files and folders, what systems leave (`LEFT_BY_SYSTEMS`),
-    overlays that tumorscope painted, masks of lesions (``a_mask.png`` beside ``a.png``, and folders
+    overlays that tumorscope painted, masks of lesions (files called as ``a_mask.png``, and folders
     called masks), other files, and links to folders, so that loops of links end. Links to files are
     followed. A subfolder that cannot be listed is yielded itself, so that it is told as what cannot
     be read.
@@ -174,10 +174,17 @@ def list_folder(
                 _count_other(path, passed)
     names = [name for name in names if not _is_overlay(folder / name, passed)]
     stems = {_stem(name) for name in names}
-    of_masks = {name for name in names if not masks and image_of_mask(_stem(name)) in stems}
+    of_masks = {
+        name: image
+        for name in names
+        if not masks and (image := image_of_mask(_stem(name))) is not None
+    }
     if passed is not None:
-        for name in sorted(of_masks):
-            passed.add("mask", folder / name)
+        for name, image in of_masks.items():
+            if image in stems:
+                passed.add("mask", folder / name)
+            else:  # its image lies elsewhere, or it is a scan that has such a name
+                passed.add("mask-alone", folder / name, scan=True)
     return [name for name in names if name not in of_masks], subfolders
 
 

@@ -260,6 +260,8 @@ def _without_testing(manifest: Manifest) -> tuple[Manifest, int]:
             "them. Split with `tumorscope split`, or empty the column split."
         )
     if testing:
+        # Copies of testing images on the other side would choose the recipe as well.
+        manifest.check_groups()
         say(
             f"{testing} images of the testing part are left out: a recipe that was chosen by them "
             "could not be tested on them."
