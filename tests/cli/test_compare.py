@@ -61,7 +61,7 @@ def test_missing_weights_are_listed_and_are_exit_code_4(
     document = json.loads(shown.out)
     assert document["missing"] == ["small_cnn", "mobilenet_v2-logistic"]
     assert [row["quality"] for row in document["rows"]] == [None, None]
-    assert "ImageNet weights were not available; run: tumorscope compare DATA" in shown.err
+    assert f"not available; run: tumorscope compare {tiny_cohort} --backbones" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,10 @@ def test_train_then_evaluate(
     assert set(document["metrics"]["accuracy"]) >= {"value", "low", "high", "method"}
 
     assert run(["evaluate", folder, str(tiny_cohort)]) == 5
-    assert "used to train" in capsys.readouterr().err
+    said = capsys.readouterr().err.strip()
+    assert "used to train" in said
+    listing = shlex.split(said.rpartition("Run: ")[2])
+    assert listing[1:5] == ["audit", str(tiny_cohort), "--against", f"{folder}/manifest.csv"]
     assert run(["evaluate", folder, str(tiny_cohort), "--allow-seen"]) == 0
 
 

@@ -54,7 +54,9 @@ def test_bad_news_comes_in_order_of_weight(tmp_path: Path, head: Head) -> None:
     ]
     assert 'role="alert"' in page
     assert "1 picture carries both labels" in page
-    assert "tumorscope split manifest.csv" in page
+    manifest = tmp_path / "manifest.csv"
+    assert f"tumorscope split {manifest} --fractions" in page
+    assert f"tumorscope evaluate RUN {manifest}" in page
 
 
 def test_a_clean_cohort_has_no_alarm(tmp_path: Path, head: Head) -> None:

@@ -84,8 +84,13 @@ def test_without_network_the_error_says_how_to_get_them(
         weights.load_weights(
             build_backbone("mobilenet_v2", 64), name="mobilenet_v2", weights="imagenet"
         )
-    for words in (FILE, "--weights PATH", "--weights none", str(home)):
+    for words in (FILE, "--weights PATH", "--weights none", "--weights mri", str(home)):
         assert words in str(caught.value)
+
+
+def test_a_long_reason_is_whole_or_its_cut_is_shown() -> None:
+    assert weights._first_line(OSError("URL fetch failure: " + "x" * 250)).endswith("xx")
+    assert weights._first_line(OSError("x" * 900)).endswith("x …")
 
 
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:

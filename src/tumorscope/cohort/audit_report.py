@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -29,7 +30,7 @@ CLASS_NAMES = ("no tumour", "tumour")
 
 
 def write_report(found: Audit, path: Path) -> None:
-    """Write the report of an audit to `path`, whole or not at all.
+    """Write the report of an audit to `path`, beside its manifest, whole or not at all.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def write_report(found: Audit, path: Path) -> None:
         *_duplicates(found, duplicates),
         *_oddities(found),
         _balance(found),
-        _next(found),
+        _next(found, path.parent / "manifest.csv"),
     ]
     write_page(
         path,
@@ -368,7 +369,7 @@ def _groups(found: Audit) -> Iterable[Section]:
         yield Section("Groups", "".join(f"<p>{escape(line)}</p>" for line in lines))
 
 
-def _next(found: Audit) -> Section:
+def _next(found: Audit, manifest: Path) -> Section:
     steps = []
     if found.label_conflicts:
         steps.append("Settle the label conflicts, then run the audit again.")
@@ -385,9 +386,17 @@ def _next(found: Audit) -> Section:
             "for one, give one of them another name in the columns <code>group</code> and "
             "<code>picture</code>."
         )
+    where = escape(shlex.quote(str(manifest)))
+    if found.overlap:
+        steps.append(
+            f"Leave out the {_count(len(found.overlap), 'image')} of another cohort, if a model "
+            "was or will be trained on that one: delete the rows whose column <code>flags</code> "
+            f"has <code>overlap</code> from <code>{where}</code>, save it as CSV, and give that "
+            "file as data: <code>tumorscope evaluate RUN "
+            f"{where}</code>"
+        )
     steps.append(
-        "Split by group: <code>tumorscope split manifest.csv --fractions 0.7,0.15,0.15 --seed 0"
-        "</code>"
+        f"Split by group: <code>tumorscope split {where} --fractions 0.7,0.15,0.15 --seed 0</code>"
     )
     if any(one.clear for one in found.shortcuts):
         steps.append("Test on images from another source before believing a good result.")

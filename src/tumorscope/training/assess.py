@@ -129,7 +129,8 @@ def evaluate(
             raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
     warning = refuse_weights(run, manifest, allow_seen=allow_seen)
     if data is not None:
-        warning = joined(warning, refuse_trained_on(run, manifest, allow_seen=allow_seen))
+        known = refuse_trained_on(run, manifest, data=named(data), allow_seen=allow_seen)
+        warning = joined(warning, known)
     measured = _measure(run, manifest, own=data is None)
     folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
     metrics = _report(

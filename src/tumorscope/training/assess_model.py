@@ -26,6 +26,7 @@ from tumorscope.training.evaluation_folder import folder_of_its_own, named
 from tumorscope.training.protocol import data_hash
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Data, prepare_manifest
+from tumorscope.training.seen import how_to_list_seen
 
 
 @one_writer
@@ -80,7 +81,7 @@ def evaluate_model(
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
     said = ask(file, manifest, operating_point=operating_point)
-    warning = refuse_known(manifest, said.seen, allow_seen=allow_seen)
+    warning = refuse_known(file.path, manifest, said.seen, allow_seen=allow_seen)
     usual = Path(f"{metadata.name}-evaluation")
     folder = output_folder(Path(output) if output else folder_of_its_own(usual, manifest))
     write_scores(folder / "scores.csv", manifest, said)
@@ -129,7 +130,7 @@ def _on_recipe(metadata: Metadata) -> list[str]:
 
 
 def refuse_known(
-    manifest: Manifest, seen: NDArray[np.bool_] | None, *, allow_seen: bool
+    model: Path, manifest: Manifest, seen: NDArray[np.bool_] | None, *, allow_seen: bool
 ) -> str | None:
     """Return what to warn of where a model's thumbprints know images; None where they do not.
 
@@ -159,8 +160,8 @@ def refuse_known(
     if not allow_seen:
         raise HonestyError(
             f"{message}. Expected images that the model has not seen: a score on these says "
-            "nothing of new patients. Leave them out (`tumorscope predict` marks them in the "
-            "column seen), or add --allow-seen to score them in a report that says so."
+            "nothing of new patients. Add --allow-seen to score them in a report that says so, or "
+            f"leave them out: {how_to_list_seen(model, manifest)}"
         )
     return f"{message}. These figures are too good."
 

@@ -72,6 +72,14 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None
     return origin_of(file)
 
 
+def packaged_backbone() -> str | None:
+    """Return the backbone whose weights the model in the package has; None where there is none."""
+    try:
+        return _theirs(read_model(PACKAGED))
+    except InputError:
+        return None
+
+
 def origin_of(file: ModelFile) -> str:
     """Return which model starting weights come from, for the record of a run."""
     return f"{MRI} ({file.metadata.id}, sha256 {file.metadata.graph_sha256})"

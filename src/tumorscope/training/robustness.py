@@ -31,7 +31,7 @@ from tumorscope.training.data import batches
 from tumorscope.training.frozen import BATCH
 from tumorscope.training.perturbations import PERTURBATIONS, Perturbation
 from tumorscope.training.run import Data, prepare_manifest, write_csv
-from tumorscope.training.seen import seen_before
+from tumorscope.training.seen import how_to_list_seen, seen_before
 
 RESAMPLES = 500
 
@@ -160,7 +160,8 @@ def measure_robustness(
         raise HonestyError(
             f"{seen} of {len(manifest)} images are copies of images that this model was trained "
             "on. Expected images that it has not seen, because it answers those well however they "
-            "look. Leave them out, or add --allow-seen."
+            "look. Add --allow-seen to measure all the same, or leave them out: "
+            f"{how_to_list_seen(file.path, manifest)}"
         )
     how = file.metadata.preprocessing.preprocessing
     engine = open_engine(file)

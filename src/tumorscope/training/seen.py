@@ -8,6 +8,7 @@ anybody knowing, so that is counted and refused, not taken for "not seen".
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +54,12 @@ def seen_before(manifest: Manifest, seen: Seen) -> NDArray[np.bool_] | None:
     return np.array(found, dtype=np.bool_)
 
 
+def how_to_list_seen(model: Path, manifest: Manifest) -> str:
+    """Return what lists the images of a cohort that a model file knows, command last."""
+    command = ["tumorscope", "predict", str(manifest.root), "--model", str(model), "-o", "seen.csv"]
+    return f"the column seen of seen.csv marks them. Run: {shlex.join(command)}"
+
+
 def keep_thumbprints(run: Path, manifest: Manifest, inherited: Sequence[Prints]) -> None:
     """Write the thumbprints of a run's training and tuning images into its folder."""
     prints = thumbprints_of(manifest.usable.of_split("training", "tuning"))
@@ -87,8 +94,21 @@ def _kept(run: Run) -> Iterator[Seen]:
         yield metadata.seen
 
 
-def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
+def refuse_trained_on(
+    run: Run, manifest: Manifest, *, data: str | None = None, allow_seen: bool
+) -> str | None:
     """Return what to warn of where images were, or may have been, seen in training.
+
+    Parameters
+    ----------
+    run : Run
+        Whose training and tuning images are looked for.
+    manifest : Manifest
+        The images to measure on.
+    data : str, optional
+        How they were named, for the command that lists the seen ones; their folder by default.
+    allow_seen : bool
+        Warn instead of refusing.
 
     Raises
     ------
@@ -108,7 +128,10 @@ def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str 
             if one:
                 copies.setdefault(row.path, "matches a thumbprint that the run keeps")
     if copies:
-        return _seen(copies, len(manifest), allow_seen=allow_seen)
+        listing = [data or str(manifest.root), "--against", str(run.folder / "manifest.csv")]
+        folder = f"{manifest.root.absolute().name or 'cohort'}-audit"
+        command = shlex.join(["tumorscope", "audit", *listing, "-o", folder])
+        return _seen(copies, len(manifest), command, folder, allow_seen=allow_seen)
     blind = (*found.by_bytes, *found.not_at_all)
     if not blind or (kept is not None and kept.count >= len(known)):
         return None
@@ -125,7 +148,9 @@ def refuse_trained_on(run: Run, manifest: Manifest, *, allow_seen: bool) -> str 
     return f"{message}. These figures may be too good."
 
 
-def _seen(copies: dict[str, str], among: int, *, allow_seen: bool) -> str:
+def _seen(
+    copies: dict[str, str], among: int, command: str, folder: str, *, allow_seen: bool
+) -> str:
     first = next(iter(copies))
     message = (
         f"{len(copies)} of {among} images were used to train this model, or are near "
@@ -134,7 +159,8 @@ def _seen(copies: dict[str, str], among: int, *, allow_seen: bool) -> str:
     if not allow_seen:
         raise HonestyError(
             f"{message}. Expected images that the model has not seen: a score on these says "
-            "nothing of new patients. Leave them out (`tumorscope audit DATA --against ...` lists "
-            "them), or add --allow-seen to score them in a report that says so."
+            "nothing of new patients. Add --allow-seen to score them in a report that says so, or "
+            f"leave them out: the command below flags them as overlap in {folder}/manifest.csv; "
+            f"delete those rows and evaluate on that file. Run: {command}"
         )
     return f"{message}. These figures are too good."

@@ -239,7 +239,7 @@ def evaluate_types(
         )
     else:
         manifest, unreadable = whole.usable, whole.unreadable
-        warning = refuse_trained_on(run, manifest, allow_seen=allow_seen)
+        warning = refuse_trained_on(run, manifest, data=named(data), allow_seen=allow_seen)
         images = load_images(manifest, recipe.input.preprocessing, recipe.task)
         scores = predict(run.load_model(), images.pixels, recipe)
     warning = joined(refuse_weights(run, manifest, allow_seen=allow_seen), warning)

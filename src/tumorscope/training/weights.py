@@ -14,7 +14,7 @@ from tumorscope.common.files import md5_of, sha256_of
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.model_file.container import read_model
 from tumorscope.training.origin import Weights, parse_weights
-from tumorscope.training.packaged_weights import MRI, load_backbone, origin_of
+from tumorscope.training.packaged_weights import MRI, load_backbone, origin_of, packaged_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -62,8 +62,24 @@ FOLDERS = {
 """Folder below `BASE_URL` where it is not the backbone's name."""
 
 
+LONGEST_REASON = 400
+"""Characters of another library's message that are shown."""
+
+
 class WeightsError(InputError):
-    """The starting weights cannot be had: a failed download, or a file that does not fit."""
+    """The starting weights cannot be had: a failed download, or a file that does not fit.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and how to get them.
+    otherwise : str
+        Which weights a training may start from instead.
+    """
+
+    def __init__(self, message: str, *, otherwise: str = "") -> None:
+        super().__init__(f"{message} {otherwise}".rstrip())
+        self.message = message
 
 
 def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> str:
@@ -253,10 +269,21 @@ def _imagenet_file(name: str) -> Path:
         raise WeightsError(
             f"The ImageNet weights of {name} are not in {home}/models and could not be downloaded "
             f"({_first_line(error)}). Without network: fetch {origin} on a machine "
-            f"that has it and put it into {home}/models here, or pass its path with --weights "
-            "PATH; --weights none trains from random weights."
+            f"that has it and put it into {home}/models here.",
+            otherwise=f"Or pass its path with --weights PATH.{_offline(name)}",
         ) from error
 
 
+def _offline(name: str) -> str:
+    """Return which weights of a backbone need no network, and what they are."""
+    own = (
+        f" --weights {MRI} starts from the packaged model, which needs no network."
+        if name == packaged_backbone()
+        else ""
+    )
+    return f"{own} --weights none trains from random weights."
+
+
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 2]} …"

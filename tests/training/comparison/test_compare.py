@@ -82,8 +82,8 @@ def test_what_cannot_be_downloaded_leaves_empty_cells_and_stops_nothing(
         assert not any(rows[name][column] for column in (*quality, "weights", "images"))
         assert float(rows[name]["gmac"]) > 0
     assert rows["mobilenet_v3_large"]["note"] == (
-        "ImageNet weights were not available; run: tumorscope compare DATA --backbones "
-        "mobilenet_v3_large --recipe quick --folds 2 --repeats 1 -o DIR --resume"
+        f"ImageNet weights were not available; run: tumorscope compare {tiny_cohort} --backbones "
+        f"mobilenet_v3_large --recipe quick --folds 2 --repeats 1 -o {tmp_path / 'c'} --resume"
     )
     assert "Keras publishes no ImageNet weights of ResNet-18" in rows["resnet18-svm"]["note"]
     assert "resnet18.weights.h5" in rows["resnet18-svm"]["note"]
@@ -94,7 +94,7 @@ def test_what_cannot_be_downloaded_leaves_empty_cells_and_stops_nothing(
     own = json.loads((tmp_path / "c" / "systems" / "small_cnn" / "metrics.json").read_text())
     assert own["metrics"]["accuracy"]["value"] == pytest.approx(float(there["accuracy"]), abs=1e-4)
     page = (tmp_path / "c" / "comparison.html").read_text()
-    assert "<code>tumorscope compare DATA --backbones mobilenet_v3_large" in page
+    assert f"<code>tumorscope compare {tiny_cohort} --backbones mobilenet_v3_large" in page
     assert "http://" not in page
     assert "Quality was measured for 1 of 3" in page
 

@@ -24,6 +24,7 @@ from tumorscope.training.comparison.measure import measure
 from tumorscope.training.comparison.systems import DEFAULT, System, lookup, recipe_for
 from tumorscope.training.comparison.table import QUALITY, Comparison, Row, write_comparison
 from tumorscope.training.crossval import crossval
+from tumorscope.training.evaluation_folder import named
 from tumorscope.training.fit import DivergedError, epochs_of
 from tumorscope.training.folds import FoldFitter, Method, network_fitter, read_protocol
 from tumorscope.training.origin import Weights
@@ -50,6 +51,9 @@ class _Protocol:
     folds: int
     repeats: int
     weights: str | Path
+    data: str
+    """How the cohort was named."""
+    folder: Path
 
     def weights_of(self, system: System) -> tuple[Weights, ...]:
         """Return what the starting weights of a system hold."""
@@ -130,7 +134,15 @@ def compare(
     _check(systems, data, weights, cost_only=cost_only)
     given = recipe.name if isinstance(recipe, Recipe) else str(recipe)
     recipe = Recipe.of(recipe)
-    protocol = _Protocol(recipe, given, folds, repeats, weights)
+    protocol = _Protocol(
+        recipe,
+        given,
+        folds,
+        repeats,
+        weights,
+        data="DATA" if data is None else named(data),
+        folder=Path(output),
+    )
     folder = output_folder(Path(output))
     finished = sorted(path.parent.name for path in folder.glob("systems/*/cost.json"))
     if finished and not resume:
@@ -156,15 +168,18 @@ def compare(
     rows = []
     for number, system in enumerate([*systems, *others], start=1):
         own = folder / "systems" / system.name
-        named = number <= len(systems)
+        asked_for = number <= len(systems)
         quality, note, missing = _read(own / "quality.json"), "", False
-        if quality is None and manifest is not None and named:
+        if quality is None and manifest is not None and asked_for:
             say(f"{system.title} ({number} of {len(systems)})")
             try:
                 quality = _quality(own, system, protocol, manifest, resume=resume)
             except WeightsError as error:
                 note, missing = _unavailable(system, protocol), True
-                say(str(error))
+                say(
+                    f"{error.message} Or give --weights FOLDER with a file for each backbone; "
+                    "--weights none measures costs only."
+                )
             except DivergedError as error:
                 note, missing = f"Training diverged: {error}", True
         elif quality is None:
@@ -325,13 +340,15 @@ def _method(system: System, protocol: _Protocol) -> Method:
 
 
 def _command(system: System, protocol: _Protocol, weights: str = "") -> str:
-    given = weights or ("" if str(protocol.weights) in ("imagenet", "none") else "WEIGHTS")
+    given = weights or (
+        "" if str(protocol.weights) in ("imagenet", "none") else str(protocol.weights)
+    )
     return command_line(
-        *("tumorscope", "compare", "DATA", "--backbones", system.name),
+        *("tumorscope", "compare", protocol.data, "--backbones", system.name),
         *("--recipe", protocol.given),
         *("--folds", protocol.folds, "--repeats", protocol.repeats),
         *(("--weights", given) if given else ()),
-        *("-o", "DIR", "--resume"),
+        *("-o", protocol.folder, "--resume"),
     )
 
 
