@@ -33,6 +33,12 @@ from tumorscope.common.errors import InputError
         ("Tumour_Free", 0),
         ("without tumour", 0),
         ("no_glioma", None),
+        ("no tumors", 0),
+        ("NonTumor", 0),
+        ("tumourless", 0),
+        ("no_lesions", 0),
+        ("Gliomas", 1),
+        ("tumors", 1),
     ],
 )
 def test_folder_names_are_read_as_people_write_them(name: str, label: int | None) -> None:
@@ -180,6 +186,10 @@ def test_class_folders_that_lie_too_deep_are_named(tiny_cohort: Path, tmp_path: 
         "yes/P3_no",
         "yes/no_tumour_slices",
         "yes/glioma/meningioma",
+        "yes/nontumor slices",
+        "yes/negatives",
+        "yes/P1/slices_no_lesion",
+        "no/positives",
         "Training/no/yes",
     ],
 )
@@ -202,6 +212,8 @@ def test_folders_that_name_another_class_are_refused_by_name(
     ("inner", "label", "kind"),
     [
         ("yes/No_contrast", 1, ""),
+        ("yes/no_mass_effect", 1, ""),
+        ("yes/Meningiomas", 1, "meningioma"),
         ("yes/unpacked/yes", 1, ""),
         ("yes/glioma", 1, "glioma"),
         ("no/no_glioma", 0, ""),
@@ -214,6 +226,17 @@ def test_folders_that_agree_are_taken(tiny_cohort: Path, inner: str, label: int,
     shutil.copy(tiny_cohort / "no" / "no0.png", tiny_cohort / inner / "no.png")
     row = next(row for row in scan_folder(tiny_cohort).rows if row.path == f"{inner}/no.png")
     assert (row.label, row.tumour_type) == (label, kind)
+
+
+def test_numbered_folders_that_name_the_class_are_patients(tiny_cohort: Path) -> None:
+    for side, name in (("yes", "tumor01"), ("yes", "tumor02"), ("no", "normal01")):
+        (tiny_cohort / side / name).mkdir()
+        for number in range(2):
+            image = tiny_cohort / side / f"{side}{number + 2 * (name == 'tumor02')}.png"
+            shutil.move(image, tiny_cohort / side / name)
+    manifest = scan_folder(tiny_cohort)
+    assert manifest.notes.patients == ("normal01", "tumor01", "tumor02")
+    assert {row.group for row in manifest.rows if "tumor02" in row.path} == {"tumor02"}
 
 
 def test_patient_folders_become_groups_and_others_do_not(tiny_cohort: Path) -> None:

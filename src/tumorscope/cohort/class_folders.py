@@ -19,7 +19,9 @@ from tumorscope.imaging.passed_over import PassedOver, Reason
 POSITIVE = frozenset({"yes", "tumour", "tumor", "positive", *TUMOUR_TYPES})
 NEGATIVE = frozenset({"no", "notumour", "notumor", "negative", "healthy", "normal", "control"})
 
-_TUMOUR = frozenset({"tumour", "tumours", "tumor", "tumors", *TUMOUR_TYPES})
+_TUMOUR = frozenset({"tumour", "tumor", *TUMOUR_TYPES})
+_FREE = frozenset({"nontumour", "nontumor", "tumourfree", "tumorfree", "tumourless", "tumorless"})
+_DENIABLE = _TUMOUR | {"lesion", "cancer"}
 _DENIED_BEFORE = frozenset({"no", "non", "not", "without"})
 _DENIED_AFTER = frozenset({"free", "negative"})
 
@@ -52,9 +54,10 @@ class Filed:
 def label_of_folder(name: str) -> int | None:
     """Return 1 or 0 for a class folder's name (``yes``, ``no_tumor``, ``Glioma`` …), else None."""
     plain = "".join(letter for letter in name.lower() if letter.isalpha())
-    if plain in NEGATIVE or _is_denied(name):
+    label = _label_of_word(plain)
+    if label == 0 or _is_denied(name):
         return 0
-    return 1 if plain in POSITIVE or type_of_folder(name) else None
+    return 1 if label or type_of_folder(name) else None
 
 
 def label_spoken_of(name: str) -> int | None:
@@ -67,9 +70,10 @@ def label_spoken_of(name: str) -> int | None:
     if whole is not None:
         return whole
     words = _words(name)
-    if set(words) & (NEGATIVE - {"no"}) or words[-1:] == ["no"] or _denies_tumour(words):
+    said = {_label_of_word(word) for word in words if word != "no"}
+    if 0 in said or words[-1:] == ["no"] or _denies_tumour(words):
         return 0
-    return 1 if set(words) & (POSITIVE | _TUMOUR) else None
+    return 1 if 1 in said else None
 
 
 def find_classes(root: Path, passed: PassedOver) -> tuple[list[str], list[Filed]]:
@@ -151,7 +155,8 @@ def _filed(path: Path, folder: Path, root: Path) -> tuple[Filed, Path | None]:
         disputes = spoken not in (None, label) or bool(kind and inner and inner != kind)
         against = against or (place if disputes else None)
         kind = kind or inner
-        if label_of_folder(name) is None:
+        # tumor01 and tumor02 say more than the class: perhaps whose images they are.
+        if label_of_folder(name) is None or any(letter.isdigit() for letter in name):
             others.append(name)
     return Filed(path, label, kind if label else "", tuple(others)), against
 
@@ -195,6 +200,14 @@ def _count_unknown(folder: Path, root: Path, passed: PassedOver) -> None:
         passed.add("unknown-class", folder, kind=name, scan=True)
 
 
+def _label_of_word(word: str) -> int | None:
+    """Return the label that a word is a name of, in the singular or the plural, else None."""
+    forms = {word, word.removesuffix("s")}
+    if forms & (NEGATIVE | _FREE):
+        return 0
+    return 1 if forms & POSITIVE else None
+
+
 def _is_denied(name: str) -> bool:
     """Return whether a name says "no tumour" and nothing else: non-tumor, tumour_free."""
     words = [word for word in _words(name) if word not in ("brain", "mri")]
@@ -203,8 +216,8 @@ def _is_denied(name: str) -> bool:
 
 def _denies_tumour(words: Sequence[str]) -> bool:
     return any(
-        (first in _DENIED_BEFORE and second in _TUMOUR)
-        or (first in _TUMOUR and second in _DENIED_AFTER)
+        (first in _DENIED_BEFORE and second.removesuffix("s") in _DENIABLE)
+        or (first.removesuffix("s") in _DENIABLE and second in _DENIED_AFTER)
         for first, second in pairwise(words)
     )
 

@@ -22,7 +22,8 @@ CONSEQUENCE = {
 def type_of_folder(name: str) -> str:
     """Return the tumour type that a class folder's name gives (``glioma_tumor`` …), else ""."""
     plain = "".join(letter for letter in name.lower() if letter.isalpha())
-    plain = plain.removesuffix("tumor").removesuffix("tumour")
+    plain = plain.removesuffix("s").removesuffix("tumor").removesuffix("tumour")
+    plain = plain.removesuffix("s")
     return plain if plain in TUMOUR_TYPES else ""
 
 
