@@ -10,6 +10,7 @@ import pickle
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -106,6 +107,29 @@ def test_a_pillow_image_that_is_still_to_be_read_is_turned_upright(
         scan, _ = slice_and_colour(image)
         np.testing.assert_array_equal(scan.pixels, np.rot90(PIXELS, -1))
         assert scan.source == str(tmp_path / "a.png")
+
+
+def test_an_opened_pillow_image_is_what_its_file_is_where_pillow_reads_that_wrong(
+    detector: Detector, tmp_path: Path
+) -> None:
+    negative, colours = tmp_path / "a.tiff", tmp_path / "a.png"
+    twelve = PIXELS.astype(np.uint16) * 16
+    Image.fromarray(65535 - twelve).save(negative, tiffinfo={262: 0, 274: 6})
+    cv2.imwrite(str(colours), np.stack([twelve] * 3, axis=2))
+    for path, upright in ((negative, np.rot90(twelve, -1)), (colours, twelve)):
+        expected = slice_and_colour(upright)[0].pixels
+        for source in (path, io.BytesIO(path.read_bytes())):
+            with Image.open(source) as image:
+                for _ in range(2):  # looking changes nothing for the caller
+                    np.testing.assert_array_equal(slice_and_colour(image)[0].pixels, expected)
+                    assert image.tile
+                assert same(detector.detect(image), detector.detect(path))
+    Image.fromarray(65535 - twelve).save(negative, tiffinfo={262: 0})
+    with Image.open(negative) as image:
+        image.load()
+        np.testing.assert_array_equal(
+            slice_and_colour(image)[0].pixels, slice_and_colour(twelve)[0].pixels
+        )
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def parsed(line: str) -> list[str]:
 
 def test_a_recipe_that_ships_is_named_and_any_other_is_a_file() -> None:
     paper = Recipe.load("paper").model_copy(update={"seed": 7})
-    assert recipe_options(paper) == ["--recipe", "paper", "--seed", "7"]
-    types = recipe_options(paper.for_task("tumour-type"))
+    assert recipe_options(paper, file="x.toml") == ["--recipe", "paper", "--seed", "7"]
+    types = recipe_options(paper.for_task("tumour-type"), file="x.toml")
     assert types == ["--recipe", "paper", "--seed", "7", "--task", "tumour-type"]
     mine = paper.model_copy(update={"input": paper.input.model_copy(update={"size": 96})})
     assert recipe_options(mine, file="x.toml") == ["--recipe", "x.toml", "--seed", "7"]
@@ -36,11 +36,11 @@ def test_odd_names_are_quoted() -> None:
         protocol=["--hold-out", "site A,site B"],
         weights="none",
         split="random",
-        output=Path("cv $HOME"),
+        folder=Path("cv $HOME"),
     )
     words = parsed(line)
     assert words[2] == "my scans/a; b"
-    assert {"site A,site B", "cv $HOME", "--weights", "--split", "random"} <= set(words)
+    assert {"site A,site B", "--weights", "--split", "random"} <= set(words)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tumorscope.cli.app import run
 from tumorscope.cohort.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
@@ -68,6 +71,24 @@ def test_finished_folds_are_kept_and_the_result_is_the_same(
     kept.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
     with pytest.raises(InputError, match="in another order"):
         crossval(cohort, output=tmp_path / "half", resume=True, **options)
+
+
+def test_the_command_in_the_report_can_be_run_as_it_stands(
+    cohort: Path, quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = crossval(
+        cohort, recipe=quick, folds=2, repeats=1, weights="none", output="my folder/of folds"
+    )
+    command = json.loads((whole.folder / "metrics.json").read_text())["command"]
+    words = shlex.split(command)
+    assert words[0] == "tumorscope"
+    assert run(words[1:]) == 0
+    np.testing.assert_allclose(
+        [float(row["score"]) for row in read_csv(Path("CV", "scores.csv"))],
+        [float(row["score"]) for row in read_csv(whole.folder / "scores.csv")],
+        atol=1e-6,
+    )
 
 
 def test_the_random_split_says_that_it_leaks(cohort: Path, quick: Recipe, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as pillow
-from PIL import ImageOps
+from PIL import ImageFile, ImageOps, TiffImagePlugin
 
 from tumorscope.common.errors import UsageError
 from tumorscope.imaging import deep
@@ -35,9 +35,14 @@ Image = str | os.PathLike[str] | bytes | NDArray[np.generic] | pillow.Image | Sl
 - an array (height, width), (height, width, 1) or (height, width, 3) in the order red, green, blue:
   uint8 as it is, uint16 and floating-point values by a window of their own as in files, see
   `tumorscope.imaging.deep.window`;
-- a Pillow image: the picture that it stands at, where it has several;
+- a Pillow image: the picture that it stands at, where it has several; one that was opened from a
+  PNG or TIFF file and not decoded yet is decoded as that file is, because Pillow cuts colours of 16
+  bits to 8 and shows grey with more than 8 bits, where white is zero, as a negative;
 - a `Slice`: taken as it is.
 """
+
+_SIGNATURES = (b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PHOTOMETRIC = 262
 
 _EXPECTED = (
     "a path, the bytes of an image file, a numpy array of one slice (uint8, uint16 or floating "
@@ -77,6 +82,9 @@ def slice_and_colour(image: Image, *, max_pixels: int = MAX_PIXELS) -> tuple[Sli
         pixels, coloured = _of_array(image, max_pixels)
         return Slice(pixels=pixels, source="array"), coloured
     if isinstance(image, pillow.Image):
+        data = _still_encoded(image)
+        if data is not None:
+            return read_bytes(data, source=source_of(image), max_pixels=max_pixels)
         pixels, coloured = _of_picture(image, max_pixels)
         return Slice(pixels=pixels, source=source_of(image)), coloured
     raise UsageError(
@@ -134,4 +142,33 @@ def _of_picture(image: pillow.Image, max_pixels: int) -> tuple[NDArray[np.uint8]
         refuse(name, f"it cannot be decoded ({said})", "a whole image", "Open its file again.")
     coloured = 0.0 if is_grey(copy.mode) else coloured_share(sample(copy, SAMPLE))
     ImageOps.exif_transpose(copy, in_place=True)
+    if _is_negative(image):
+        copy = pillow.fromarray(np.invert(np.asarray(copy).astype(np.uint16)))
     return grey(copy), coloured
+
+
+def _still_encoded(image: pillow.Image) -> bytes | None:
+    """Return the file of one picture that nobody decoded, and so nobody changed; else None."""
+    if not isinstance(image, ImageFile.ImageFile) or image.format not in ("PNG", "TIFF"):
+        return None
+    # What is to be decoded is listed in `tile`, and decoding empties that.
+    if not image.tile or image.fp is None or getattr(image, "n_frames", 1) != 1:
+        return None
+    try:
+        place = image.fp.tell()
+        image.fp.seek(0)
+        data = image.fp.read()
+        image.fp.seek(place)
+    except (OSError, ValueError):  # a stream that cannot go back, or was closed
+        return None
+    # Else the picture lies somewhere within another file.
+    return data if data[:4] in _SIGNATURES else None
+
+
+def _is_negative(image: pillow.Image) -> bool:
+    """Return whether this is a decoded TIFF of deep greys in which white is zero."""
+    return (
+        isinstance(image, TiffImagePlugin.TiffImageFile)
+        and image.mode.startswith("I;16")
+        and image.tag_v2.get(_PHOTOMETRIC) == 0
+    )

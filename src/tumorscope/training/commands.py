@@ -9,8 +9,8 @@ from pathlib import Path
 from tumorscope.training.recipe import SHIPPED, Recipe
 from tumorscope.training.weights import IMAGENET
 
-RECIPE_FILE = "RECIPE.toml"
-"""Stands for a file with the recipe that a report shows, where none ships that is like it."""
+FOLDS_RECIPE = Path("folds", "recipe.toml")
+"""Where a cross-validation keeps the recipe that its folds followed."""
 
 
 def command_line(*words: object) -> str:
@@ -18,7 +18,7 @@ def command_line(*words: object) -> str:
     return shlex.join(str(word) for word in words)
 
 
-def recipe_options(recipe: Recipe, *, file: str | Path = RECIPE_FILE) -> list[str]:
+def recipe_options(recipe: Recipe, *, file: str | Path) -> list[str]:
     """Return the options that name a recipe: its own name where one like it ships, and the seed.
 
     Parameters
@@ -73,15 +73,15 @@ def crossval_command(
     protocol: Sequence[object],
     weights: str | Path,
     split: str,
-    output: Path,
+    folder: Path,
 ) -> str:
-    """Return what cross-validated a recipe; `protocol` are the options on folds."""
+    """Return what cross-validated a recipe in `folder`; `protocol` are the options on folds."""
     return command_line(
         *("tumorscope", "crossval", data),
-        *recipe_options(recipe),
+        *recipe_options(recipe, file=folder / FOLDS_RECIPE),
         *protocol,
         *protocol_options(weights, split),
-        *("-o", output),
+        *("-o", "CV"),  # a folder that holds folds is not cross-validated into again
     )
 
 

@@ -184,7 +184,7 @@ def crossval(
     manifest.save(folder / "manifest.csv")
     labels, groups = labels[scored], groups[scored]
     scores, held_out = scores[scored], held_out[scored]
-    left_out = "; ".join(", ".join(names) for names in hold_out)
+    left_out = "; ".join(sources_text(names) for names in hold_out)
     metrics = write_report(
         ReportInputs(
             title=f"Cross-validation of {method.title}"
@@ -222,7 +222,7 @@ def crossval(
                 or ["--folds", folds, "--repeats", repeats],
                 weights=weights,
                 split=split_by,
-                output=folder,
+                folder=folder,
             ),
             data_sha256=data_hash(manifest),
         ),

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from tumorscope.cohort.manifest import Manifest, portable_path
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.files import write_text
 from tumorscope.common.progress import track
 from tumorscope.training.checkpoint import Record
+from tumorscope.training.commands import FOLDS_RECIPE
 from tumorscope.training.data import load_images
 from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.older_protocol import parse_older
@@ -328,6 +330,8 @@ def claim(
                 records_of(path, rows)
         tell_versions(kept, protocol)
     write_protocol(folder / PROTOCOL, protocol)
+    # As whole as it was followed, so that the command in the report can be run.
+    write_text(folder / FOLDS_RECIPE, protocol.recipe.to_toml())
 
 
 def _parts(folder: Path, held_out: NDArray[np.int64]) -> list[tuple[int, int, Path]]:

@@ -189,7 +189,7 @@ def crossval_types(
                 protocol=["--folds", folds, "--repeats", repeats],
                 weights=weights,
                 split=split_by,
-                output=folder,
+                folder=folder,
             ),
             copied=copied_across_folds(manifest.groups, held_out) if split_by == "random" else None,
             data_sha256=data_hash(manifest),
