@@ -139,3 +139,16 @@ def test_quiet_silences_bars_and_words_inside_its_block(monkeypatch: pytest.Monk
     assert screen.getvalue() == ""
     say("somebody hears")
     assert screen.getvalue() == "somebody hears\n"
+
+
+def test_the_steps_of_one_command_count_together_until_the_first_line(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress.one_command():
+        clock.now += 4
+        for step in ("Reading", "Verifying", "Fitting"):
+            for _ in track(range(2), step):
+                clock.now += 2
+    assert capsys.readouterr().err.splitlines() == [
+        "Verifying: 1 of 2 (50 %), 30 a minute, about 2 s left"
+    ]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.split import grouped_folds
+from tumorscope.common.progress import track
 from tumorscope.imaging import SHORTCUT_FREE, ImageInfo, Preprocessing, Slice, prepare
 from tumorscope.statistics.intervals import Interval, delong
 
@@ -137,7 +138,7 @@ def measure(
     smaller = min(len({g for g, one in first if one == label}) for label in (0, 1))
     folds = min(FOLDS, smaller)
     results = []
-    for probe, sees in PROBES.items():
+    for probe, sees in track(list(PROBES.items()), "Looking for shortcuts"):
         auc = None
         if folds >= 2:
             table = _table([trace[probe] for trace in traces])

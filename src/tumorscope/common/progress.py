@@ -30,6 +30,23 @@ def quiet(enabled: bool = True) -> Iterator[None]:
         _quiet.reset(token)
 
 
+_silent_since: ContextVar[list[float] | None] = ContextVar("tumorscope_silent", default=None)
+"""When a command began or last wrote a line to a log; None where no command runs."""
+
+
+@contextlib.contextmanager
+def one_command() -> Iterator[None]:
+    """Count the seconds until the first line from here on, over all loops of a command.
+
+    Steps of some seconds each, one after the other, would else be silent for minutes.
+    """
+    token = _silent_since.set([clock()])
+    try:
+        yield
+    finally:
+        _silent_since.reset(token)
+
+
 Total = int | Callable[[], int | None] | None
 
 
@@ -99,6 +116,8 @@ class _Lines:
         self._label, self._total = label, total
         self._began = clock()
         self._due = self._began + FIRST_LINE
+        if since := _silent_since.get():
+            self._due = min(self._due, since[0] + FIRST_LINE)
 
     def tell(self) -> None:
         """Write a line if it is time."""
@@ -107,6 +126,8 @@ class _Lines:
             self._total = self._total() if callable(self._total) else self._total
             say(_line(self._label, self.done, self._total, now - self._began))
             self._due = now + EVERY
+            if since := _silent_since.get():
+                since[0] = now + EVERY - FIRST_LINE
 
 
 _bars: list[str] = []
@@ -126,6 +147,7 @@ def _with_lines(items: Iterable[T], label: str, total: Total) -> Generator[T, No
     lines = _Lines(label, total)
     _open.append(lines)
     try:
+        lines.tell()
         for done, item in enumerate(items):
             lines.done = done
             if done:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError
+from tumorscope.common.progress import pulse
 from tumorscope.training.comparison.features import taps_of
 from tumorscope.training.comparison.systems import System, recipe_for
 from tumorscope.training.cost import layer_macs
@@ -93,6 +94,7 @@ def measure(system: System, recipe: Recipe) -> Cost:
     parameters, macs, features = 0, 0, 0
     step = None
     for name in system.backbones:
+        pulse()
         own = recipe_for(system, recipe, name)
         model, _ = start(own, "none")
         backbone = model.layers[0]
@@ -175,4 +177,5 @@ def _median(runs: Sequence[Callable[[], object]], *, most: int = 10) -> float:
         for run in runs:
             run()
         taken.append(time.perf_counter() - before)
+        pulse()
     return statistics.median(taken[1:])
