@@ -203,3 +203,12 @@ def test_eight_bits_with_a_transparent_grey_lie_over_black(tmp_path: Path) -> No
     for name in ("grey.png", "rgb.png"):
         read = read_slice(tmp_path / name).pixels
         assert (read[0, 0], read[4, 4]) == (0, 90), name
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int32, np.uint32])
+def test_the_same_values_of_another_type_are_the_same_picture(dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2000, (200, 200)).astype(np.float32)
+    assert np.array_equal(window(values), window(values.astype(dtype)))
+    scaled = values / np.float32(1999)
+    assert np.array_equal(window(scaled), window(scaled.astype(np.float64)))

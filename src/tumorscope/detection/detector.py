@@ -104,7 +104,7 @@ class Detector:
         How many cores to use; all by default.
     fast : bool
         Whether OpenVINO may compute in bfloat16 where the processor can: about twice as fast, and
-        probabilities change, by up to 0.13 on 64 public images. Other engines ignore it.
+        probabilities change, by more than a tenth in places. Other engines ignore it.
 
     Raises
     ------
@@ -234,7 +234,9 @@ class Detector:
         Parameters
         ----------
         image : path, bytes, array, Pillow image or Slice
-            See `tumorscope.Image`. The same picture in any of these has the same finding.
+            See `tumorscope.Image`. The same values in any of these have the same finding. Of 8
+            bits they are taken as they are; uint16 and floating point are windowed first, so a
+            picture of 8 bits that was converted to such values may have another finding.
 
         Raises
         ------

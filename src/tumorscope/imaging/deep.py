@@ -94,8 +94,9 @@ def window(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """
     # Integers of 32 bits and more lose their last digits in float32.
     wide = values.dtype.itemsize > 4 or (values.dtype.kind in "iu" and values.dtype.itemsize > 2)
+    # Where none does, the same values in another type make the same picture to the last grey.
+    work = _as_float32(values, check=wide)
     # In place from here, because of 64 million pixels each copy would take a quarter of a gigabyte.
-    work: NDArray[np.floating] = values.astype(np.float64 if wide else np.float32)
     np.nan_to_num(work, copy=False, posinf=0.0, neginf=0.0)
     # Differences of larger numbers overflow, and their warning would hide the image.
     np.clip(work, -1e30, 1e30, out=work)
@@ -113,6 +114,15 @@ def luma(colours: NDArray[np.floating]) -> NDArray[np.floating]:
     # Of three equal values this is that value to the last bit.
     grey: NDArray[np.floating] = green + 0.299 * (red - green) + 0.114 * (blue - green)
     return grey
+
+
+def _as_float32(values: NDArray[np.generic], *, check: bool) -> NDArray[np.floating]:
+    """Return a copy in float32; in float64 where `check` finds that this would change values."""
+    with np.errstate(over="ignore"):
+        narrow: NDArray[np.floating] = values.astype(np.float32)
+    if check and not ((narrow == values) | (values != values)).all():
+        return values.astype(np.float64)
+    return narrow
 
 
 def _range(values: NDArray[np.floating]) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """What may be given for an image in Python: a path, bytes, an array, a Pillow image or a `Slice`.
 
-The same picture in any of these is the same slice.
+The same values of one kind (8 bits, or more than that) in any of these are the same slice.
 """
 
 from __future__ import annotations
