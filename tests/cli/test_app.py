@@ -167,3 +167,33 @@ def test_python_m_is_the_same_command() -> None:
         [sys.executable, "-m", "tumorscope", "--help"], capture_output=True, text=True, check=True
     )
     assert "Research use only" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "nowhere"],
+        ["audit", "nowhere", "-o", "out"],
+        ["train", "nowhere", "-o", "out"],
+        ["export", "nowhere", "--to", "onnx", "-o", "out"],
+    ],
+)
+def test_a_path_that_is_wrong_is_told_before_an_extra_is_asked_for(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(words) == 3
+    assert "There is no file or folder nowhere." in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_given_for_a_manifest_is_called_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["split", str(tmp_path)]) == 3
+    said = capsys.readouterr().err
+    assert "is a folder" in said
+    assert "UTF-8" not in said

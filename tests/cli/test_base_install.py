@@ -41,7 +41,7 @@ NEED = [
     (["demo", "-o", "out"], "train"),
     (["audit", "scans", "-o", "out"], "train"),
     (["train", "scans", "-o", "out"], "train"),
-    (["evaluate", "scans/run", "-o", "out"], "train"),
+    (["evaluate", "scans", "-o", "out"], "train"),
     (["evaluate", "packaged", "scans", "-o", "out"], "train"),
     (["crossval", "scans", "-o", "out"], "train"),
     (["crossval", "scans", "--task", "tumour-type", "-o", "out"], "train"),

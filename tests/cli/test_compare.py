@@ -69,7 +69,7 @@ def test_missing_weights_are_listed_and_are_exit_code_4(
     [
         (["compare", "{data}"], 2, "output"),
         (["compare", "-o", "out"], 2, "--cost-only"),
-        (["compare", "nowhere", "--backbones", "small_cnn", "-o", "out"], 3, "not a folder"),
+        (["compare", "nowhere", "--backbones", "small_cnn", "-o", "out"], 3, "no file or folder"),
         (["compare", "--cost-only", "--backbones", "odd", "-o", "out"], 2, "no system"),
         (["compare", "--cost-only", "--recipe", "odd", "-o", "out"], 3, "Expected one of"),
     ],

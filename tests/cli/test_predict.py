@@ -354,3 +354,15 @@ def test_the_folder_of_a_run_stands_for_its_model(
     capsys.readouterr()
     assert run(["predict", str(scans), "--model", str(folder / "model.keras")]) == 3
     assert f"Give {folder / 'model.onnx'}." in capsys.readouterr().err
+
+
+def test_fast_is_told_to_change_nothing_where_it_does_not(
+    tiny_model: Path, scans: Path, capsys: Capture
+) -> None:
+    assert run(["predict", str(scans), "--model", str(tiny_model), "--fast"]) == 0
+    assert "--fast changes nothing with the engine onnxruntime" in capsys.readouterr().err
+
+
+def test_a_model_and_a_recipe_are_not_described_at_once(tiny_model: Path, capsys: Capture) -> None:
+    assert run(["describe", str(tiny_model), "--recipe", "paper"]) == 2
+    assert "Leave one of them out" in capsys.readouterr().err

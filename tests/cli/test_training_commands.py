@@ -166,7 +166,7 @@ def test_describe_toml_is_a_recipe_to_start_from(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["train", "nowhere", "--weights", "none", "-o", "out"], 3, "not a folder"),
+        (["train", "nowhere", "--weights", "none", "-o", "out"], 3, "no file or folder"),
         (["train", "{data}", "--recipe", "nowhere.toml", "-o", "out"], 3, "nowhere.toml"),
         (["train", "{data}"], 2, "output"),
         (["train", "{data}", "--weights", "nowhere.h5", "-o", "out"], 3, "nowhere.h5"),

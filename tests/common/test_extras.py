@@ -11,7 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from tumorscope.common import extras
-from tumorscope.common.extras import MissingExtraError, install_command, missing_module, require
+from tumorscope.common.extras import (
+    MissingExtraError,
+    how_to_install,
+    install_command,
+    missing_module,
+    require,
+)
 
 
 def _installed_from(monkeypatch: pytest.MonkeyPatch, record: dict[str, object] | None) -> None:
@@ -45,11 +51,13 @@ def test_elsewhere_it_is_where_pip_took_the_package_from(
             {"url": "file:///w/tumorscope-1.whl", "archive_info": {}},
             '"tumorscope[train] @ file:///w/tumorscope-1.whl"',
         ),
-        ({"url": "file:///gone", "dir_info": {}}, "(in a clone of tumorscope)"),
-        (None, "(in a clone of tumorscope)"),
+        ({"url": "file:///gone", "dir_info": {}}, '-e ".[train]"'),
+        (None, '-e ".[train]"'),
     ):
         _installed_from(monkeypatch, record)
         assert install_command("train").endswith(source)
+        there = "In a clone of tumorscope, run" if '".[' in source else "Run"
+        assert how_to_install("train") == f"{there}: {install_command('train')}"
         assert 'install "tumorscope[train]"' not in install_command("train")
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter, Token
 
 from tumorscope import __version__
-from tumorscope.common.errors import OutputError, TumorscopeError, UsageError
+from tumorscope.common.errors import InputError, OutputError, TumorscopeError, UsageError
 from tumorscope.common.faults import explain
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.progress import quiet, say
+from tumorscope.common.progress import one_command, quiet, say
 from tumorscope.common.streams import calm_warnings, holds_all_text, prepare_streams
 
 if TYPE_CHECKING:
@@ -108,6 +108,22 @@ def emit(common: Common, document: dict[str, object], table: str) -> None:
         print(table)
 
 
+def check_there(*paths: str | os.PathLike[str] | None) -> None:
+    """Refuse a path where nothing lies, before an extra is asked for that would not help.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or folder.
+    """
+    for path in paths:
+        if path is not None and not os.path.lexists(path):
+            raise InputError(
+                f"There is no file or folder {os.fspath(path)}. Expected one that exists. Check "
+                "how it is written, and from which folder the command is run."
+            )
+
+
 def left_out(unreadable: Sequence[str], passed_over: PassedOver | None = None) -> int:
     """Name files that could not be read or were passed over; return the exit code that says so."""
     scans = passed_over.scans if passed_over is not None else 0
@@ -148,7 +164,7 @@ def run(words: Sequence[str]) -> int:
                 "Received an empty argument. Expected a path, a name or a number in its place. Is "
                 "a variable of the shell empty? An empty path would mean the current folder."
             )
-        with quiet("--quiet" in words):
+        with quiet("--quiet" in words), one_command():
             result = chosen(
                 list(words), exit_on_error=False, print_error=True, result_action="return_value"
             )

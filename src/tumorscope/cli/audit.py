@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, emit
+from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, check_there, emit
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def audit(
         DATA, whose first group (or whole match) is the patient's name; or a CSV file with the
         columns path and group, patient or subject.
     """
+    check_there(data, *against)
     from tumorscope.cohort.together import in_words
     from tumorscope.training.audit import audit as audit_cohort
 
@@ -78,8 +79,9 @@ def _scanned(found: Audit) -> list[tuple[str, str]]:
             ("Patients", f"{len(notes.patients)} folders with {notes.patient_images} images")
         )
     if notes.passed_over:
-        likely = f", {notes.passed_over.scans} of them may be scans"
-        lines.append(("Left out", f"{len(notes.passed_over)} files or folders{likely}"))
+        total, scans = len(notes.passed_over), notes.passed_over.scans
+        what = "1 file or folder" if total == 1 else f"{total} files or folders"
+        lines.append(("Passed over", f"{what}, {scans} of them may be scans"))
     return lines
 
 

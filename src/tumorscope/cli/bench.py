@@ -71,6 +71,7 @@ def bench(
         if output is not None:
             stack.enter_context(writing(output))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
+        named = data is not None
         if data is None:
             from tumorscope.cohort.phantom import write_phantom_cohort
 
@@ -79,7 +80,7 @@ def bench(
             data = Path(folder) / "phantoms"
         passed = PassedOver(keep=KEPT)
         images = [found.path for found in find_images([data], passed=passed)]
-        for line in passed.words():
+        for line in passed.words() if named else []:
             say(line)
         timings = run_bench(models, images, keras_model=keras, repeats=repeats)
         records = [timing.to_record() for timing in timings]

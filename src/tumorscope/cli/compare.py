@@ -7,12 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import SOME_FAILED, Common, Whole, emit, left_out
+from tumorscope.cli.app import SOME_FAILED, Common, Whole, check_there, emit, left_out
 from tumorscope.common.progress import say
 
 
 def compare(
     data: str | None = None,
+    /,
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     backbones: str | None = None,
@@ -59,6 +60,7 @@ def compare(
     resume
         Keep what is finished there; systems that are not named stay in the table.
     """
+    check_there(data)
     from tumorscope.training.comparison.compare import compare as run_comparison
     from tumorscope.training.comparison.systems import DEFAULT
 
@@ -76,6 +78,8 @@ def compare(
         resume=resume,
     )
     emit(common, {**result.to_json(), "passed_over": result.passed_over.to_json()}, result.table())
+    if data is not None and weights == "none" and not cost_only:
+        say("Only costs were measured: --weights none says nothing of pretrained systems.")
     say(f"Report: {result.folder / 'comparison.html'}")
     for row in result.missing:
         say(f"{row.system.title}: {row.note}")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, OptionalWhole, Whole, emit, left_out
+from tumorscope.cli.app import Common, OptionalWhole, Whole, check_there, emit, left_out
 from tumorscope.common.errors import UsageError
 from tumorscope.common.limits import check_seed
 from tumorscope.common.progress import say
@@ -15,6 +15,7 @@ from tumorscope.common.progress import say
 
 def crossval(
     data: str,
+    /,
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     recipe: str = "paper",
@@ -61,6 +62,7 @@ def crossval(
     resume
         Keep the folds that are finished, if all that decides them is as it was.
     """
+    check_there(data)
     from tumorscope.training.crossval import crossval as run_crossval
     from tumorscope.training.recipe import Recipe
     from tumorscope.training.tumour_type import crossval_types

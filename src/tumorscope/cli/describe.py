@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from tumorscope.cli.app import Common, emit
+from tumorscope.common.errors import UsageError
 
 if TYPE_CHECKING:
     from tumorscope.model_file.schema import Metadata
@@ -18,7 +19,7 @@ def describe(
     model: Path | None = None,
     /,
     *,
-    recipe: str = "paper",
+    recipe: str | None = None,
     toml: Annotated[bool, Parameter(negative="")] = False,
     common: Common | None = None,
 ) -> None:
@@ -38,11 +39,17 @@ def describe(
         A model file, or packaged, the one that comes with tumorscope: its card, operating points
         and input check are printed; with --json all of its metadata.
     recipe
-        recommended, paper, reference, demo, or a TOML file.
+        recommended, paper (the default), reference, demo, or a TOML file; not beside a model.
     toml
         Print the recipe itself, every key written out, to start a recipe of your own from.
     """
     common = common or Common()
+    if model is not None and (recipe is not None or toml):
+        given = "--toml" if recipe is None else f"--recipe {recipe}"
+        raise UsageError(
+            f"Received the model {model} and {given}. Expected a model file, which is described "
+            "by what it holds, or a recipe. Leave one of them out."
+        )
     if model is not None:
         from tumorscope.detection.detector import model_path
 
@@ -50,7 +57,7 @@ def describe(
         return
     from tumorscope.training.recipe import Recipe
 
-    chosen = Recipe.load(recipe)
+    chosen = Recipe.load(recipe or "paper")
     if toml:
         emit(common, chosen.model_dump(mode="json"), chosen.to_toml().rstrip())
         return

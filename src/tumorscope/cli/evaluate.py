@@ -7,13 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit, left_out
+from tumorscope.cli.app import Common, check_there, emit, left_out
 from tumorscope.common.progress import say
 
 
 def evaluate(
     run: Path,
     data: str | None = None,
+    /,
     *,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     allow_seen: Annotated[bool, Parameter(negative="")] = False,
@@ -41,6 +42,7 @@ def evaluate(
     allow_seen
         Score such images all the same, in a report that says so.
     """
+    check_there(None if str(run) == "packaged" else run, data)
     from tumorscope.training.assess import evaluate as run_evaluation
     from tumorscope.training.run import Run
     from tumorscope.training.tumour_type import evaluate_types

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit, left_out
+from tumorscope.cli.app import Common, check_there, emit, left_out
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.progress import say
@@ -49,7 +49,7 @@ def export(
         onnx (of a run), onnx-f16 (half the size), onnx-int8 (a third to a half), openvino (.xml
         and .bin), litert or litert-int8 (.tflite).
     output
-        Folder for the converted model and parity.json.
+        Folder for the converted model and, of all formats but onnx, parity.json.
     calibration
         Labelled images that the model will be judged by, best some it was not trained on: class
         folders or a manifest.csv. 8-bit formats are calibrated on a part of them.
@@ -62,6 +62,7 @@ def export(
     """
     common = common or Common()
     if to == "onnx":
+        check_there(source)
         if not source.is_dir():
             raise UsageError(
                 f"{source} is to be exported to onnx, and is not a run. Expected the folder of a "
@@ -69,10 +70,21 @@ def export(
             )
         require("train", to="export a run")
         made = _model_of_run(source, output, crossval, outlines)
+        say(
+            "Calibration and operating points come from the scores of the run's own tuning images; "
+            "--crossval DIR takes those of a cross-validation, which are more."
+            if crossval is None
+            else f"Calibration and operating points come from the out-of-fold scores in {crossval}."
+        )
         say(f"Wrote {made.path}")
         emit(
             common,
-            {"model": made.metadata.id, "path": str(made.path), "bytes": len(made.graph)},
+            {
+                "model": made.metadata.id,
+                "path": str(made.path),
+                "bytes": len(made.graph),
+                "crossval": None if crossval is None else str(crossval),
+            },
             f"model  {made.metadata.id}\nfile   {made.path} ({len(made.graph) / 1e6:.1f} MB)",
         )
         return 0

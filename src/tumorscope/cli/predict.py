@@ -77,9 +77,10 @@ def predict(
         Cores to use; all by default.
     fast
         Let OpenVINO compute in bfloat16 where the processor can: faster, and probabilities move,
-        in places by a tenth.
+        in places by more than a tenth. Other engines ignore it, which is said.
     resume
-        Go on with an interrupted batch of the same images, model and options.
+        Go on with an interrupted batch of the same images, model and options. A batch that was
+        finished is computed anew, because its log is gone.
     """
     common = common or Common()
     if resume and output is None:
@@ -108,6 +109,9 @@ def predict(
     detector = Detector.load(
         model, engine=engine, operating_point=operating_point, threads=threads, fast=fast
     )
+    used = detector.identity["engine"]
+    if fast and used != "openvino":
+        say(f"--fast changes nothing with the engine {used}; it is for --engine openvino.")
     tally: Counter[str] = Counter()
     failures: list[str] = []
     resumed = 0
@@ -150,7 +154,8 @@ def predict(
     unreadable = tally["unreadable"]
     if unreadable and unreadable == tally.total():
         raise InputError(
-            f"None of the {unreadable} files could be read. Expected brain MRI slices as JPEG, "
+            f"{'The only file' if unreadable == 1 else f'None of the {unreadable} files'} could "
+            f"{'not ' if unreadable == 1 else ''}be read. Expected brain MRI slices as JPEG, "
             "PNG, BMP, GIF, TIFF or WebP. The reasons stand in the column reasons."
         )
     return SOME_FAILED if unreadable or passed.scans else 0

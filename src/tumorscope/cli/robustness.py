@@ -7,12 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, emit, left_out
+from tumorscope.cli.app import Common, check_there, emit, left_out
 from tumorscope.common.progress import say
 
 
 def robustness(
     data: str,
+    /,
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     model: Path | None = None,
@@ -37,6 +38,7 @@ def robustness(
     allow_seen
         Measure on images that the model was trained on all the same.
     """
+    check_there(data)
     from tumorscope.training.robustness import measure_robustness
 
     common = common or Common()

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, OptionalWhole, emit, left_out
+from tumorscope.cli.app import Common, OptionalWhole, check_there, emit, left_out
 from tumorscope.common.limits import check_seed
 from tumorscope.common.progress import say
 
 
 def train(
     data: str,
+    /,
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     recipe: str = "paper",
@@ -50,6 +51,7 @@ def train(
         Go on with an interrupted run after its last finished epoch, if images, recipe, seed, split
         and weights are those that it was begun with.
     """
+    check_there(data)
     from tumorscope.cohort.facts import WITHOUT_SPLIT
     from tumorscope.training.recipe import Recipe
     from tumorscope.training.run import train as run_training

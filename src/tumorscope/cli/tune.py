@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, Whole, emit, left_out
+from tumorscope.cli.app import Common, Whole, check_there, emit, left_out
 from tumorscope.common.progress import say
 
 
 def tune(
     data: str,
+    /,
     *,
     trials: Whole,
     output: Annotated[Path, Parameter(alias="-o")],
@@ -59,6 +60,7 @@ def tune(
     seed
         Of folds and sampler.
     """
+    check_there(data)
     from tumorscope.training.search import tune as run_search
 
     common = common or Common()

@@ -105,7 +105,7 @@ class InputChecks:
             return []
         shown = [path for path in self.furthest if path in set(doubted)][:5]
         return [
-            f"Look at {len(doubted)} images that are perhaps no brain MRI "
+            f"Look at {_images(len(doubted))} perhaps no brain MRI "
             f"({len(self.refused)} that {self.model} would refuse, {len(self.unusual)} much "
             f"further from what it knows than the rest): {', '.join(shown)}"
             f"{' …' if len(doubted) > len(shown) else ''}."
@@ -120,6 +120,10 @@ class InputChecks:
             "unusual": list(self.unusual),
             "distances": {path: round(value, 4) for path, value in self.distances.items()},
         }
+
+
+def _images(number: int) -> str:
+    return "1 image that is" if number == 1 else f"{number} images that are"
 
 
 def _usual_at_most(distances: list[float]) -> float:

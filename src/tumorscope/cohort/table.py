@@ -139,13 +139,20 @@ def write_table(
 
 
 def _decoded(path: Path, what: str, advice: str) -> tuple[str, str, bytes]:
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder; expected the {what}, a CSV file. {advice} Give that file."
+        )
     try:
         data = path.read_bytes()
         text = decode_text(data)
     except (OSError, NotTextError) as error:
+        reason: object = error.strerror or error if isinstance(error, OSError) else error
+        if isinstance(error, NotTextError):
+            advice = f"{SAVE_AS_UTF8}; a spreadsheet calls it “CSV UTF-8”. {advice}"
         raise InputError(
-            f"Cannot read the {what} {path}: {error}. Expected a CSV file in UTF-8 or UTF-16. "
-            f"{SAVE_AS_UTF8}; a spreadsheet calls it “CSV UTF-8”. {advice}"
+            f"Cannot read the {what} {path}: {reason}. Expected a CSV file in UTF-8 or UTF-16. "
+            f"{advice}"
         ) from error
     mark, encoding = encoding_of(data)
     return text, encoding, mark

@@ -72,7 +72,7 @@ def missing(*extras: Extra, to: str, lacking: str) -> MissingExtraError:
     named = " and ".join(f"“{extra}”" for extra in extras)
     return MissingExtraError(
         f"To {to}, {CALLED.get(lacking, lacking)} is needed, which is not installed here. Expected "
-        f"the {'extra' if len(extras) == 1 else 'extras'} {named}. Run: {install_command(*extras)}"
+        f"the {'extra' if len(extras) == 1 else 'extras'} {named}. {how_to_install(*extras)}"
     )
 
 
@@ -88,12 +88,19 @@ def missing_module(error: Exception, *, to: str) -> MissingExtraError | None:
     return None
 
 
+def how_to_install(*extras: Extra) -> str:
+    """Return where to run which command, the command last, so that it can be copied."""
+    wanted = f"[{','.join(extras)}]"
+    where = "Run" if _clone(wanted) or _origin(wanted) else "In a clone of tumorscope, run"
+    return f"{where}: {install_command(*extras)}"
+
+
 def install_command(*extras: Extra) -> str:
     """Return the command that installs extras beside this very package."""
     wanted = f"[{','.join(extras)}]"
     source = _clone(wanted) or _origin(wanted)
     # Without a clone at hand the words of the README are right once there is one.
-    source = source or f'-e ".{wanted}" (in a clone of tumorscope)'
+    source = source or f'-e ".{wanted}"'
     return f"{_pip()} install {source}"
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.extras import how_to_install
 from tumorscope.common.limits import check_whole
 from tumorscope.common.progress import say, track
 from tumorscope.detection.detector import Detector
@@ -294,7 +295,10 @@ def _network(model: ModelFile, images: Sequence[Path], repeats: int) -> list[Tim
 
         share = macs(model.graph, size=how.size) / 1024**3
     except ImportError:
-        say(f"Left out: {LIMIT}: the onnx package counts operations (train extra).")
+        say(
+            f"Left out: {LIMIT}: the onnx package, of the extra “train”, counts operations. "
+            f"{how_to_install('train')}"
+        )
         return timings
     best = share * statistics.median(product_ms[3:])
     return [*timings, Timing("network", LIMIT, 1, repeats, best, None)]

@@ -264,6 +264,7 @@ def train(
         if finished:
             run = Run.open(folder)
             check_same(protocol_of(folder, run.facts), protocol, folder, passing=passing)
+            say(f"The run in {folder} was finished already; nothing was trained.")
             return run
         backbone = recipe.network.backbone
         kept = interrupted_protocol(
