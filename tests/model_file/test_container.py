@@ -191,7 +191,7 @@ def test_a_missing_key_is_refused_by_name(model: ModelFile, key: str) -> None:
         ({"operating_points": {"balanced": {"threshold": 1.5, "policy": "x"}}}, "threshold"),
         ({"conformal": {"miscoverage": 0}}, "miscoverage"),
         ({"calibration": {"slope": -1.0}}, "slope"),
-        ({"seen": {"version": 1, "count": 5, "data": ""}}, "do not fill"),
+        ({"seen": {"version": 1, "packing": "sixths", "count": 5, "data": ""}}, "do not fill"),
         ({"seen": {"version": 99, "count": 0, "data": ""}}, "version 99"),
     ],
 )

@@ -40,7 +40,7 @@ VIEWS = (
 """Which part of the framed slice is compared with known layouts, as `sampled` takes it: closer,
 as it is, from further off, and as if it had lost a corner."""
 
-CANDIDATES = 24
+CANDIDATES = 16
 FINALISTS = 8
 
 _BLOCK = 160
@@ -98,8 +98,9 @@ class Recogniser:
         most = likeness.max(axis=1).ravel()[: self._count]
         count = min(CANDIDATES, self._count)
         nearest = np.argpartition(-most, count - 1)[:count]
-        views = likeness[nearest // _BLOCK, :, nearest % _BLOCK].argmax(axis=1)
-        return self._verified(heads, nearest, views)
+        # Two views of each, as the one most alike may be that of the wrong corner.
+        views = np.argpartition(-likeness[nearest // _BLOCK, :, nearest % _BLOCK], 1, axis=1)
+        return self._verified(heads, np.repeat(nearest, 2), views[:, :2].ravel())
 
     def _verified(
         self, heads: list[NDArray[np.float32]], nearest: NDArray[np.intp], views: NDArray[np.intp]
