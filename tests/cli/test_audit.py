@@ -128,14 +128,14 @@ def test_overlap_is_told_by_bytes_where_the_other_images_cannot_be_looked_at(
 ) -> None:
     other = tmp_path / "other"
     shutil.copytree(tiny_cohort, other)
-    assert run(["audit", str(other), "-o", str(other)]) == 0
+    assert run(["audit", str(other), "-o", str(tmp_path / "audited")]) == 0
     for path in other.glob("*/*.png"):
         if how == "gone":
             path.unlink()
         else:
             path.write_bytes(b"no image" if how == "broken" else path.read_bytes() + b"\0")
     capsys.readouterr()
-    words = ["audit", str(tiny_cohort), "--against", str(other / "manifest.csv")]
+    words = ["audit", str(tiny_cohort), "--against", str(tmp_path / "audited" / "manifest.csv")]
     assert run([*words, "-o", str(tmp_path / "out")]) == 4
     printed = capsys.readouterr()
     assert "12 images also lie in another cohort; 12 of the other images" in printed.out

@@ -14,6 +14,7 @@ from tumorscope.cohort.file_names import SharedPrefixes, patients_in_names
 from tumorscope.cohort.fingerprint import Portrait, portrait
 from tumorscope.cohort.group_from import Grouping, group_by
 from tumorscope.cohort.input_check import Checked, InputCheck, InputChecks
+from tumorscope.cohort.lying_there import refuse_others
 from tumorscope.cohort.manifest import FLAGS, Manifest, Row
 from tumorscope.cohort.overlap import Looked, Overlap, as_listed, named_in_full, overlap_of
 from tumorscope.cohort.scan import TINY, scan_folder
@@ -247,6 +248,11 @@ def audit(
         cohort, grouping = group_by(cohort, group_from)
     folder = None
     if output is not None:
+        refuse_others(
+            Path(output),
+            {"audit.json": lambda _: _audited(Path(output) / "manifest.csv", cohort)},
+            reading=None if isinstance(data, Manifest) else data,
+        )
         protect_edits(cohort, Path(output) / "manifest.csv")
         folder = output_folder(Path(output))
         until_done(folder / "manifest.csv")  # which `tumorscope split` changes by itself
@@ -321,6 +327,19 @@ def _cohort(data: str | Path | Manifest) -> Manifest:
         return data
     path = Path(data)
     return Manifest.load(path) if path.is_file() else scan_folder(path)
+
+
+def _audited(path: Path, cohort: Manifest) -> bool:
+    """Whether the manifest of an audit is of this cohort, though files may have come or gone."""
+    if not path.is_file() or cohort.form.is_of(path):
+        return True
+    try:
+        there = Manifest.load(path)
+    except InputError:
+        return True  # `protect_edits` says more of it
+    files = {cohort.file(row).absolute() for row in cohort.rows}
+    kept = sum(there.file(row).absolute() in files for row in there.rows)
+    return 2 * kept >= min(len(there), len(cohort))
 
 
 def _look_at_all(

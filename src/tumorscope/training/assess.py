@@ -14,7 +14,6 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import require
-from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
 from tumorscope.detection.detector import model_path
 from tumorscope.evaluation.answers import RAW_THRESHOLD
@@ -28,7 +27,7 @@ from tumorscope.training.ask import Said, ask, write_scores
 from tumorscope.training.backbones import lookup
 from tumorscope.training.commands import evaluation_command, training_command
 from tumorscope.training.data import load_images
-from tumorscope.training.evaluation_folder import default_folder, named
+from tumorscope.training.evaluation_folder import Asked, default_folder, folder_for, named
 from tumorscope.training.fit import predict
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.protocol import data_hash
@@ -131,8 +130,11 @@ def evaluate(
     if data is not None:
         known = refuse_trained_on(run, manifest, data=named(data), allow_seen=allow_seen)
         warning = joined(warning, known)
+    folder = folder_for(
+        Path(output) if output else default_folder(run.folder, data, manifest),
+        Asked(run.folder, data, manifest, model=_model_name(run)),
+    )
     measured = _measure(run, manifest, own=data is None)
-    folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
     metrics = _report(
         run,
         manifest,
@@ -160,6 +162,11 @@ class _Measured:
     threshold: float
     said: Said | None = None
     note: str = ""
+
+
+def _model_name(run: Run) -> str:
+    path = run.folder / "model.onnx"
+    return read_any(path).metadata.id if path.is_file() else ""
 
 
 def _measure(run: Run, manifest: Manifest, *, own: bool) -> _Measured:

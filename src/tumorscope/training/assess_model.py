@@ -22,7 +22,7 @@ from tumorscope.model_file.schema import Metadata
 from tumorscope.training.ask import ask, write_scores
 from tumorscope.training.assess import Evaluation, notes_on, picture_reader
 from tumorscope.training.commands import evaluation_command
-from tumorscope.training.evaluation_folder import folder_of_its_own, named
+from tumorscope.training.evaluation_folder import Asked, folder_of_its_own, named, refuse_lying
 from tumorscope.training.protocol import data_hash
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.run import Data, prepare_manifest
@@ -80,10 +80,13 @@ def evaluate_model(
     manifest = whole.usable
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
+    usual = Path(f"{metadata.name}-evaluation")
+    wanted = Path(output) if output else folder_of_its_own(usual, manifest, metadata.id)
+    asked = Asked(file.path, data, manifest, model=metadata.id)
+    refuse_lying(wanted, asked)  # before all images are asked of
     said = ask(file, manifest, operating_point=operating_point)
     warning = refuse_known(file.path, manifest, said.seen, allow_seen=allow_seen)
-    usual = Path(f"{metadata.name}-evaluation")
-    folder = output_folder(Path(output) if output else folder_of_its_own(usual, manifest))
+    folder = output_folder(wanted)
     write_scores(folder / "scores.csv", manifest, said)
     sources = np.array([row.source for row in manifest.rows])
     title = f"External testing of the model {metadata.id} on {', '.join(sorted(set(sources)))}"

@@ -18,7 +18,6 @@ from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest, Row
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
-from tumorscope.common.files import output_folder
 from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.copies import copied_across_folds
@@ -27,7 +26,7 @@ from tumorscope.evaluation.report import ReportInputs, write_report
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.training.assess import notes_on, picture_reader, published_for
 from tumorscope.training.commands import crossval_command
-from tumorscope.training.evaluation_folder import named
+from tumorscope.training.evaluation_folder import cross_validation_folder, named
 from tumorscope.training.folds import (
     Folds,
     Method,
@@ -135,7 +134,7 @@ def crossval(
             "tumorscope.crossval_types cross-validates tumour types."
         )
     method = method or network_method(recipe)
-    folder = output_folder(Path(output))
+    folder = cross_validation_folder(Path(output), data)
     whole = prepare_manifest(data)
     if hold_out and split_by == "group":
         whole.check_groups()  # images of the split "testing" never train, and nor do their copies

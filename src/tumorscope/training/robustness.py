@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.lying_there import Document, refuse_others
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.extras import REPORTS, require
@@ -28,8 +29,10 @@ from tumorscope.model_file.decision import ABSTAINED, DecisionRule
 from tumorscope.reporting import figure_png
 from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
 from tumorscope.training.data import batches
+from tumorscope.training.evaluation_folder import folder_read, named
 from tumorscope.training.frozen import BATCH
 from tumorscope.training.perturbations import PERTURBATIONS, Perturbation
+from tumorscope.training.protocol import data_hash
 from tumorscope.training.run import Data, prepare_manifest, write_csv
 from tumorscope.training.seen import how_to_list_seen, seen_before
 
@@ -143,11 +146,20 @@ def measure_robustness(
     require("train", to="measure robustness", only=REPORTS)
     file = read_any(model_path(model))
     rule = rules.rule_of(file.metadata, operating_point)
-    folder = output_folder(Path(output))
     whole = prepare_manifest(data)
     manifest = whole.usable
     if len(manifest) == 0:
         raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
+    cohort = {"data": named(data), "data_sha256": data_hash(manifest)}
+
+    def same(there: Document) -> bool:
+        # Former versions did not write what the cohort was.
+        of_these = any(there.get(key, value) == value for key, value in cohort.items())
+        return of_these and there.get("model") == file.metadata.id
+
+    wanted = Path(output)
+    refuse_others(wanted, {"robustness.json": same}, reading=folder_read(data), report=False)
+    folder = output_folder(wanted)
     known = seen_before(manifest, file.metadata.seen)
     if known is None and not allow_seen:
         raise InputError(
@@ -217,7 +229,7 @@ def measure_robustness(
         whole.notes.passed_over,
     )
     write_csv(folder / "robustness.csv", tuple(_record(strengths[0])), map(_record, strengths))
-    write_json(folder / "robustness.json", result.to_json())
+    write_json(folder / "robustness.json", {**result.to_json(), **cohort})
     display = RobustnessDisplay([_record(each) for each in strengths])
     figure_png(display.plot().figure_, folder / "robustness.png")
     return result

@@ -16,7 +16,6 @@ from tumorscope.cohort.manifest import TUMOUR_TYPES, Manifest
 from tumorscope.cohort.tumour_type import CLASSES, missing_in_words
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import require
-from tumorscope.common.files import output_folder
 from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
 from tumorscope.evaluation.copies import copied_across_folds
@@ -33,7 +32,13 @@ from tumorscope.training.assess import (
 )
 from tumorscope.training.commands import crossval_command, evaluation_command, training_command
 from tumorscope.training.data import labels_for, load_images
-from tumorscope.training.evaluation_folder import default_folder, named
+from tumorscope.training.evaluation_folder import (
+    Asked,
+    cross_validation_folder,
+    default_folder,
+    folder_for,
+    named,
+)
 from tumorscope.training.fit import predict
 from tumorscope.training.folds import (
     Folds,
@@ -117,7 +122,7 @@ def crossval_types(
     require("train", to="cross-validate a recipe")
     recipe = Recipe.of(recipe)
     recipe = recipe.for_task("tumour-type")
-    folder = output_folder(Path(output))
+    folder = cross_validation_folder(Path(output), data)
     whole = prepare_manifest(data)
     manifest = whole.usable
     labels = labels_for(recipe.task, manifest, complete=True)
@@ -243,7 +248,10 @@ def evaluate_types(
         images = load_images(manifest, recipe.input.preprocessing, recipe.task)
         scores = predict(run.load_model(), images.pixels, recipe)
     warning = joined(refuse_weights(run, manifest, allow_seen=allow_seen), warning)
-    folder = output_folder(Path(output) if output else default_folder(run.folder, data, manifest))
+    folder = folder_for(
+        Path(output) if output else default_folder(run.folder, data, manifest),
+        Asked(run.folder, data, manifest),
+    )
     kind = "Internal" if data is None else "External"
     random = data is None and facts["split"] == "random"
     commands = [

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tumorscope.cohort.lying_there import refuse_others
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder, write_json
@@ -24,7 +25,7 @@ from tumorscope.training.comparison.measure import measure
 from tumorscope.training.comparison.systems import DEFAULT, System, lookup, recipe_for
 from tumorscope.training.comparison.table import QUALITY, Comparison, Row, write_comparison
 from tumorscope.training.crossval import crossval
-from tumorscope.training.evaluation_folder import named
+from tumorscope.training.evaluation_folder import folder_read, named
 from tumorscope.training.fit import DivergedError, epochs_of
 from tumorscope.training.folds import FoldFitter, Method, network_fitter, read_protocol
 from tumorscope.training.origin import Weights
@@ -143,6 +144,7 @@ def compare(
         data="DATA" if data is None else named(data),
         folder=Path(output),
     )
+    refuse_others(Path(output), {}, reading=folder_read(data), report=False)
     folder = output_folder(Path(output))
     finished = sorted(path.parent.name for path in folder.glob("systems/*/cost.json"))
     if finished and not resume:
