@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tumorscope.evaluation.doubts import RANDOM_SPLIT, doubts, guessing_accuracy, guessing_log_loss
 from tumorscope.evaluation.metrics import evaluate_scores
+from tumorscope.statistics import wilson
 
 
 def doubts_on(labels, scores, **more):
@@ -65,3 +68,31 @@ def test_what_guessing_reaches():
     metrics = evaluate_scores([1, 1, 1, 0], [0.5] * 4, groups=range(4), n_resamples=5)
     assert guessing_accuracy(metrics) == 0.75
     assert guessing_log_loss(metrics) == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
+
+
+def test_a_log_loss_like_that_of_guessing_is_not_called_too_sure():
+    labels = np.arange(60) % 2
+    found = doubts_on(labels, np.where(np.arange(60) % 4 < 2, 0.45, 0.55) + 0.01 * (labels == 0))
+    assert any("within its interval" in sentence for sentence in found), found
+    assert not any("too sure" in sentence for sentence in found)
+
+
+def test_a_log_loss_that_chance_cannot_explain_is():
+    found = doubts_on([0, 1] * 30, [0.9999, 0.0001] * 20 + [0.1, 0.9] * 10)
+    assert any("far too sure of themselves" in sentence for sentence in found), found
+
+
+@pytest.mark.parametrize(
+    ("abstained", "refused", "words"),
+    [(10, 0, "answers none of these 10"), (3, 3, "answers 4 of these 10"), (3, 2, None)],
+)
+def test_a_detector_that_seldom_answers_is_the_first_doubt(abstained, refused, words):
+    labels = np.arange(10) % 2
+    scores = np.where(labels == 1, 0.8, 0.2)
+    metrics = replace(
+        evaluate_scores(labels, scores, groups=range(10), n_resamples=20, split="random"),
+        abstained=wilson(abstained, 10),
+        refused=wilson(refused, 10),
+    )
+    first = doubts(metrics, labels=labels, mean_scores=scores)[0]
+    assert first == RANDOM_SPLIT if words is None else words in first

@@ -34,7 +34,8 @@ def doubts(
     labels, mean_scores : ndarray of shape (n,)
         Reference standard, and probability averaged over repeats.
     """
-    found = [RANDOM_SPLIT] if metrics.split == "random" else []
+    found = _few_answers(metrics)
+    found += [RANDOM_SPLIT] if metrics.split == "random" else []
     if metrics.copies is not None:
         found.append(metrics.copies.words())
     found += _one_class(metrics)
@@ -80,12 +81,45 @@ def _no_better_than_guessing(metrics: Metrics) -> list[str]:
         )
     naive = guessing_log_loss(metrics)
     if _value(loss) > naive > 0:
-        found.append(
-            f"The log loss of {_value(loss):.3f} is worse than that of answering the share of "
-            f"tumours every time ({naive:.3f}): the probabilities are far too sure of themselves, "
-            "even where the calls are right. Do not use them as probabilities."
-        )
+        found.append(_too_sure(loss, naive))
     return found
+
+
+def _too_sure(loss: Estimate, naive: float) -> str:
+    """Return what a log loss above that of guessing says, as far as its interval permits."""
+    than = f"than that of answering the share of tumours every time ({naive:.3f})"
+    if not isinstance(loss, Interval):
+        return (
+            f"The log loss of {_value(loss):.3f} is higher {than}, and there are too few groups to "
+            "say how far chance goes: nothing shows that the probabilities are worth anything."
+        )
+    within = f"(95 % interval {loss.low:.3f} to {loss.high:.3f})"
+    if loss.low <= naive:
+        return (
+            f"The log loss of {loss.value:.3f} {within} is no better {than}, which lies within its "
+            "interval: nothing shows that the probabilities say more."
+        )
+    return (
+        f"The log loss of {loss.value:.3f} {within} is worse {than}: the probabilities are far too "
+        "sure of themselves, even where the calls are right. Do not use them as probabilities."
+    )
+
+
+def _few_answers(metrics: Metrics) -> list[str]:
+    """Return that a detector leaves most images without an answer, where it does."""
+    if metrics.abstained is None or metrics.refused is None:
+        return []
+    abstained, refused = (
+        round(share.value * metrics.n) for share in (metrics.abstained, metrics.refused)
+    )
+    answered = metrics.n - abstained - refused
+    if 2 * answered >= metrics.n:
+        return []
+    return [
+        f"The detector answers {answered or 'none'} of these {metrics.n} images: the model "
+        f"abstains on {abstained}, and the input check refuses {refused}. The figures of all "
+        "images call those by the threshold too; a user would get no answer for them."
+    ]
 
 
 def _confident_errors(
