@@ -18,6 +18,17 @@ def test_recipes_read_like_toml():
     }
 
 
+def test_tables_in_tables_and_odd_names_are_read_back():
+    recipe = {
+        "none": None,
+        "sampling": {"by": "source", "weights": {"site A": 2.0, 'b"\x7f': 0.5, "c.d": 1.0}},
+        "description": "two\nlines\t\x00",
+    }
+    read = tomllib.loads(recipe_text(recipe))
+    del recipe["none"]
+    assert read == recipe
+
+
 @pytest.mark.parametrize(
     ("name", "found", "words"),
     [

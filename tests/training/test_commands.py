@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from tumorscope.cli.app import app
-from tumorscope.training.commands import crossval_command, recipe_options, training_command
+from tumorscope.detection.detector import PACKAGED
+from tumorscope.training.commands import (
+    crossval_command,
+    evaluation_command,
+    recipe_options,
+    run_commands,
+    training_command,
+)
 from tumorscope.training.recipe import Recipe
 from tumorscope.training.weights import IMAGENET
 
@@ -60,3 +67,26 @@ def test_starting_weights_are_named_also_for_runs_of_older_versions(
     words = parsed(line)
     assert words[words.index("--weights") + 1] == given
     assert words[words.index("--split") + 1] == "group"
+
+
+@pytest.mark.parametrize("data", [None, "other/"])
+def test_the_run_that_is_trained_anew_is_the_one_that_is_measured(data: str | None) -> None:
+    first, second = run_commands(
+        Path("runs/a"),
+        Recipe.load("paper"),
+        {"weights": "none", "split": "grouped"},
+        data=data,
+        output=Path("runs/a/evaluation"),
+        allow_seen=False,
+    ).splitlines()
+    made = parsed(first)[-1]
+    words = parsed(second)
+    assert words[2] == made
+    assert words[-1] == f"{made}/evaluation"
+    assert "runs/a" not in second
+    assert (data in words) == (data is not None)
+
+
+def test_the_packaged_model_is_called_so() -> None:
+    words = parsed(evaluation_command(PACKAGED, "x", output=Path("out"), allow_seen=False))
+    assert words[2] == "packaged"

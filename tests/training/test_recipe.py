@@ -9,6 +9,7 @@ import pytest
 
 import tumorscope
 from tumorscope.common.errors import InputError
+from tumorscope.evaluation.wording import recipe_text
 from tumorscope.training.assess import notes_on
 from tumorscope.training.recipe import SHIPPED, Recipe
 
@@ -114,3 +115,11 @@ def test_drawing_by_source_and_weighing_classes_do_not_both_correct_by_default()
     for name in SHIPPED:
         assert not Recipe.load(name).corrects_twice
         assert not any("twice" in note for note in notes_on(Recipe.load(name)))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_recipe_that_a_report_prints_can_be_followed(name: str) -> None:
+    weights = {"sampling.weights": {"site A": 2.0, "b\r\x7f": 0.5}}
+    recipe = Recipe.load(name).changed(weights)
+    assert Recipe.from_toml(recipe_text(recipe.model_dump())) == recipe
+    assert Recipe.from_toml(recipe.to_toml()) == recipe

@@ -79,6 +79,8 @@ class ReportInputs:
         What makes these figures misleading, such as images seen in training.
     command : str
         Reproduces the evaluation; several commands on a line each.
+    subject : str
+        Path of the run or model that was measured, where there is one.
     data_sha256 : str
         Of the images that were scored, with labels and groups.
     n_resamples : int
@@ -106,6 +108,7 @@ class ReportInputs:
     published: Published | None = None
     warning: str | None = None
     command: str = ""
+    subject: str = ""
     data_sha256: str = ""
     n_resamples: int = 2000
 
@@ -228,6 +231,7 @@ def _twin(material: Material, title: str, warning: str | None) -> dict[str, obje
     document["doubts"] = [*material.doubts, *material.inputs.notes]
     document["cohort"] = dict(material.inputs.cohort)
     document["command"] = material.inputs.command
+    document["subject"] = material.inputs.subject
     document["data_sha256"] = material.inputs.data_sha256
     answers = material.inputs.answers
     document["detector"] = None

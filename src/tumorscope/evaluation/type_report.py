@@ -61,6 +61,8 @@ class TypeReportInputs:
     copied : ndarray of bool, shape (n,) or (n, repeats), optional
         Which images have a copy among those that their model was trained or tuned on; told where
         the split is random.
+    subject : str
+        Path of the run or model that was measured, where there is one.
     data_sha256 : str
         Of the images that were scored, with labels and groups.
     """
@@ -78,6 +80,7 @@ class TypeReportInputs:
     notes: Sequence[str] = ()
     warning: str | None = None
     command: str = ""
+    subject: str = ""
     copied: NDArray[np.bool_] | None = None
     data_sha256: str = ""
 
@@ -117,6 +120,7 @@ def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
             "notes": list(inputs.notes),
             "cohort": dict(inputs.cohort),
             "command": inputs.command,
+            "subject": inputs.subject,
             "data_sha256": inputs.data_sha256,
             **({} if copies is None else {"copies": copies.to_json()}),
         },

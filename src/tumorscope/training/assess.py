@@ -25,7 +25,7 @@ from tumorscope.model_file.artefacts import SUFFIXES, read_any
 from tumorscope.model_file.container import ModelFile
 from tumorscope.training.ask import Said, ask, write_scores
 from tumorscope.training.backbones import lookup
-from tumorscope.training.commands import evaluation_command, training_command
+from tumorscope.training.commands import run_commands
 from tumorscope.training.data import load_images
 from tumorscope.training.evaluation_folder import Asked, default_folder, folder_for, named
 from tumorscope.training.fit import predict
@@ -240,15 +240,14 @@ def _report(
     if said is not None:
         write_scores(folder / "scores.csv", manifest, said)
     random = data is None and facts["split"] == "random"
-    commands = [
-        training_command(run.folder, recipe, facts),
-        evaluation_command(
-            run.folder,
-            None if data is None else named(data),
-            output=folder,
-            allow_seen=allow_seen,
-        ),
-    ]
+    command = run_commands(
+        run.folder,
+        recipe,
+        facts,
+        data=None if data is None else named(data),
+        output=folder,
+        allow_seen=allow_seen,
+    )
     return write_report(
         ReportInputs(
             title=title + (" — on images it was trained on" if warning else ""),
@@ -270,7 +269,8 @@ def _report(
             notes=[*([measured.note] if measured.note else []), *notes_on(recipe)],
             published=published_for(recipe) if data is None else None,
             warning=warning,
-            command="\n".join(commands),
+            command=command,
+            subject=str(run.folder),
             data_sha256=data_hash(manifest),
         ),
         folder,

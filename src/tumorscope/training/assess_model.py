@@ -109,6 +109,7 @@ def evaluate_model(
             command=evaluation_command(
                 file.path, named(data), output=folder, allow_seen=allow_seen
             ),
+            subject=str(file.path),
             data_sha256=data_hash(manifest),
         ),
         folder,

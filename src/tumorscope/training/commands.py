@@ -6,11 +6,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
 from tumorscope.training.recipe import SHIPPED, Recipe
 from tumorscope.training.weights import IMAGENET
 
 FOLDS_RECIPE = Path("folds", "recipe.toml")
 """Where a cross-validation keeps the recipe that its folds followed."""
+
+
+NEW_RUN = Path("RUN")
+"""Stands for the folder of the run that the first of several commands makes anew."""
 
 
 def command_line(*words: object) -> str:
@@ -50,7 +55,40 @@ def training_command(folder: Path, recipe: Recipe, facts: Mapping[str, object]) 
         *("tumorscope", "train", folder / "manifest.csv"),
         *recipe_options(recipe, file=folder / "recipe.toml"),
         *protocol_options(str(weights), str(facts["split"])),
-        *("-o", "RUN"),
+        *("-o", NEW_RUN),
+    )
+
+
+def run_commands(
+    folder: Path,
+    recipe: Recipe,
+    facts: Mapping[str, object],
+    *,
+    data: str | None,
+    output: Path,
+    allow_seen: bool,
+) -> str:
+    """Return what trains the run in `folder` again, and what then measures that new run.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    recipe, facts
+        As the run has them.
+    data : str or None
+        The external cohort, where one was measured on.
+    output : Path
+        Folder of the report.
+    allow_seen : bool
+        Whether images of the training were scored all the same.
+    """
+    again = NEW_RUN / output.resolve().name
+    return "\n".join(
+        [
+            training_command(folder, recipe, facts),
+            evaluation_command(NEW_RUN, data, output=again, allow_seen=allow_seen),
+        ]
     )
 
 
@@ -59,7 +97,7 @@ def evaluation_command(
 ) -> str:
     """Return what measures a run or a model file, on data other than its own where some are."""
     return command_line(
-        *("tumorscope", "evaluate", subject),
+        *("tumorscope", "evaluate", PACKAGED_NAME if subject == PACKAGED else subject),
         *([] if data is None else [data]),
         *(["--allow-seen"] if allow_seen else []),
         *("-o", output),

@@ -55,7 +55,7 @@ class Asked:
         kind = "Internal testing" if self.data is None else "External testing"
         if not str(document.get("title", "")).startswith(kind):
             return False
-        subject, data = _said(str(document.get("command", "")))
+        subject, data = _said(document)
         same_data = (
             self.data is None
             or document.get("data_sha256") == data_hash(self.scored)
@@ -113,14 +113,17 @@ def cross_validation_folder(wanted: Path, data: Data) -> Path:
     return output_folder(wanted)
 
 
-def _said(command: str) -> tuple[Path | None, Path | None]:
-    """Return the subject and the data that a command to evaluate names."""
-    lines = command.splitlines()
+def _said(document: Document) -> tuple[Path | None, Path | None]:
+    """Return the subject and the data that an evaluation names."""
+    lines = str(document.get("command", "")).splitlines()
     words = shlex.split(lines[-1]) if lines else []
     if words[:2] != ["tumorscope", "evaluate"]:
         return None, None
     named = list(takewhile(lambda word: not word.startswith("-"), words[2:]))
     subject, data = [*map(Path, named[:2]), None, None][:2]
+    # Former versions named it in the command alone.
+    given = document.get("subject")
+    subject = Path(given) if isinstance(given, str) and given else subject
     return (PACKAGED if subject == Path(PACKAGED_NAME) else subject), data
 
 

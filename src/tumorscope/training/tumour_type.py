@@ -30,7 +30,7 @@ from tumorscope.training.assess import (
     refuse_weights,
     trained_copies,
 )
-from tumorscope.training.commands import crossval_command, evaluation_command, training_command
+from tumorscope.training.commands import crossval_command, run_commands
 from tumorscope.training.data import labels_for, load_images
 from tumorscope.training.evaluation_folder import (
     Asked,
@@ -254,15 +254,14 @@ def evaluate_types(
     )
     kind = "Internal" if data is None else "External"
     random = data is None and facts["split"] == "random"
-    commands = [
-        training_command(run.folder, recipe, facts),
-        evaluation_command(
-            run.folder,
-            None if data is None else named(data),
-            output=folder,
-            allow_seen=allow_seen,
-        ),
-    ]
+    command = run_commands(
+        run.folder,
+        recipe,
+        facts,
+        data=None if data is None else named(data),
+        output=folder,
+        allow_seen=allow_seen,
+    )
     metrics = write_type_report(
         TypeReportInputs(
             title=f"{kind} testing of the recipe “{recipe.name}”, tumour types"
@@ -282,7 +281,8 @@ def evaluate_types(
                 *notes_on(recipe),
             ],
             warning=warning,
-            command="\n".join(commands),
+            command=command,
+            subject=str(run.folder),
             copied=trained_copies(run.manifest.usable, manifest) if random else None,
             data_sha256=data_hash(manifest),
         ),
