@@ -275,6 +275,24 @@ def test_workflow_tells_the_recipe_and_warns_of_a_random_split():
     assert leaky.warned == {2}
 
 
+def test_workflow_tells_what_was_done():
+    recipe = {
+        "data": {"fractions": [0.6, 0.15, 0.25]},
+        "frozen": {"epochs": 0},
+        "fine_tuning": {"epochs": 16},
+        "finishing": {"epochs": 2},
+    }
+    used = {"training": 42, "tuning": 8, "testing": 10, "without split": 3}
+    text = words(WorkflowDisplay.from_recipe(recipe, images=used).plot().figure_)
+    assert "42 training images,\n8 tuning, 10 testing" in text
+    assert "16 epochs fine-tuning,\n2 finishing" in text
+    assert "%" not in text
+    crossed = WorkflowDisplay.from_recipe(recipe, folds="5 folds × 3 repeats")
+    assert "5 folds × 3 repeats" in words(crossed.plot().figure_)
+    assert "Grouped folds" in words(crossed.figure_)
+    assert "60 / 15 / 25" not in words(crossed.figure_)
+
+
 def test_folds_are_measured_each_on_its_own():
     labels = np.array([0, 1, 0, 1, 1, 1])
     scores = np.array([0.1, 0.9, 0.7, 0.6, 0.8, 0.2])

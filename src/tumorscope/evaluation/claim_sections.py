@@ -23,6 +23,12 @@ def data(material: Material) -> str:
         "random": "The split ignored near-duplicates and patients, so training images resemble "
         "testing images more than new patients would.",
     }[material.metrics.split]
+    if material.metrics.external:
+        how = (
+            "These images come from elsewhere: no split parted them from those that the model was "
+            "made from. They were compared with the training and tuning images that it knows, and "
+            "copies are refused, or named above."
+        )
     reference = (
         "The reference standard is the class folder or the label column that came with the images. "
         "This program does not know who read them, how, or whether pathology agreed; labels that "
@@ -82,7 +88,12 @@ def making(material: Material) -> str:
     inputs = material.inputs
     html = material.figure(
         "workflow",
-        displays.WorkflowDisplay.from_recipe(inputs.recipe, split=inputs.split),
+        displays.WorkflowDisplay.from_recipe(
+            inputs.recipe,
+            split=inputs.made_by or inputs.split,
+            images=inputs.parted,
+            folds=inputs.protocol,
+        ),
         "From the folder of scans to this report; follow the arrows.",
         paper=1,
     )

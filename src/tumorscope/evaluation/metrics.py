@@ -96,6 +96,8 @@ class Metrics:
         Of a detector: share of all images without an answer, and of those that it refuses.
     copies : Copies or None
         Of a random split, where it is known: testing images with a copy on the other side.
+    external : bool
+        Whether the images come from elsewhere; then no split parted them, whatever `split` says.
     """
 
     n: int
@@ -113,6 +115,7 @@ class Metrics:
     abstained: Interval | None = None
     refused: Interval | None = None
     copies: Copies | None = None
+    external: bool = False
 
     def cautious(self, name: str) -> Estimate:
         """Return a figure with the wider of its intervals: by images, or by groups.
@@ -147,6 +150,8 @@ class Metrics:
                 "source": {name: found.to_json() for name, found in self.per_source.items()}
             }
         document |= self._of_answers()
+        if self.external:
+            document["external"] = True
         if self.copies is not None:
             document["copies"] = self.copies.to_json()
         return document
@@ -177,10 +182,11 @@ class Metrics:
             else:
                 words = f"{found.value:6.3f}   {found.low:.3f} to {found.high:.3f}"
             lines.append(f"{NAMES[name]:{width}}  {words}")
+        parted = "external images" if self.external else f"{self.split} split"
         again = f", each scored {self.repeats} times" if self.repeats > 1 else ""
         lines.append(
             f"{self.n} images ({self.n_positive} tumour) in {self.n_groups} groups{again}; "
-            f"{self.split} split; operating point {self.threshold:.3g}"
+            f"{parted}; operating point {self.threshold:.3g}"
         )
         if self.copies is not None:
             lines.append(self.copies.words())

@@ -53,6 +53,14 @@ class ReportInputs:
         Operating point, 0..1.
     split : {"grouped", "random"}
         How training and testing images were parted.
+    external : bool
+        Whether the images come from elsewhere, so that no split parted them from the training.
+    made_by : {"grouped", "random"}, optional
+        How the images were parted that the model was made from, where that is not `split`.
+    parted : mapping of str to int
+        Split → images of it that the model was made from.
+    protocol : str
+        Of a cross-validation: how many folds, how often.
     folds : ndarray of shape (n,) or (n, repeats), optional
         In which fold each image was held out (cross-validation).
     history : sequence of mapping, optional
@@ -95,6 +103,10 @@ class ReportInputs:
     sources: NDArray[np.str_] | None = None
     threshold: float = 0.5
     split: Literal["grouped", "random"] = "grouped"
+    external: bool = False
+    made_by: Literal["grouped", "random"] | None = None
+    parted: Mapping[str, int] = field(default_factory=dict)
+    protocol: str = ""
     folds: NDArray[np.int64] | None = None
     history: Sequence[Mapping[str, float | int | str]] | None = None
     model_summary: Sequence[tuple[str, str, str, int]] | None = None
@@ -153,6 +165,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
         split=inputs.split,
         n_resamples=inputs.n_resamples,
     )
+    metrics = replace(metrics, external=inputs.external)
     if inputs.answers is not None:
         metrics = with_answers(
             metrics,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts
+from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts, split_counts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import InputError, UsageError
@@ -32,7 +32,7 @@ from tumorscope.training.fit import predict
 from tumorscope.training.packaged_weights import refuse_seen
 from tumorscope.training.protocol import data_hash
 from tumorscope.training.recipe import CORRECTS_TWICE, Recipe
-from tumorscope.training.run import Data, Run, prepare_manifest
+from tumorscope.training.run import Data, Run, prepare_manifest, versions
 from tumorscope.training.scores import scores_of
 from tumorscope.training.seen import refuse_trained_on
 from tumorscope.training.weights import IMAGENET
@@ -258,13 +258,16 @@ def _report(
             groups=manifest.groups,
             sources=sources,
             split="random" if random else "grouped",
+            external=data is not None,
+            made_by="random" if facts["split"] == "random" else "grouped",
+            parted=split_counts(run.manifest.usable.rows),
             answers=None if said is None else said.answers,
             copied=trained_copies(run.manifest.usable, manifest) if random else None,
             history=run.history,
             model_summary=_layers(facts),
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
-            facts=readable(facts),
+            facts=readable(facts) | measured_by(),
             cohort=cohort_facts(whole, splits=data is None),
             notes=[*([measured.note] if measured.note else []), *notes_on(recipe)],
             published=published_for(recipe) if data is None else None,
@@ -375,6 +378,11 @@ def _layers(facts: Mapping[str, object]) -> Sequence[tuple[str, str, str, int]]:
 def _name_and_type(layer: str) -> tuple[str, str]:
     name, _, kind = layer.partition(" (")
     return name, kind.removesuffix(")")
+
+
+def measured_by() -> dict[str, str]:
+    """Return the versions that measure now, beside those that a model was made with."""
+    return {f"measured with: {name}": version for name, version in versions().items()}
 
 
 def readable(facts: Mapping[str, object]) -> dict[str, str]:

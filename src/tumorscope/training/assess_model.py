@@ -20,7 +20,7 @@ from tumorscope.evaluation.report import ReportInputs, write_report
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.model_file.schema import Metadata
 from tumorscope.training.ask import ask, write_scores
-from tumorscope.training.assess import Evaluation, notes_on, picture_reader
+from tumorscope.training.assess import Evaluation, measured_by, notes_on, picture_reader
 from tumorscope.training.commands import evaluation_command
 from tumorscope.training.evaluation_folder import Asked, folder_of_its_own, named, refuse_lying
 from tumorscope.training.protocol import data_hash
@@ -99,6 +99,9 @@ def evaluate_model(
             groups=manifest.groups,
             sources=sources,
             threshold=metadata.operating_points[operating_point].threshold,
+            external=True,
+            made_by="random" if metadata.data.get("split") == "random" else "grouped",
+            parted=_parted(metadata),
             answers=said.answers,
             pixels=picture_reader(manifest),
             recipe=metadata.recipe,
@@ -178,4 +181,10 @@ def _facts(metadata: Metadata, operating_point: str) -> Mapping[str, str]:
         "operating point": operating_point,
         "trained on (hash of the data)": str(metadata.data.get("sha256", "")),
         **{f"made with: {name}": version for name, version in metadata.versions.items()},
+        **measured_by(),
     }
+
+
+def _parted(metadata: Metadata) -> dict[str, int]:
+    images = metadata.data.get("images")
+    return {name: int(str(n)) for name, n in images.items()} if isinstance(images, dict) else {}

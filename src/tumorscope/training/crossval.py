@@ -195,6 +195,9 @@ def crossval(
             sources=np.array([row.source for row in manifest.rows]),
             split="grouped" if split_by == "group" else "random",
             folds=held_out,
+            protocol=f"{folds} folds, sources left out"
+            if hold_out
+            else f"{folds} folds × {repeats} {'repeat' if repeats == 1 else 'repeats'}",
             copied=copied_across_folds(groups, held_out) if split_by == "random" else None,
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),

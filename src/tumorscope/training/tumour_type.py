@@ -24,6 +24,7 @@ from tumorscope.evaluation.type_report import TypeReportInputs, write_type_repor
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.training.assess import (
     joined,
+    measured_by,
     notes_on,
     picture_reader,
     readable,
@@ -273,7 +274,7 @@ def evaluate_types(
             groups=manifest.groups,
             split="random" if random else "grouped",
             pixels=picture_reader(manifest),
-            facts=readable(facts),
+            facts=readable(facts) | measured_by(),
             cohort=cohort_facts(whole, splits=data is None),
             notes=[
                 *_notes(manifest, unreadable),

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 PER_ROW = 4
 
+LEAKS = {"split": "leaks", "folds": "leak"}
+
+PHASES = {"frozen": "frozen", "fine_tuning": "fine-tuning", "finishing": "finishing"}
+"""Part of a recipe → what its epochs are called."""
+
 
 @dataclass(eq=False)
 class WorkflowDisplay(Display):
@@ -33,20 +38,34 @@ class WorkflowDisplay(Display):
 
     @classmethod
     def from_recipe(
-        cls, recipe: Mapping[str, object] | None = None, *, split: str = "grouped"
+        cls,
+        recipe: Mapping[str, object] | None = None,
+        *,
+        split: str = "grouped",
+        images: Mapping[str, int] | None = None,
+        folds: str = "",
     ) -> WorkflowDisplay:
-        """Describe a run by its recipe (nested mapping, as in ``recipe.toml``)."""
+        """Describe what was done.
+
+        Parameters
+        ----------
+        recipe : mapping, optional
+            That was followed, nested, as in ``recipe.toml``.
+        split : {"grouped", "random"}
+            How images were parted.
+        images : mapping of str to int, optional
+            Split → images in it; without, the shares that the recipe asks for are drawn.
+        folds : str
+            Of a cross-validation: how many, and how often.
+        """
         values = recipe or {}
-        data, network = _part(values, "data"), _part(values, "network")
-        frozen, tuned = _part(values, "frozen"), _part(values, "fine_tuning")
-        fractions = data.get("fractions")
-        parts = "training, tuning, testing"
-        if isinstance(fractions, Sequence) and len(fractions) == 3:
-            parts = " / ".join(f"{100 * float(share):.0f}" for share in fractions) + " %\n" + parts
+        network = _part(values, "network")
         grouped = split == "grouped"
-        phases = "not recorded"
-        if "epochs" in frozen and "epochs" in tuned:
-            phases = f"{frozen['epochs']} epochs frozen,\n{tuned['epochs']} fine-tuning"
+        phases = _phases(values)
+        parts = _parts(values, images or {}) if grouped else "near-duplicates fall\non both sides"
+        if folds:
+            parts = f"{folds},\n{'copies kept together' if grouped else 'copies on both sides'}"
+        parting = "folds" if folds else "split"
         head = str(network.get("head", "not recorded"))
         layers = {"flatten": "Flatten, Dense, BatchNorm,\nDropout, sigmoid"}
         backbone = "not recorded"
@@ -56,8 +75,7 @@ class WorkflowDisplay(Display):
         steps = [
             ("Data", "folders yes/ and no/,\nlabel = the folder"),
             ("Audit", "unreadable files, duplicates,\nshortcuts; groups"),
-            ("Grouped split" if grouped else "Random split: leaks",
-             parts if grouped else "near-duplicates fall\non both sides"),
+            (f"Grouped {parting}" if grouped else f"Random {parting}: {LEAKS[parting]}", parts),
             ("Augmentation", "training images only,\nafter the split"),
             ("Backbone", backbone),
             ("Head", layers.get(head, plain(head, 24))),
@@ -105,6 +123,32 @@ class WorkflowDisplay(Display):
 def _place(index: int) -> tuple[int, int]:
     row, column = divmod(index, PER_ROW)
     return (column if row % 2 == 0 else PER_ROW - 1 - column), row
+
+
+def _parts(recipe: Mapping[str, object], images: Mapping[str, int]) -> str:
+    """Return how many images each split has, or else which share the recipe asks for."""
+    names = [name for name in ("training", "tuning", "testing") if images.get(name)]
+    if names:
+        first, *rest = [f"{images[name]} {name}" for name in names]
+        return first + " images" + (f",\n{', '.join(rest)}" if rest else "")
+    fractions = _part(recipe, "data").get("fractions")
+    parts = "training, tuning, testing"
+    if isinstance(fractions, Sequence) and len(fractions) == 3:
+        parts = " / ".join(f"{100 * float(share):.0f}" for share in fractions) + " %\n" + parts
+    return parts
+
+
+def _phases(recipe: Mapping[str, object]) -> str:
+    """Return the epochs of each phase that has some."""
+    known = {words: _part(recipe, name).get("epochs") for name, words in PHASES.items()}
+    if known["frozen"] is None or known["fine-tuning"] is None:
+        return "not recorded"
+    lines = [f"{epochs} {words}" for words, epochs in known.items() if epochs]
+    if not lines:
+        return "0 epochs"
+    count, _, words = lines[0].partition(" ")
+    unit = "epoch" if count == "1" else "epochs"
+    return ",\n".join([f"{count} {unit} {words}", *lines[1:]])
 
 
 def _part(values: Mapping[str, object], name: str) -> Mapping[str, object]:
