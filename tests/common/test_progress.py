@@ -152,3 +152,9 @@ def test_the_steps_of_one_command_count_together_until_the_first_line(
     assert capsys.readouterr().err.splitlines() == [
         "Verifying: 1 of 2 (50 %), 30 a minute, about 2 s left"
     ]
+
+
+def test_what_is_counted_is_named(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in track(range(40), "Changing images", unit="changes"):
+        clock.now += 30
+    assert "1 of 40 changes (2 %)" in capsys.readouterr().err

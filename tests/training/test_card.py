@@ -12,7 +12,7 @@ from tumorscope.model_file.container import read_model
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.schema import Conformal, Metadata
 from tumorscope.statistics import wilson
-from tumorscope.training.card import model_card
+from tumorscope.training.card import SOURCES_OF, model_card
 
 
 @pytest.fixture
@@ -70,7 +70,12 @@ def test_images_kept_for_testing_are_not_counted_as_trained_on(
     metadata: Metadata, decisions: Decisions
 ) -> None:
     card = model_card(metadata, decisions, "scores")
-    assert "90 images; with 10 for testing, which it was not fitted on, 100, 40 with" in card
+    assert "Images: training 90, testing 10; 100 in all, 40 with a tumour" in card
+    assert "Sources of all images, testing included: here" in card
+    parted = metadata.model_copy(update={"data": metadata.data | {"sources_of": SOURCES_OF}})
+    assert "Sources of the training and tuning images: here" in model_card(
+        parted, decisions, "scores"
+    )
     # Wherever a threshold is shown, the reader is told that a new source does worse.
     assert card.count("expect less of a source") == 2
 

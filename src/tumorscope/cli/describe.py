@@ -103,7 +103,7 @@ def _describe_model(path: Path, common: Common) -> None:
         ),
         ("evidence", f"{metadata.grid[0]} × {metadata.grid[1]}"),
         *_decisions(metadata),
-        ("knows", f"{metadata.seen.total} images that it was trained on"),
+        ("knows", f"{metadata.seen.total} images of its training and tuning"),
     ]
     if any(point.sensitivity and not point.abstained for point in points.values()):
         rows.append(

@@ -50,7 +50,9 @@ def one_command() -> Iterator[None]:
 Total = int | Callable[[], int | None] | None
 
 
-def track(items: Iterable[T], label: str, *, total: Total = None) -> Generator[T, None, None]:
+def track(
+    items: Iterable[T], label: str, *, total: Total = None, unit: str = ""
+) -> Generator[T, None, None]:
     """Yield `items` and tell how far they are on standard error.
 
     A terminal sees a bar; anything else, such as the log of a batch job, a line a minute with what
@@ -65,6 +67,8 @@ def track(items: Iterable[T], label: str, *, total: Total = None) -> Generator[T
     total : int or callable, optional
         Number of items; taken from ``len(items)`` where `items` is a sequence. A function is
         asked only where the number is shown.
+    unit : str
+        What is counted, where `label` does not say.
     """
     if _quiet.get() or sys.stderr is None or _bars:
         # Rich before 14.1 refuses a bar inside a bar, and one says enough.
@@ -73,7 +77,7 @@ def track(items: Iterable[T], label: str, *, total: Total = None) -> Generator[T
     if total is None and isinstance(items, Sequence):
         total = len(items)
     if not sys.stderr.isatty():
-        yield from _with_lines(items, label, total)
+        yield from _with_lines(items, label, total, unit)
         return
     from rich.console import Console
     from rich.progress import (
@@ -94,7 +98,9 @@ def track(items: Iterable[T], label: str, *, total: Total = None) -> Generator[T
         number = total() if callable(total) else total
         _bars.append(label)
         try:
-            yield from bar.track(items, total=number, description=label)
+            yield from bar.track(
+                items, total=number, description=f"{label} ({unit})" if unit else label
+            )
         finally:
             _bars.remove(label)
 
@@ -111,9 +117,9 @@ def say(words: str) -> None:
 class _Lines:
     """What a log is told of one loop."""
 
-    def __init__(self, label: str, total: Total) -> None:
+    def __init__(self, label: str, total: Total, unit: str) -> None:
         self.done = 0
-        self._label, self._total = label, total
+        self._label, self._total, self._unit = label, total, unit
         self._began = clock()
         self._due = self._began + FIRST_LINE
         if since := _silent_since.get():
@@ -124,7 +130,7 @@ class _Lines:
         now = clock()
         if now >= self._due:
             self._total = self._total() if callable(self._total) else self._total
-            say(_line(self._label, self.done, self._total, now - self._began))
+            say(_line(self._label, self.done, self._total, now - self._began, self._unit))
             self._due = now + EVERY
             if since := _silent_since.get():
                 since[0] = now + EVERY - FIRST_LINE
@@ -143,8 +149,10 @@ def pulse() -> None:
         _open[-1].tell()
 
 
-def _with_lines(items: Iterable[T], label: str, total: Total) -> Generator[T, None, None]:
-    lines = _Lines(label, total)
+def _with_lines(
+    items: Iterable[T], label: str, total: Total, unit: str
+) -> Generator[T, None, None]:
+    lines = _Lines(label, total, unit)
     _open.append(lines)
     try:
         lines.tell()
@@ -157,18 +165,19 @@ def _with_lines(items: Iterable[T], label: str, total: Total) -> Generator[T, No
         _open.remove(lines)
 
 
-def _line(label: str, done: int, total: int | None, seconds: float) -> str:
+def _line(label: str, done: int, total: int | None, seconds: float, unit: str = "") -> str:
     """Return a line such as "Training: 12 of 30 (40 %), 3.1 a minute, about 6 min left"."""
+    what = f" {unit}" if unit else ""
     if not done:
         of = "" if total is None else f" of {total}"
-        return f"{label}: 0{of}, {_span(seconds)} so far"
+        return f"{label}: 0{of}{what}, {_span(seconds)} so far"
     per_minute = 60 * done / seconds
     rate = f"{per_minute:.0f}" if per_minute >= 10 else f"{per_minute:.2g}"
     if total is None:
-        return f"{label}: {done}, {rate} a minute, {_span(seconds)} so far"
+        return f"{label}: {done}{what}, {rate} a minute, {_span(seconds)} so far"
     left = max(0, total - done) * seconds / done
     share = f"{100 * done // total} %" if total else "all"
-    return f"{label}: {done} of {total} ({share}), {rate} a minute, about {_span(left)} left"
+    return f"{label}: {done} of {total}{what} ({share}), {rate} a minute, about {_span(left)} left"
 
 
 def _span(seconds: float) -> str:

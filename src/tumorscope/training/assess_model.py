@@ -161,8 +161,8 @@ def refuse_known(
         return None
     first = manifest.rows[int(np.flatnonzero(seen)[0])].path
     message = (
-        f"{int(seen.sum())} of {len(manifest)} images are copies of images that this model was "
-        f"trained on, the first of them {first}"
+        f"{int(seen.sum())} of {len(manifest)} images are copies of images of this model's "
+        f"training and tuning, the first of them {first}"
     )
     if not allow_seen:
         raise HonestyError(

@@ -28,6 +28,9 @@ ELSEWHERE = (
 )
 
 
+SOURCES_OF = "training and tuning"
+"""What a model file says of its sources, where they are those of no other images."""
+
 HEADING = "\n\n## "
 
 
@@ -69,7 +72,7 @@ def model_card(
         "## Training data",
         f"{_counts({name: int(str(count)) for name, count in images.items()})}, "
         f"{data['tumour']} with a tumour, in {data['groups']} groups of near-duplicates or "
-        f"patients; sources: {', '.join(map(str, sources))}. "
+        f"patients. {_sources(data)}: {', '.join(map(str, sources))}. "
         f"Hash of the data: `{data['sha256']}`. Starting weights: {data['weights']}. "
         "Licences: as the data's owners state them; the model file holds no image.",
         _leakage(str(data["split"]), sought=data.get("copies_sought") is not False),
@@ -101,13 +104,21 @@ def with_decisions(card: str, metadata: Metadata, decisions: Decisions | None, o
 
 
 def _counts(images: Mapping[str, int]) -> str:
-    trained = images.get("training", 0)
-    used = {name: n for name, n in images.items() if name in SPLITS and n}
-    others = [f"{n} for {name}" for name, n in used.items() if name != "training"]
-    if not others:
-        return f"{trained} images"
-    total = sum(used.values())
-    return f"{trained} images; with {' and '.join(others)}, which it was not fitted on, {total}"
+    """Return the images of each split; the model knows those of its training and tuning."""
+    used = {name: images[name] for name in SPLITS if images.get(name)}
+    if not used:
+        return f"{sum(images.values())} images"
+    parts = ", ".join(f"{name} {n}" for name, n in used.items())
+    return f"Images: {parts}; {sum(used.values())} in all"
+
+
+def _sources(data: Mapping[str, object]) -> str:
+    """Return of which images the sources are, which former versions did not part."""
+    images = data["images"]
+    if data.get("sources_of") == SOURCES_OF:
+        return "Sources of the training and tuning images"
+    tested = isinstance(images, dict) and images.get("testing")
+    return "Sources of all images, testing included" if tested else "Sources"
 
 
 def _leakage(split: str, *, sought: bool) -> str:

@@ -39,7 +39,7 @@ from tumorscope.model_file.schema import (
     Seen,
 )
 from tumorscope.statistics import Interval, wilson
-from tumorscope.training.card import model_card
+from tumorscope.training.card import SOURCES_OF, model_card
 from tumorscope.training.data import batches
 from tumorscope.training.folds import read_protocol
 from tumorscope.training.frozen import BATCH, feature_engine, network_input
@@ -471,12 +471,14 @@ def _keras_logits(
 def _data(facts: Mapping[str, object], manifest: Manifest) -> dict[str, JsonValue]:
     images = facts["images"]
     assert isinstance(images, dict)
+    known = manifest.of_split("training", "tuning").rows
     return {
         "sha256": str(facts["data_sha256"]),
         "images": {str(name) or WITHOUT_SPLIT: int(count) for name, count in images.items()},
         "tumour": int(manifest.labels.sum()),
         "groups": len({row.group for row in manifest.rows}),
-        "sources": [*sorted({row.source for row in manifest.rows})],
+        "sources": [*sorted({row.source for row in known})],
+        "sources_of": SOURCES_OF,
         "split": str(facts["split"]),
         "copies_sought": manifest.audited,
         "seed": int(str(facts["seed"])),

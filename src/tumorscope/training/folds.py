@@ -183,7 +183,13 @@ def score_folds(
     for repeat, fold, _ in todo:
         _check_trainable(plan, held_out[:, repeat] == fold)
     fitter: FoldFitter | None = None
-    epochs = track(range(len(todo) * method.epochs + 1), "Cross-validating")
+    epochs = track(
+        # Asked once before the first epoch begins.
+        range(len(todo) * method.epochs + 1),
+        "Cross-validating",
+        total=len(todo) * method.epochs,
+        unit="epochs",
+    )
 
     def advance(_: Record | None = None) -> None:
         next(epochs)

@@ -170,9 +170,9 @@ def measure_robustness(
     seen = None if known is None else int(known.sum())
     if seen and not allow_seen:
         raise HonestyError(
-            f"{seen} of {len(manifest)} images are copies of images that this model was trained "
-            "on. Expected images that it has not seen, because it answers those well however they "
-            "look. Add --allow-seen to measure all the same, or leave them out: "
+            f"{seen} of {len(manifest)} images are copies of images of this model's training "
+            "and tuning. Expected images that it has not seen, because it answers those well "
+            "however they look. Add --allow-seen to measure all the same, or leave them out: "
             f"{how_to_list_seen(file.path, manifest)}"
         )
     how = file.metadata.preprocessing.preprocessing
@@ -202,7 +202,7 @@ def measure_robustness(
     labels, groups = manifest.labels, manifest.groups
     todo = [(each, strength) for each in perturbations for strength in each.strengths]
     strengths = [_measure("none", "", 0.0, labels, groups, before, before, rule)]
-    for perturbation, strength in track(todo, "Changing images"):
+    for perturbation, strength in track(todo, "Changing images", unit="changes"):
         after = answers(perturbation, strength)
         made = np.isfinite(after)
         if not made.any():

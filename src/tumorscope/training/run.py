@@ -289,7 +289,7 @@ def train(
     splits = np.array([row.split for row in usable.rows])
     total = epochs_of(recipe)
     fitter = Fitter(model, images, recipe)
-    epochs = track(range(1, total + 1), "Training", total=total)
+    epochs = track(range(1, total + 1), "Training", total=total, unit="epochs")
     next(epochs)
 
     def advance(record: Record) -> None:

@@ -153,8 +153,9 @@ def _seen(
 ) -> str:
     first = next(iter(copies))
     message = (
-        f"{len(copies)} of {among} images were used to train this model, or are near "
-        f"duplicates of such images: {first} {copies[first]}" + (" …" if len(copies) > 1 else "")
+        f"{len(copies)} of {among} images are of this model's training and tuning (used "
+        f"to train or tune it), or near-duplicates of such images: {first} {copies[first]}"
+        + (" …" if len(copies) > 1 else "")
     )
     if not allow_seen:
         raise HonestyError(
