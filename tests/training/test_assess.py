@@ -181,3 +181,18 @@ def test_a_score_that_is_no_number_is_named(run: Run) -> None:
     path.write_text("\n".join([head, *(e.rpartition(",")[0] + ",nan" for e in lines[1:])]) + "\n")
     with pytest.raises(InputError, match="no numbers from 0 to 1"):
         evaluate(run)
+
+
+def test_images_from_elsewhere_are_not_said_to_be_split(run: Run, tmp_path: Path) -> None:
+    cohort = strangers(tmp_path / "strangers")
+    for number, subject in enumerate((run, run.folder / "model.onnx")):
+        found = evaluate(subject, cohort, output=tmp_path / f"external-{number}")
+        assert "external images" in found.metrics.table()
+        assert found.metrics.to_json()["external"] is True
+        page = found.report.read_text("utf-8")
+        assert "no split parted them" in page
+        assert "kept on one side" not in page
+        assert "measured with: tumorscope" in page
+    own = evaluate(run)
+    assert "grouped split" in own.metrics.table()
+    assert "external" not in own.metrics.to_json()

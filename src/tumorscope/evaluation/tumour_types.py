@@ -51,6 +51,8 @@ class TypeMetrics:
     confusion : ndarray of float64, shape (classes, classes)
         Rows: reference standard; columns: call, the class with the highest score. Means over
         repeats.
+    external : bool
+        Whether the images come from elsewhere; then no split parted them, whatever `split` says.
     """
 
     classes: tuple[str, ...]
@@ -62,6 +64,7 @@ class TypeMetrics:
     overall: Mapping[str, Estimate]
     per_class: Mapping[str, Mapping[str, Estimate]]
     confusion: NDArray[np.float64]
+    external: bool = False
 
     def to_json(self) -> dict[str, object]:
         """Return the content of ``metrics.json``; undefined figures are null, with a reason."""
@@ -73,6 +76,7 @@ class TypeMetrics:
             "n_of_class": dict(zip(self.classes, self.counts, strict=True)),
             "repeats": self.repeats,
             "split": self.split,
+            **({"external": True} if self.external else {}),
             "metrics": {name: found.to_json() for name, found in self.overall.items()},
             "per_class": {
                 name: {metric: found.to_json() for metric, found in figures.items()}
@@ -98,7 +102,8 @@ class TypeMetrics:
                 for metric, found in self.per_class[name].items()
             ]
         again = f", each scored {self.repeats} times" if self.repeats > 1 else ""
-        lines.append(f"{self.n} images in {self.n_groups} groups{again}; {self.split} split")
+        parted = "external images" if self.external else f"{self.split} split"
+        lines.append(f"{self.n} images in {self.n_groups} groups{again}; {parted}")
         return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class TypeReportInputs:
         What a split must not part.
     split : {"grouped", "random"}
         How training and testing images were parted.
+    external : bool
+        Whether the images come from elsewhere, so that no split parted them from the training.
     pixels : callable
         Position of an image → its grey pixels, uint8 (height, width).
     facts : mapping of str to str
@@ -74,6 +76,7 @@ class TypeReportInputs:
     classes: Sequence[str]
     groups: NDArray[np.str_]
     split: Split
+    external: bool = False
     pixels: Callable[[int], NDArray[np.uint8]]
     facts: Mapping[str, str] = field(default_factory=dict)
     cohort: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +106,7 @@ def write_type_report(inputs: TypeReportInputs, folder: Path) -> TypeMetrics:
         groups=inputs.groups,
         split=inputs.split,
     )
+    metrics = replace(metrics, external=inputs.external)
     random = inputs.split == "random"
     copies = None
     if random and inputs.copied is not None:

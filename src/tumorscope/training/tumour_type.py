@@ -273,6 +273,7 @@ def evaluate_types(
             classes=CLASSES,
             groups=manifest.groups,
             split="random" if random else "grouped",
+            external=data is not None,
             pixels=picture_reader(manifest),
             facts=readable(facts) | measured_by(),
             cohort=cohort_facts(whole, splits=data is None),
