@@ -15,7 +15,7 @@ from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
 from tumorscope.detection import rules
-from tumorscope.detection.detector import model_path
+from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME, model_path
 from tumorscope.evaluation.report import ReportInputs, write_report
 from tumorscope.model_file.artefacts import read_any
 from tumorscope.model_file.schema import Metadata
@@ -112,7 +112,7 @@ def evaluate_model(
             command=evaluation_command(
                 file.path, named(data), output=folder, allow_seen=allow_seen
             ),
-            subject=str(file.path),
+            subject=PACKAGED_NAME if file.path == PACKAGED else str(file.path),
             data_sha256=data_hash(manifest),
         ),
         folder,
