@@ -118,7 +118,7 @@ def test_some_unreadable_is_4_and_all_unreadable_is_3(
         reasons = {Path(row["path"]).name: row["reasons"] for row in csv.DictReader(stream)}
     assert reasons["torn.jpg"].startswith("unreadable: ")
     assert run(["predict", str(scans / "torn.jpg"), *words]) == 3
-    assert "None of the 1 files could be read" in capsys.readouterr().err
+    assert "The only file could not be read" in capsys.readouterr().err
     assert run(["predict", str(tmp_path / "gone.png"), *words]) == 3
 
 
