@@ -40,7 +40,8 @@ VIEWS = (
 """Which part of the framed slice is compared with known layouts, as `sampled` takes it: closer,
 as it is, from further off, and as if it had lost a corner."""
 
-CANDIDATES = 16
+CANDIDATES = 24
+TWICE = 12
 FINALISTS = 8
 
 _BLOCK = 160
@@ -98,9 +99,12 @@ class Recogniser:
         most = likeness.max(axis=1).ravel()[: self._count]
         count = min(CANDIDATES, self._count)
         nearest = np.argpartition(-most, count - 1)[:count]
-        # Two views of each, as the one most alike may be that of the wrong corner.
-        views = np.argpartition(-likeness[nearest // _BLOCK, :, nearest % _BLOCK], 1, axis=1)
-        return self._verified(heads, np.repeat(nearest, 2), views[:, :2].ravel())
+        nearest = nearest[np.argsort(-most[nearest], kind="stable")]
+        views = np.argsort(-likeness[nearest // _BLOCK, :, nearest % _BLOCK], axis=1)[:, :2]
+        # Of the first ones two views, as the one most alike may be that of the wrong corner.
+        pairs = [np.concatenate([each, each[:TWICE]]) for each in (nearest, views[:, 0])]
+        pairs[1][len(views) :] = views[:TWICE, 1]
+        return self._verified(heads, *pairs)
 
     def _verified(
         self, heads: list[NDArray[np.float32]], nearest: NDArray[np.intp], views: NDArray[np.intp]
