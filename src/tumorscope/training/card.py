@@ -34,6 +34,10 @@ SOURCES_OF = "training and tuning"
 HEADING = "\n\n## "
 
 
+REDONE = ("Training data", "Calibration", "Decisions")
+"""Headings of which the first begins what `with_decisions` writes anew."""
+
+
 def model_card(
     metadata: Metadata,
     decisions: Decisions | None,
@@ -58,24 +62,13 @@ def model_card(
     str
         Markdown.
     """
-    data = metadata.data
-    images = data["images"]
-    assert isinstance(images, dict)
-    sources = data["sources"]
-    assert isinstance(sources, list)
     sections = [
         f"# Model card: {metadata.name}",
         f"**{metadata.notice}**",
         "## Intended use",
         "Research on telling 2-D brain MRI slices with a tumour from slices without. Out of scope: "
         "diagnosis, triage, any use on patients.",
-        "## Training data",
-        f"{_counts({name: int(str(count)) for name, count in images.items()})}, "
-        f"{data['tumour']} with a tumour, in {data['groups']} groups of near-duplicates or "
-        f"patients. {_sources(data)}: {', '.join(map(str, sources))}. "
-        f"Hash of the data: `{data['sha256']}`. Starting weights: {data['weights']}. "
-        "Licences: as the data's owners state them; the model file holds no image.",
-        _leakage(str(data["split"]), sought=data.get("copies_sought") is not False),
+        *_data_section(metadata),
         *_decision_sections(metadata, decisions, origin),
         *_input_check(metadata),
         *_evidence(pointing),
@@ -86,7 +79,7 @@ def model_card(
 
 
 def with_decisions(card: str, metadata: Metadata, decisions: Decisions | None, origin: str) -> str:
-    """Return a card whose decisions were measured anew; the other sections stay as they are.
+    """Return a card whose decisions were measured anew, from its training data to its input check.
 
     Parameters
     ----------
@@ -97,10 +90,29 @@ def with_decisions(card: str, metadata: Metadata, decisions: Decisions | None, o
     """
     sections = card.split(HEADING)
     told = [section.partition("\n")[0] for section in sections]
-    first = next(index for index, name in enumerate(told) if name in ("Calibration", "Decisions"))
+    first = next(index for index, name in enumerate(told) if name in REDONE)
     rest = next(index for index, name in enumerate(told) if name == "Input check")
-    new = "\n\n".join(_decision_sections(metadata, decisions, origin)).removeprefix("## ")
+    written = _decision_sections(metadata, decisions, origin)
+    if told[first] == REDONE[0]:
+        written = (*_data_section(metadata), *written)
+    new = "\n\n".join(written).removeprefix("## ")
     return HEADING.join([*sections[:first], new, *sections[rest:]])
+
+
+def _data_section(metadata: Metadata) -> Sequence[str]:
+    data = metadata.data
+    images, sources = data["images"], data["sources"]
+    assert isinstance(images, dict)
+    assert isinstance(sources, list)
+    return (
+        "## Training data",
+        f"{_counts({name: int(str(count)) for name, count in images.items()})}, "
+        f"{data['tumour']} with a tumour, in {data['groups']} groups of near-duplicates or "
+        f"patients. {_sources(data)}: {', '.join(map(str, sources))}. "
+        f"Hash of the data: `{data['sha256']}`. Starting weights: {data['weights']}. "
+        "Licences: as the data's owners state them; the model file holds no image.",
+        _leakage(str(data["split"]), sought=data.get("copies_sought") is not False),
+    )
 
 
 def _counts(images: Mapping[str, int]) -> str:
