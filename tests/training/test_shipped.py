@@ -227,7 +227,7 @@ def test_what_reproduces_a_report_is_whole_commands(
     assert train[train.index("--split") + 1] == "group"
     assert str(other_discs) in evaluation
     assert "--allow-seen" in evaluation
-    assert str(elsewhere) in evaluation
+    assert f"RUN/{elsewhere.name}" in evaluation
 
 
 def test_no_figure_has_more_digits_than_it_can_bear(measured: Path) -> None:

@@ -42,7 +42,7 @@ as it is, from further off, and as if it had lost a corner."""
 
 CANDIDATES = 24
 TWICE = 12
-FINALISTS = 8
+FINALISTS = 12
 
 _BLOCK = 160
 """So many known images are multiplied at a time: a linear algebra library starts no threads for
