@@ -59,7 +59,7 @@ _ROUGH = 1.8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Best:
-    """The known image most alike: its position, −1 where there is none, and the agreement."""
+    """The known image most alike: its position, −1 where there is none, and agreement, 0 to 1."""
 
     index: int
     agreement: float
@@ -121,7 +121,7 @@ class Recogniser:
         moving = [turned.sharp(int(each)) for each in planes[kept]]
         found = _agreement(known, moving, _laid_upon(known, moving, maps[kept], 4))
         first = int(found.argmax())
-        return Best(int(nearest[first]), float(found[first]))
+        return Best(int(nearest[first]), float(np.clip(found[first], 0.0, 1.0)))
 
 
 class _Turned:
