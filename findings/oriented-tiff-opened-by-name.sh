@@ -26,6 +26,7 @@ from PIL import Image
 upright = np.random.default_rng(0).integers(0, 256, (120, 100)).astype(np.uint8)
 stored = np.ascontiguousarray(np.rot90(upright, 1))
 right = {}
+scrambled = False
 for compression in (None, "zlib"):
     tag = (274, "H", 1, 6, True)
     tifffile.imwrite("a.tif", stored, compression=compression, extratags=[tag])
@@ -35,9 +36,11 @@ for compression in (None, "zlib"):
         right[compression, how] = pixels.shape == upright.shape and bool((pixels == upright).all())
         turns = [np.rot90(each, k) for each in (upright, upright.T) for k in range(4)]
         known = any(each.shape == pixels.shape and (each == pixels).all() for each in turns)
+        if (compression, how) == (None, "name"):
+            scrambled = not known and pixels.shape == upright.shape
         print(f"{compression}, by {how}: {pixels.shape}, upright {right[compression, how]}, "
               f"some turn or mirror image {known}")
 expected = {(None, "name"): False, (None, "bytes"): True}
-sys.exit(right != {**expected, ("zlib", "name"): True, ("zlib", "bytes"): True})
+sys.exit(not scrambled or right != {**expected, ("zlib", "name"): True, ("zlib", "bytes"): True})
 PYTHON
 echo "as described"

@@ -33,7 +33,7 @@ NUMBERS = [
     (["tune", "scans", "--trials", "1", "-o", "out", "--timeout", "nan"], "timeout = nan"),
     (["tune", "scans", "--trials", "1", "-o", "out", "--timeout", "0"], "timeout = 0"),
     (["bench", "--repeats", "0"], "repeats = 0"),
-    (["predict", "scans", "-o", "out.csv", "--batch", "0"], "a batch of 0"),
+    (["predict", "scans", "-o", "out.csv", "--batch", "0"], "batch = 0"),
     (["predict", "scans", "-o", "out.csv", "--threads", "0"], "threads = 0"),
     (["predict", "scans", "-o", "out.csv", "--threads", "1000000"], "threads = 1000000"),
     (["split", "manifest.csv", "--seed", "-1"], "seed = -1"),

@@ -153,3 +153,19 @@ def test_the_expression_that_is_suggested_settles_it(scans: Path, tmp_path: Path
     # Once somebody said who is who, nobody is asked again.
     again.manifest.save(tmp_path / "m.csv")
     assert audit(Manifest.load(tmp_path / "m.csv"), probes=False).shared_prefixes is None
+
+
+def test_a_rule_that_parts_folders_of_patients_leaves_none_said_to_be_one_group(
+    tmp_path: Path,
+) -> None:
+    generator = np.random.default_rng(4)
+    for name in ("yes/P1/S0_1", "yes/P1/S1_1", "no/P2/S2_1", "no/P2/S3_1"):
+        file = tmp_path / "scans" / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        noise = generator.integers(0, 255, (12, 12), dtype=np.uint8)
+        Image.fromarray(noise.repeat(8, axis=0).repeat(8, axis=1)).save(file)
+    cohort = scan_folder(tmp_path / "scans")
+    assert cohort.notes.patients == ("P1", "P2")
+    parted, _ = group_by(cohort, r"(S\d+)_")
+    assert {row.group for row in parted.rows} == {"S0", "S1", "S2", "S3"}
+    assert parted.notes.patients == ()

@@ -262,3 +262,17 @@ def test_patients_above_the_classes_become_groups(tiny_cohort: Path, tmp_path: P
             image = tiny_cohort / side / f"{side}{number}.png"
             shutil.move(image, tmp_path / "people" / name / side)
     assert set(scan_folder(tmp_path / "people").groups) == {"sub-01", "sub-02"}
+
+
+def test_what_lies_beside_parts_is_counted_once_and_loops_of_links_are_no_scans(
+    tiny_cohort: Path,
+) -> None:
+    cohort = tiny_cohort.parent / "parts"
+    shutil.copytree(tiny_cohort, cohort / "Training")
+    (cohort / "docs").mkdir()
+    for name in ("a.dcm", "b.txt", ".hidden"):
+        (cohort / "docs" / name).write_bytes(b"x")
+    (cohort / "loop").symlink_to(cohort, target_is_directory=True)
+    passed = scan_folder(cohort).notes.passed_over
+    assert all(count == 1 for count in passed.counts.values())
+    assert passed.scans == 1

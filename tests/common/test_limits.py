@@ -30,3 +30,8 @@ def test_a_limit_may_be_open_and_say_what_is_usual() -> None:
 def test_what_is_no_cross_validation_is_refused(folds: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="repeat"):
         check_folds(*folds)
+
+
+def test_folds_are_whole() -> None:
+    with pytest.raises(UsageError, match="whole number"):
+        check_folds(2.5, 3)  # type: ignore[arg-type]

@@ -222,3 +222,15 @@ print(done)
     ]
     assert [each.communicate(timeout=60)[0] for each in processes] == [b"20\n"] * 3
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_file_system_knows_no_locks_no_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object, **__: object) -> bool:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("filelock.lock_descriptor", unknown)
+    with writing(tmp_path / "run"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -253,7 +253,7 @@ def test_an_unknown_engine_point_or_number_is_a_usage_error(tiny_model: Path) ->
         Detector.load(tiny_model, operating_point="best")
     with pytest.raises(UsageError, match="at least 1"):
         Detector.load(tiny_model, threads=0)
-    with pytest.raises(UsageError, match="batch of 0"):
+    with pytest.raises(UsageError, match="batch = 0"):
         Detector.load(tiny_model).detect_many([], batch=0)
     with pytest.raises(UsageError, match="Unknown engine"):
         Detector.load(tiny_model, engine="abacus").detect(  # type: ignore[arg-type]

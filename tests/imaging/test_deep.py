@@ -212,3 +212,17 @@ def test_the_same_values_of_another_type_are_the_same_picture(dtype: type) -> No
     assert np.array_equal(window(values), window(values.astype(dtype)))
     scaled = values / np.float32(1999)
     assert np.array_equal(window(scaled), window(scaled.astype(np.float64)))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_colours_of_eight_bits_with_alpha_are_laid_over_black(
+    tmp_path: Path, write_tiff: WriteTiff, order: str, big: bool
+) -> None:
+    pixels = np.zeros((20, 20, 4), np.uint8)
+    pixels[..., 0], pixels[..., 3] = 200, 255
+    pixels[:, 10:, 3] = 0
+    (tmp_path / "a.tif").write_bytes(write_tiff(pixels, big=big, order=order))
+    found = read_slice(tmp_path / "a.tif").pixels
+    assert abs(int(found[0, 0]) - 60) <= 1
+    assert found[0, 19] == 0

@@ -88,3 +88,15 @@ def test_a_compression_that_no_library_here_knows_is_named(
     with pytest.raises(UnreadableImageError, match="compressed with JPEG 2000") as caught:
         read_slice(tmp_path / "a.tif")
     assert "truncated" not in str(caught.value)
+
+
+@pytest.mark.parametrize("lost", [1, 40])
+def test_a_stack_that_was_cut_is_not_its_first_page(
+    tmp_path: Path, write_tiff: WriteTiff, lost: int
+) -> None:
+    whole = write_tiff(PICTURE, PICTURE, PICTURE)
+    one = write_tiff(PICTURE)
+    # The first page is whole, and names a second that lies beyond the end.
+    (tmp_path / "cut.tif").write_bytes(whole[: len(one) + PICTURE.nbytes - lost])
+    with pytest.raises(UnreadableImageError, match="pictures"):
+        read_slice(tmp_path / "cut.tif")

@@ -43,7 +43,9 @@ def test_images_without_lesions_are_passed_over(
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(outlined / "masks" / "0_mask.png")
     (outlined / "masks" / "1_mask.png").unlink()
     assert len(list(read_outlined(outlined))) == 4
-    assert "1 images have no mask: images/1.png" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 images have no mask: images/1.png" in said
+    assert "1 images have masks that outline no lesion: images/0.png" in said
 
 
 def test_equal_names_of_several_patients_keep_their_own_masks(outlined: Path) -> None:

@@ -128,7 +128,12 @@ def left_out(unreadable: Sequence[str], passed_over: PassedOver | None = None) -
     """Name files that could not be read or were passed over; return the exit code that says so."""
     scans = passed_over.scans if passed_over is not None else 0
     if scans:
-        say(f"{scans} files that look like scans were left out, as told above.")
+        what = (
+            "1 file that looks like a scan was"
+            if scans == 1
+            else f"{scans} files that look like scans were"
+        )
+        say(f"{what} left out, as told above.")
     if not unreadable:
         return SOME_FAILED if scans else 0
     for path in unreadable[:SHOWN_FAILURES]:

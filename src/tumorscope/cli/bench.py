@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, Whole, emit
+from tumorscope.cli.app import Common, Whole, emit, left_out
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.limits import check_whole
@@ -28,7 +28,7 @@ def bench(
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     repeats: Whole = 100,
     common: Common | None = None,
-) -> None:
+) -> int:
     """Time one image, a folder and a cold start, engine by engine.
 
     Contenders take turns, so that ratios hold on a busy machine too.
@@ -89,7 +89,8 @@ def bench(
 
             write_csv(output, COLUMNS, records)
             say(f"Wrote {output}")
-    emit(common, {"timings": records}, _table(records))
+    emit(common, {"timings": records, "passed_over": passed.to_json()}, _table(records))
+    return left_out((), passed if named else None)
 
 
 def _table(records: list[dict[str, object]]) -> str:

@@ -96,14 +96,15 @@ def find_classes(root: Path, passed: PassedOver) -> tuple[list[str], list[Filed]
     else:
         # As public sets come: Training/glioma … and Testing/glioma …; their split is not grouped.
         for part in subfolders:
-            beside, inner = _list(root / part, root, passed)
-            classes = _classes(root / part, inner)
+            # What lies in it is counted once its kind is known.
+            classes = _classes(root / part, _list(root / part, root, None)[1])
             found |= {f"{part}/{name}": folder for name, folder in classes.items()}
             if classes:
+                beside, inner = _list(root / part, root, passed)
                 rest = [name for name in inner if name not in classes]
                 _leave_out(root / part, beside, rest, root, passed)
             else:
-                _count_unknown(root / part, root, passed)
+                _leave_out(root, [], [part], root, passed)
         _leave_out(root, loose, [], root, passed)
     if not found:
         deeper = passed.paths("nested-classes")
@@ -126,7 +127,7 @@ def find_classes(root: Path, passed: PassedOver) -> tuple[list[str], list[Filed]
     return list(found), images
 
 
-def _list(folder: Path, root: Path, passed: PassedOver) -> tuple[list[str], list[str]]:
+def _list(folder: Path, root: Path, passed: PassedOver | None) -> tuple[list[str], list[str]]:
     try:
         # A class folder may be a link: it stands where it was put to be found.
         return list_folder(folder, root=root, passed=passed, follow=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -66,9 +66,10 @@ def patients_in_names(manifest: Manifest) -> SharedPrefixes | None:
         return None
     # Where the groups hold them together already there is nothing to tell.
     groups = defaultdict(set)
+    level = len(_PART.findall(found.prefixes[0]))  # all are of one
     for row in usable:
-        groups[_prefix_of(row.path, found.prefixes)].add(row.group)
-    apart = any(len(names) > 1 for prefix, names in groups.items() if prefix)
+        groups[_beginning(PurePosixPath(row.path).stem, level)].add(row.group)
+    apart = any(len(groups[prefix]) > 1 for prefix in found.prefixes)
     return found if apart else None
 
 
@@ -122,12 +123,3 @@ def _pattern(shared: dict[str, list[str]]) -> str:
         for path in held
     )
     return pattern if right else ""
-
-
-def _prefix_of(path: str, prefixes: Iterable[str]) -> str:
-    stem = PurePosixPath(path).stem
-    return next((one for one in prefixes if one == _same_level(stem, one)), "")
-
-
-def _same_level(stem: str, prefix: str) -> str:
-    return _beginning(stem, len(_PART.findall(prefix)))

@@ -49,8 +49,8 @@ class Grouping:
         words = f"{self.rule} puts {self.images} images into {self.groups} groups."
         if self.unmatched:
             words += (
-                f" It says nothing of {len(self.unmatched)} images, which stay in groups of their "
-                f"own: {_shown(self.unmatched)}."
+                f" It says nothing of {len(self.unmatched)} images, which stay in the groups "
+                f"that they had: {_shown(self.unmatched)}."
             )
         if self.unused:
             words += f" {len(self.unused)} of its lines name no image: {_shown(self.unused)}."
@@ -112,7 +112,9 @@ def group_by(cohort: Manifest, rule: str | Path) -> tuple[Manifest, Grouping]:
         )
     if cohort.form.path is None:
         rows = [replace(row, group=names.get(row.path, row.group)) for row in cohort.rows]
-        return cohort.having(rows), found
+        # Folders that the rule parts or joins are no longer one group each.
+        notes = replace(cohort.notes, patients=(), patient_images=0, other_folders=())
+        return replace(cohort.having(rows), notes=notes), found
     return _joined(cohort, names), found
 
 

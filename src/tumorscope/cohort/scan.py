@@ -81,11 +81,12 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
             f"None of the {len(rows)} image files in {root} can be read. First of them: "
             f"{_reason(root / rows[0].path)}"
         )
+    taken = [patients[row.path] for row in rows if row.usable and row.path in patients]
     one = len({row.label for row in rows}) < 2
     notes = ScanNotes(
         passed_over=passed,
-        patients=tuple(sorted(set(patients.values()))),
-        patient_images=len(patients),
+        patients=tuple(sorted(set(taken))),
+        patient_images=len(taken),
         other_folders=others,
         only_class=CLASS_NAMES[rows[0].label] if one else "",
     )

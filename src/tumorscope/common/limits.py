@@ -71,4 +71,5 @@ def check_folds(folds: int, repeats: int) -> None:
         raise UsageError(
             f"Received {folds} folds and {repeats} repeats; expected at least 2 folds and 1 repeat."
         )
+    check_whole("folds", folds, at_least=2, usual="5 is usual")
     check_whole("repeats", repeats, at_least=1, at_most=MOST_REPEATS, usual="3 is usual")

@@ -128,7 +128,13 @@ def _lock(stack: contextlib.ExitStack, path: Path, target: Path) -> None:
         with contextlib.ExitStack() as opened:
             opened.callback(os.close, descriptor)
             holder = _holder(path)
-            if not lock_descriptor(descriptor, blocking=False):
+            try:
+                free = lock_descriptor(descriptor, blocking=False)
+            except OSError:  # the file system knows no locks, so nobody can hold this one
+                if os.fstat(descriptor).st_size == 0:
+                    _remove(path)
+                raise
+            if not free:
                 raise _busy(target, holder)
             # Else its last owner removed it meanwhile: a lock on it would exclude nobody.
             if _is(path, descriptor):

@@ -133,7 +133,9 @@ class Detector:
         self._opened = _Engines()
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in self.__dict__.items() if name != "_opened"}
+        # What is made of the model again at need is not sent along: 20 MB of known images.
+        made = ("_opened", "_known")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -276,9 +278,6 @@ class Detector:
                 "detect_many received one image; expected a list or generator of images. Give "
                 "[image], use detect, or list the images of a folder with pathlib.Path.glob."
             )
-        if batch is not None and batch < 1:
-            raise UsageError(f"Received a batch of {batch}; expected at least 1.")
-
         if batch is not None:
             check_batch(batch)
         return self._stream(iter(images), batch or 1)
@@ -379,8 +378,7 @@ class Detector:
 
 def check_batch(batch: int) -> None:
     """Refuse a number of images per run of the engine that is none."""
-    if batch < 1:
-        raise UsageError(f"Received a batch of {batch}; expected at least 1.")
+    check_whole("batch", batch, at_least=1)
 
 
 def _unreadable(source: str, error: UnreadableImageError) -> str:

@@ -70,14 +70,15 @@ def values_by_opencv(data: bytes, page: Page | None) -> NDArray[np.generic]:
         stored = (_DTYPES.get(page.kind), size, len(page.bits))
         if page.planar or (values.dtype.kind, values.dtype.itemsize, count) != stored:
             raise ValueError("OpenCV reads such values wrong")
+    if values.ndim == 3 and values.shape[2] == 4:
+        if values.dtype not in (np.uint8, np.uint16):
+            raise ValueError("the meaning of its fourth channel is not known")
+        alpha = values[..., 3:].astype(np.float32) / np.iinfo(values.dtype).max
+        over_black = values[..., :3] * alpha
+        values = over_black if values.dtype == np.uint16 else np.rint(over_black).astype(np.uint8)
     if page is not None and page.plain:  # these it inverts itself
         as_they_are: NDArray[np.generic] = values[..., ::-1] if values.ndim == 3 else values
         return as_they_are
-    if values.ndim == 3 and values.shape[2] == 4:
-        if values.dtype != np.uint16:
-            raise ValueError("the meaning of its fourth channel is not known")
-        alpha = values[..., 3:].astype(np.float32) / 65535.0
-        values = values[..., :3] * alpha
     return _black_lowest(values[..., ::-1] if values.ndim == 3 else values, page)
 
 

@@ -171,6 +171,7 @@ def open_bytes(data: bytes, *, source: str) -> Opened:
         if not other or page is None or not page.width * page.height:
             received, advice = why(name, data, str(error), page=page)
             refuse(source, received, "a whole image file", advice)
+        image = None  # it may stand at another page
     if count > 1:
         _refuse_several(source, count)
     if name == "PNG" and data[24:25] == b"\x10" and data[25:26] in b"\x02\x04\x06":

@@ -82,9 +82,6 @@ class Recogniser:
         blocks = padded.reshape(-1, _BLOCK, COARSE * COARSE).transpose(0, 2, 1)
         self._layouts = np.ascontiguousarray(blocks)
 
-    def __len__(self) -> int:
-        return self._count
-
     def is_copy(self, scan: Slice) -> bool:
         """Whether a slice shows the same picture as one that is known."""
         return self.best(scan).agreement >= COPY

@@ -94,9 +94,6 @@ class WholeImages:
         blocks = padded.reshape(-1, _BLOCK, EDGE * EDGE).transpose(0, 2, 1)
         self._known = np.ascontiguousarray(blocks)
 
-    def __len__(self) -> int:
-        return self._count
-
     def is_copy(self, scan: Slice) -> bool:
         """Whether a slice, as it is or without its border, shows a known picture."""
         return self.resemblance(scan) >= COPY

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MOST_PAGES = 10_000
 """More are not counted."""
@@ -103,7 +103,10 @@ def pages_of(data: bytes) -> list[Page]:
             tags, place = _directory(data, place, order, big)
             pages.append(_page(len(pages), tags))
     except (struct.error, IndexError, ValueError, OverflowError):
-        pass  # a directory beyond the end: what decodes the first says what is wrong
+        # Without a first directory, what decodes says what is wrong. A further one that is
+        # announced and lost is a picture all the same.
+        if pages:
+            pages.append(replace(pages[0], index=len(pages)))
     return pages
 
 

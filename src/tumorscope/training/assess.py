@@ -182,7 +182,7 @@ def _measure(run: Run, manifest: Manifest, *, own: bool) -> _Measured:
         _check_belongs(run, file, said, recorded)
         if recorded is not None:
             # The paper's figures are of its network as Keras computes it.
-            said = replace(said, answers=replace(said.answers, raw=recorded))
+            said = replace(said, raw=recorded, answers=replace(said.answers, raw=recorded))
         threshold = file.metadata.operating_points["balanced"].threshold
         return _Measured(scores=said.scores, threshold=threshold, said=said)
     if recorded is None:

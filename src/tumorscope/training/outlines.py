@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +57,8 @@ def read_outlined(folder: Path) -> Iterator[tuple[Slice, NDArray[np.bool_]]]:
         (found.without_mask, "images have no mask"),
         (found.without_image, "masks have no image"),
     ):
-        if paths:
-            named = ", ".join(printable(path.relative_to(folder)) for path in paths[:3])
-            more = " …" if len(paths) > 3 else ""
-            say(f"Left out of {printable(folder)}: {len(paths)} {what}: {named}{more}.")
+        _say_left_out(folder, paths, what)
+    empty = []
     for path, masks in found.pairs:
         scan = read_slice(path)
         lesion = np.zeros(scan.pixels.shape, dtype=np.bool_)
@@ -74,6 +72,16 @@ def read_outlined(folder: Path) -> Iterator[tuple[Slice, NDArray[np.bool_]]]:
             lesion |= part
         if lesion.any():
             yield scan, lesion
+        else:
+            empty.append(path)
+    _say_left_out(folder, empty, "images have masks that outline no lesion")
+
+
+def _say_left_out(folder: Path, paths: Sequence[Path], what: str) -> None:
+    if paths:
+        named = ", ".join(printable(path.relative_to(folder)) for path in paths[:3])
+        more = " …" if len(paths) > 3 else ""
+        say(f"Left out of {printable(folder)}: {len(paths)} {what}: {named}{more}.")
 
 
 def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:

@@ -108,7 +108,8 @@ def _older(
         recipe=Recipe.from_toml(text, origin=str(folder / "recipe.toml")),
         weights=asked.weights,
         data=Cohort.of(manifest),
-        split="random" if manifest.parted_groups() else "group",
+        # The hash does not tell; what parts groups was random.
+        split="random" if manifest.parted_groups() else asked.split,
     )
 
 

@@ -17,7 +17,7 @@ from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.locks import one_writer
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.progress import track
+from tumorscope.common.progress import say, track
 from tumorscope.detection import rules
 from tumorscope.detection.detector import model_path
 from tumorscope.detection.engines import open_engine
@@ -206,6 +206,10 @@ def measure_robustness(
         after = answers(perturbation, strength)
         made = np.isfinite(after)
         if not made.any():
+            say(
+                f"Left out: {perturbation.name} {strength:g}, which can be made of none of the "
+                f"{len(labels)} images."
+            )
             continue
         strengths.append(
             _measure(

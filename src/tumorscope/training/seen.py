@@ -8,6 +8,7 @@ anybody knowing, so that is counted and refused, not taken for "not seen".
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.duplicates import in_threads
-from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.overlap import overlap
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import write_json
@@ -56,7 +57,9 @@ def seen_before(manifest: Manifest, seen: Seen) -> NDArray[np.bool_] | None:
 
 def how_to_list_seen(model: Path, manifest: Manifest) -> str:
     """Return what lists the images of a cohort that a model file knows, command last."""
-    command = ["tumorscope", "predict", str(manifest.root), "--model", str(model), "-o", "seen.csv"]
+    # The images of a table may lie elsewhere than the table.
+    folder = os.path.commonpath([manifest.file(row).absolute().parent for row in manifest.rows])
+    command = ["tumorscope", "predict", folder, "--model", str(model), "-o", "seen.csv"]
     return f"the column seen of seen.csv marks them. Run: {shlex.join(command)}"
 
 
@@ -123,15 +126,15 @@ def refuse_trained_on(
     copies = {path: f"matches {paths[0]}" for path, paths in found.matches.items()}
     if kept is not None:
         marked = seen_before(manifest, kept)
-        rows: Sequence[Row] = manifest.rows
-        for row, one in zip(rows, marked if marked is not None else [], strict=marked is not None):
-            if one:
-                copies.setdefault(row.path, "matches a thumbprint that the run keeps")
+        for index in [] if marked is None else np.flatnonzero(marked).tolist():
+            path = manifest.rows[index].path
+            copies.setdefault(path, "matches a thumbprint that the run keeps")
     if copies:
         listing = [data or str(manifest.root), "--against", str(run.folder / "manifest.csv")]
         folder = f"{manifest.root.absolute().name or 'cohort'}-audit"
         command = shlex.join(["tumorscope", "audit", *listing, "-o", folder])
-        return _seen(copies, len(manifest), command, folder, allow_seen=allow_seen)
+        by_print = [path for path in copies if path not in found.matches]
+        return _seen(copies, len(manifest), command, folder, by_print, allow_seen=allow_seen)
     blind = (*found.by_bytes, *found.not_at_all)
     if not blind or (kept is not None and kept.count >= len(known)):
         return None
@@ -149,7 +152,13 @@ def refuse_trained_on(
 
 
 def _seen(
-    copies: dict[str, str], among: int, command: str, folder: str, *, allow_seen: bool
+    copies: dict[str, str],
+    among: int,
+    command: str,
+    folder: str,
+    by_print: Sequence[str],
+    *,
+    allow_seen: bool,
 ) -> str:
     first = next(iter(copies))
     message = (
@@ -157,11 +166,17 @@ def _seen(
         f"to train or tune it), or near-duplicates of such images: {first} {copies[first]}"
         + (" …" if len(copies) > 1 else "")
     )
+    alone = ""
+    if by_print:
+        alone = (
+            f"{len(by_print)} of them are known by their thumbprints alone, which it may not find: "
+            f"{', '.join(by_print[:5])}{' …' if len(by_print) > 5 else ''}. "
+        )
     if not allow_seen:
         raise HonestyError(
             f"{message}. Expected images that the model has not seen: a score on these says "
             "nothing of new patients. Add --allow-seen to score them in a report that says so, or "
             f"leave them out: the command below flags them as overlap in {folder}/manifest.csv; "
-            f"delete those rows and evaluate on that file. Run: {command}"
+            f"delete those rows and evaluate on that file. {alone}Run: {command}"
         )
     return f"{message}. These figures are too good."

@@ -245,14 +245,17 @@ def evaluate_types(
         )
     else:
         manifest, unreadable = whole.usable, whole.unreadable
+        if len(manifest) == 0:
+            raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
         warning = refuse_trained_on(run, manifest, data=named(data), allow_seen=allow_seen)
-        images = load_images(manifest, recipe.input.preprocessing, recipe.task)
-        scores = predict(run.load_model(), images.pixels, recipe)
     warning = joined(refuse_weights(run, manifest, allow_seen=allow_seen), warning)
     folder = folder_for(
         Path(output) if output else default_folder(run.folder, data, manifest),
         Asked(run.folder, data, manifest),
     )
+    if data is not None:  # once nothing is left to refuse
+        images = load_images(manifest, recipe.input.preprocessing, recipe.task)
+        scores = predict(run.load_model(), images.pixels, recipe)
     kind = "Internal" if data is None else "External"
     random = data is None and facts["split"] == "random"
     command = run_commands(

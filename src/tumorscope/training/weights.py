@@ -165,10 +165,10 @@ def record_of(name: str, weights: str | Path) -> Weights:
     path = Path(weights)
     if not path.is_file():
         raise _no_file(path, name)
-    found = Weights(kind="file", name=path.name, digest=sha256_of(path))
-    if md5_of(path) in _digests():
-        return Weights(kind="imagenet", name=path.name, digest=md5_of(path))
-    return canonical(found, name)
+    md5 = md5_of(path)
+    if md5 in _digests():
+        return Weights(kind="imagenet", name=path.name, digest=md5)
+    return canonical(Weights(kind="file", name=path.name, digest=sha256_of(path)), name)
 
 
 def canonical(weights: Weights, name: str) -> Weights:

@@ -249,7 +249,7 @@ def _check_cost(folder: Path, recipe: Recipe) -> None:
 
 def _check_quality(folder: Path, asked: Protocol, *, weights: bool) -> None:
     """Refuse figures of another recipe, cohort, protocol or, where `weights` says so, origin."""
-    if not any((folder / "folds").glob("*.csv")):
+    if not (folder / "quality.json").is_file() and not any((folder / "folds").glob("*.csv")):
         return
     passing = {"recipe.data.fractions"}
     # What is not finished, and cannot be for want of weights, is told of in the table.
