@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tumorscope.cohort.phantom import write_phantom_cohort
+from tumorscope.synthetic.phantom import write_phantom_cohort
 
 RESULTS = Path(__file__).parent / "results" / "batch_memory.csv"
 COUNTS = (1_000, 20_000)

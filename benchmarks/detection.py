@@ -16,12 +16,12 @@ import tempfile
 from pathlib import Path
 
 import tumorscope as ts
-from tumorscope.cohort.phantom import write_phantom_cohort
-from tumorscope.detection.find import find_images
-from tumorscope.model_file.container import read_model
-from tumorscope.training.bench import bench
-from tumorscope.training.formats.convert import convert, load_sample
-from tumorscope.training.run import prepare_manifest
+from tumorscope.assessment.speed import bench
+from tumorscope.auditing.prepare import prepare_manifest
+from tumorscope.conversion.convert import convert, load_sample
+from tumorscope.detection.find_images import find_images
+from tumorscope.model_file.onnx_file import read_model
+from tumorscope.synthetic.phantom import write_phantom_cohort
 
 RESULTS = Path(__file__).parent / "results" / "detection.csv"
 RECIPE = """

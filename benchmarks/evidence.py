@@ -24,11 +24,11 @@ from PIL import Image, ImageDraw
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.evidence import evidence_field
 from tumorscope.detection.seen import SeenImages
-from tumorscope.evaluation.localisation import measure, measure_chance
 from tumorscope.imaging import Slice, prepare, read_slice
-from tumorscope.model_file.container import read_model
-from tumorscope.training.frozen import network_input
-from tumorscope.training.run import Run
+from tumorscope.model_file.onnx_file import read_model
+from tumorscope.networks.scaling import network_input
+from tumorscope.records.run_folder import Run
+from tumorscope.statistics.pointing_game import measure, measure_chance
 
 RESULTS = Path(__file__).parent / "results" / "evidence.csv"
 Sample = tuple[Slice, NDArray[np.bool_], str]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tumorscope as ts
-from tumorscope.detection.find import find_images
+from tumorscope.detection.find_images import find_images
 from tumorscope.statistics import wilson
 
 RESULTS = Path(__file__).parent / "results" / "input_check.csv"

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tumorscope.common.csv_files import write_csv
+from tumorscope.duplicates.recognition import Recogniser
+from tumorscope.duplicates.thumbprint import thumbprint
 from tumorscope.imaging import Slice, read_slice
-from tumorscope.imaging.recognition import Recogniser
-from tumorscope.imaging.thumbprint import thumbprint
 from tumorscope.statistics import wilson
-from tumorscope.training.run import write_csv
 
 Pixels = NDArray[np.uint8]
 RESULTS = Path(__file__).parent / "results" / "recognition.csv"

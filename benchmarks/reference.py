@@ -35,26 +35,28 @@ from reference_decisions import redecide
 from sklearn.metrics import roc_curve
 
 import tumorscope
-from tumorscope.cohort.audit import audit
-from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.assessment.robustness import measure_robustness
+from tumorscope.assessment.seen import thumbprints_of
+from tumorscope.auditing.audit import audit
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
+from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.common.files import sha256_of
 from tumorscope.common.progress import say
-from tumorscope.evaluation.left_out import both_labels, measure_left_out
-from tumorscope.evaluation.metrics import Metrics
+from tumorscope.conversion.convert import convert, load_sample
+from tumorscope.experiments.crossval import crossval
 from tumorscope.imaging.find import is_hidden
-from tumorscope.model_file.container import read_model, write_model
+from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import Seen
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
+from tumorscope.records.protocol import write_protocol
 from tumorscope.statistics import Interval, cluster_bootstrap, wilson
-from tumorscope.training.crossval import crossval
+from tumorscope.statistics.leave_source_out import both_labels, measure_left_out
+from tumorscope.statistics.metrics import Metrics
 from tumorscope.training.export import export_run
-from tumorscope.training.folds import PROTOCOL, read_protocol
-from tumorscope.training.formats.convert import convert, load_sample
-from tumorscope.training.protocol import write_protocol
-from tumorscope.training.recipe import Recipe
-from tumorscope.training.robustness import measure_robustness
-from tumorscope.training.run import read_csv, train, write_csv
-from tumorscope.training.seen import thumbprints_of
+from tumorscope.training.train import train
 
 NEVER_TRAINED = ("stripped_dev",)
 """Sources whose licence allows testing and tuning only."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
+from tumorscope.common.csv_files import read_csv
 from tumorscope.common.files import atomic_path
-from tumorscope.evaluation.decisions import Fit, fit_decisions
-from tumorscope.evaluation.recalibration import logit
-from tumorscope.model_file.container import read_model, write_model
+from tumorscope.model_file.onnx_file import read_model, write_model
+from tumorscope.statistics.decisions import Fit, fit_decisions
+from tumorscope.statistics.platt import logit
 from tumorscope.training.card import with_decisions
 from tumorscope.training.export import MEASURING_FOLDS
-from tumorscope.training.run import read_csv
 
 
 def redecide(path: Path, scored: Path) -> str:

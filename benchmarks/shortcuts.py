@@ -28,11 +28,11 @@ from sklearn.preprocessing import StandardScaler
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.imaging import prepare, read_slice
-from tumorscope.model_file.container import ModelFile, read_model
+from tumorscope.model_file.onnx_file import ModelFile, read_model
+from tumorscope.networks.start import start
+from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics import Interval, cluster_bootstrap
-from tumorscope.training.frozen import extractor
-from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import start
+from tumorscope.training.feature_store import extractor
 
 RESULTS = Path(__file__).parent / "results" / "shortcuts.csv"
 FEWEST, MOST = 30, 120

@@ -36,7 +36,7 @@ def ours(manifest_file: Path, weights: str) -> dict[str, object]:
     import keras  # noqa: F401  the notebook's clock starts after its imports, too
 
     import tumorscope as ts
-    from tumorscope.training.run import read_csv
+    from tumorscope.common.csv_files import read_csv
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +54,7 @@ def notebook(manifest_file: Path, weights: str) -> dict[str, object]:
     from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
     from tumorscope.cohort.manifest import Manifest
-    from tumorscope.training.recipe import Recipe
+    from tumorscope.recipes.recipe import Recipe
 
     recipe = Recipe.load("paper")
     ranges, options = recipe.augmentation, recipe.optimisation

@@ -14,14 +14,15 @@ import argparse
 import csv
 from pathlib import Path
 
-from tumorscope.cohort.audit import audit
-from tumorscope.cohort.manifest import NO_TYPE, Manifest, Row
+from tumorscope.auditing.audit import audit
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import NO_TYPE, Row
+from tumorscope.common.csv_files import write_csv
 from tumorscope.common.files import sha256_of
-from tumorscope.evaluation.metrics import Estimate
+from tumorscope.experiments.types import crossval_types
+from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics import Interval
-from tumorscope.training.recipe import Recipe
-from tumorscope.training.run import write_csv
-from tumorscope.training.tumour_type import crossval_types
+from tumorscope.statistics.metrics import Estimate
 
 RESULTS = Path(__file__).parent / "results" / "tumour_type.csv"
 COLUMNS = ("split", "class", "images", "groups", "metric", "value", "low", "high")

@@ -11,6 +11,14 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+pytest_plugins = [
+    "tests.fixtures.drawn_head",
+    "tests.fixtures.heads_of_models",
+    "tests.fixtures.other_engines",
+    "tests.fixtures.tiff_files",
+    "tests.fixtures.trained",
+]
+
 # No deadline: on a busy machine a slow example says nothing about the code.
 settings.register_profile("tumorscope", deadline=None)
 settings.load_profile("tumorscope")
@@ -65,7 +73,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     onnx = pytest.importorskip("onnx", reason="needs the train extra")
     from onnx import TensorProto, helper, numpy_helper
 
-    from tumorscope.model_file.container import write_model
+    from tumorscope.model_file.onnx_file import write_model
     from tumorscope.model_file.schema import (
         Conformal,
         Estimate,

@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError
 from tumorscope.cli.app import COMMANDS, app
 from tumorscope.common import errors
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.training.recipe import Recipe, _Part
+from tumorscope.recipes.recipe import Recipe, _Part
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -207,8 +207,9 @@ def test_the_reference_has_every_exit_code() -> None:
 
 
 def test_the_reference_has_every_command_that_writes_and_every_flag() -> None:
-    from tumorscope.cohort.manifest import COLUMNS, FLAGS
-    from tumorscope.training.run import HISTORY
+    from tumorscope.cohort.manifest import COLUMNS
+    from tumorscope.cohort.row import FLAGS
+    from tumorscope.records.run_folder import HISTORY
 
     text = (ROOT / "docs" / "reference" / "exit-codes-and-files.md").read_text("utf-8")
     for name in (*COLUMNS, *FLAGS, *HISTORY):

@@ -60,8 +60,8 @@ def test_pictures_and_what_is_made_of_them_are_ignored_wherever_they_lie() -> No
 
 def test_new_files_of_the_project_are_not() -> None:
     ours = [
-        "src/tumorscope/evaluation/new.py",
-        "src/tumorscope/training/comparison/new.py",
+        "src/tumorscope/reports/new.py",
+        "src/tumorscope/experiments/comparison/new.py",
         "src/tumorscope/models/default.onnx",
         "tests/data/new.py",
         "docs/images/new.png",

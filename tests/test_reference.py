@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
+from tumorscope.common.csv_files import write_csv
 from tumorscope.detection.seen import SeenImages
-from tumorscope.evaluation.recalibration import sigmoid
 from tumorscope.imaging import read_slice
-from tumorscope.model_file.container import read_model, without_metadata, write_model
 from tumorscope.model_file.decision import DecisionRule
-from tumorscope.training.run import write_csv
+from tumorscope.model_file.onnx_file import read_model, without_metadata, write_model
+from tumorscope.statistics.platt import sigmoid
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 

@@ -15,53 +15,56 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tumorscope.cohort.audit import Audit
+    from tumorscope.assessment.evaluate_run import evaluate
+    from tumorscope.assessment.evaluation import Evaluation
+    from tumorscope.assessment.robustness import Robustness, measure_robustness
+    from tumorscope.auditing.result import Audit
+    from tumorscope.auditing.with_input_check import audit
     from tumorscope.cohort.manifest import Manifest
-    from tumorscope.cohort.phantom import write_phantom_cohort
     from tumorscope.cohort.split import split
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.finding import Finding
+    from tumorscope.experiments.comparison.compare import compare
+    from tumorscope.experiments.comparison.table import Comparison
+    from tumorscope.experiments.crossval import CrossValidation, crossval
+    from tumorscope.experiments.search.result import Search
+    from tumorscope.experiments.search.tune import tune
+    from tumorscope.experiments.types import TypeEvaluation, crossval_types, evaluate_types
     from tumorscope.imaging import Image, Slice, read_slice
-    from tumorscope.training.assess import Evaluation, evaluate
-    from tumorscope.training.audit import audit
-    from tumorscope.training.comparison.compare import compare
-    from tumorscope.training.comparison.table import Comparison
-    from tumorscope.training.crossval import CrossValidation, crossval
-    from tumorscope.training.recipe import Recipe
-    from tumorscope.training.robustness import Robustness, measure_robustness
-    from tumorscope.training.run import Run, train
-    from tumorscope.training.search import Search, tune
-    from tumorscope.training.tumour_type import TypeEvaluation, crossval_types, evaluate_types
+    from tumorscope.recipes.recipe import Recipe
+    from tumorscope.records.run_folder import Run
+    from tumorscope.synthetic.phantom import write_phantom_cohort
+    from tumorscope.training.train import train
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Audit": "cohort.audit",
-    "Comparison": "training.comparison.table",
-    "CrossValidation": "training.crossval",
+    "Audit": "auditing.result",
+    "Comparison": "experiments.comparison.table",
+    "CrossValidation": "experiments.crossval",
     "Detector": "detection.detector",
-    "Evaluation": "training.assess",
+    "Evaluation": "assessment.evaluation",
     "Finding": "detection.finding",
     "Image": "imaging",
     "Manifest": "cohort.manifest",
-    "Recipe": "training.recipe",
-    "Robustness": "training.robustness",
-    "Run": "training.run",
-    "Search": "training.search",
+    "Recipe": "recipes.recipe",
+    "Robustness": "assessment.robustness",
+    "Run": "records.run_folder",
+    "Search": "experiments.search.result",
     "Slice": "imaging",
-    "TypeEvaluation": "training.tumour_type",
-    "audit": "training.audit",
-    "compare": "training.comparison.compare",
-    "crossval": "training.crossval",
-    "crossval_types": "training.tumour_type",
-    "evaluate": "training.assess",
-    "evaluate_types": "training.tumour_type",
-    "measure_robustness": "training.robustness",
+    "TypeEvaluation": "experiments.types",
+    "audit": "auditing.with_input_check",
+    "compare": "experiments.comparison.compare",
+    "crossval": "experiments.crossval",
+    "crossval_types": "experiments.types",
+    "evaluate": "assessment.evaluate_run",
+    "evaluate_types": "experiments.types",
+    "measure_robustness": "assessment.robustness",
     "read_slice": "imaging",
     "split": "cohort.split",
-    "train": "training.run",
-    "tune": "training.search",
-    "write_phantom_cohort": "cohort.phantom",
+    "train": "training.train",
+    "tune": "experiments.search.tune",
+    "write_phantom_cohort": "synthetic.phantom",
 }
 
 __all__ = [

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tumorscope.cli.app import run
-from tumorscope.training import weights
-from tumorscope.training.comparison import compare, measure
+from tumorscope.experiments.comparison import compare, measure
+from tumorscope.networks import weights
 
 RECIPE = """
 name = "tiny"

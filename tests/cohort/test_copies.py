@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.cohort.audit import audit
+from tumorscope.auditing.audit import audit
 from tumorscope.cohort.copies import settle_copies, unattributed
 from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.manifest import Manifest

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.cohort.facts import cohort_facts, split_counts
-from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
 
 
 def patients(count: int = 10, slices: int = 8) -> list[Row]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumorscope.cohort.manifest import FLAGS, SPLITS, Manifest, Row
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import FLAGS, SPLITS, Row
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import sha256_of
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorscope.cohort.manifest import SPLITS, TUMOUR_TYPES, Manifest, Row
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import SPLITS, TUMOUR_TYPES, Row
 from tumorscope.cohort.split import grouped_folds, split
 from tumorscope.cohort.tumour_type import missing_in_words, types_missing
 from tumorscope.common.errors import InputError, UsageError

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tumorscope.cohort.manifest import Manifest, Row
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
 from tumorscope.cohort.split import split
 from tumorscope.cohort.together import both_labels, in_words
 from tumorscope.common.errors import HonestyError

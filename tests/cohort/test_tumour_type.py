@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.cohort.audit import audit
+from tumorscope.auditing.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.cohort.split import grouped_folds, split

@@ -140,7 +140,7 @@ def test_nobody_counts_cores_otherwise() -> None:
 def test_tensorflow_is_told_how_many(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="needs the train extra")
     code = (
-        "from tumorscope.training.backend import load_keras; load_keras(); import os, keras;"
+        "from tumorscope.networks.backend import load_keras; load_keras(); import os, keras;"
         "print(os.environ['TF_NUM_INTRAOP_THREADS'])"
     )
     surroundings = {**os.environ, module.VARIABLE: "3", "KERAS_BACKEND": "tensorflow"}

@@ -17,8 +17,8 @@ from PIL import Image
 
 from tumorscope.detection.batch import run_batch
 from tumorscope.detection.detector import Detector
-from tumorscope.detection.find import find_images
-from tumorscope.detection.log import ResultLog
+from tumorscope.detection.find_images import find_images
+from tumorscope.detection.journal import ResultLog
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +111,13 @@ def test_kills_at_random_times_lose_nothing(tiny_model: Path, scans: Path, tmp_p
     # Slowed down, so that kills fall into the middle of the work.
     program = (
         "import sys, time\n"
-        "from tumorscope.detection import log\n"
-        "append = log.ResultLog.append\n"
+        "from tumorscope.detection import journal\n"
+        "append = journal.ResultLog.append\n"
         "def slow(self, record):\n"
         "    time.sleep(0.01)\n"
         "    append(self, record)\n"
         "    print('done', record['sha256'], flush=True)\n"
-        "log.ResultLog.append = slow\n"
+        "journal.ResultLog.append = slow\n"
         "from tumorscope.cli import main\n"
         "main(sys.argv[1:])\n"
     )

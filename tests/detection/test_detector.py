@@ -16,9 +16,9 @@ import tumorscope
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
 from tumorscope.detection import detector as module
 from tumorscope.detection.detector import LOOK_AHEAD, Detector
+from tumorscope.duplicates.thumbprint import thumbprint
 from tumorscope.imaging import Slice, read_slice
-from tumorscope.imaging.thumbprint import thumbprint
-from tumorscope.model_file.container import read_model, write_model
+from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import Seen
 
 

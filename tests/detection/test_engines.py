@@ -13,8 +13,8 @@ import pytest
 import tumorscope
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.detection.engines import ENGINES, Engine, Outputs, open_engine
-from tumorscope.model_file.artefacts import read_any
-from tumorscope.model_file.container import ModelFile, read_model, write_model
+from tumorscope.model_file.onnx_file import ModelFile, read_model, write_model
+from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import OUTPUTS
 
 CASES = ("onnxruntime", "openvino", "openvino-xml", "litert")

@@ -9,7 +9,7 @@ import numpy as np
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.input_check import ModelInputCheck
 from tumorscope.imaging.slice import Slice
-from tumorscope.model_file.container import read_model
+from tumorscope.model_file.onnx_file import read_model
 
 
 def test_it_refuses_what_the_detector_refuses(tiny_model: Path) -> None:

@@ -19,7 +19,7 @@ from tumorscope.detection.finding import Finding
 from tumorscope.detection.overlay import draw, overlay, write_overlay
 from tumorscope.imaging import SHORTCUT_FREE, Preprocessing, Slice
 from tumorscope.imaging.preprocess import placement
-from tumorscope.model_file.container import read_model
+from tumorscope.model_file.onnx_file import read_model
 
 STRETCH = Preprocessing(size=64)
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from tumorscope.cli.app import run
-from tumorscope.cohort.phantom import write_phantom_cohort
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.detector import PACKAGED, Detector
-from tumorscope.model_file.container import read_model
+from tumorscope.model_file.onnx_file import read_model
+from tumorscope.synthetic.phantom import write_phantom_cohort
 
 CARD = Path(__file__).parents[2] / "MODEL_CARD.md"
 

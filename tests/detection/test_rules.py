@@ -10,7 +10,7 @@ import pytest
 from tumorscope.common.errors import UsageError
 from tumorscope.detection.rules import abstention_reasons, input_reasons, rule_of
 from tumorscope.imaging import Slice
-from tumorscope.model_file.container import read_model
+from tumorscope.model_file.onnx_file import read_model
 from tumorscope.model_file.schema import InputCheck
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tumorscope.cohort.phantom import write_phantom_cohort
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.seen import SeenImages
-from tumorscope.imaging import Slice, read_slice, thumbprint, thumbprint_v1
-from tumorscope.model_file.artefacts import read_any
-from tumorscope.model_file.container import write_model
+from tumorscope.duplicates import thumbprint, thumbprint_v1
+from tumorscope.imaging import Slice, read_slice
+from tumorscope.model_file.onnx_file import write_model
+from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import Prints, Seen
+from tumorscope.synthetic.phantom import write_phantom_cohort
 
 
 @pytest.fixture(scope="module")

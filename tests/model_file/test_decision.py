@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tumorscope.model_file.container import read_model
 from tumorscope.model_file.decision import ABSTAINED, DecisionRule
+from tumorscope.model_file.onnx_file import read_model
 
 # Thirty-seconds too, so that ends meet and probabilities fall onto them.
 SHARES = st.one_of(st.floats(0.0, 1.0), st.integers(0, 32).map(lambda step: step / 32))

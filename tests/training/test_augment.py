@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumorscope.imaging import Preprocessing
+from tumorscope.recipes.recipe import Augmentation
 from tumorscope.training.augment import affine, augment
-from tumorscope.training.recipe import Augmentation
 
 SIZE = 48
 

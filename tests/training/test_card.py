@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tumorscope.evaluation.decisions import Decisions, fit_decisions
-from tumorscope.model_file.container import read_model
 from tumorscope.model_file.decision import DecisionRule
+from tumorscope.model_file.onnx_file import read_model
 from tumorscope.model_file.schema import Conformal, Metadata
 from tumorscope.statistics import wilson
+from tumorscope.statistics.decisions import Decisions, fit_decisions
 from tumorscope.training.card import SOURCES_OF, model_card
 
 

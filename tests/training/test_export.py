@@ -13,19 +13,21 @@ import pytest
 from PIL import Image
 
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import prepare, read_slice
-from tumorscope.model_file.container import read_model
+from tumorscope.model_file.onnx_file import read_model
+from tumorscope.recipes.origin import Weights
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
+from tumorscope.records.protocol import data_hash, write_protocol
+from tumorscope.records.resume import protocol_of
+from tumorscope.records.run_folder import Run
 from tumorscope.training import export
 from tumorscope.training.export import export_run
-from tumorscope.training.folds import PROTOCOL, read_protocol
-from tumorscope.training.origin import Weights
-from tumorscope.training.protocol import data_hash, write_protocol
-from tumorscope.training.recipe import Recipe
-from tumorscope.training.resume import protocol_of
-from tumorscope.training.run import Run, read_csv, train
+from tumorscope.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tumorscope.cohort.arrays import Images
 from tumorscope.common.errors import InputError
-from tumorscope.training.data import Images
+from tumorscope.networks.network import build
+from tumorscope.recipes.recipe import Augmentation, Finishing, Recipe
 from tumorscope.training.fit import Fitter, class_weights, initialise_head
-from tumorscope.training.network import build
-from tumorscope.training.recipe import Augmentation, Finishing, Recipe
 
 TRAINING, TUNING = np.arange(16), np.arange(16, 24)
 

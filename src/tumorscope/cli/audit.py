@@ -11,7 +11,7 @@ from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, check_there,
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
-    from tumorscope.cohort.audit import Audit
+    from tumorscope.auditing.result import Audit
 
 
 def audit(
@@ -53,8 +53,8 @@ def audit(
         columns path and group, patient or subject.
     """
     check_there(data, *against)
+    from tumorscope.auditing.with_input_check import audit as audit_cohort
     from tumorscope.cohort.together import in_words
-    from tumorscope.training.audit import audit as audit_cohort
 
     common = common or Common()
     found = audit_cohort(data, against=against, output=output, group_from=group_from)

@@ -49,10 +49,10 @@ def bench(
     repeats
         Single images to time; a tenth as many cold starts.
     """
+    from tumorscope.assessment.speed import bench as run_bench
     from tumorscope.detection.detector import model_path
-    from tumorscope.detection.find import KEPT, find_images
+    from tumorscope.detection.find_images import KEPT, find_images
     from tumorscope.imaging.passed_over import PassedOver
-    from tumorscope.training.bench import bench as run_bench
 
     common = common or Common()
     check_whole("repeats", repeats, at_least=1)
@@ -73,7 +73,7 @@ def bench(
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         named = data is not None
         if data is None:
-            from tumorscope.cohort.phantom import write_phantom_cohort
+            from tumorscope.synthetic.phantom import write_phantom_cohort
 
             say(f"Timing on {PHANTOMS} phantoms; give --data for images of your own.")
             write_phantom_cohort(Path(folder) / "phantoms", n=PHANTOMS, seed=0)
@@ -85,7 +85,7 @@ def bench(
         timings = run_bench(models, images, keras_model=keras, repeats=repeats)
         records = [timing.to_record() for timing in timings]
         if output is not None:
-            from tumorscope.training.run import write_csv
+            from tumorscope.common.csv_files import write_csv
 
             write_csv(output, COLUMNS, records)
             say(f"Wrote {output}")

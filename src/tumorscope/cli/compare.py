@@ -61,8 +61,8 @@ def compare(
         Keep what is finished there; systems that are not named stay in the table.
     """
     check_there(data)
-    from tumorscope.training.comparison.compare import compare as run_comparison
-    from tumorscope.training.comparison.systems import DEFAULT
+    from tumorscope.experiments.comparison.compare import compare as run_comparison
+    from tumorscope.networks.systems import DEFAULT
 
     common = common or Common()
     names = DEFAULT if backbones is None else [name.strip() for name in backbones.split(",")]

@@ -63,9 +63,9 @@ def crossval(
         Keep the folds that are finished, if all that decides them is as it was.
     """
     check_there(data)
-    from tumorscope.training.crossval import crossval as run_crossval
-    from tumorscope.training.recipe import Recipe
-    from tumorscope.training.tumour_type import crossval_types
+    from tumorscope.experiments.crossval import crossval as run_crossval
+    from tumorscope.experiments.types import crossval_types
+    from tumorscope.recipes.recipe import Recipe
 
     common = common or Common()
     chosen = Recipe.load(recipe)

@@ -17,7 +17,7 @@ from tumorscope.common.limits import check_seed, check_whole
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
-    from tumorscope.training.run import Run
+    from tumorscope.records.run_folder import Run
 
 MARK = ".tumorscope-demo"
 
@@ -49,12 +49,12 @@ def demo(
 
 
 def _demo(output: Path, n: int, seed: int, common: Common) -> None:
-    from tumorscope.cohort.audit import audit
-    from tumorscope.cohort.phantom import write_phantom_cohort
+    from tumorscope.assessment.evaluate_run import evaluate
+    from tumorscope.auditing.audit import audit
     from tumorscope.cohort.split import split
-    from tumorscope.training.assess import evaluate
-    from tumorscope.training.recipe import Recipe
-    from tumorscope.training.run import train
+    from tumorscope.recipes.recipe import Recipe
+    from tumorscope.synthetic.phantom import write_phantom_cohort
+    from tumorscope.training.train import train
 
     started = time.monotonic()
     require("train", to="run the demo, which trains a network")
@@ -96,7 +96,7 @@ def _predict(run: Run, output: Path) -> dict[str, int]:
     """Detect on the testing slices as `tumorscope predict` does; return counts of decisions."""
     from tumorscope.detection.batch import run_batch
     from tumorscope.detection.detector import Detector
-    from tumorscope.detection.find import find_images
+    from tumorscope.detection.find_images import find_images
     from tumorscope.detection.tables import open_table
 
     testing = run.manifest.usable.of_split("testing")

@@ -55,13 +55,13 @@ def describe(
 
         _describe_model(model_path(model), common)
         return
-    from tumorscope.training.recipe import Recipe
+    from tumorscope.recipes.recipe import Recipe
 
     chosen = Recipe.load(recipe or "paper")
     if toml:
         emit(common, chosen.model_dump(mode="json"), chosen.to_toml().rstrip())
         return
-    from tumorscope.training.network import build, summarise
+    from tumorscope.networks.network import build, summarise
 
     network = build(chosen)
     layers = summarise(network)
@@ -83,7 +83,7 @@ def describe(
 
 
 def _describe_model(path: Path, common: Common) -> None:
-    from tumorscope.model_file.artefacts import read_any
+    from tumorscope.model_file.other_formats import read_any
 
     model = read_any(path)
     metadata = model.metadata

@@ -43,9 +43,9 @@ def evaluate(
         Score such images all the same, in a report that says so.
     """
     check_there(None if str(run) == "packaged" else run, data)
-    from tumorscope.training.assess import evaluate as run_evaluation
-    from tumorscope.training.run import Run
-    from tumorscope.training.tumour_type import evaluate_types
+    from tumorscope.assessment.evaluate_run import evaluate as run_evaluation
+    from tumorscope.experiments.types import evaluate_types
+    from tumorscope.records.run_folder import Run
 
     common = common or Common()
     if (run / "run.json").is_file() and Run.open(run).recipe.task == "tumour-type":

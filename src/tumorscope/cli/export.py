@@ -14,8 +14,8 @@ from tumorscope.common.extras import require
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
-    from tumorscope.model_file.container import ModelFile
-    from tumorscope.training.formats.convert import Conversion
+    from tumorscope.conversion.convert import Conversion
+    from tumorscope.model_file.onnx_file import ModelFile
 
 
 def export(
@@ -100,13 +100,13 @@ def export(
             "folders or a manifest.csv), on which the converted model is compared with the "
             "original before it is kept. Add --calibration DATA."
         )
-    from tumorscope.training.formats.convert import (
+    from tumorscope.auditing.prepare import prepare_manifest
+    from tumorscope.conversion.convert import (
         check_original,
         convert,
         load_sample,
         require_for,
     )
-    from tumorscope.training.run import prepare_manifest
 
     require_for(to)
     model = _read(source)
@@ -136,7 +136,7 @@ def _model_of_run(
 
 def _read(source: Path) -> ModelFile:
     from tumorscope.detection.detector import model_path
-    from tumorscope.model_file.container import read_model
+    from tumorscope.model_file.onnx_file import read_model
 
     source = model_path(source)
     if not source.is_dir():

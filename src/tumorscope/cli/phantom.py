@@ -45,7 +45,7 @@ def phantom(
     shortcut
         Let image width and borders betray most tumours, as they do in many public data sets.
     """
-    from tumorscope.cohort.phantom import write_phantom_cohort
+    from tumorscope.synthetic.phantom import write_phantom_cohort
 
     common = common or Common()
     started = time.perf_counter()

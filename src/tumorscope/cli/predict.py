@@ -19,7 +19,7 @@ from tumorscope.common.progress import say, track
 if TYPE_CHECKING:
     from tumorscope.detection.batch import Row
     from tumorscope.detection.detector import Detector
-    from tumorscope.detection.log import ResultLog
+    from tumorscope.detection.journal import ResultLog
 
 
 ON_SCREEN = ("decision", "probability", "ms", "seen", "path")
@@ -88,7 +88,7 @@ def predict(
             "--resume was given without -o. Expected the table of the interrupted batch, beside "
             "which its log lies: -o FILE --resume."
         )
-    from tumorscope.detection.find import KEPT, count_images, find_images
+    from tumorscope.detection.find_images import KEPT, count_images, find_images
     from tumorscope.detection.tables import check_suffix
     from tumorscope.imaging.passed_over import PassedOver
 
@@ -183,8 +183,8 @@ def _open_log(
 ) -> ResultLog | None:
     if output is None:
         return None
-    from tumorscope.detection.find import as_text
-    from tumorscope.detection.log import ResultLog
+    from tumorscope.detection.find_images import as_text
+    from tumorscope.detection.journal import ResultLog
 
     path = output.with_name(output.name + ".log")
     # What decides the rows, and nothing else: threads and batches of images do not.
@@ -229,7 +229,7 @@ def _open_sink(
 
 
 def _print_line(values: dict[str, object]) -> None:
-    from tumorscope.detection.find import printable
+    from tumorscope.detection.find_images import printable
 
     probability = values["probability"]
     shown = f"{probability:.3f}" if isinstance(probability, float) else "–"
@@ -246,7 +246,7 @@ def _shown(rows: Iterator[Row], total: Callable[[], int | None]) -> Iterator[Row
 
 
 def _failure(row: Row) -> str:
-    from tumorscope.detection.find import printable
+    from tumorscope.detection.find_images import printable
 
     reason = str(row.values["reasons"]).removeprefix("unreadable: ")
     return f"Unreadable: {printable(str(row.values['path']))}: {reason}"

@@ -39,7 +39,7 @@ def robustness(
         Measure on images that the model was trained on all the same.
     """
     check_there(data)
-    from tumorscope.training.robustness import measure_robustness
+    from tumorscope.assessment.robustness import measure_robustness
 
     common = common or Common()
     result = measure_robustness(

@@ -110,7 +110,7 @@ def _parse(fractions: str) -> tuple[float, float, float]:
 
 
 def _count(cohort: Manifest) -> dict[str, dict[str, int]]:
-    from tumorscope.cohort.manifest import SPLITS
+    from tumorscope.cohort.row import SPLITS
     from tumorscope.cohort.tumour_type import types_by_split
 
     counts: dict[str, dict[str, int]] = {}

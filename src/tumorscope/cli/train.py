@@ -53,8 +53,8 @@ def train(
     """
     check_there(data)
     from tumorscope.cohort.facts import WITHOUT_SPLIT
-    from tumorscope.training.recipe import Recipe
-    from tumorscope.training.run import train as run_training
+    from tumorscope.recipes.recipe import Recipe
+    from tumorscope.training.train import train as run_training
 
     common = common or Common()
     chosen = Recipe.load(recipe)

@@ -61,7 +61,7 @@ def tune(
         Of folds and sampler.
     """
     check_there(data)
-    from tumorscope.training.search import tune as run_search
+    from tumorscope.experiments.search.tune import tune as run_search
 
     common = common or Common()
     result = run_search(

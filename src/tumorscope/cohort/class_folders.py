@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tumorscope.cohort.manifest import TUMOUR_TYPES
+from tumorscope.cohort.row import TUMOUR_TYPES
 from tumorscope.cohort.tumour_type import type_of_folder
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
-from tumorscope.cohort.duplicates import in_threads, near_pairs
-from tumorscope.cohort.fingerprint import Portrait, portrait
-from tumorscope.cohort.manifest import FLAGS, Manifest, Row
-from tumorscope.cohort.sets import Sets
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import FLAGS, Row
 from tumorscope.cohort.together import pictures_of
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.progress import say
+from tumorscope.common.sets import Sets
+from tumorscope.duplicates.pairs import in_threads, near_pairs
+from tumorscope.duplicates.portrait import Portrait, portrait
 from tumorscope.imaging.read import read_slice
 
 NEAR = "near-duplicate"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tumorscope.cohort.manifest import COLUMNS, Manifest, Row
+from tumorscope.cohort.manifest import COLUMNS, Manifest
+from tumorscope.cohort.row import Row
 from tumorscope.cohort.together import GIVEN, given_names
 from tumorscope.common.errors import InputError, UsageError
 

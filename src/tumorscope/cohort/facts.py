@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tumorscope.cohort.copies import NEAR
-from tumorscope.cohort.manifest import SPLITS, Manifest, Row
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import SPLITS, Row
 from tumorscope.cohort.together import both_labels, conflicts_in_words, in_words
 from tumorscope.imaging.passed_over import REASONS
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.sets import Sets
 from tumorscope.cohort.table import read_table
 from tumorscope.cohort.together import regrouped
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.sets import Sets
 
 COLUMNS = ("group", "patient", "patient_id", "subject", "subject_id")
 """Columns of a table that may name groups; the first that is there does."""

@@ -4,92 +4,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.row import FLAGS, NO_TYPE, SPLITS, TUMOUR_TYPES, Row
 from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.cohort.table import Form, Record, read_table, write_table
 from tumorscope.cohort.together import Joined, kept_together
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import sha256_of
-
-SPLITS = ("training", "tuning", "testing")
-FLAGS = (
-    "unreadable",
-    "disguised",
-    "exact-duplicate",
-    "near-duplicate",
-    "label-conflict",
-    "type-conflict",
-    "overlap",
-    "not-brain-mri",
-    "unusual",
-    "colour",
-    "tiny",
-)
-
-TUMOUR_TYPES = ("glioma", "meningioma", "pituitary")
-NO_TYPE = "none"
-"""What some manifests call the type of an image without tumour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One image of a cohort.
-
-    Attributes
-    ----------
-    path : str
-        Relative to the manifest's root where it lies below it, else absolute; forward slashes.
-    sha256 : str
-        Of the file's bytes, 64 hexadecimal digits.
-    label : int
-        Reference standard: 1 tumour, 0 no tumour.
-    group : str
-        Images with the same group must never be parted by a split.
-    split : str
-        "training", "tuning", "testing", or "" before splitting.
-    source : str
-        The cohort it came from.
-    width, height : int
-        In pixels; 0 where the file is unreadable.
-    mode : str
-        Pillow's mode; "" where the file is unreadable.
-    flags : tuple of str
-        Codes from `FLAGS`.
-    tumour_type : str
-        One of `TUMOUR_TYPES`; "" where it is unknown, or there is no tumour.
-    picture : str
-        Images with the same picture are copies of one another, byte for byte or not; "" where no
-        copy is known.
-    extra : mapping of str to str
-        The cells of columns that tumorscope does not know. They decide nothing, also not whether
-        two rows are equal.
-    """
-
-    path: str
-    sha256: str
-    label: int
-    group: str
-    split: str = ""
-    source: str = ""
-    width: int = 0
-    height: int = 0
-    mode: str = ""
-    flags: tuple[str, ...] = ()
-    tumour_type: str = ""
-    picture: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def usable(self) -> bool:
-        """True where the image can be read."""
-        return "unreadable" not in self.flags
-
 
 COLUMNS = tuple(one.name for one in fields(Row) if one.name != "extra")
 """Those of `OPTIONAL` are written only where an image has something there."""
@@ -304,6 +231,10 @@ class Manifest:
                 "seen the answer. Run `tumorscope split` to split by group, and train anew what "
                 "was trained on these splits."
             )
+
+
+Data = str | Path | Manifest
+"""What every command takes for a cohort: a folder of class folders, a CSV file, or the rows."""
 
 
 def portable_path(file: Path, folder: Path) -> str:

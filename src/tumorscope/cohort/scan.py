@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.cohort.class_folders import find_classes, label_of_folder
-from tumorscope.cohort.manifest import Manifest, Row, portable_path
+from tumorscope.cohort.manifest import Manifest, portable_path
 from tumorscope.cohort.patient_folders import patient_of
+from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.files import sha256_of
@@ -29,7 +30,7 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     What is an image is decided as for every command (`tumorscope.imaging.find.images_below`), and
     everything passed over is counted in the notes of the manifest. Images in a patient's folder
     (``yes/P07``) are one group; every other image is a group of its own here, and
-    `tumorscope.cohort.audit` joins duplicates.
+    `tumorscope.auditing.audit` joins duplicates.
 
     Parameters
     ----------

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.cohort.copies import settle_copies
-from tumorscope.cohort.manifest import SPLITS, Manifest
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import SPLITS
 from tumorscope.cohort.tumour_type import strata_of
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.limits import check_whole

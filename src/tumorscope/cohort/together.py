@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tumorscope.cohort.sets import Sets
+from tumorscope.common.sets import Sets
 
 if TYPE_CHECKING:
-    from tumorscope.cohort.manifest import Row
+    from tumorscope.cohort.row import Row
 
 GIVEN = "group_given"
 """Column of what a group was called before it was joined with another."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.manifest import NO_TYPE, SPLITS, TUMOUR_TYPES, Manifest
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import NO_TYPE, SPLITS, TUMOUR_TYPES
 from tumorscope.common.errors import InputError
 
 CLASSES = ("no tumour", *TUMOUR_TYPES)

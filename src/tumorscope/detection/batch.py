@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tumorscope.common.files import sha256_of
 from tumorscope.detection.detector import Detector
-from tumorscope.detection.find import Found, as_text
+from tumorscope.detection.find_images import Found, as_text
 from tumorscope.detection.finding import Finding
-from tumorscope.detection.log import Record, ResultLog
+from tumorscope.detection.journal import Record, ResultLog
 from tumorscope.imaging.read import read_slice
 from tumorscope.model_file.schema import Metadata
 

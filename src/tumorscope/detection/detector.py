@@ -25,8 +25,8 @@ from tumorscope.detection.finding import Finding
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging.inputs import Image, slice_and_colour, source_of
 from tumorscope.imaging.preprocess import prepare
-from tumorscope.model_file.artefacts import read_any
-from tumorscope.model_file.container import ModelFile, metadata_text
+from tumorscope.model_file.onnx_file import ModelFile, metadata_text
+from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import Metadata
 
 PACKAGED = Path(__file__).resolve().parents[1] / "models" / "default.onnx"
@@ -95,7 +95,7 @@ class Detector:
     Parameters
     ----------
     model : ModelFile
-        From `tumorscope.model_file.artefacts.read_any`.
+        From `tumorscope.model_file.other_formats.read_any`.
     engine : {"onnxruntime", "openvino", "litert"}, optional
         What computes the graph; by default what suits the file.
     operating_point : str

@@ -9,7 +9,7 @@ from tumorscope.detection import rules
 from tumorscope.detection.engines import Engine, open_engine
 from tumorscope.imaging.preprocess import prepare
 from tumorscope.imaging.slice import Slice
-from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import Metadata
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tumorscope.imaging import thumbprint
-from tumorscope.imaging.recognition import Recogniser
+from tumorscope.duplicates import thumbprint
+from tumorscope.duplicates.recognition import Recogniser
+from tumorscope.duplicates.thumbprint_v1 import WholeImages
 from tumorscope.imaging.slice import Slice
-from tumorscope.imaging.thumbprint_v1 import WholeImages
 from tumorscope.model_file.schema import Seen
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field, JsonValue, model_validator
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.imaging import Preprocessing, thumbprint, thumbprint_v1
+from tumorscope.duplicates import thumbprint, thumbprint_v1
+from tumorscope.imaging import Preprocessing
 from tumorscope.model_file.decision import (
     CLASSES,
     Conformal,

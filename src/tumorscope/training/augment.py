@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.imaging import Preprocessing
-from tumorscope.training.recipe import Augmentation
-from tumorscope.training.redraw import redraw, rescan
+from tumorscope.recipes.recipe import Augmentation
+from tumorscope.synthetic.content import redraw, rescan
 
 
 def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tumorscope.cohort.manifest import SPLITS
-from tumorscope.evaluation.calibration import (
+from tumorscope.assessment.lesion_masks import Pointing
+from tumorscope.cohort.row import SPLITS
+from tumorscope.model_file.decision import DecisionRule
+from tumorscope.model_file.schema import Estimate, Metadata, OperatingPoint
+from tumorscope.statistics import Interval
+from tumorscope.statistics.calibration_error import (
     PREVALENCES,
     ReliabilityBin,
     predictive_values,
 )
-from tumorscope.evaluation.decisions import Decisions
-from tumorscope.model_file.decision import DecisionRule
-from tumorscope.model_file.schema import Estimate, Metadata, OperatingPoint
-from tumorscope.statistics import Interval
-from tumorscope.training.outlines import Pointing
+from tumorscope.statistics.decisions import Decisions
 
 NOT_TESTED = (
     "Not tested on: tumours in children, images after surgery or radiotherapy, other diseases that "

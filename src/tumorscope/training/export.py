@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from tumorscope.assessment.lesion_masks import point_at_outlines
+from tumorscope.assessment.seen_weights import prints_of
+from tumorscope.cohort.arrays import BATCH, batches
 from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.facts import WITHOUT_SPLIT
 from tumorscope.cohort.manifest import Manifest
@@ -22,12 +25,9 @@ from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import atomic_path
 from tumorscope.common.locks import writing
 from tumorscope.detection.engines import open_engine
-from tumorscope.evaluation.decisions import MISCOVERAGE, Decisions, fit_decisions
-from tumorscope.evaluation.operating_points import POLICIES
-from tumorscope.evaluation.recalibration import logit, sigmoid
+from tumorscope.duplicates.thumbprint import BYTES, thumbprint
 from tumorscope.imaging import prepare, read_slice
-from tumorscope.imaging.thumbprint import BYTES, thumbprint
-from tumorscope.model_file.container import ModelFile, write_model
+from tumorscope.model_file.onnx_file import ModelFile, write_model
 from tumorscope.model_file.schema import (
     Calibration,
     Conformal,
@@ -38,22 +38,28 @@ from tumorscope.model_file.schema import (
     OperatingPoint,
     Seen,
 )
+from tumorscope.networks.input_check_features import (
+    PASSING,
+    FeatureSpace,
+    held_out_distances,
+    limit_of,
+)
+from tumorscope.networks.model_graph import model_graph
+from tumorscope.networks.network import familiar_features
+from tumorscope.networks.scaling import network_input
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.fold_protocol import read_protocol
+from tumorscope.records.protocol import Cohort, Protocol, data_hash, tell_versions, told
+from tumorscope.records.resume import protocol_of
+from tumorscope.records.run_folder import Run
+from tumorscope.records.scores import read_records, scores_in, scores_of
 from tumorscope.statistics import Interval, wilson
+from tumorscope.statistics.decisions import MISCOVERAGE, Decisions, fit_decisions
+from tumorscope.statistics.operating_points import POLICIES
+from tumorscope.statistics.platt import logit, sigmoid
+from tumorscope.synthetic.not_brain import strangers
 from tumorscope.training.card import SOURCES_OF, model_card
-from tumorscope.training.data import batches
-from tumorscope.training.folds import read_protocol
-from tumorscope.training.frozen import BATCH, feature_engine, network_input
-from tumorscope.training.input_space import PASSING, FeatureSpace, held_out_distances, limit_of
-from tumorscope.training.model_graph import model_graph
-from tumorscope.training.network import familiar_features
-from tumorscope.training.outlines import point_at_outlines
-from tumorscope.training.packaged_weights import prints_of
-from tumorscope.training.protocol import Cohort, Protocol, data_hash, tell_versions, told
-from tumorscope.training.recipe import Recipe
-from tumorscope.training.resume import protocol_of
-from tumorscope.training.run import Run
-from tumorscope.training.scores import read_records, scores_in, scores_of
-from tumorscope.training.strangers import strangers
+from tumorscope.training.feature_store import feature_engine
 
 if TYPE_CHECKING:
     import keras
@@ -102,7 +108,7 @@ def export_run(
         Folder of a cross-validation of the same recipe on the same images.
     outlines : path, optional
         Folder of images with outlined lesions, by which the card tells where evidence lies; see
-        `tumorscope.training.outlines.read_outlined`.
+        `tumorscope.assessment.lesion_masks.read_outlined`.
     miscoverage : float
         Of the conformal prediction sets.
 

@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.cohort.arrays import Images, batches
 from tumorscope.common.errors import InputError
-from tumorscope.common.progress import pulse, track
-from tumorscope.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
-from tumorscope.training.data import Images, batches
-from tumorscope.training.frozen import BATCH, Entry, FeatureStore, extractor, network_input
-from tumorscope.training.network import WHOLE, trainable_part
-from tumorscope.training.recipe import Optimisation, Recipe
+from tumorscope.common.progress import pulse
+from tumorscope.networks.network import WHOLE, trainable_part
+from tumorscope.networks.predict import predict
+from tumorscope.networks.scaling import network_input
+from tumorscope.recipes.recipe import Optimisation, Recipe
+from tumorscope.records.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from tumorscope.training.feature_store import Entry, FeatureStore, extractor
 from tumorscope.training.sampling import draw
 from tumorscope.training.schedule import cosine, learning_rate_after
 
@@ -81,7 +83,7 @@ class Fitter:
     Parameters
     ----------
     model : keras.Model
-        As made by `tumorscope.training.network.build`, with its starting weights.
+        As made by `tumorscope.networks.network.build`, with its starting weights.
     images : Images
         The whole cohort.
     recipe : Recipe
@@ -205,24 +207,6 @@ class Fitter:
                 extractor(self.model, self._recipe, entries), images, self._recipe
             )
         return self._stores[key]
-
-
-def predict(model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.float64]:
-    """Return the scores of prepared images uint8 (n, h, w).
-
-    Returns
-    -------
-    ndarray of float64
-        (n,), the probability of tumour; of the task "tumour-type" (n, classes), rows sum to 1.
-    """
-    scores = np.empty((len(pixels), model.output_shape[-1]), dtype=np.float64)
-    parts = list(batches(np.arange(len(pixels)), BATCH))
-    for batch in track(parts, "Scoring"):
-        # The last batch is filled up, because another shape would be compiled anew.
-        filled = pixels[np.resize(batch, BATCH)]
-        outputs = model.predict_on_batch(network_input(filled, recipe.input.scaling))
-        scores[batch] = np.asarray(outputs, dtype=np.float64)[: len(batch)]
-    return scores if recipe.task == "tumour-type" else scores[:, 0]
 
 
 def initialise_head(model: keras.Model, seed: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.training.data import Images
-from tumorscope.training.recipe import Sampling
+from tumorscope.cohort.arrays import Images
+from tumorscope.recipes.recipe import Sampling
 
 
 def images_per_epoch(sampling: Sampling, training: NDArray[np.int64]) -> int:

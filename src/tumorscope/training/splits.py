@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from tumorscope.cohort.arrays import labels_for
 from tumorscope.cohort.facts import WITHOUT_SPLIT, split_counts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.tumour_type import CLASSES, missing_in_words
 from tumorscope.common.errors import InputError
 from tumorscope.common.progress import say
-from tumorscope.training.data import labels_for
-from tumorscope.training.recipe import Recipe
+from tumorscope.recipes.recipe import Recipe
 
 
 def check_splits(manifest: Manifest, recipe: Recipe) -> None:

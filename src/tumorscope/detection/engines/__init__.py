@@ -6,7 +6,7 @@ from tumorscope.common.cores import cores
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.detection.engines.base import Engine, EngineName, Outputs
-from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.onnx_file import ModelFile
 
 __all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "engine_of", "open_engine"]
 
@@ -30,7 +30,7 @@ def open_engine(
     Parameters
     ----------
     model : ModelFile
-        From `tumorscope.model_file.artefacts.read_any`.
+        From `tumorscope.model_file.other_formats.read_any`.
     name : {"onnxruntime", "openvino", "litert"}, optional
         Which engine; by default the one that the file was made for.
     threads : int, optional

@@ -15,7 +15,7 @@ from tumorscope.detection.engines.base import (
     one_by_one,
     refuse_graph,
 )
-from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import OUTPUTS
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.detection.engines.base import EngineName, Outputs, outputs_of, refuse_graph
-from tumorscope.model_file.container import ModelFile
+from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import OUTPUTS
 
 

@@ -14,7 +14,7 @@ from tumorscope.detection.engines.base import (
     one_by_one,
     refuse_graph,
 )
-from tumorscope.model_file.container import ModelFile, without_metadata
+from tumorscope.model_file.onnx_file import ModelFile, without_metadata
 from tumorscope.model_file.schema import OUTPUTS
 
 

@@ -1,0 +1,116 @@
+"""Images with outlined lesions → whether a model's evidence lies on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError
+from tumorscope.common.names import printable
+from tumorscope.common.progress import say
+from tumorscope.detection.engines import open_engine
+from tumorscope.detection.evidence import evidence_field
+from tumorscope.detection.seen import SeenImages
+from tumorscope.imaging import Slice, prepare, read_slice
+from tumorscope.imaging.masks import pair_masks
+from tumorscope.model_file.onnx_file import ModelFile
+from tumorscope.statistics.pointing_game import Localisation, measure, measure_chance
+
+TISSUE = 20
+"""Grey value above which a pixel is tissue, where chance may point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Where evidence lies, beside chance.
+
+    Attributes
+    ----------
+    evidence, chance : Localisation
+        Of the model's maps, and of maps that know nothing.
+    seen : int
+        Images that the model was trained on.
+    """
+
+    evidence: Localisation
+    chance: Localisation
+    seen: int
+
+
+def read_outlined(folder: Path) -> Iterator[tuple[Slice, NDArray[np.bool_]]]:
+    """Yield slices and their lesions, paired as `tumorscope.imaging.masks.pair_masks` says.
+
+    Images without a mask and masks without an image are passed over, which is said; so are masks
+    without a lesion.
+
+    Raises
+    ------
+    InputError
+        If a mask fits several images, or has another size than its image.
+    """
+    found = pair_masks(folder)
+    for paths, what in (
+        (found.without_mask, "images have no mask"),
+        (found.without_image, "masks have no image"),
+    ):
+        _say_left_out(folder, paths, what)
+    empty = []
+    for path, masks in found.pairs:
+        scan = read_slice(path)
+        lesion = np.zeros(scan.pixels.shape, dtype=np.bool_)
+        for mask in masks:
+            part = read_slice(mask).pixels > 127
+            if part.shape != lesion.shape:
+                raise InputError(
+                    f"{mask} has {part.shape} pixels, its image {lesion.shape}. Expected a mask "
+                    "of the image's size, white inside the lesion."
+                )
+            lesion |= part
+        if lesion.any():
+            yield scan, lesion
+        else:
+            empty.append(path)
+    _say_left_out(folder, empty, "images have masks that outline no lesion")
+
+
+def _say_left_out(folder: Path, paths: Sequence[Path], what: str) -> None:
+    if paths:
+        named = ", ".join(printable(path.relative_to(folder)) for path in paths[:3])
+        more = " …" if len(paths) > 3 else ""
+        say(f"Left out of {printable(folder)}: {len(paths)} {what}: {named}{more}.")
+
+
+def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
+    """Measure whether a model's evidence lies on outlined lesions.
+
+    Raises
+    ------
+    InputError
+        If the folder holds fewer than two images with an outlined lesion.
+    """
+    pairs = list(read_outlined(folder))
+    if len(pairs) < 2:
+        raise InputError(
+            f"Found {len(pairs)} images with an outlined lesion in {folder}. Expected at least "
+            "two: images NAME.png with masks NAME_mask.png beside them, or in a folder masks, that "
+            "are white inside the lesion."
+        )
+    how = model.metadata.preprocessing.preprocessing
+    known = SeenImages(model.metadata.seen)
+    engine = open_engine(model)
+    fields, seen = [], 0
+    for scan, lesion in pairs:
+        evidence = engine.run(prepare(scan, how)[None]).evidence[0]
+        fields.append(evidence_field(evidence, scan, how, shape=(lesion.shape[0], lesion.shape[1])))
+        seen += bool(known.holds(scan))
+    lesions = [lesion for _, lesion in pairs]
+    groups = np.arange(len(pairs)).astype(np.str_)
+    return Pointing(
+        evidence=measure(fields, lesions, groups),
+        chance=measure_chance([scan.pixels > TISSUE for scan, _ in pairs], lesions, groups),
+        seen=seen,
+    )

@@ -1,0 +1,1 @@
+"""What is wrong with a cohort, found by looking at every image."""

@@ -1,0 +1,144 @@
+"""Two cohorts → the pictures that both hold, and the images of which that could not be told.
+
+Files of a cohort that were moved, changed or broken since its manifest was written are still
+known by their bytes' hash. That finds the same file and no copy that was saved anew, so what could
+only be compared so is named: "not found" and "not looked at" are different answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
+from tumorscope.common.errors import UnreadableImageError
+from tumorscope.common.files import sha256_of
+from tumorscope.duplicates.pairs import in_threads, matching
+from tumorscope.duplicates.portrait import Portrait, portrait
+from tumorscope.imaging.read import read_slice
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What two cohorts have in common.
+
+    Attributes
+    ----------
+    matches : dict of str to list of str
+        Path in the cohort in question → matching paths in the known one, in their order.
+    by_bytes : tuple of str
+        Images of the known cohort whose picture could not be looked at: they were compared by
+        their hash alone.
+    not_at_all : tuple of str
+        Images of the known cohort of which nothing is known.
+    """
+
+    matches: dict[str, list[str]]
+    by_bytes: tuple[str, ...] = ()
+    not_at_all: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An image of a cohort: its row, and its portrait where its picture can be looked at."""
+
+    row: Row
+    portrait: Portrait | None
+
+
+def overlap(known: Manifest, other: Manifest) -> Overlap:
+    """Find the images of one cohort that another holds as well, as copies or near-duplicates.
+
+    Parameters
+    ----------
+    known : Manifest
+        The cohort that is known, such as the one that a model was trained on.
+    other : Manifest
+        The cohort in question.
+    """
+    return overlap_of(look_at(known), look_at(other))
+
+
+def look_at(manifest: Manifest) -> list[Looked]:
+    """Return the usable images of a manifest, with portraits of those that are as it says."""
+
+    def look(row: Row) -> Looked:
+        file = manifest.file(row)
+        try:
+            same = sha256_of(file) == row.sha256
+            return Looked(row, portrait(read_slice(file)) if same else None)
+        except (UnreadableImageError, OSError):
+            return Looked(row, None)
+
+    return in_threads(look, manifest.usable.rows, "Reading")
+
+
+def as_listed(rows: Sequence[Row], looks: Sequence[Looked]) -> list[Looked]:
+    """Return what was looked at, with the hashes that a manifest lists where the files differ.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        As in the manifest.
+    looks : sequence of Looked
+        The same images as they are now, in the same order.
+    """
+    listed: list[Looked] = []
+    for row, look in zip(rows, looks, strict=True):
+        if look.portrait is not None:
+            listed.append(look)
+        if row.sha256 != look.row.sha256 or look.portrait is None:
+            listed.append(Looked(row, None))
+    return listed
+
+
+def overlap_of(known: Sequence[Looked], other: Sequence[Looked]) -> Overlap:
+    """Do what `overlap` does, with images that were looked at already."""
+    bearers: dict[str, set[int]] = {}
+    for index, look in enumerate(known):
+        if look.row.sha256:
+            bearers.setdefault(look.row.sha256, set()).add(index)
+    hits = {
+        index: set(bearers[look.row.sha256])
+        for index, look in enumerate(other)
+        if look.row.sha256 in bearers
+    }
+    # One of each file is looked at, and those with the same bytes are known to match without it.
+    known_seen, other_seen = _distinct(known), _distinct(other)
+    matches = matching(list(other_seen.values()), list(known_seen.values()))
+    known_digests, other_digests = list(known_seen), list(other_seen)
+    similar = {
+        other_digests[one]: {index for two in twos for index in bearers[known_digests[two]]}
+        for one, twos in matches.items()
+    }
+    for index, look in enumerate(other):
+        if look.row.sha256 in similar:
+            hits.setdefault(index, set()).update(similar[look.row.sha256])
+    blind = [look.row for look in known if look.row.sha256 not in known_seen]
+    return Overlap(
+        matches={
+            other[index].row.path: list(
+                dict.fromkeys(known[match].row.path for match in sorted(hits[index]))
+            )
+            for index in sorted(hits)
+        },
+        by_bytes=tuple(dict.fromkeys(row.path for row in blind if row.sha256)),
+        not_at_all=tuple(dict.fromkeys(row.path for row in blind if not row.sha256)),
+    )
+
+
+def named_in_full(manifest: Manifest, looks: Sequence[Looked]) -> list[Looked]:
+    """Return the same with full paths: those of another cohort, relative, would not be clear."""
+    return [
+        Looked(replace(look.row, path=manifest.file(look.row).as_posix()), look.portrait)
+        for look in looks
+    ]
+
+
+def _distinct(looks: Sequence[Looked]) -> dict[str, Portrait]:
+    distinct: dict[str, Portrait] = {}
+    for look in looks:
+        if look.portrait is not None:
+            distinct.setdefault(look.row.sha256, look.portrait)
+    return distinct

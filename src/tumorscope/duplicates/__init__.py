@@ -1,0 +1,1 @@
+"""Do two pictures show the same? Thumbprints, portraits, alignment, pairs."""

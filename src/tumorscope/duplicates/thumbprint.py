@@ -1,0 +1,201 @@
+"""`Slice` → 104 bytes by which a model recognises an image that it was trained on.
+
+The head is framed, so that borders and crops leave it nearly where it was, and brought to one
+contrast. What is kept of it are its coarse layout, which finds candidates among thousands, and
+whether each of 24 × 24 places is brighter or darker than its surroundings, which tells patients
+apart once two heads are laid upon each other; `tumorscope.duplicates.recognition` does both.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.imaging.frame import even_head_box, trimmed
+from tumorscope.imaging.preprocess import head_box
+from tumorscope.imaging.slice import Slice
+
+VERSION = 2
+"""Raised whenever the numbers of a thumbprint change; each version is compared in its own way."""
+
+COARSE = 8
+"""The layout is kept as the lowest frequencies, so many along each side."""
+
+FINE = 24
+"""Edge of the grid of places."""
+
+SIDE = 64
+"""Edge of a framed head, from which both are sampled."""
+
+BYTES = COARSE * COARSE // 2 + FINE * FINE // 8
+
+_LARGEST = 224
+_STEPS = 20.0  # of the layout, a unit vector of 63 numbers, few of which are above 0.35
+_GRID = 16
+
+Box = tuple[int, int, int, int]
+
+
+def thumbprint(scan: Slice) -> NDArray[np.uint8]:
+    """Return the thumbprint of a slice.
+
+    Parameters
+    ----------
+    scan : Slice
+        A decoded image of any size.
+
+    Returns
+    -------
+    ndarray of uint8, shape (104,)
+        All zero for an image without structure, which resembles nothing.
+    """
+    head = framed_heads(scan)[0]
+    layout = coarse(sampled(band(head, *COARSE_BAND), _GRID))
+    grid = sampled(fine(head), FINE)
+    if not layout.any() or float(np.abs(grid).mean()) < 0.02:
+        return np.zeros(BYTES, dtype=np.uint8)
+    steps = (np.clip(np.rint(layout * _STEPS), -7, 7) + 8).astype(np.uint8)
+    return np.concatenate([steps[0::2] << 4 | steps[1::2], np.packbits(grid.ravel() >= 0)])
+
+
+def unpacked(prints: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what thumbprints (n, 104) hold: layouts (n, 64) of unit length, and grids (n, 24, 24).
+
+    Both are zero for an image without structure.
+    """
+    half = COARSE * COARSE // 2
+    there = np.any(prints, axis=1, keepdims=True)
+    halves = prints[:, :half]
+    steps = np.stack([halves >> 4, halves & 15], axis=2).reshape(len(prints), COARSE * COARSE)
+    layouts = (steps.astype(np.float32) - 8.0) * there
+    signs = np.unpackbits(prints[:, half:], axis=1).astype(np.float32) * 2.0 - 1.0
+    grids = (signs * there).reshape(len(prints), FINE, FINE)
+    return units(layouts), grids
+
+
+COARSE_BAND = (1.33, 6.7)
+FINE_BAND = (0.7, 3.0)
+"""Standard deviations, in 64ths of the head, between which structure counts: heads are alike in
+layout, and the finer structure tells patients apart, also those of one atlas."""
+
+
+def framed_heads(scan: Slice) -> list[NDArray[np.float32]]:
+    """Return the head of a slice, 64 × 64 and of one contrast, framed in one way or in two.
+
+    The first is what a thumbprint is made of. The second is there where another rule, which evens
+    out contrast before it looks, frames the head otherwise.
+    """
+    small = _shrunk(scan.pixels)
+    # What is uniform depends on how dark a picture is.
+    pixels = trimmed(small, spread=max(3.0, 0.03 * float(np.percentile(small, 99))))
+    boxes = [head_box(pixels)]
+    other = even_head_box(pixels)
+    if not _alike(boxes[0], other):
+        boxes.append(other)
+    return [_head(pixels, box) for box in boxes]
+
+
+def band(head: NDArray[np.float32], inner: float, outer: float) -> NDArray[np.float32]:
+    """Return each value's difference from its surroundings, divided by their contrast."""
+    smooth = cv2.GaussianBlur(head, (0, 0), inner)
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), outer)
+    # 5 grey levels keep the noise of an empty background from being blown up to full contrast.
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), outer)) + 5.0
+    result: NDArray[np.float32] = detail / contrast
+    return result
+
+
+def fine(head: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return on which side of its surroundings each place of a framed head is: −1 to 1."""
+    detail = band(head, *FINE_BAND)
+    usual = max(float(np.median(np.abs(detail))), 1e-3)
+    clipped = np.clip(detail * (2.0 / usual), -1.0, 1.0)
+    smooth: NDArray[np.float32] = cv2.GaussianBlur(clipped, (0, 0), 0.7)
+    return smooth
+
+
+def sampled(
+    plane: NDArray[np.float32], edge: int, view: tuple[float, float, float, float] = (1, 1, 0, 0)
+) -> NDArray[np.float32]:
+    """Sample a framed head at edge × edge places; beyond the frame there is nothing, 0.
+
+    `view` tells which part is seen: width and height of it, then the place of its middle from −1
+    to 1, x first.
+    """
+    matrix = pixel_maps(np.array([view], dtype=np.float64), edge)[0]
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    seen: NDArray[np.float32] = cv2.warpAffine(plane, matrix, (edge, edge), flags=how)
+    return seen
+
+
+def pixel_maps(views: NDArray[np.float64], edge: int) -> NDArray[np.float64]:
+    """Turn views (n, 4) into affine maps (n, 2, 3) from edge × edge pixels to 64 × 64."""
+    scale = views[:, :2] * (SIDE / edge)
+    matrices = np.zeros((len(views), 2, 3))
+    matrices[:, [0, 1], [0, 1]] = scale
+    matrices[:, :, 2] = views[:, 2:] * (SIDE / 2) + (SIDE - 1) / 2 - scale * ((edge - 1) / 2)
+    return matrices
+
+
+def coarse(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the layout of sampled bands (..., 16, 16): 64 numbers of unit length, or all zero."""
+    waves: NDArray[np.float32] = np.matmul(np.matmul(_WAVES, small), _WAVES.T)
+    waves[..., 0, 0] = 0.0
+    return units(waves.reshape(*small.shape[:-2], COARSE * COARSE))
+
+
+def units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vectors (..., k) of unit length; zeros stay zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-3)
+    return scaled
+
+
+def _cosines() -> NDArray[np.float32]:
+    places = np.arange(_GRID) + 0.5
+    waves = np.cos(np.pi * places[None] * np.arange(COARSE)[:, None] / _GRID)
+    waves[0] /= np.sqrt(2.0)
+    rows: NDArray[np.float32] = (waves * np.sqrt(2.0 / _GRID)).astype(np.float32)
+    return rows
+
+
+_WAVES = _cosines()
+"""The first rows of the discrete cosine transform."""
+
+
+def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    # Averaging whole numbers of pixels first takes a quarter of the time. What is cut off at the
+    # end is less than a hundredth of the image.
+    factor = max(pixels.shape) // (2 * _LARGEST)
+    if factor >= 2 and min(pixels.shape) >= 100 * factor:
+        height, width = (side // factor for side in pixels.shape)
+        whole = pixels[: height * factor, : width * factor]
+        pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    share = _LARGEST / max(pixels.shape)
+    if share >= 1.0:
+        return pixels
+    size = (max(1, round(pixels.shape[1] * share)), max(1, round(pixels.shape[0] * share)))
+    small: NDArray[np.uint8] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return small
+
+
+def _alike(one: Box, other: Box) -> bool:
+    edges = max(one[1] - one[0], one[3] - one[2])
+    return all(abs(a - b) < 0.04 * edges for a, b in zip(one, other, strict=True))
+
+
+def _head(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+    top, bottom, left, right = box
+    part = pixels[top:bottom, left:right]
+    how = cv2.INTER_AREA if min(part.shape) >= SIDE else cv2.INTER_LINEAR
+    head = cv2.resize(part.astype(np.float32), (SIDE, SIDE), interpolation=how)
+    low, high = np.percentile(head, (2, 99))
+    head = np.clip((head - low) / max(high - low, 1.0), 0.0, 1.0)
+    tissue = head[head > 0.08]
+    if tissue.size:
+        # Undoes a contrast curve, roughly: the middle grey of tissue becomes a half.
+        middle = float(np.clip(np.median(tissue), 0.05, 0.95))
+        head **= np.clip(np.log(0.5) / np.log(middle), 0.4, 2.5)
+    even: NDArray[np.float32] = (255.0 * head).astype(np.float32)
+    return even

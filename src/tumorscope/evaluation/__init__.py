@@ -1,1 +1,0 @@
-"""Labels and scores → numbers with intervals, figures and reports. Knows no Keras, no scans."""

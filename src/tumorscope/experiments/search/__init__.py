@@ -1,0 +1,1 @@
+"""A search over a recipe, nested in grouped folds."""

@@ -1,0 +1,219 @@
+"""A trial of a search: what trials can share, and what one is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.arrays import Images, load_images
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.split import grouped_folds
+from tumorscope.common.errors import InputError
+from tumorscope.experiments.fold_runner import training_and_tuning
+from tumorscope.experiments.search.space import Range, changed, suggest
+from tumorscope.experiments.search.storage import known_loss
+from tumorscope.networks.start import start
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.training.fit import DivergedError, Fitter, Stores
+
+if TYPE_CHECKING:
+    import keras
+    import optuna
+
+Objective = Literal["log-loss", "auc"]
+
+
+class Bench:
+    """The cohort, and what trials can share: images, a network, the features of frozen layers.
+
+    Of each only what the last trial used is kept: a search over a number would fill the memory.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The usable images.
+    base : Recipe
+        What a search starts from.
+    weights : str or Path
+        Starting weights.
+    origin : str
+        Their content when the search was begun, as
+        `tumorscope.networks.weights.weights_identity` says.
+    """
+
+    def __init__(
+        self, manifest: Manifest, base: Recipe, weights: str | Path, *, origin: str
+    ) -> None:
+        self.manifest, self._weights, self._origin = manifest, weights, origin
+        self.base = base
+        self._images: tuple[str, Images] | None = None
+        self._network: tuple[str, keras.Model, list[NDArray[np.float32]]] | None = None
+        self._stores: Stores = {}
+        self._kind = ""
+
+    def fitter(self, recipe: Recipe) -> Fitter:
+        """Return a fitter of a recipe, from the same starting weights every time.
+
+        Only the last one may be used: they share a network.
+
+        Raises
+        ------
+        InputError
+            If the weights cannot be used, or are not those that the search was begun with.
+        """
+        # Features depend on pictures and frozen layers, not on how the rest is trained.
+        tuned = recipe.fine_tuning
+        network = _network_key(recipe)
+        kind = f"{network}{recipe.augmentation.model_dump_json()}{tuned.from_layer}{tuned.size}"
+        if kind != self._kind:
+            self._kind, self._stores = kind, {}
+        model = self._started(recipe, network)
+        return Fitter(model, self._prepared(recipe), recipe, stores=self._stores)
+
+    def _prepared(self, recipe: Recipe) -> Images:
+        key = recipe.input.model_dump_json()
+        if self._images is None or self._images[0] != key:
+            self._images = None  # before the next are read: not both at once
+            self._images = key, load_images(self.manifest, recipe.input.preprocessing)
+        return self._images[1]
+
+    def _started(self, recipe: Recipe, key: str) -> keras.Model:
+        if self._network is None or self._network[0] != key:
+            self._network = None
+            model, origin = start(recipe, self._weights)
+            self._check_origin(origin)
+            self._network = key, model, model.get_weights()
+        _, model, weights = self._network
+        model.set_weights(weights)
+        model.get_layer("dropout").rate = recipe.network.dropout
+        return model
+
+    def _check_origin(self, origin: str) -> None:
+        # Keras checks its own file; random weights have no file.
+        if self._weights in ("imagenet", "none") or origin == self._origin:
+            return
+        raise InputError(
+            f"The weights {self._weights} have changed since the search was begun: they were "
+            f"{self._origin}, and are {origin}. Expected the same for all trials. Put the first "
+            "file back, or begin anew in another --storage or -o."
+        )
+
+
+def _network_key(recipe: Recipe) -> str:
+    """Return what two recipes with the same network as built have in common.
+
+    A layer's dropout can be set later, unless it was built without: it then draws nothing.
+    """
+    network = recipe.network.model_dump_json(exclude={"dropout"})
+    return f"{recipe.input.model_dump_json()}{network}{recipe.network.dropout > 0}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What a trial is worth: the mean over inner folds.
+
+    Attributes
+    ----------
+    bench : Bench
+        Makes the fitters.
+    rest : ndarray of int64
+        Positions in the cohort of the images of this study.
+    space : dict of str to Range
+        What is searched.
+    folds : int
+        Inner folds.
+    objective : {"log-loss", "auc"}
+        What is to be made small: see `loss_of`.
+    seed : int
+        Of folds and fits.
+    """
+
+    bench: Bench
+    rest: NDArray[np.int64]
+    space: dict[str, Range]
+    folds: int
+    objective: Objective
+    seed: int
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Return the loss of a trial.
+
+        Raises
+        ------
+        optuna.TrialPruned
+            If it is worse than most after a fold, or diverges.
+        """
+        import optuna
+
+        bench, rest, base = self.bench, self.rest, self.bench.base
+        recipe = changed(base, suggest(trial, self.space, base))
+        known = known_loss(trial)
+        if known is not None:
+            return known
+        fitter = bench.fitter(recipe)
+        labels, groups = bench.manifest.labels, bench.manifest.groups
+        folds = grouped_folds(labels[rest], groups[rest], folds=self.folds, seed=self.seed)
+        values: list[float] = []
+        for fold in range(self.folds):
+            testing = rest[folds == fold]
+            try:
+                fit_rest(fitter, recipe, bench.manifest, rest[folds != fold], seed=self.seed)
+                scores = scored(fitter, testing)
+            except DivergedError as error:  # as where the learning rate is too high
+                raise optuna.TrialPruned(str(error)) from error
+            values.append(loss_of(labels[testing], scores, self.objective))
+            trial.report(float(np.mean(values)), fold)
+            if fold + 1 < self.folds and trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(values))
+
+
+def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], objective: Objective) -> float:
+    """Return what is to be made small: the log loss, or 1 − AUC.
+
+    Raises
+    ------
+    InputError
+        If all labels are of one class, which have no AUC.
+    """
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    if objective == "log-loss":
+        return float(log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7), labels=[0, 1]))
+    if not 0 < labels.sum() < len(labels):
+        raise InputError(
+            f"An inner fold has {len(labels)} images, all of one class, of which there is no AUC. "
+            "Expected both classes. Use --objective log-loss, fewer --inner-folds, or more groups."
+        )
+    return 1.0 - float(roc_auc_score(labels, scores))
+
+
+def fit_rest(
+    fitter: Fitter, recipe: Recipe, manifest: Manifest, rest: NDArray[np.int64], *, seed: int
+) -> None:
+    """Fit on `rest`; a part of it tunes the learning rate where the recipe wants that."""
+    training, tuning = training_and_tuning(
+        rest, manifest.labels, manifest.groups, recipe, seed=seed, split_by="group"
+    )
+    fitter.fit(training=training, tuning=tuning, seed=seed)
+
+
+def scored(fitter: Fitter, testing: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the scores of images, float64 (n,).
+
+    Raises
+    ------
+    DivergedError
+        If one is not a number.
+    """
+    scores = fitter.predict(testing)
+    if not np.isfinite(scores).all():
+        raise DivergedError(
+            "The scores are not numbers after the last epoch; expected finite values. The learning "
+            "rate is probably too high: lower it in the recipe."
+        )
+    return scores

@@ -1,0 +1,1 @@
+"""A recipe becomes a Keras network with starting weights, and the graph of a model file."""

@@ -1,0 +1,183 @@
+"""A fitted Keras model → the graph of a model file.
+
+One forward pass gives the probability and why: with a head that is linear over places (or
+piecewise linear, as behind a ReLU) the logit is a sum over places, ``logit = bias + Σ evidence``.
+Behind a ReLU the sum is linearised at the input, which is HiResCAM (Draelos & Carin 2020,
+arXiv:2011.08891); unlike Grad-CAM it needs no gradients and leaves nothing out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tumorscope.common.errors import InputError
+from tumorscope.networks.input_check_features import FeatureSpace
+from tumorscope.networks.network import familiar_features
+from tumorscope.networks.onnx_graph import Graph, UnsupportedLayerError, walk
+from tumorscope.networks.scaling import SCALINGS
+from tumorscope.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+    import onnx
+
+
+def model_graph(
+    model: keras.Model,
+    recipe: Recipe,
+    *,
+    slope: float = 1.0,
+    intercept: float = 0.0,
+    space: FeatureSpace | None = None,
+) -> onnx.ModelProto:
+    """Translate a fitted model into the graph of a model file.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As made by `tumorscope.networks.network.build`.
+    recipe : Recipe
+        That it was built from.
+    slope, intercept : float
+        Calibration: ``probability = sigmoid(slope · logit + intercept)``.
+    space : FeatureSpace, optional
+        For ``distance``, which is 0 without; of `tumorscope.networks.network.familiar_features`,
+        averaged over places.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Input ``pixels`` uint8 (n, size, size), grey, prepared; outputs float32 ``probability``
+        (n,), ``logit`` (n,) before calibration, ``evidence`` (n, h, w), ``bias`` (n,) and
+        ``distance`` (n,), with ``evidence.sum((1, 2)) + bias = logit``.
+
+    Raises
+    ------
+    InputError
+        If the backbone has layers that have no translation.
+    """
+    graph = Graph()
+    backbone = model.layers[0]
+    scale, offset = SCALINGS[recipe.input.scaling]
+    try:
+        features, familiar = walk(
+            backbone,
+            graph,
+            taps=[backbone.output, familiar_features(backbone)],
+            scale=scale,
+            offset=offset,
+        )
+    except UnsupportedLayerError as error:
+        raise InputError(
+            f"The backbone {recipe.network.backbone} cannot be exported: {error} has no "
+            "translation to ONNX. Expected layers as MobileNetV2 has them."
+        ) from error
+    grid = (int(backbone.output.shape[1]), int(backbone.output.shape[2]))
+    if recipe.network.head == "pooled":
+        evidence, bias = _pooled(model, graph, features, grid)
+    else:
+        evidence, bias = _flatten(model, graph, features, grid)
+    places = graph.constant(np.array([1, 2], np.int64))
+    total = graph.node("ReduceSum", [evidence, places], keepdims=0)
+    logit = graph.node("Add", [total, bias])
+    scaled = graph.node("Mul", [logit, graph.constant(np.array([slope], np.float32))])
+    shifted = graph.node("Add", [scaled, graph.constant(np.array([intercept], np.float32))])
+    graph.output("probability", graph.node("Sigmoid", [shifted]))
+    graph.output("logit", logit)
+    graph.output("evidence", evidence)
+    graph.output("bias", bias)
+    graph.output("distance", _distance(graph, familiar, logit, space))
+    outputs: list[tuple[str, tuple[int, ...]]] = [
+        ("probability", ()),
+        ("logit", ()),
+        ("evidence", grid),
+        ("bias", ()),
+        ("distance", ()),
+    ]
+    return graph.model("tumorscope", (recipe.input.size, recipe.input.size), outputs)
+
+
+def _pooled(
+    model: keras.Model, graph: Graph, features: str, grid: tuple[int, int]
+) -> tuple[str, str]:
+    kernel, bias = (np.asarray(values) for values in model.layers[-1].get_weights())
+    share = (kernel.T / (grid[0] * grid[1])).astype(np.float32)[:, :, None, None]
+    maps = graph.node("Conv", [features, graph.constant(share)], auto_pad="VALID")
+    evidence = graph.node("Squeeze", [maps, graph.constant(np.array([1], np.int64))])
+    # The bias does not depend on the image, but engines want every output to have a batch axis.
+    places = graph.constant(np.array([1, 2], np.int64))
+    total = graph.node("ReduceSum", [evidence, places], keepdims=0)
+    zero = graph.node("Mul", [total, graph.constant(np.zeros(1, np.float32))])
+    return evidence, graph.node("Add", [zero, graph.constant(bias.astype(np.float32))])
+
+
+def _flatten(
+    model: keras.Model, graph: Graph, features: str, grid: tuple[int, int]
+) -> tuple[str, str]:
+    hidden, normal, last = (
+        next(layer for layer in model.layers if layer.name == name)
+        for name in ("dense", "batch_normalization", "dense_1")
+    )
+    kernel, hidden_bias = (np.asarray(values, dtype=np.float32) for values in hidden.get_weights())
+    gamma, beta, mean, variance = (np.asarray(v, dtype=np.float64) for v in normal.get_weights())
+    weight, bias = (np.asarray(values, dtype=np.float64) for values in last.get_weights())
+    factor = gamma / np.sqrt(variance + normal.epsilon)
+    effect = (weight[:, 0] * factor).astype(np.float32)
+    rest = np.float32(bias[0] + weight[:, 0] @ (beta - mean * factor))
+
+    places, units = grid[0] * grid[1], kernel.shape[1]
+    by_place = graph.node("Transpose", [features], perm=[2, 3, 0, 1])
+    channels = kernel.shape[0] // places
+    shape = graph.constant(np.array([places, -1, channels], np.int64))
+    by_place = graph.node("Reshape", [by_place, shape])
+    # One product per place, kept apart: the evidence needs them, their sum is the hidden layer.
+    parts = graph.node(
+        "MatMul", [by_place, graph.constant(kernel.reshape(places, channels, units))]
+    )
+    first = graph.constant(np.array([0], np.int64))
+    summed = graph.node("ReduceSum", [parts, first], keepdims=0)
+    total = graph.node("Add", [summed, graph.constant(hidden_bias)])
+    active = graph.node("Greater", [total, graph.constant(np.zeros(1, np.float32))])
+    chosen = graph.node("Cast", [active], to=1)
+    effects = graph.node("Mul", [chosen, graph.constant(effect)])
+    weighted = graph.node("Mul", [parts, effects])
+    over_units = graph.constant(np.array([2], np.int64))
+    flat = graph.node("ReduceSum", [weighted, over_units], keepdims=0)
+    flat = graph.node("Transpose", [flat], perm=[1, 0])
+    shape = graph.constant(np.array([-1, *grid], np.int64))
+    evidence = graph.node("Reshape", [flat, shape])
+    biases = graph.node("Mul", [effects, graph.constant(hidden_bias)])
+    last_axis = graph.constant(np.array([1], np.int64))
+    bias_name = graph.node("ReduceSum", [biases, last_axis], keepdims=0)
+    return evidence, graph.node("Add", [bias_name, graph.constant(rest.reshape(1))])
+
+
+def _distance(graph: Graph, features: str, logit: str, space: FeatureSpace | None) -> str:
+    if space is None:
+        return graph.node("Mul", [logit, graph.constant(np.zeros(1, np.float32))])
+    pooled = graph.node("GlobalAveragePool", [features])
+    flat = graph.node(
+        "Reshape", [pooled, graph.constant(np.array([-1, len(space.mean)], np.int64))]
+    )
+    last = graph.constant(np.array([1], np.int64))
+    length = graph.node("ReduceSum", [graph.node("Mul", [flat, flat]), last], keepdims=1)
+    # Features without any activation have no direction; they stay at the origin.
+    length = graph.node("Max", [length, graph.constant(np.array([1e-12], np.float32))])
+    unit = graph.node("Div", [flat, graph.node("Sqrt", [length])])
+    apart = graph.node("Sub", [unit, graph.constant(space.mean.astype(np.float32))])
+    # Half precision halves what the check adds to the file and moves a distance by 1e-4 of itself.
+    axes = graph.node("Cast", [graph.constant(space.axes.astype(np.float16))], to=1)
+    along = graph.node("MatMul", [apart, axes])
+    squares = graph.node("Mul", [along, along])
+    # What lies off the axes is the whole length less what lies along them.
+    weights = (1.0 / space.variances - 1.0 / space.noise).astype(np.float32)
+    weighted = graph.node("Mul", [squares, graph.constant(weights)])
+    inside = graph.node("ReduceSum", [weighted, last], keepdims=0)
+    whole = graph.node("ReduceSum", [graph.node("Mul", [apart, apart]), last], keepdims=0)
+    noise = graph.constant(np.array([1.0 / space.noise], np.float32))
+    squared = graph.node("Add", [inside, graph.node("Mul", [whole, noise])])
+    per_feature = graph.constant(np.array([1.0 / len(space.mean)], np.float32))
+    positive = graph.node("Relu", [graph.node("Mul", [squared, per_feature])])
+    return graph.node("Sqrt", [positive])

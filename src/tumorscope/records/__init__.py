@@ -1,0 +1,1 @@
+"""What runs leave on disk: folder, protocol, scores, and whether one may go on there."""

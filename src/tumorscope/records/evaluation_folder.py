@@ -1,0 +1,193 @@
+"""Where the report on a cohort goes that is not the run's own, without losing another."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+from tumorscope.cohort.lying_there import Document, read_document, refuse_others
+from tumorscope.cohort.manifest import Data, Manifest
+from tumorscope.common.files import output_folder
+from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
+from tumorscope.records.protocol import data_hash
+
+LONGEST = 60
+"""Letters of a cohort's name that are kept."""
+
+
+def named(data: Data) -> str:
+    """Return the path of a cohort, as one would type it."""
+    return str(data.root / "manifest.csv") if isinstance(data, Manifest) else str(data)
+
+
+def folder_read(data: Data | None) -> Path | None:
+    """Return the folder of scans or the manifest that is read."""
+    return None if data is None or isinstance(data, Manifest) else Path(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an evaluation is of, to be told from that whose report lies in a folder.
+
+    Attributes
+    ----------
+    subject : Path
+        The run or the model file.
+    data : path, Manifest or None
+        The cohort; None for the run's own testing images.
+    scored : Manifest
+        Its images.
+    model : str
+        Name of the model that answers, where it is known.
+    """
+
+    subject: Path
+    data: Data | None
+    scored: Manifest
+    model: str = ""
+
+    def is_of(self, document: Document, folder: Path) -> bool:
+        """Whether the metrics.json of a folder are of the same model and the same images."""
+        kind = "Internal testing" if self.data is None else "External testing"
+        if not str(document.get("title", "")).startswith(kind):
+            return False
+        subject, data = _said(document)
+        same_data = (
+            self.data is None
+            or document.get("data_sha256") == data_hash(self.scored)
+            or (data is not None and data.resolve() == Path(named(self.data)).resolve())
+        )
+        # A run that was moved took its reports along.
+        moved = self.subject.resolve() in folder.resolve().parents
+        same_model = moved or (
+            (subject is not None and subject.resolve() == self.subject.resolve())
+            or (self.model != "" and self.model == _model_of(document))
+        )
+        return same_data and same_model
+
+
+def folder_for(wanted: Path, asked: Asked) -> Path:
+    """Create the folder of a report, where `refuse_lying` permits."""
+    refuse_lying(wanted, asked)
+    return output_folder(wanted)
+
+
+def refuse_lying(wanted: Path, asked: Asked) -> None:
+    """Refuse a folder for a report where what lies there would be lost.
+
+    Raises
+    ------
+    UsageError
+        If another report lies there, or the scans that are read.
+    """
+    refuse_others(
+        wanted,
+        {"metrics.json": lambda there: asked.is_of(there, wanted)},
+        reading=folder_read(asked.data),
+    )
+
+
+def cross_validation_folder(wanted: Path, data: Data) -> Path:
+    """Create the folder of a cross-validation, where nothing but folds of one lies there.
+
+    Whose folds they are is asked when their protocol is known.
+
+    Raises
+    ------
+    UsageError
+        If the report of another command lies there, or the scans that are read.
+    """
+    folds = dict.fromkeys(("folds/protocol.json", "folds/protocol.txt"), lambda _: True)
+    refuse_others(
+        wanted,
+        {
+            **folds,
+            "metrics.json": lambda there: str(there.get("title")).startswith("Cross-validation"),
+        },
+        reading=folder_read(data),
+    )
+    return output_folder(wanted)
+
+
+def _said(document: Document) -> tuple[Path | None, Path | None]:
+    """Return the subject and the data that an evaluation names."""
+    lines = str(document.get("command", "")).splitlines()
+    words = shlex.split(lines[-1]) if lines else []
+    if words[:2] != ["tumorscope", "evaluate"]:
+        return None, None
+    named = list(takewhile(lambda word: not word.startswith("-"), words[2:]))
+    subject, data = [*map(Path, named[:2]), None, None][:2]
+    # Former versions named it in the command alone.
+    given = document.get("subject")
+    subject = Path(given) if isinstance(given, str) and given else subject
+    return (PACKAGED if subject == Path(PACKAGED_NAME) else subject), data
+
+
+def _model_of(document: Document) -> str:
+    detector = document.get("detector")
+    return str(detector.get("model", "")) if isinstance(detector, dict) else ""
+
+
+def default_folder(run: Path, data: Data | None, scored: Manifest) -> Path:
+    """Return the folder for a report: one for the run's own images, and one for each cohort.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    data : path, Manifest or None
+        What was asked for.
+    scored : Manifest
+        Its images.
+    """
+    if data is None:
+        return run / "evaluation"
+    return folder_of_its_own(run / f"evaluation-{_safe(_name_of(data))}", scored)
+
+
+def folder_of_its_own(wanted: Path, scored: Manifest, model: str = "") -> Path:
+    """Return a folder for the report on a cohort that holds no report on another.
+
+    A cohort is known by what its images hold: evaluated again, it goes to the same folder. Where
+    something else lies there, the name is numbered.
+
+    Parameters
+    ----------
+    wanted : Path
+        The folder, if it is free.
+    scored : Manifest
+        The cohort.
+    model : str
+        Name of the model that answers, where models of several names may have reports there.
+    """
+    mine = (data_hash(scored), model)
+    folder, number = wanted, 1
+    while folder.exists() and _evaluated(folder, told=model != "") != mine:
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    return folder
+
+
+def _name_of(data: Data) -> str:
+    path = data.root if isinstance(data, Manifest) else Path(data)
+    path = path.absolute()
+    if path.suffix.lower() == ".csv":
+        return path.parent.name if path.stem.lower() == "manifest" else path.stem
+    return path.resolve().name if path.name in ("", "..") else path.name
+
+
+def _safe(name: str) -> str:
+    kept = re.sub(r"[^\w.-]+", "-", name).strip("-._")
+    return kept[:LONGEST] or "cohort"
+
+
+def _evaluated(folder: Path, *, told: bool) -> tuple[str, str] | None:
+    """Return the hash of the images that a report is of, and of which model if that is `told`."""
+    document = read_document(folder / "metrics.json")
+    found = None if document is None else document.get("data_sha256")
+    if document is None or not isinstance(found, str) or not found:
+        return None
+    return found, _model_of(document) if told else ""

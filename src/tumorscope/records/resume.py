@@ -1,0 +1,144 @@
+"""Going on with a run: only where everything that decides it is as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.errors import InputError
+from tumorscope.networks.weights import canonical
+from tumorscope.recipes.origin import parse_weights
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.checkpoint import identity_in
+from tumorscope.records.protocol import (
+    Cohort,
+    Protocol,
+    data_hash,
+    parse_protocol,
+    tell_versions,
+    told,
+)
+
+
+def protocol_of(folder: Path, facts: Mapping[str, object]) -> Protocol:
+    """Return what decides the scores of a finished run.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    facts : mapping
+        What is, or will be, in its run.json. Where an older version wrote it, the recipe and the
+        manifest beside it say the rest.
+
+    Raises
+    ------
+    InputError
+        If they are damaged.
+    """
+    path = folder / "run.json"
+    if "protocol" in facts:
+        return parse_protocol(json.dumps(facts["protocol"]), origin=path)
+    recipe = Recipe.load(folder / "recipe.toml")
+    manifest = Manifest.load(folder / "manifest.csv")
+    usable = manifest.usable
+    # Older versions took groups that part copies as they were.
+    if not manifest.joined and facts["data_sha256"] != data_hash(usable):
+        raise InputError(
+            f"{folder / 'manifest.csv'} is not the one that this run was trained on: {path} tells "
+            "of other images, labels, groups or splits. Expected the folder as it was written. "
+            "Put the manifest back, or train again into another folder."
+        )
+    return Protocol(
+        recipe=recipe,
+        weights=(canonical(parse_weights(str(facts["weights"])), recipe.network.backbone),),
+        data=Cohort.of(usable),
+        split="random" if facts["split"] == "random" else "group",
+    )
+
+
+def interrupted_protocol(folder: Path, asked: Protocol, *, weights: Callable[[], str]) -> Protocol:
+    """Return what decides an interrupted run.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds checkpoint.bin.
+    asked : Protocol
+        What is asked for now.
+    weights : callable
+        Returns the sentence on the starting weights that are asked for.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or the manifest beside the checkpoint is not that of the run.
+    """
+    path = folder / "checkpoint.bin"
+    identity = identity_in(path)
+    manifest = Manifest.load(folder / "manifest.csv").usable
+    if not identity.startswith("{"):
+        return _older(folder, manifest, identity, asked, weights())
+    kept = parse_protocol(identity, origin=path)
+    if kept.data.sha256 != data_hash(manifest):
+        raise InputError(
+            f"{folder / 'manifest.csv'} was changed since the run in {folder} was begun. Expected "
+            "it as it was written. Put it back, or train again into another folder."
+        )
+    return kept
+
+
+def _older(
+    folder: Path, manifest: Manifest, identity: str, asked: Protocol, weights: str
+) -> Protocol:
+    """Return the same of a checkpoint that holds a hash of it, which must fit what lies there."""
+    text = (folder / "recipe.toml").read_text("utf-8")
+    words = "\n".join((text, data_hash(manifest), weights))
+    if hashlib.sha256(words.encode()).hexdigest() != identity:
+        raise InputError(
+            f"The interrupted run in {folder} was begun with another recipe or cohort than lie "
+            f"there now, or from other starting weights than {weights}. Expected the same as when "
+            "it was begun. Give them again, or train again into another folder."
+        )
+    return Protocol(
+        recipe=Recipe.from_toml(text, origin=str(folder / "recipe.toml")),
+        weights=asked.weights,
+        data=Cohort.of(manifest),
+        # The hash does not tell; what parts groups was random.
+        split="random" if manifest.parted_groups() else asked.split,
+    )
+
+
+def check_same(
+    kept: Protocol, asked: Protocol, folder: Path, *, passing: Collection[str] = ()
+) -> None:
+    """Make sure that a run is gone on with as it was begun.
+
+    Raises
+    ------
+    InputError
+        If anything that decides it differs.
+    """
+    changes = kept.changes(asked, passing=passing)
+    if changes:
+        raise InputError(
+            f"The run in {folder} was begun with another recipe, cohort or set of starting "
+            f"weights; nothing was changed. {told(changes)} Expected the same as when it was "
+            "begun. Give them again, or choose another folder with -o."
+        )
+    tell_versions(kept, asked)
+
+
+def relocated(kept: Manifest, given: Manifest) -> Manifest:
+    """Return a manifest with its files where another one of the same images has them."""
+    places: dict[str, list[str]] = {}
+    for row in given.usable.rows:
+        places.setdefault(row.sha256, []).append(str(given.file(row).absolute()))
+    rows = [
+        replace(row, path=places[row.sha256].pop(0)) if row.usable else row for row in kept.rows
+    ]
+    return replace(kept, rows=tuple(rows), joined=given.joined)

@@ -1,0 +1,156 @@
+"""A training run on disk: what is in its folder, read back and checked."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tumorscope.cohort.copies import settle_copies
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.scan_notes import ScanNotes
+from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.common.csv_files import read_csv
+from tumorscope.common.errors import InputError
+from tumorscope.imaging.passed_over import PassedOver
+from tumorscope.networks.backend import load_keras
+from tumorscope.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+HISTORY = (
+    "epoch",
+    "phase",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "tuning_loss",
+    "tuning_accuracy",
+    "tuning_auc",
+    "seconds",
+)
+
+
+FACTS = frozenset({"weights", "split", "seed", "versions", "images", "data_sha256", "layers"})
+"""What is always in run.json."""
+
+
+SCORE_COLUMNS = {
+    "tumour": ("score",),
+    "tumour-type": tuple(f"score_{name.replace(' ', '_')}" for name in CLASSES),
+}
+"""Task → columns of scores.csv, in the order of a network's outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished training run on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds recipe.toml, manifest.csv, history.csv, scores.csv, model.keras, run.json and, for
+        the task "tumour", model.onnx.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Return the run in `folder`.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is not finished.
+        """
+        folder = Path(folder)
+        if not (folder / "run.json").is_file():
+            state = "an unfinished run" if (folder / "checkpoint.bin").exists() else "no run"
+            raise InputError(
+                f"{folder} holds {state}. Expected a folder that `tumorscope train -o RUN` has "
+                "finished; go on with an unfinished one by adding --resume to its command."
+            )
+        return cls(folder)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that was followed."""
+        return Recipe.load(self.folder / "recipe.toml")
+
+    @property
+    def manifest(self) -> Manifest:
+        """The cohort with its splits, and what was left out of its folder."""
+        manifest = Manifest.load(self.folder / "manifest.csv")
+        return replace(manifest, notes=ScanNotes(passed_over=self.passed_over))
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Versions, seed, hashes and times."""
+        path = self.folder / "run.json"
+        try:
+            facts = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            facts = None
+        if not isinstance(facts, dict) or not facts.keys() >= FACTS:
+            raise InputError(
+                f"{path} is damaged. Expected what `tumorscope train` wrote, with "
+                f"{', '.join(sorted(FACTS))}. Train again into another folder."
+            )
+        return facts
+
+    @property
+    def passed_over(self) -> PassedOver:
+        """What was left out of the folder that it was trained on; older runs do not tell."""
+        return PassedOver.from_json(self.facts.get("passed_over"))
+
+    @property
+    def history(self) -> list[dict[str, float | int | str]]:
+        """One record per epoch."""
+        records = read_csv(self.folder / "history.csv")
+        try:
+            return [
+                {
+                    name: value if name == "phase" else float(value)
+                    for name, value in record.items()
+                    if value
+                }
+                for record in records
+            ]
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.folder / 'history.csv'} is damaged ({error}). Expected what `tumorscope "
+                "train` wrote. Train again into another folder."
+            ) from error
+
+    def check_groups(self) -> None:
+        """Make sure that the run's splits part no copies, unless it says that they do.
+
+        Raises
+        ------
+        HonestyError
+            If they part a group: its testing images are no strangers to the network.
+        InputError
+            If images must be compared to tell, and cannot be read.
+        """
+        if self.facts["split"] != "random":
+            settle_copies(self.manifest).check_groups()
+
+    def load_model(self) -> keras.Model:
+        """Load the fitted Keras model."""
+        load_keras()
+        import keras
+
+        path = self.folder / "model.keras"
+        try:
+            return keras.models.load_model(path)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path} is missing or damaged ({str(error).strip().splitlines()[0]}). Expected "
+                "the network as `tumorscope train` wrote it. Train again into another folder."
+            ) from error

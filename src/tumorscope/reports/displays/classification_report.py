@@ -1,0 +1,90 @@
+"""Precision, recall and F1 by class (the paper's Figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tumorscope.reports.displays._canvas import ROW_HEIGHT, Display, canvas, draw_table
+from tumorscope.statistics.metrics import check_scores, confusion_counts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HEADER = ("Class", "Precision", "Recall", "F1", "Images")
+
+
+@dataclass(eq=False)
+class ClassificationReportDisplay(Display):
+    """The table that scikit-learn prints, averaged over repeats.
+
+    Attributes
+    ----------
+    rows : mapping of str to ndarray of shape (3,)
+        Precision, recall and F1 by class; NaN where a class has no image or no call.
+    images : mapping of str to int
+        Images per row.
+    accuracy : float
+    """
+
+    rows: Mapping[str, NDArray[np.float64]]
+    images: Mapping[str, int]
+    accuracy: float
+
+    @classmethod
+    def from_predictions(
+        cls, labels: ArrayLike, scores: ArrayLike, *, threshold: float = 0.5
+    ) -> ClassificationReportDisplay:
+        """Compute the table from labels [n] and scores [n] or [n, repeats]."""
+        truth, columns = check_scores(labels, scores, threshold=threshold)
+        counts = confusion_counts(truth, columns, threshold)
+        tn, fp, fn, tp = counts.T
+        classes = {"no tumour": _of_class(tn, fn, fp), "tumour": _of_class(tp, fp, fn)}
+        n, positives = len(truth), int(truth.sum())
+        both = np.stack(list(classes.values()))
+        weights = np.array([n - positives, positives]) / n
+        rows = {**classes, "mean of classes": both.mean(axis=0)}
+        # A class without images weighs nothing, whatever its undefined figures.
+        rows["mean by images"] = np.sum(
+            np.where(weights[:, None] > 0, both * weights[:, None], 0), axis=0
+        )
+        images = dict(zip(rows, (n - positives, positives, n, n), strict=True))
+        return cls(rows, images, float(((tn + tp) / n).mean()))
+
+    def plot(self, ax: Axes | None = None) -> ClassificationReportDisplay:
+        """Draw the table."""
+        lines = [
+            (name, *(f"{value:.3f}" if np.isfinite(value) else "–" for value in values),
+             str(self.images[name]))
+            for name, values in self.rows.items()
+        ]  # fmt: skip
+        n = str(self.images["mean by images"])
+        lines.insert(2, ("accuracy", "", "", f"{self.accuracy:.3f}", n))
+        with canvas(ax, width=5.8, height=ROW_HEIGHT * (len(lines) + 1) + 0.4) as axes:
+            draw_table(
+                axes,
+                HEADER,
+                lines,
+                edges=(0, 0.36, 0.54, 0.70, 0.84, 1),
+                numeric=(1, 2, 3, 4),
+                rules=(2,),
+            )
+            axes.set_title("Classification report")
+            self._remember(axes)
+        return self
+
+
+def _of_class(
+    hits: NDArray[np.float64], alarms: NDArray[np.float64], misses: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        figures = (
+            hits / (hits + alarms),
+            hits / (hits + misses),
+            2 * hits / (2 * hits + alarms + misses),
+        )
+    return np.array([figure.mean() for figure in figures])

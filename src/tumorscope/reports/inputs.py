@@ -1,0 +1,107 @@
+"""What a report is written from, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.reports.published import Published
+from tumorscope.statistics.answers import Answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs:
+    """What a report is made from; all but the scored images may be missing.
+
+    Attributes
+    ----------
+    title : str
+        Says what was evaluated; a leaky split is added to it.
+    paths : sequence of str
+        Name of each image.
+    labels : ndarray of shape (n,)
+        Reference standard: 1 tumour, 0 no tumour.
+    scores : ndarray of shape (n,) or (n, repeats)
+        Probability of tumour, 0..1.
+    groups : ndarray of shape (n,)
+        What a split must not part.
+    sources : ndarray of shape (n,), optional
+        Where each image comes from.
+    threshold : float
+        Operating point, 0..1.
+    split : {"grouped", "random"}
+        How training and testing images were parted.
+    external : bool
+        Whether the images come from elsewhere, so that no split parted them from the training.
+    made_by : {"grouped", "random"}, optional
+        How the images were parted that the model was made from, where that is not `split`.
+    parted : mapping of str to int
+        Split → images of it that the model was made from.
+    protocol : str
+        Of a cross-validation: how many folds, how often.
+    folds : ndarray of shape (n,) or (n, repeats), optional
+        In which fold each image was held out (cross-validation).
+    history : sequence of mapping, optional
+        One per epoch: epoch, phase, learning_rate, loss, accuracy, auc, tuning_loss,
+        tuning_accuracy, tuning_auc, seconds.
+    model_summary : sequence of (str, str, str, int), optional
+        Layer, type, output shape, parameters.
+    pixels : callable, optional
+        Position of an image → its grey pixels, uint8 (height, width).
+    recipe : mapping
+        Nested, as in ``recipe.toml``.
+    facts, cohort : mapping of str to str
+        Versions, seeds, hashes, times; counts of the cohort.
+    notes : sequence of str
+        Plain sentences that a reader must know.
+    answers : Answers, optional
+        Where `scores` are the probabilities of a detector: what else it says of the images.
+    copied : ndarray of bool, shape (n,) or (n, repeats), optional
+        Which images have a copy among those that their model was trained or tuned on; told where
+        the split is random.
+    published : Published, optional
+        What a paper claims, to be shown beside our figures.
+    warning : str, optional
+        What makes these figures misleading, such as images seen in training.
+    command : str
+        Reproduces the evaluation; several commands on a line each.
+    subject : str
+        Path of the run or model that was measured, where there is one.
+    data_sha256 : str
+        Of the images that were scored, with labels and groups.
+    n_resamples : int
+        Bootstrap resamples; fewer are quicker and coarser.
+    """
+
+    title: str
+    paths: Sequence[str]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    groups: NDArray[np.str_]
+    sources: NDArray[np.str_] | None = None
+    threshold: float = 0.5
+    split: Literal["grouped", "random"] = "grouped"
+    external: bool = False
+    made_by: Literal["grouped", "random"] | None = None
+    parted: Mapping[str, int] = field(default_factory=dict)
+    protocol: str = ""
+    folds: NDArray[np.int64] | None = None
+    history: Sequence[Mapping[str, float | int | str]] | None = None
+    model_summary: Sequence[tuple[str, str, str, int]] | None = None
+    pixels: Callable[[int], NDArray[np.uint8]] | None = None
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    cohort: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    answers: Answers | None = None
+    copied: NDArray[np.bool_] | None = None
+    published: Published | None = None
+    warning: str | None = None
+    command: str = ""
+    subject: str = ""
+    data_sha256: str = ""
+    n_resamples: int = 2000

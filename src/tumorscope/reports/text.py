@@ -1,0 +1,102 @@
+"""Numbers, intervals and facts as text for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+
+from tumorscope.reports import table_html
+from tumorscope.statistics import Interval
+from tumorscope.statistics.metrics import Estimate
+
+PERCENTAGES = frozenset({"accuracy", "sensitivity", "specificity", "ppv", "npv"})
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return 0.842 as "84.2 %", with a space that does not break."""
+    return f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def shown(name: str, found: Estimate, *, short: bool = False) -> str:
+    """Return a figure and its interval as text: "84.2 % (79.2 to 88.2 %)"."""
+    value, interval = shown_apart(name, found)
+    return value if short and not isinstance(found, Interval) else f"{value} ({interval})"
+
+
+def shown_apart(name: str, found: Estimate) -> tuple[str, str]:
+    """Return the figure and its interval, or why there is none, as text."""
+
+    def number(value: float) -> str:
+        return percent(value) if name in PERCENTAGES else f"{value:.3f}"
+
+    if isinstance(found, Interval):
+        return number(found.value), span(number(found.low), number(found.high))
+    return "–" if found.value is None else number(found.value), found.reason
+
+
+def percent_or_dash(value: float | None) -> str:
+    """Return `percent`, or a dash for None."""
+    return "–" if value is None else percent(value)
+
+
+def span(low: str, high: str) -> str:
+    """Return "79.2 to 88.2 %" that does not break."""
+    first = low.removesuffix("\N{NO-BREAK SPACE}%") if high.endswith("%") else low
+    return f"{first} to {high}".replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def paragraph(text: str) -> str:
+    """Return plain text as an HTML paragraph."""
+    return f"<p>{safe(text)}</p>"
+
+
+def safe(text: str) -> str:
+    """Return plain text as HTML in which no number is parted from its percent sign."""
+    return escape(text.replace(" %", "\N{NO-BREAK SPACE}%"))
+
+
+def shorten(text: str, width: int) -> str:
+    """Return at most `width` letters, the middle left out."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def fact_table(facts: Mapping[str, str]) -> str:
+    """Return names and values as an HTML table."""
+    return table_html(("", ""), [(key, value) for key, value in facts.items()])
+
+
+def recipe_text(recipe: Mapping[str, object], *, within: str = "") -> str:
+    """Return a nested mapping as TOML; what is None, which TOML has not, is left out.
+
+    Parameters
+    ----------
+    recipe : mapping
+        Of values, and of mappings again.
+    within : str
+        Name of the table that it is in, as TOML writes it.
+    """
+    plain = [
+        f"{_key(key)} = {_value(value)}"
+        for key, value in recipe.items()
+        if value is not None and not isinstance(value, Mapping)
+    ]
+    tables = []
+    for key, value in recipe.items():
+        if isinstance(value, Mapping):
+            name = f"{within}.{_key(key)}" if within else _key(key)
+            tables.append(f"[{name}]\n{recipe_text(value, within=name)}")
+    return "\n\n".join([*(["\n".join(plain)] if plain else []), *tables])
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: object) -> str:
+    # The strings of JSON are strings of TOML, but for one character that only JSON takes as it is.
+    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")

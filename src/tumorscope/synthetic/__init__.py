@@ -1,0 +1,1 @@
+"""Pictures that are drawn or disturbed, not scanned: phantoms, lesions, skulls, scanners."""

@@ -1,0 +1,199 @@
+"""The frozen part of the backbone, run by the fastest engine at hand and never twice.
+
+Where the notebook that everyone starts from spends its time is here: 20 epochs push every image
+through 2.2 M weights that do not change. Three things make that cheap: ONNX Runtime does the
+pass, one pass yields what both phases need, and the result of an augmented version is kept for
+the next epoch that uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.arrays import BATCH, Images
+from tumorscope.common.cores import cores
+from tumorscope.imaging.brain import brain_mask
+from tumorscope.networks.network import WHOLE, frozen_part
+from tumorscope.networks.onnx_graph import UnsupportedLayerError, feature_graph
+from tumorscope.networks.scaling import SCALINGS, network_input
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.training.augment import augment
+
+if TYPE_CHECKING:
+    import keras
+
+
+CACHE_BYTES = 1 << 30
+"""Features above this are computed again instead of kept."""
+
+Entry = str | None
+"""Where a trained part starts: None the head, "input" the image, else a layer of the backbone."""
+
+Features = dict[Entry, NDArray[np.generic]]
+
+
+def extractor(
+    model: keras.Model, recipe: Recipe, entries: Sequence[Entry]
+) -> Callable[[NDArray[np.uint8]], Features]:
+    """Return a function from grey images uint8 (n, h, w) to what each entry receives.
+
+    Features are float16: MobileNetV2's are clipped to 0…6, where that is exact to 0.002, and
+    halving them halves the memory traffic that bounds training the head.
+
+    Runs in ONNX Runtime; in Keras where the backbone has layers that have no translation.
+    """
+    scaling = recipe.input.scaling
+    cut = [entry for entry in entries if entry != WHOLE]
+    parts = [part for entry in cut if (part := frozen_part(model, from_layer=entry)) is not None]
+    taps = [part.output for part in parts]
+    run = feature_engine(model.layers[0], taps, scaling) if parts else None
+
+    def extract(pixels: NDArray[np.uint8]) -> Features:
+        features: Features = {}
+        if run is not None:
+            features.update(zip(cut, run(pixels), strict=True))
+        if WHOLE in entries:
+            features[WHOLE] = pixels
+        return features
+
+    return extract
+
+
+def feature_engine(
+    backbone: keras.Model, taps: Sequence[keras.KerasTensor], scaling: str
+) -> Callable[[NDArray[np.uint8]], list[NDArray[np.float16]]]:
+    """Return a function from grey images uint8 (n, h, w) to tensors of a backbone, (n, h, w, c)."""
+    import keras
+
+    scale, offset = SCALINGS[scaling]
+    try:
+        graph = feature_graph(backbone, taps=taps, scale=scale, offset=offset)
+    except UnsupportedLayerError:
+        network = keras.Model(backbone.input, taps)
+
+        def run_keras(pixels: NDArray[np.uint8]) -> list[NDArray[np.float16]]:
+            outputs = network.predict_on_batch(network_input(pixels, scaling))
+            return [np.asarray(output, dtype=np.float16) for output in outputs]
+
+        return run_keras
+
+    import onnxruntime
+
+    # One image per thread beats several threads on one image, whose layers are too small to share.
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    pool = ThreadPoolExecutor(cores())
+
+    def run_one(image: NDArray[np.uint8]) -> list[NDArray[np.float16]]:
+        return [output.astype(np.float16) for output in session.run(None, {"pixels": image[None]})]
+
+    def run_onnx(pixels: NDArray[np.uint8]) -> list[NDArray[np.float16]]:
+        return [np.concatenate(outputs) for outputs in zip(*pool.map(run_one, pixels), strict=True)]
+
+    return run_onnx
+
+
+class FeatureStore:
+    """What the trained part receives, for every image and augmented version, computed once.
+
+    Parameters
+    ----------
+    extract : callable
+        As made by `extractor`.
+    images : Images
+        The whole cohort, at the size that trains; positions in it identify images.
+    recipe : Recipe
+        Says how training images are augmented, and how they were prepared.
+    limit : int
+        Bytes to keep; what does not fit is computed again each time.
+    """
+
+    def __init__(
+        self,
+        extract: Callable[[NDArray[np.uint8]], Features],
+        images: Images,
+        recipe: Recipe,
+        *,
+        limit: int = CACHE_BYTES,
+    ) -> None:
+        self._extract = extract
+        self._images = images
+        self._recipe = recipe
+        self._room = limit
+        self._kept: dict[tuple[int, int], tuple[Features, int]] = {}
+        self._brains: dict[int, NDArray[np.uint8] | None] = {}
+
+    def augmented(
+        self, indices: NDArray[np.int64], versions: NDArray[np.int64], *, entry: Entry
+    ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+        """Return the features of a version of each image, and the labels of these versions."""
+        variants = self._recipe.augmentation.variants
+        return self._get(indices, versions % variants if variants else versions, entry)
+
+    def plain(self, indices: NDArray[np.int64], *, entry: Entry) -> NDArray[np.generic]:
+        """Return the features of images as they are."""
+        return self._get(indices, np.full(len(indices), -1), entry)[0]
+
+    def _get(
+        self, indices: NDArray[np.int64], versions: NDArray[np.int64], entry: Entry
+    ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+        keys = list(zip(indices.tolist(), versions.tolist(), strict=True))
+        missing = [key for key in dict.fromkeys(keys) if key not in self._kept]
+        fresh = self._compute(missing) if missing else {}
+        found = [fresh[key] if key in fresh else self._kept[key] for key in keys]
+        features = np.stack([one[entry] for one, _ in found])
+        return features, np.array([label for _, label in found], dtype=np.int64)
+
+    def _compute(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[Features, int]]:
+        indices, versions = np.array(keys, dtype=np.int64).T
+        pixels, labels = self._images.pixels[indices], self._images.labels[indices]
+        changes = np.flatnonzero(versions >= 0)
+        if len(changes):
+            pixels[changes], labels[changes] = augment(
+                pixels[changes],
+                labels[changes],
+                self._recipe.augmentation,
+                how=replace(self._recipe.input.preprocessing, size=pixels.shape[-1]),
+                seed=self._recipe.seed,
+                indices=indices[changes],
+                versions=versions[changes],
+                brain=self._brain,
+            )
+        fresh: dict[tuple[int, int], tuple[Features, int]] = {}
+        for position, key in enumerate(keys):
+            if position % BATCH == 0:
+                outputs = self._extract(pixels[position : position + BATCH])
+            # Copies, so that one kept image does not hold its whole batch in memory.
+            one: Features = {
+                entry: values[position % BATCH].copy() for entry, values in outputs.items()
+            }
+            fresh[key] = one, int(labels[position])
+            size = sum(values.nbytes for values in one.values())
+            # A new version every epoch is never asked for again.
+            if size <= self._room and (key[1] < 0 or self._recipe.augmentation.variants):
+                self._room -= size
+                self._kept[key] = fresh[key]
+        return fresh
+
+    def _brain(self, index: int) -> NDArray[np.bool_] | None:
+        """Return where the brain of an image is, found once and kept as bits."""
+        ranges = self._recipe.augmentation
+        if not ranges.strip_skull and not ranges.draw_skull:
+            return None
+        if index not in self._brains:
+            mask = brain_mask(self._images.pixels[index])
+            self._brains[index] = None if mask is None else np.packbits(mask, axis=-1)
+        bits = self._brains[index]
+        if bits is None:
+            return None
+        size = self._images.pixels.shape[-1]
+        return np.unpackbits(bits, axis=-1, count=size).astype(np.bool_)

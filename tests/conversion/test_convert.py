@@ -1,0 +1,116 @@
+"""Every format answers as the original does, or is refused; what is written says how it did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.conversion import convert as module
+from tumorscope.conversion.convert import SUFFIXES, Sample, convert
+from tumorscope.conversion.parity import Limits
+from tumorscope.detection.engines import open_engine
+from tumorscope.model_file.onnx_file import ModelFile
+from tumorscope.model_file.other_formats import read_any
+
+TOLERANCE = {"onnx-f16": 1e-2, "openvino": 1e-4, "litert": 1e-4}
+
+
+@pytest.mark.parametrize("to", ["onnx-f16", "openvino", "litert"])
+@pytest.mark.parametrize("head", ["pooled", "flatten"])
+def test_it_answers_as_the_original(
+    small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path, to: str, head: str
+) -> None:
+    model = small_models[head]
+    made = convert(model, to, output=tmp_path, sample=sample)  # type: ignore[arg-type]
+    read = read_any(made.path)
+    before = open_engine(model).run(sample.pixels)
+    after = open_engine(read, module.ENGINES[to]).run(sample.pixels)  # type: ignore[index]
+    for name in ("probability", "logit", "evidence", "bias", "distance"):
+        ours, theirs = getattr(after, name), getattr(before, name)
+        np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE[to], atol=TOLERANCE[to])
+    assert np.ptp(before.logit) > 0.01
+    assert read.metadata.operating_points == model.metadata.operating_points
+    document = json.loads((tmp_path / "parity.json").read_text())["formats"][to]
+    assert document["attempts"][-1]["passed"] is True
+    assert document["images_judged_on"] == 40
+    assert document["attempts"][-1]["flips"] == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"parity.json", *document["files"]}
+
+
+def test_sixteen_bits_halve_the_file(
+    small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path
+) -> None:
+    model = small_models["flatten"]
+    made = convert(model, "onnx-f16", output=tmp_path, sample=sample)
+    assert made.path.stat().st_size < 0.65 * len(model.graph)
+    assert read_any(made.path).metadata.precision == "float16"
+
+
+@pytest.mark.parametrize("to", ["onnx-int8", "litert-int8"])
+def test_eight_bits_pass_the_gate_or_nothing_is_written(
+    small_models: dict[str, ModelFile],
+    sample: Sample,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    to: str,
+) -> None:
+    # Random weights put all logits close together: what a decision does there says nothing.
+    loose = Limits(auc_fall=0.3, flips=1.0)
+    monkeypatch.setattr(module, "LIMITS", {**module.LIMITS, to: loose})
+    made = convert(small_models["pooled"], to, output=tmp_path / "a", sample=sample)  # type: ignore[arg-type]
+    read = read_any(made.path)
+    assert read.metadata.precision == "int8"
+    outputs = open_engine(read, module.ENGINES[to]).run(sample.pixels)  # type: ignore[index]
+    before = open_engine(small_models["pooled"]).run(sample.pixels)
+    total = outputs.evidence.sum((1, 2)) + outputs.bias
+    np.testing.assert_allclose(total, outputs.logit, atol=1e-3)
+    # 8 bits are noticed, and yet the answers go together.
+    assert 0 < np.abs(outputs.logit - before.logit).max() < np.ptp(before.logit)
+    strict = Limits(auc_fall=-1.0)
+    monkeypatch.setattr(module, "LIMITS", {**module.LIMITS, to: strict})
+    with pytest.raises(HonestyError, match="none of 7 ways"):
+        convert(small_models["pooled"], to, output=tmp_path / "b", sample=sample)  # type: ignore[arg-type]
+    assert not (tmp_path / "b").exists()
+
+
+def test_formats_of_one_folder_share_a_record(
+    small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path
+) -> None:
+    for to in ("onnx-f16", "openvino"):
+        convert(small_models["pooled"], to, output=tmp_path, sample=sample)  # type: ignore[arg-type]
+    document = json.loads((tmp_path / "parity.json").read_text())
+    assert set(document["formats"]) == {"onnx-f16", "openvino"}
+
+
+def test_what_is_converted_already_is_refused(
+    small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path
+) -> None:
+    half = convert(small_models["pooled"], "onnx-f16", output=tmp_path, sample=sample)
+    with pytest.raises(InputError, match="is a float16 model"):
+        convert(read_any(half.path), "litert", output=tmp_path, sample=sample)
+
+
+def test_a_sample_of_one_class_is_refused(
+    small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path
+) -> None:
+    one = sample.of(np.flatnonzero(sample.labels == 1))
+    for to in SUFFIXES:
+        with pytest.raises(InputError, match="both classes"):
+            convert(small_models["pooled"], to, output=tmp_path / "out", sample=one)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_engine_names_the_extra(
+    small_models: dict[str, ModelFile],
+    sample: Sample,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+    with pytest.raises(UsageError, match=r"\[openvino\]"):
+        convert(small_models["pooled"], "openvino", output=tmp_path, sample=sample)

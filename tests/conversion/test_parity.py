@@ -1,0 +1,81 @@
+"""What the gate lets pass, and how images are parted for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tumorscope.common.errors import InputError
+from tumorscope.conversion.parity import Limits, compare, halves, objections
+from tumorscope.detection.engines import Outputs
+from tumorscope.model_file.onnx_file import ModelFile
+
+LABELS = np.arange(200) % 2
+
+
+def outputs(logit: np.ndarray) -> Outputs:
+    logit = logit.astype(np.float32)
+    probability = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    evidence = np.repeat(logit[:, None, None] / 4, 2, axis=1).repeat(2, axis=2)
+    zero = np.zeros_like(logit)
+    return Outputs(probability, logit, evidence, zero, zero)
+
+
+@pytest.fixture
+def before() -> Outputs:
+    rng = np.random.default_rng(0)
+    return outputs(rng.normal(4 * LABELS - 2, 2))
+
+
+def said(before: Outputs, after: Outputs, model: ModelFile, limits: Limits | None = None) -> str:
+    figures = compare(before, after, labels=LABELS, metadata=model.metadata)
+    return "; ".join(objections(figures, limits or Limits()))
+
+
+def test_the_same_passes(before: Outputs, small_models: dict[str, ModelFile]) -> None:
+    assert said(before, before, small_models["pooled"]) == ""
+
+
+def test_each_limit_objects_in_words(before: Outputs, small_models: dict[str, ModelFile]) -> None:
+    model = small_models["pooled"]
+    rng = np.random.default_rng(1)
+    assert "AUC falls" in said(before, outputs(before.logit + rng.normal(0, 3, 200)), model)
+    assert "decisions flip" in said(before, outputs(before.logit + 1.0), model)
+    assert "evidence misses" in said(before, replace(before, bias=before.bias + 0.01), model)
+    near = Limits(probability=1e-4)
+    assert "a probability differs" in said(before, outputs(before.logit + 1e-2), model, near)
+    broken = replace(before, distance=np.full_like(before.distance, np.nan))
+    assert "finite" in said(before, broken, model)
+    far = replace(before, distance=np.full_like(before.distance, 99.0))
+    assert "200 of 200 decisions flip" in said(before, far, model)
+
+
+def test_one_flip_in_a_hundred_is_the_most(
+    before: Outputs, small_models: dict[str, ModelFile]
+) -> None:
+    for flips, passes in ((2, True), (3, False)):
+        logit = before.logit.copy()
+        surest = np.argsort(np.abs(logit))[-flips:]
+        # Both classes alike, so that the AUC hardly falls before decisions do.
+        logit[surest] *= -1
+        words = said(before, outputs(logit), small_models["pooled"], Limits(auc_fall=1.0))
+        assert (words == "") is passes
+
+
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 1)), min_size=40, max_size=120))
+def test_groups_are_never_parted(rows: list[tuple[int, int]]) -> None:
+    labels = np.array([(group % 2) for group, _ in rows])
+    groups = np.array([str(group) for group, _ in rows])
+    try:
+        calibration, holdout = halves(labels, groups)
+    except InputError:
+        assert min(len(set(groups[labels == label].tolist())) for label in (0, 1)) < 8
+        return
+    assert sorted([*calibration, *holdout]) == list(range(len(rows)))
+    assert not set(groups[calibration]) & set(groups[holdout])
+    assert len(calibration) <= len(rows) / 2
+    assert set(labels[holdout]) == {0, 1}

@@ -1,0 +1,449 @@
+"""Search: nested, resumable, pruned, and honest about which figure was tuned on."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optuna", reason="needs the tune extra")
+
+import keras
+import optuna
+
+from tumorscope.auditing.prepare import prepare_manifest
+from tumorscope.cli.app import run
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.csv_files import read_csv
+from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.experiments.search.objective import Bench, loss_of
+from tumorscope.experiments.search.report import importances_of
+from tumorscope.experiments.search.space import Range, changed, load_space
+from tumorscope.experiments.search.storage import finished
+from tumorscope.experiments.search.tune import tune
+from tumorscope.networks.network import build
+from tumorscope.networks.start import start
+from tumorscope.networks.weights import weights_identity
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.checkpoint import Record
+from tumorscope.training.fit import Fitter
+
+SPACE = """
+"frozen.learning_rate" = {low = 1e-4, high = 1e-1, log = true}
+"network.dropout" = {low = 0, high = 0.6}
+"optimisation.class_weights" = {choices = ["balanced", "none"]}
+"""
+
+
+@pytest.fixture
+def head_only(quick: Recipe) -> Recipe:
+    """Trials of a fraction of a second: the head alone, one epoch."""
+    return quick.model_copy(
+        update={
+            "frozen": quick.frozen.model_copy(update={"epochs": 1}),
+            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 0}),
+            "network": quick.network.model_copy(update={"head": "pooled"}),
+            # No tuning images: twelve are few.
+            "optimisation": quick.optimisation.model_copy(update={"schedule": "cosine"}),
+        }
+    )
+
+
+@pytest.fixture
+def options(head_only: Recipe, tiny_cohort: Path, tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "space.toml").write_text(SPACE)
+    return {
+        "data": tiny_cohort,
+        "recipe": head_only,
+        "space": tmp_path / "space.toml",
+        "weights": "none",
+        "inner_folds": 2,
+        "output": tmp_path / "out",
+    }
+
+
+def test_outer_images_are_never_seen_by_their_search(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[set[int]] = []
+    asked: list[set[int]] = []
+    fit, predict = Fitter.fit, Fitter.predict
+
+    def watch_fit(self: Fitter, **how: Any) -> Any:
+        used.append({*how["training"].tolist(), *how["tuning"].tolist()})
+        return fit(self, **how)
+
+    def watch_predict(self: Fitter, indices: np.ndarray) -> Any:
+        asked.append(set(indices.tolist()))
+        return predict(self, indices)
+
+    monkeypatch.setattr(Fitter, "fit", watch_fit)
+    monkeypatch.setattr(Fitter, "predict", watch_predict)
+    result = tune(trials=2, outer_folds=2, **options)
+    records = read_csv(options["output"] / "scores.csv")
+    folds = np.array([int(record["fold"]) for record in records])
+    # Calls come in the order of the outer folds; each ends with its one outer scoring.
+    for fold in (0, 1):
+        outer = set(np.flatnonzero(folds == fold).tolist())
+        end = next(index for index, each in enumerate(asked) if each == outer)
+        assert all(not (each & outer) for each in used[: end + 1])
+        assert all(not (each & outer) for each in asked[:end])
+        used, asked = used[end + 1 :], asked[end + 1 :]
+    assert result.metrics is not None
+    assert result.metrics.n == 12
+    document = json.loads((options["output"] / "tuning.json").read_text())
+    assert set(document["inner_optimistic"]) == {"outer-0", "outer-1", "final"}
+    assert document["nested"]["n"] == 12
+    report = (options["output"] / "report.html").read_text("utf-8")
+    assert report.index("Nested: every image") < report.index("Too good:")
+    best = Recipe.load(options["output"] / "best.toml")
+    assert best.name == "quick-tuned"
+    assert best.frozen.learning_rate == pytest.approx(document["best"]["frozen.learning_rate"])
+
+
+def test_going_on_adds_trials_and_keeps_those_there_are(options: dict[str, Any]) -> None:
+    first = tune(trials=2, outer_folds=0, **options)
+    assert first.metrics is None
+    assert "no figure" in (options["output"] / "report.html").read_text("utf-8")
+    before = [trial.datetime_complete for trial in first.studies["final"].trials]
+    more = tune(trials=4, outer_folds=0, **options)
+    trials = more.studies["final"].trials
+    assert [trial.datetime_complete for trial in trials][:2] == before
+    assert finished(more.studies["final"]) == 4
+
+
+def test_another_search_in_the_same_database_is_refused(options: dict[str, Any]) -> None:
+    tune(trials=1, outer_folds=0, **options)
+    with pytest.raises(InputError, match=r"search\.seed: 0 then, 5 now"):
+        tune(trials=1, outer_folds=0, **(options | {"seed": 5}))
+    # Searches of three outer folds have seen images that two would hold out.
+    with pytest.raises(InputError, match="another cohort, recipe or space"):
+        tune(trials=1, outer_folds=2, **options)
+
+
+def test_a_search_that_goes_on_draws_what_it_would_have_drawn(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    whole = tune(trials=4, outer_folds=0, **options)
+    halves = options | {"output": options["output"].parent / "halves"}
+    tune(trials=2, outer_folds=0, **halves)
+    resumed = tune(trials=4, outer_folds=0, **halves)
+    drawn = [trial.params for trial in whole.studies["final"].trials]
+    assert [trial.params for trial in resumed.studies["final"].trials] == drawn
+    assert len({params["network.dropout"] for params in drawn}) == 4
+
+
+def test_a_cohort_that_differs_leaves_the_folder_as_it_was(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=0, **options)
+    folder = options["output"]
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    next(options["data"].rglob("*.png")).unlink()
+    with pytest.raises(InputError, match="another cohort than the 11 images"):
+        tune(trials=1, outer_folds=0, **options)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_the_manifest_of_the_search_can_be_given_again(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=0, **options)
+    kept = options["output"] / "manifest.csv"
+    before = kept.read_bytes()
+    again = tune(trials=2, outer_folds=0, **(options | {"data": kept}))
+    assert finished(again.studies["final"]) == 2
+    assert kept.read_bytes() == before
+
+
+def test_the_testing_part_is_left_out_and_that_is_said(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    whole = _manifest(options)
+    rows = [
+        replace(row, split="testing" if row.path.endswith(("0.png", "1.png")) else "training")
+        for row in whole.rows
+    ]
+    result = tune(trials=1, outer_folds=0, **(options | {"data": whole.having(rows)}))
+    assert "4 images of the testing part are left out" in capsys.readouterr().err
+    searched = Manifest.load(options["output"] / "manifest.csv")
+    assert {row.split for row in searched.rows} == {"training"}
+    assert (len(searched), result.testing) == (8, 4)
+    assert json.loads((options["output"] / "tuning.json").read_text())["testing_left_out"] == 4
+    page = (options["output"] / "report.html").read_text("utf-8")
+    assert "4 images of the testing part were left out" in page
+    rows = [replace(row, split="testing") for row in rows]
+    elsewhere = {"data": whole.having(rows), "output": options["output"].parent / "other"}
+    with pytest.raises(InputError, match="cannot be tested on"):
+        tune(trials=1, outer_folds=0, **(options | elsewhere))
+    assert not elsewhere["output"].exists()
+
+
+def test_copies_of_testing_images_choose_no_recipe(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    whole = _manifest(options)
+    shared = whole.rows[1].group
+    rows = [
+        replace(row, split="testing" if number == 0 else "training", group=shared)
+        if number < 2
+        else replace(row, split="training")
+        for number, row in enumerate(whole.rows)
+    ]
+    with pytest.raises(HonestyError, match="more than one split"):
+        tune(trials=1, outer_folds=0, **(options | {"data": whole.having(rows)}))
+    assert not options["output"].exists()
+
+
+def test_tumour_types_are_refused_before_anything_is_written(options: dict[str, Any]) -> None:
+    recipe = options["recipe"].model_copy(update={"task": "tumour-type"})
+    with pytest.raises(InputError, match='task "tumour-type"'):
+        tune(trials=1, **(options | {"recipe": recipe}))
+    assert not options["output"].exists()
+
+
+def test_other_weights_under_the_same_name_are_another_search(
+    options: dict[str, Any], head_only: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = options["output"].parent / "start.weights.h5"
+    _write_weights(head_only, file, seed=1)
+    with_file = options | {"weights": file}
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=0, **with_file)
+    _write_weights(head_only, file, seed=2)
+    with pytest.raises(InputError, match="from other weights"):
+        tune(trials=2, outer_folds=0, **with_file)
+
+
+def test_weights_that_change_during_a_search_are_told(
+    options: dict[str, Any], head_only: Recipe
+) -> None:
+    file = options["output"].parent / "start.weights.h5"
+    _write_weights(head_only, file, seed=1)
+    bench = Bench(_manifest(options), head_only, file, origin=weights_identity(file))
+    _write_weights(head_only, file, seed=2)
+    with pytest.raises(InputError, match="have changed since the search was begun"):
+        bench.fitter(head_only)
+
+
+def test_networks_are_not_kept_for_every_number_tried(
+    options: dict[str, Any], head_only: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def watch(recipe: Recipe, weights: str | Path) -> Any:
+        built.append(recipe.network.dropout)
+        return start(recipe, weights)
+
+    monkeypatch.setattr("tumorscope.experiments.search.objective.start", watch)
+    bench = Bench(_manifest(options), head_only, "none", origin="none")
+    for rate in (0.1, 0.2, 0.3):
+        fitter = bench.fitter(changed(head_only, {"network.dropout": rate}))
+        assert fitter.model.get_layer("dropout").rate == rate
+    assert built == [0.1]
+    first = fitter.model
+    other = bench.fitter(changed(head_only, {"network.dropout": 0.1, "network.head": "flatten"}))
+    assert other.model is not first
+    assert len(built) == 2
+    assert bench.fitter(head_only).model is not first
+
+
+def test_what_was_tried_is_not_fitted_again(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options["space"].write_text('"optimisation.class_weights" = {choices = ["balanced", "none"]}')
+    fits = []
+
+    def count(self: Fitter, **how: Any) -> list[Record]:
+        fits.append(how)
+        return []
+
+    monkeypatch.setattr(Fitter, "fit", count)
+    study = tune(trials=6, outer_folds=0, **options).studies["final"]
+    assert len(fits) == 2 * options["inner_folds"]
+    assert finished(study) == 6
+    of_choice: dict[Any, set[float | None]] = {}
+    for trial in study.trials:
+        of_choice.setdefault(trial.params["optimisation.class_weights"], set()).add(trial.value)
+    assert all(len(values) == 1 for values in of_choice.values())
+    assert "as trial" in (options["output"] / "report.html").read_text("utf-8")
+
+
+def test_a_damaged_score_of_an_outer_fold_is_named(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    tune(trials=1, outer_folds=2, **options)
+    kept = options["output"] / "outer" / "fold-0.csv"
+    lines = kept.read_text().splitlines()
+    lines[1] = lines[1].rsplit(",", 1)[0] + ",oops"
+    kept.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"fold-0\.csv"):
+        tune(trials=1, outer_folds=2, **options)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.experiments.search.tune import tune
+data, recipe, space, output = sys.argv[1:]
+tune(data, trials=60, recipe=Recipe.load(recipe), space=space, weights="none",
+     inner_folds=2, outer_folds=0, output=output)
+"""
+
+
+def test_a_killed_search_goes_on(options: dict[str, Any], head_only: Recipe) -> None:
+    folder = options["output"]
+    recipe = folder.parent / "recipe.toml"
+    recipe.write_text(head_only.to_toml())
+    words = [str(options["data"]), str(recipe), str(options["space"]), str(folder)]
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(1200):
+            time.sleep(0.1)
+            done = _completed(folder / "study.db")
+            if done >= 2 or process.poll() is not None:
+                break
+    finally:
+        process.kill()
+        process.wait()
+    assert done >= 2
+    result = tune(trials=done + 2, outer_folds=0, **options)
+    assert finished(result.studies["final"]) >= done + 2
+    assert Recipe.load(folder / "best.toml").frozen.learning_rate > 0
+
+
+def _completed(database: Path) -> int:
+    """Trials of the last search, read without Optuna, which would create tables beside its own."""
+    count = "SELECT COUNT(*) FROM trials JOIN studies USING (study_id) WHERE state = 'COMPLETE' "
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            found = connection.execute(count + "AND study_name = 'final'").fetchone()
+    except sqlite3.Error:  # it is not there yet, or is being made
+        return 0
+    return int(found[0])
+
+
+def _no_fit(_: Fitter, **__: Any) -> list[Record]:
+    return []
+
+
+def _manifest(options: dict[str, Any]) -> Manifest:
+    return prepare_manifest(options["data"]).usable
+
+
+def _write_weights(recipe: Recipe, file: Path, *, seed: int) -> None:
+    keras.utils.set_random_seed(seed)
+    build(recipe).layers[0].save_weights(file)
+
+
+def test_hopeless_trials_are_pruned(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.1] * 10 + [9.0, 0.1] + [0.1] * 100)
+    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    monkeypatch.setattr("tumorscope.experiments.search.objective.loss_of", lambda *_: next(losses))
+    result = tune(trials=6, outer_folds=0, **options)
+    states = [trial.state.name for trial in result.studies["final"].trials]
+    assert states == ["COMPLETE"] * 5 + ["PRUNED"]
+
+
+def test_importances_sum_to_one_and_find_what_matters() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+
+    def loss(trial: optuna.Trial) -> float:
+        trial.suggest_float("idle", 0, 1)
+        return (trial.suggest_float("matters", 0, 1) - 0.3) ** 2
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study.optimize(loss, n_trials=30)
+    found = importances_of(study)
+    assert sum(found.values()) == pytest.approx(1.0)
+    assert found["matters"] > 0.8
+    assert importances_of(optuna.create_study()) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"frozen.speed" = {low = 1.0, high = 2.0}', "no key of a recipe"),
+        ('"network.dropout" = {low = 0.5, high = 0.2}', "low below high"),
+        ('"network.dropout" = {low = 0.5, high = 3.0}', "network.dropout"),
+        ('"network.dropout" = {low = 0.0, high = 0.5, log = true}', "above 0"),
+        ('"frozen.epochs" = {low = 1.5, high = 3}', "whole numbers"),
+        ('"network.head" = {choices = []}', "something in it"),
+        ('"network.dropout" = {low = 0.1, high = inf}', "finite"),
+        ('"seed" = {low = 1, high = 9}', "all trials share"),
+        ("dropout = [", "Cannot read"),
+        ("", "empty"),
+    ],
+)
+def test_a_wrong_space_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "space.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_space(tmp_path / "space.toml", Recipe.load("paper"))
+
+
+def test_the_default_space_fits_the_recipes_that_ship() -> None:
+    for name in ("paper", "recommended"):
+        assert "network.dropout" in load_space(None, Recipe.load(name))
+    assert changed(Recipe.load("paper"), {"network.dropout": 0.1}).network.dropout == 0.1
+    assert Range(choices=[1, 2]).choices == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"trials": 0}, {"inner_folds": 1}, {"outer_folds": 1}, {"outer_folds": -1}]
+)
+def test_impossible_numbers_are_refused(options: dict[str, Any], wrong: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="Expected at least 1 trial"):
+        tune(**({"trials": 1} | options | wrong))
+
+
+def test_a_storage_that_is_not_there_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="Cannot use the storage"):
+        tune(trials=1, outer_folds=0, storage="sqlite:////nowhere/at/all.db", **options)
+
+
+def test_losses() -> None:
+    labels, scores = np.array([0, 1, 1]), np.array([0.2, 0.9, 0.6])
+    assert loss_of(labels, scores, "auc") == 0.0
+    expected = -np.mean(np.log([0.8, 0.9, 0.6]))
+    assert loss_of(labels, scores, "log-loss") == pytest.approx(expected)
+
+
+def test_one_class_alone_has_no_auc() -> None:
+    with pytest.raises(InputError, match="all of one class"):
+        loss_of(np.array([1, 1]), np.array([0.2, 0.9]), "auc")
+
+
+def test_the_command_prints_json(
+    options: dict[str, Any], head_only: Recipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = options["output"].parent / "recipe.toml"
+    recipe.write_text(head_only.to_toml())
+    words = ["tune", str(options["data"]), "--trials", "1", "--recipe", str(recipe), "--json"]
+    words += ["--space", str(options["space"]), "--weights", "none", "--outer-folds", "0"]
+    words += ["--inner-folds", "2", "-o", str(options["output"])]
+    assert run(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["nested"] is None
+    assert set(document["best"]) == {
+        "frozen.learning_rate",
+        "network.dropout",
+        "optimisation.class_weights",
+    }

@@ -1,0 +1,131 @@
+"""Every system fits a fold and scores it, with random weights; each network is built once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tumorscope.auditing.audit import audit
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.errors import UsageError
+from tumorscope.experiments.comparison.features import FeatureClassifier, feature_fitter
+from tumorscope.experiments.fold_runner import network_fitter
+from tumorscope.networks import network
+from tumorscope.networks.backbones import build_backbone
+from tumorscope.networks.systems import DEFAULT, lookup, names, recipe_for
+from tumorscope.recipes.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def built() -> Iterator[dict[tuple[str, int], object]]:
+    """Networks by name and size: building the heavy ones takes seconds each, tracing them more."""
+    import keras
+
+    eager = keras.config.backend() == "tensorflow"
+    if eager:
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+    yield {}
+    if eager:
+        tf.config.run_functions_eagerly(False)
+    keras.utils.clear_session()
+
+
+@pytest.fixture
+def tiny(
+    quick: Recipe, built: dict[tuple[str, int], object], monkeypatch: pytest.MonkeyPatch
+) -> Recipe:
+    def build_once(name: str, size: int) -> object:
+        if (name, size) not in built:
+            built[name, size] = build_backbone(name, size)
+        return built[name, size]
+
+    monkeypatch.setattr(network, "build_backbone", build_once)
+    changes = {
+        "input": {"size": 64},
+        "augmentation": {"variants": 1},
+        "frozen": {"epochs": 0},
+        "fine_tuning": {"epochs": 1},
+        "optimisation": {"batch_size": 6},  # one shape, traced once
+    }
+    parts = {name: getattr(quick, name).model_copy(update=new) for name, new in changes.items()}
+    return quick.model_copy(update=parts)
+
+
+@pytest.fixture
+def manifest(tiny_cohort: Path) -> Manifest:
+    return audit(tiny_cohort, probes=False).manifest
+
+
+@pytest.mark.parametrize("name", [*DEFAULT, "small_cnn"])
+def test_a_system_fits_and_scores(name: str, tiny: Recipe, manifest: Manifest) -> None:
+    system = lookup(name)
+    if system.classifier is None:
+        own = recipe_for(system, tiny, system.backbones[0])
+        fitter = network_fitter(own, "none", manifest)
+    else:
+        fitter = feature_fitter(system, tiny, "none", manifest)
+    calls: list[object] = []
+    training, tuning = np.array([0, 1, 2, 6, 7, 8]), np.array([3, 9])
+    fitter.fit(training=training, tuning=tuning, seed=0, on_epoch=calls.append)
+    scores = fitter.predict(np.array([4, 5, 10, 11]))
+    assert scores.shape == (4,)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert len(calls) == 1
+
+
+def test_what_the_recipe_becomes_for_each_backbone() -> None:
+    paper, reference = Recipe.load("paper"), Recipe.load("reference")
+    inception = recipe_for(lookup("inception_v3"), paper, "inception_v3")
+    assert inception.input.size == 299
+    assert (inception.input.scaling, inception.network.head) == ("symmetric", "flatten")
+    assert inception.fine_tuning.from_layer == "conv2d_76"
+    assert inception.name == "inception_v3-paper"
+    assert recipe_for(lookup("vgg16"), paper, "vgg16").input.scaling == "caffe"
+    same = recipe_for(lookup("mobilenet_v2"), paper, "mobilenet_v2")
+    assert same.fine_tuning.from_layer == paper.fine_tuning.from_layer
+    # What changes is nothing else.
+    assert same.augmentation == paper.augmentation
+    assert same.optimisation == paper.optimisation
+    assert recipe_for(lookup("vgg16"), reference, "vgg16").fine_tuning.from_layer == "input"
+    small = {
+        name: recipe_for(lookup(name), reference, lookup(name).backbones[0]).fine_tuning.size
+        for name in ("mobilenet_v2-pooled", "mobilenet_v2-flatten", "inception_v3")
+    }
+    assert small["mobilenet_v2-pooled"] == reference.fine_tuning.size
+    assert (small["mobilenet_v2-flatten"], small["inception_v3"]) == (0, 0)
+
+
+def test_an_unknown_system_is_named() -> None:
+    with pytest.raises(UsageError, match="mobilenet_v2-logistic"):
+        lookup("resnet_9000")
+    assert set(DEFAULT) <= set(names())
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "svm"])
+def test_a_classifier_learns_and_forgets_the_fold_before(classifier: str) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    features = generator.normal(size=(60, 20)).astype(np.float32)
+    features[:, 0] += 3 * labels
+    groups = np.array([f"g{index // 4}" for index in range(60)])
+    groups = np.char.add(groups, labels.astype(str))
+    fitter = FeatureClassifier(
+        features,
+        labels,
+        groups,
+        classifier=classifier,
+        balanced=True,  # type: ignore[arg-type]
+    )
+    training, tuning, testing = np.arange(30), np.arange(30, 40), np.arange(40, 60)
+    fitter.fit(training=training, tuning=tuning, seed=1)
+    scores = fitter.predict(testing)
+    assert ((scores >= 0.5) == labels[testing]).mean() > 0.8
+    assert scores[labels[testing] == 1].mean() > scores[labels[testing] == 0].mean() + 0.2
+    fitter.fit(training=testing, tuning=tuning[:0], seed=1)
+    fitter.fit(training=training, tuning=tuning, seed=1)
+    np.testing.assert_allclose(fitter.predict(testing), scores)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from tumorscope.reports.text import recipe_text, safe, shorten, shown, span
+from tumorscope.statistics import Interval
+from tumorscope.statistics.metrics import Undefined
+
+
+def test_recipes_read_like_toml():
+    recipe = {"name": "paper", "data": {"fractions": (0.7, 0.15, 0.15), "flip": True, "rate": 1e-7}}
+    read = tomllib.loads(recipe_text(recipe))
+    assert read == {
+        "name": "paper",
+        "data": {"fractions": [0.7, 0.15, 0.15], "flip": True, "rate": 1e-7},
+    }
+
+
+def test_tables_in_tables_and_odd_names_are_read_back():
+    recipe = {
+        "none": None,
+        "sampling": {"by": "source", "weights": {"site A": 2.0, 'b"\x7f': 0.5, "c.d": 1.0}},
+        "description": "two\nlines\t\x00",
+    }
+    read = tomllib.loads(recipe_text(recipe))
+    del recipe["none"]
+    assert read == recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "words"),
+    [
+        ("accuracy", Interval(0.842, 0.792, 0.882, ""), "84.2 % (79.2 to 88.2 %)"),
+        ("auc", Interval(0.9154, 0.87, 0.945, ""), "0.915 (0.870 to 0.945)"),
+        ("auc", Undefined("one class"), "– (one class)"),
+        ("brier", Undefined("one group", 0.25), "0.250 (one group)"),
+    ],
+)
+def test_figures_as_text(name, found, words):
+    assert shown(name, found).replace("\N{NO-BREAK SPACE}", " ") == words
+
+
+def test_intervals_and_percentages_do_not_break():
+    assert " " not in span("1.0 %", "2.0 %")
+    assert safe("95 % of <all>") == "95\N{NO-BREAK SPACE}% of &lt;all&gt;"
+
+
+def test_long_names_lose_their_middle():
+    assert shorten("a" * 20 + "b" * 20, 11) == "aaaaa…bbbbb"
+    assert shorten("short", 11) == "short"

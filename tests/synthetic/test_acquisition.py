@@ -1,0 +1,60 @@
+"""Another scanner: same anatomy, air stays dark, everything in range."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tumorscope.imaging.brain import brain_mask
+from tumorscope.synthetic.acquisition import acquire, draw_skull, strip_skull
+
+
+def brain(size: int = 128) -> np.ndarray:
+    picture = np.zeros((size, size), np.uint8)
+    cv2.ellipse(picture, (size // 2, size // 2), (size // 3, size * 2 // 5), 0, 0, 360, 140, -1)
+    cv2.circle(picture, (size // 2, size // 2), size // 10, 60, -1)
+    return cv2.GaussianBlur(picture, (0, 0), 1.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.sampled_from([64, 97, 160]))
+def test_the_picture_keeps_its_shape_and_its_dark_air(seed: int, size: int) -> None:
+    taken = acquire(brain(size), np.random.default_rng(seed))
+    assert taken.shape == (size, size)
+    assert taken.dtype == np.uint8
+    corners = np.concatenate([taken[:6, :6].ravel(), taken[-6:, -6:].ravel()])
+    inside = taken[size // 2 - 3 : size // 2 + 3, size // 4 : size // 4 + 8]
+    assert corners.mean() < 60
+    assert inside.mean() >= corners.mean() - 10
+
+
+def test_scans_of_one_head_differ_widely() -> None:
+    scans = [acquire(brain(), np.random.default_rng(seed)) for seed in range(30)]
+    means = [float(scan[brain() > 100].mean()) for scan in scans]
+    assert max(means) - min(means) > 80
+
+
+def test_stripping_leaves_nothing_outside_the_mask() -> None:
+    picture = np.full((128, 128), 90, np.uint8)
+    mask = np.zeros((128, 128), bool)
+    mask[40:90, 30:100] = True
+    for seed in range(10):
+        stripped = strip_skull(picture, mask, np.random.default_rng(seed))
+        reach = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        assert stripped[~reach].max() == 0
+        assert stripped[64, 64] == 90
+
+
+def test_a_drawn_skull_surrounds_the_brain_and_comes_off_again() -> None:
+    found = 0
+    for seed in range(12):
+        headed = draw_skull(brain(224), np.random.default_rng(seed))
+        assert headed[:, :112].max() > 30
+        mask = brain_mask(headed)
+        if mask is not None:
+            found += 1
+            assert mask[112, 70]
+            assert mask.sum() < (headed > 12).sum()
+    assert found >= 4

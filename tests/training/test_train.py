@@ -1,0 +1,251 @@
+"""A run from end to end: what it writes, that it repeats, and that killing it loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tumorscope.cli.app import run as run_command
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.split import split
+from tumorscope.common.csv_files import read_csv
+from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
+from tumorscope.common.files import sha256_of
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.run_folder import Run
+from tumorscope.training.train import train
+
+
+@pytest.fixture
+def manifest(tiny_cohort: Path, tmp_path: Path) -> Path:
+    from tumorscope.auditing.audit import audit
+
+    ready = split(audit(tiny_cohort, probes=False).manifest, fractions=(0.5, 0.25, 0.25))
+    ready.save(tmp_path / "manifest.csv")
+    return tmp_path / "manifest.csv"
+
+
+def lasting(folder: Path) -> list[dict[str, str]]:
+    records = read_csv(folder / "history.csv")
+    return [{key: value for key, value in each.items() if key != "seconds"} for each in records]
+
+
+def test_it_writes_what_the_contract_says(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {
+        "recipe.toml",
+        "manifest.csv",
+        "history.csv",
+        "scores.csv",
+        "model.keras",
+        "model.onnx",
+        "run.json",
+    }
+    assert run.recipe == quick
+    assert len(run.history) == 4
+    scores = read_csv(run.folder / "scores.csv")
+    assert list(scores[0]) == ["path", "label", "split", "score"]
+    assert {row["path"] for row in scores} == {row.path for row in run.manifest.rows}
+    facts = json.loads((run.folder / "run.json").read_text())
+    assert facts["notice"].startswith("Research use only")
+    assert facts["split"] == "grouped"
+    assert sum(facts["images"].values()) == 12
+    assert {"tumorscope", "keras", "numpy", "python"} <= set(facts["versions"])
+
+
+def test_the_same_seed_gives_the_same_scores(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    one, two = (
+        train(manifest, recipe=quick, weights="none", output=tmp_path / name) for name in "ab"
+    )
+    assert (one.folder / "scores.csv").read_text() == (two.folder / "scores.csv").read_text()
+    other = train(
+        manifest,
+        recipe=quick.model_copy(update={"seed": 1}),
+        weights="none",
+        output=tmp_path / "c",
+    )
+    assert (one.folder / "scores.csv").read_text() != (other.folder / "scores.csv").read_text()
+
+
+def test_the_saved_model_gives_the_saved_scores(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    from tumorscope.cohort.arrays import load_images
+    from tumorscope.networks.predict import predict
+
+    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    pixels = load_images(run.manifest, quick.input.preprocessing).pixels
+    saved = [float(row["score"]) for row in read_csv(run.folder / "scores.csv")]
+    np.testing.assert_allclose(predict(run.load_model(), pixels, quick), saved, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_kill_9_in_either_phase_loses_nothing(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    longer = quick.model_copy(
+        update={
+            "frozen": quick.frozen.model_copy(update={"epochs": 40}),
+            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 40}),
+        }
+    )
+    (tmp_path / "longer.toml").write_text(longer.to_toml())
+    expected = train(manifest, recipe=longer, weights="none", output=tmp_path / "whole")
+    folder = tmp_path / "killed"
+    words = ["train", str(manifest), "--recipe", str(tmp_path / "longer.toml")]
+    words += ["--weights", "none", "-o", str(folder), "--resume", "--quiet"]
+    for epochs in (3, 45):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tumorscope", *words],
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _wait_for_epoch(folder / "checkpoint.bin", epochs, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (folder / "run.json").exists()
+    with pytest.raises(UsageError, match="--resume"):
+        train(manifest, recipe=longer, weights="none", output=folder)
+    with pytest.raises(InputError, match="unfinished"):
+        Run.open(folder)
+    train(manifest, recipe=longer, weights="none", output=folder, resume=True)
+    assert lasting(folder) == lasting(expected.folder)
+    assert (folder / "scores.csv").read_text() == (expected.folder / "scores.csv").read_text()
+    assert not (folder / "checkpoint.bin").exists()
+
+
+def _wait_for_epoch(file: Path, epochs: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
+        assert process.poll() is None, "it ended before it could be killed"
+        if file.exists():
+            with file.open("rb") as stream:
+                if len(json.loads(bytes(np.load(stream)))["history"]) >= epochs:
+                    return
+        time.sleep(0.02)
+    raise AssertionError(f"no epoch {epochs} within 90 s")
+
+
+def test_a_finished_run_is_not_overwritten(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    before = (run.folder / "scores.csv").stat().st_mtime_ns
+    with pytest.raises(UsageError, match="finished run"):
+        train(manifest, recipe=quick, weights="none", output=run.folder)
+    train(manifest, recipe=quick, weights="none", output=run.folder, resume=True)
+    assert (run.folder / "scores.csv").stat().st_mtime_ns == before
+
+
+def test_parted_groups_are_refused(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+    loaded = Manifest.load(manifest)
+    rows = [replace(row, group="one") if row.label else row for row in loaded.rows]
+    loaded.having(rows).save(manifest)
+    with pytest.raises(HonestyError, match="more than one split"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("known", ["bytes", "picture", "flags"])
+def test_copies_on_two_sides_are_refused_whatever_their_groups_are_called(
+    manifest: Path, quick: Recipe, tmp_path: Path, known: str
+) -> None:
+    loaded = Manifest.load(manifest)
+    trained = loaded.of_split("training").rows[0]
+    copy = tmp_path / "copy.png"
+    if known == "bytes":
+        shutil.copy(loaded.file(trained), copy)
+    else:
+        Image.open(loaded.file(trained)).resize((120, 120)).save(copy)
+    flags = ("near-duplicate",) if known == "flags" else ()
+    picture = "one" if known == "picture" else ""
+    other = replace(
+        trained, path="copy.png", sha256=sha256_of(copy), split="testing", group="somebody else",
+        flags=flags, picture=picture,
+    )  # fmt: skip
+    rows = [
+        replace(row, flags=flags, picture=picture) if row == trained else row for row in loaded.rows
+    ]
+    with pytest.raises(HonestyError, match=r"copy.png in testing"):
+        train(
+            Manifest((*rows, other), loaded.root),
+            recipe=quick,
+            weights="none",
+            output=tmp_path / "run",
+        )
+    assert not (tmp_path / "run" / "recipe.toml").exists()
+
+
+def test_images_without_a_split_are_named_and_used_for_nothing(
+    manifest: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = Manifest.load(manifest)
+
+    def without(name: str) -> Manifest:
+        rows = (replace(row, split="") if row.split == name else row for row in loaded.rows)
+        return loaded.having(rows)
+
+    with pytest.raises(InputError, match="training holds 0 images"):
+        train(without("training"), recipe=quick, weights="none", output=tmp_path / "none")
+    assert not (tmp_path / "none" / "recipe.toml").exists()
+    without("testing").save(tmp_path / "given.csv")
+    words = [
+        "train",
+        str(tmp_path / "given.csv"),
+        "--recipe",
+        str(tmp_path / "quick.toml"),
+        "--weights",
+        "none",
+    ]
+    (tmp_path / "quick.toml").write_text(quick.to_toml())
+    capsys.readouterr()
+    assert run_command([*words, "-o", str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr()
+    assert "6 training, 2 tuning, 4 without split; those without split are used" in printed.out
+    assert "4 images lie in no split" in printed.err
+    images = {"training": 6, "tuning": 2, "without split": 4}
+    assert Run.open(tmp_path / "run").facts["images"] == images
+
+
+def test_changed_and_missing_files_are_refused(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    rows = Manifest.load(manifest).rows
+    with (tmp_path / rows[0].path).open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(InputError, match="changed since the audit"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    (tmp_path / rows[0].path).unlink()
+    with pytest.raises(InputError, match="no longer exist"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="Cannot write"):
+        train(manifest, recipe=quick, weights="none", output=tmp_path / "file" / "run")
+
+
+def test_folders_are_audited_and_split(tiny_cohort: Path, quick: Recipe, tmp_path: Path) -> None:
+    run = train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
+    assert {row.split for row in run.manifest.rows} == {"training", "tuning", "testing"}
+    run.manifest.check_groups()
+
+
+def test_one_image_of_a_class_is_too_few(tiny_cohort: Path, quick: Recipe, tmp_path: Path) -> None:
+    for extra in sorted((tiny_cohort / "no").iterdir())[1:]:
+        extra.unlink()
+    with pytest.raises(InputError):
+        train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
