@@ -11,7 +11,7 @@ import pytest
 from tumorscope.common.errors import InputError
 from tumorscope.networks.input_check_features import FeatureSpace
 from tumorscope.networks.model_graph import model_graph
-from tumorscope.networks.network import build, familiar_features
+from tumorscope.networks.network import build, input_check_features
 from tumorscope.networks.predict import predict
 from tumorscope.recipes.recipe import Recipe
 
@@ -101,8 +101,8 @@ def test_distance_is_mahalanobis() -> None:
     recipe = recipe_of("pooled")
     model = shaken(recipe)
     backbone = model.layers[0]
-    familiar = familiar_features(backbone)
-    channels = familiar.shape[-1]
+    checked = input_check_features(backbone)
+    channels = checked.shape[-1]
     pixels = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
     generator = np.random.default_rng(2)
     axes, _ = np.linalg.qr(generator.normal(size=(channels, 5)))
@@ -116,7 +116,7 @@ def test_distance_is_mahalanobis() -> None:
     )
     outputs = run(model_graph(model, recipe, space=space), pixels)
     values = np.repeat((pixels / np.float32(127.5) - 1)[..., None], 3, axis=-1)
-    inner = keras.Model(backbone.input, familiar)
+    inner = keras.Model(backbone.input, checked)
     features = np.asarray(inner.predict_on_batch(values)).mean(axis=(1, 2))
     rest = np.eye(channels) - axes @ axes.T
     covariance = axes @ np.diag(variances) @ axes.T + noise * rest

@@ -7,7 +7,7 @@ import pytest
 
 from tumorscope.common.errors import InputError
 from tumorscope.networks.backbones import build_backbone, names
-from tumorscope.networks.network import build, familiar_features, summarise, trainable_part
+from tumorscope.networks.network import build, input_check_features, summarise, trainable_part
 from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.feature_store import extractor
@@ -109,7 +109,7 @@ def test_a_brain_is_known_by_features_a_stage_before_the_last(
             "network": {"backbone": backbone, "head": "pooled"},
         }
     )
-    assert familiar_features(build(recipe).layers[0]).shape[1:] == expected
+    assert input_check_features(build(recipe).layers[0]).shape[1:] == expected
 
 
 def test_without_a_finer_stage_a_brain_is_known_by_the_last() -> None:
@@ -117,4 +117,4 @@ def test_without_a_finer_stage_a_brain_is_known_by_the_last() -> None:
 
     image = keras.Input((8, 8, 3))
     backbone = keras.Model(image, keras.layers.Conv2D(4, 3, padding="same")(image))
-    assert familiar_features(backbone) is backbone.output
+    assert input_check_features(backbone) is backbone.output

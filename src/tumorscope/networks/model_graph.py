@@ -14,7 +14,7 @@ import numpy as np
 
 from tumorscope.common.errors import InputError
 from tumorscope.networks.input_check_features import FeatureSpace
-from tumorscope.networks.network import familiar_features
+from tumorscope.networks.network import input_check_features
 from tumorscope.networks.onnx_graph import Graph, UnsupportedLayerError, walk
 from tumorscope.networks.scaling import SCALINGS
 from tumorscope.recipes.recipe import Recipe
@@ -43,7 +43,7 @@ def model_graph(
     slope, intercept : float
         Calibration: ``probability = sigmoid(slope · logit + intercept)``.
     space : FeatureSpace, optional
-        For ``distance``, which is 0 without; of `tumorscope.networks.network.familiar_features`,
+        For ``distance``, which is 0 without; of `tumorscope.networks.network.input_check_features`,
         averaged over places.
 
     Returns
@@ -62,10 +62,10 @@ def model_graph(
     backbone = model.layers[0]
     scale, offset = SCALINGS[recipe.input.scaling]
     try:
-        features, familiar = walk(
+        features, checked = walk(
             backbone,
             graph,
-            taps=[backbone.output, familiar_features(backbone)],
+            taps=[backbone.output, input_check_features(backbone)],
             scale=scale,
             offset=offset,
         )
@@ -88,7 +88,7 @@ def model_graph(
     graph.output("logit", logit)
     graph.output("evidence", evidence)
     graph.output("bias", bias)
-    graph.output("distance", _distance(graph, familiar, logit, space))
+    graph.output("distance", _distance(graph, checked, logit, space))
     outputs: list[tuple[str, tuple[int, ...]]] = [
         ("probability", ()),
         ("logit", ()),

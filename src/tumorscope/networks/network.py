@@ -134,7 +134,7 @@ def frozen_part(model: keras.Model, *, from_layer: str | None) -> keras.Model | 
     return keras.Model(backbone.input, _entrance(backbone, from_layer))
 
 
-def familiar_features(backbone: keras.Model) -> keras.KerasTensor:
+def input_check_features(backbone: keras.Model) -> keras.KerasTensor:
     """Return the features by which the input check knows a brain: the last finer than the output.
 
     Training the whole network leaves little in its last features but the answer, so that a page of

@@ -45,7 +45,7 @@ from tumorscope.networks.input_check_features import (
     limit_of,
 )
 from tumorscope.networks.model_graph import model_graph
-from tumorscope.networks.network import familiar_features
+from tumorscope.networks.network import input_check_features
 from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.fold_protocol import read_protocol
@@ -410,7 +410,7 @@ def _pooled_features(
     model: keras.Model, recipe: Recipe, pixels: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
     backbone = model.layers[0]
-    run = feature_engine(backbone, [familiar_features(backbone)], recipe.input.scaling)
+    run = feature_engine(backbone, [input_check_features(backbone)], recipe.input.scaling)
     parts = [
         run(pixels[batch])[0].astype(np.float64).mean(axis=(1, 2))
         for batch in batches(np.arange(len(pixels)), BATCH)

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 CACHE_BYTES = 1 << 30
 """Features above this are computed again instead of kept."""
 
-Entry = str | None
+CutLayer = str | None
 """Where a trained part starts: None the head, "input" the image, else a layer of the backbone."""
 
-Features = dict[Entry, NDArray[np.generic]]
+Features = dict[CutLayer, NDArray[np.generic]]
 
 
 def extractor(
-    model: keras.Model, recipe: Recipe, entries: Sequence[Entry]
+    model: keras.Model, recipe: Recipe, entries: Sequence[CutLayer]
 ) -> Callable[[NDArray[np.uint8]], Features]:
     """Return a function from grey images uint8 (n, h, w) to what each entry receives.
 
@@ -133,18 +133,18 @@ class FeatureStore:
         self._brains: dict[int, NDArray[np.uint8] | None] = {}
 
     def augmented(
-        self, indices: NDArray[np.int64], versions: NDArray[np.int64], *, entry: Entry
+        self, indices: NDArray[np.int64], versions: NDArray[np.int64], *, entry: CutLayer
     ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
         """Return the features of a version of each image, and the labels of these versions."""
         variants = self._recipe.augmentation.variants
         return self._get(indices, versions % variants if variants else versions, entry)
 
-    def plain(self, indices: NDArray[np.int64], *, entry: Entry) -> NDArray[np.generic]:
+    def plain(self, indices: NDArray[np.int64], *, entry: CutLayer) -> NDArray[np.generic]:
         """Return the features of images as they are."""
         return self._get(indices, np.full(len(indices), -1), entry)[0]
 
     def _get(
-        self, indices: NDArray[np.int64], versions: NDArray[np.int64], entry: Entry
+        self, indices: NDArray[np.int64], versions: NDArray[np.int64], entry: CutLayer
     ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
         keys = list(zip(indices.tolist(), versions.tolist(), strict=True))
         missing = [key for key in dict.fromkeys(keys) if key not in self._kept]

@@ -21,7 +21,7 @@ from tumorscope.networks.predict import predict
 from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.recipe import Optimisation, Recipe
 from tumorscope.records.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
-from tumorscope.training.feature_store import Entry, FeatureStore, extractor
+from tumorscope.training.feature_store import CutLayer, FeatureStore, extractor
 from tumorscope.training.sampling import draw
 from tumorscope.training.schedule import cosine, learning_rate_after
 
@@ -44,7 +44,7 @@ class _Phase:
     name: str
     epochs: int
     learning_rate: float
-    entry: Entry
+    entry: CutLayer
     size: int
     """Edge of the pictures, in pixels."""
 
