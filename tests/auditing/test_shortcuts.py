@@ -12,7 +12,7 @@ from PIL import Image
 from tumorscope.auditing import shortcuts as shortcuts_module
 from tumorscope.auditing.shortcuts import PROBES, Shortcut, ShortcutDisplay, measure, traces_of
 from tumorscope.imaging.read import read_with_info
-from tumorscope.reports import figure_png
+from tumorscope.reports.drawing import figure_png
 from tumorscope.statistics.intervals import Interval
 
 
@@ -142,7 +142,7 @@ def test_the_chart_shows_every_area_its_interval_and_chance() -> None:
         Shortcut("trivial", PROBES["trivial"], Interval(0.55, 0.45, 0.64, "DeLong"), 199),
         Shortcut("trivial-paper", PROBES["trivial-paper"], None, 0),
     )
-    ax = ShortcutDisplay(shortcuts).plot()
+    ax = ShortcutDisplay(shortcuts).plot().ax_
     words = [text.get_text() for text in ax.texts]
     assert "0.85 (0.79–0.90)" in words
     assert "0.55 (0.45–0.64)" in words

@@ -88,7 +88,7 @@ def test_a_terminal_without_width_gets_help(columns: str) -> None:
 def test_figures_need_no_backend_of_matplotlib(backend: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the train extra")
     program = (
-        "import sys, os; from tumorscope.reports.page import house_style, new_figure\n"
+        "import sys, os; from tumorscope.reports.drawing import house_style, new_figure\n"
         "with house_style():\n    new_figure().add_subplot().figure.savefig(sys.argv[1])\n"
         "print(os.environ['MPLBACKEND'])"
     )

@@ -7,7 +7,6 @@ from matplotlib.text import Text
 from sklearn import metrics as sk
 
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.reports import figure_png
 from tumorscope.reports.displays import (
     ClassificationReportDisplay,
     ConfusionMatrixDisplay,
@@ -21,6 +20,7 @@ from tumorscope.reports.displays import (
     TrainingCurvesDisplay,
     WorkflowDisplay,
 )
+from tumorscope.reports.drawing import figure_png
 from tumorscope.statistics import delong
 
 PAPER_LAYERS = [

@@ -1,102 +1,87 @@
+"""Templates: what is printed is escaped, sections number themselves, and nothing is loaded."""
+
 from __future__ import annotations
 
-import base64
-import io
 import re
+from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from jinja2 import UndefinedError
+from markupsafe import Markup
 
-from tumorscope.reports import (
-    PALETTE,
-    Section,
-    figure_html,
-    figure_png,
-    grey_uri,
-    table_html,
-    write_page,
-)
-from tumorscope.reports.page import STYLE, house_style, new_figure
+from tumorscope.reports import Section, table_html, write_page
+from tumorscope.reports.page import render, write_html
+from tumorscope.reports.picture import Picture
 
 
-def test_page_holds_everything_and_escapes_what_is_plain(tmp_path):
-    path = tmp_path / "report.html"
-    write_page(
+def write(path: Path, *parts: tuple[str, str], warning: str | None = None) -> str:
+    write_html(
         path,
+        "reports/sections.html",
         title="A <b> & c",
-        lead="<p>Lead</p>",
-        sections=[Section("One <1>", "<p>body</p>"), Section("Two", "<p>more</p>")],
-        warning="Leaks & lies",
+        warning=warning,
         footer="The <end>",
+        lead="Lead <1>",
+        sections=[Section(title, html) for title, html in parts],
     )
-    html = path.read_text("utf-8")
+    return path.read_text("utf-8")
+
+
+def test_a_page_holds_everything_and_escapes_it(tmp_path: Path) -> None:
+    html = write(tmp_path / "r.html", ("One <1>", "a & b"), ("Two", "more"), warning="Leaks & lies")
     assert "<h1>A &lt;b&gt; &amp; c</h1>" in html
-    assert "<p>Lead</p>" in html
-    assert "<h2>One &lt;1&gt;</h2>" in html
-    assert "<p>body</p>" in html
-    assert "Leaks &amp; lies" in html
+    assert '<div class="lead">Lead &lt;1&gt;</div>' in html
+    assert "<h2>One &lt;1&gt;</h2>\na &amp; b" in html
+    assert '<p class="warning" role="alert">Leaks &amp; lies</p>' in html
     assert "The &lt;end&gt;" in html
     assert html.count("Research use only") == 2
-    assert re.findall(r'href="#(s\d)"', html) == re.findall(r'<section id="(s\d)"', html)
 
 
-def test_page_without_warning_has_no_box_and_loads_nothing(tmp_path):
-    write_page(tmp_path / "r.html", title="T", lead="", sections=[])
-    html = (tmp_path / "r.html").read_text("utf-8")
+def test_the_contents_name_every_section_that_is_not_empty(tmp_path: Path) -> None:
+    html = write(tmp_path / "r.html", ("One", "1"), ("Nothing", "\n "), ("Two", "2"))
+    assert re.findall(r'href="#(s\d)">(\w+)<', html) == [("s1", "One"), ("s2", "Two")]
+    assert re.findall(r'<section id="(s\d)"', html) == ["s1", "s2"]
+
+
+def test_a_page_without_warning_has_no_box_and_loads_nothing(tmp_path: Path) -> None:
+    html = write(tmp_path / "r.html")
     assert 'class="warning"' not in html
     assert "http" not in html
     assert "<script" not in html
 
 
-def test_tables_escape_and_align():
+def test_pages_of_pieces_take_html(tmp_path: Path) -> None:
+    write_page(tmp_path / "r.html", title="T", lead="<p>L</p>", sections=[Section("S", "<p>b</p>")])
+    html = (tmp_path / "r.html").read_text("utf-8")
+    assert "<p>L</p>" in html
+    assert "<p>b</p>" in html
+
+
+def test_tables_escape_and_align() -> None:
     html = table_html(("Name", "Count"), [("<x>", "3")], numeric=(1,))
     assert "<td>&lt;x&gt;</td>" in html
     assert "<td class=number>3</td>" in html
     assert "<th class=number>Count</th>" in html
 
 
-def test_a_figure_is_the_same_bytes_each_time_and_on_disk(tmp_path):
-    def drawn():
-        with house_style():
-            figure = new_figure(3, 2)
-            figure.add_subplot().plot([0, 1], [1, 0])
-            return figure
-
-    first = figure_png(drawn(), tmp_path / "figures" / "a.png")
-    assert (tmp_path / "figures" / "a.png").read_bytes() == first
-    assert figure_png(drawn()) == first
-    assert b"matplotlib" not in first.lower()
-
-
-def test_figure_html_carries_picture_and_escaped_caption():
-    html = figure_html(b"\x89PNG", 'say "so" <now>')
-    assert base64.b64encode(b"\x89PNG").decode() in html
-    assert "<figcaption>say &quot;so&quot; &lt;now&gt;</figcaption>" in html
+def test_figures_and_thumbnails_escape_what_a_file_is_called() -> None:
+    hostile = '"><script>alert(1)</script>.png'
+    drawn = Picture(uri="data:,", caption="95 % <sure>", alt='say "so"')
+    html = render("reports/piece.html", kind="figure", picture=drawn)
+    assert "<figcaption>95\N{NO-BREAK SPACE}% &lt;sure&gt;</figcaption>" in html
+    assert 'alt="say &#34;so&#34;"' in html
+    scan = Picture(uri="data:,", caption=hostile, alt=hostile, name=hostile, path=hostile)
+    html = render("reports/piece.html", kind="gallery", pictures=[scan])
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") == 4
 
 
-@pytest.mark.parametrize("shape", [(300, 100), (1, 1), (50, 400)])
-def test_thumbnails_keep_their_proportions(shape):
-    uri = grey_uri(np.full(shape, 90, np.uint8), edge=64)
-    image = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
-    assert max(image.size) <= 64
-    assert image.mode == "L"
-    height, width = shape
-    assert image.width / image.height == pytest.approx(width / height, rel=0.1)
+def test_what_a_template_lacks_is_an_error_and_no_hole() -> None:
+    with pytest.raises(UndefinedError, match="picture"):
+        render("reports/piece.html", kind="figure")
 
 
-def test_house_style_ends_with_its_block():
-    import matplotlib as mpl
-
-    before = mpl.rcParams["axes.spines.top"]
-    with house_style():
-        assert mpl.rcParams["axes.spines.top"] is STYLE["axes.spines.top"]
-    assert mpl.rcParams["axes.spines.top"] == before
-
-
-def test_the_two_classes_differ_in_lightness_too():
-    def luminance(name):
-        red, green, blue = (int(PALETTE[name][place : place + 2], 16) for place in (1, 3, 5))
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    assert abs(luminance("tumour") - luminance("no tumour")) > 15
+def test_markup_is_not_escaped_twice() -> None:
+    cells = [(Markup("<b>3</b>"), "<i>")]
+    html = render("reports/piece.html", kind="table", header=("",), rows=cells, numeric=())
+    assert "<td><b>3</b></td><td>&lt;i&gt;</td>" in html

@@ -32,8 +32,8 @@ from tumorscope.model_file.decision import ABSTAINED, DecisionRule
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.records.evaluation_folder import folder_read, named
 from tumorscope.records.protocol import data_hash
-from tumorscope.reports import figure_png
 from tumorscope.reports.displays.robustness import RobustnessDisplay
+from tumorscope.reports.drawing import draw
 from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
 from tumorscope.synthetic.perturbations import PERTURBATIONS, Perturbation
 
@@ -129,7 +129,7 @@ def measure_robustness(
     data : path or Manifest
         Labelled images that the model has not seen.
     output : path
-        Folder for robustness.csv, robustness.json and robustness.png.
+        Folder for robustness.csv, robustness.json, and the figure as robustness.png and .svg.
     operating_point : str
         Whose threshold decides.
     allow_seen : bool
@@ -235,8 +235,7 @@ def measure_robustness(
     )
     write_csv(folder / "robustness.csv", tuple(_record(strengths[0])), map(_record, strengths))
     write_json(folder / "robustness.json", {**result.to_json(), **cohort})
-    display = RobustnessDisplay([_record(each) for each in strengths])
-    figure_png(display.plot().figure_, folder / "robustness.png")
+    draw(RobustnessDisplay([_record(each) for each in strengths]), "", stem=folder / "robustness")
     return result
 
 

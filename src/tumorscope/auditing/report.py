@@ -15,8 +15,9 @@ from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.imaging.passed_over import REASONS
 from tumorscope.imaging.read import read_slice
-from tumorscope.reports import Section, figure_html, figure_png, grey_uri, table_html, write_page
-from tumorscope.reports.page import house_style
+from tumorscope.reports import Section, figure_html, table_html, write_page
+from tumorscope.reports.drawing import draw
+from tumorscope.reports.picture import thumbnail
 
 if TYPE_CHECKING:
     from tumorscope.auditing.result import Audit
@@ -253,17 +254,15 @@ def _shortcuts(found: Audit) -> Iterable[Section]:
     if all(one.auc is None for one in found.shortcuts):
         html += "<p>Too few groups per class to measure: at least two of each are needed.</p>"
     else:
-        with house_style():
-            figure = display.plot().figure
-            words = "; ".join(
-                f"{one.sees}: {one.auc.value:.2f}" for one in found.shortcuts if one.auc
-            )
-            html += figure_html(
-                figure_png(figure),  # type: ignore[arg-type]
+        words = "; ".join(f"{one.sees}: {one.auc.value:.2f}" for one in found.shortcuts if one.auc)
+        html += figure_html(
+            draw(
+                display,
                 "Area under the ROC curve with 95 % interval, counting each group once. Round and "
                 "orange: a clear shortcut (the interval lies above 0.6).",
                 alt=f"AUC of the shortcut probes. {words}",
             )
+        )
         html += f"<p>{_shortcut_advice(found)}</p>"
     yield Section("Shortcuts", html)
 
@@ -438,7 +437,7 @@ def _thumb(file: Path, caption: str) -> str:
     words = escape(caption)
     try:
         picture = (
-            f'<img src="{grey_uri(read_slice(file).pixels)}" alt="{escape(caption, quote=True)}">'
+            f'<img src="{thumbnail(read_slice(file).pixels)}" alt="{escape(caption, quote=True)}">'
         )
     except UnreadableImageError:
         picture = ""

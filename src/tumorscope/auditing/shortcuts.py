@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.progress import track
 from tumorscope.imaging import SHORTCUT_FREE, ImageInfo, Preprocessing, Slice, prepare
+from tumorscope.reports.drawing import PALETTE, Display, house_style, new_figure
 from tumorscope.statistics.intervals import Interval, delong
 
 if TYPE_CHECKING:
@@ -148,8 +149,8 @@ def measure(
     return tuple(results)
 
 
-@dataclass(frozen=True, slots=True)
-class ShortcutDisplay:
+@dataclass(eq=False)
+class ShortcutDisplay(Display):
     """Areas of the probes as dots with intervals, beside the line of chance.
 
     Attributes
@@ -160,11 +161,9 @@ class ShortcutDisplay:
 
     shortcuts: tuple[Shortcut, ...]
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None) -> ShortcutDisplay:
         """Draw on `ax`, or on a new figure."""
         import textwrap
-
-        from tumorscope.reports.page import PALETTE, house_style, new_figure
 
         shown = [one for one in self.shortcuts if one.auc is not None]
         with house_style():
@@ -200,7 +199,8 @@ class ShortcutDisplay:
             ax.set_yticks(range(len(shown)), labels=[textwrap.fill(one.sees, 34) for one in shown])
             ax.grid(visible=False, axis="y")
             ax.set_xlabel("AUC of a classifier that sees nothing else (95 % interval)")
-        return ax
+            self._remember(ax)
+        return self
 
 
 def _trivial(pixels: NDArray[np.uint8]) -> dict[str, float]:

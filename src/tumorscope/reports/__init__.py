@@ -1,21 +1,5 @@
-"""The shell of every HTML report: one self-contained file, no network, no scripts needed."""
+"""Results → drawn figures, tables and pages; nothing is computed here."""
 
-from tumorscope.reports.page import (
-    PALETTE,
-    Section,
-    figure_html,
-    figure_png,
-    grey_uri,
-    table_html,
-    write_page,
-)
+from tumorscope.reports.html import Section, figure_html, table_html, write_page
 
-__all__ = [
-    "PALETTE",
-    "Section",
-    "figure_html",
-    "figure_png",
-    "grey_uri",
-    "table_html",
-    "write_page",
-]
+__all__ = ["Section", "figure_html", "table_html", "write_page"]

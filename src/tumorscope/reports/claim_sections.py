@@ -9,7 +9,8 @@ import numpy as np
 
 from tumorscope.reports import displays, table_html
 from tumorscope.reports.context import Material
-from tumorscope.reports.text import fact_table, paragraph, recipe_text, shown
+from tumorscope.reports.html import fact_table, paragraph
+from tumorscope.reports.text import recipe_text, shown
 from tumorscope.statistics import Interval
 from tumorscope.statistics.metrics import NAMES
 

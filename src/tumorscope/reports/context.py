@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.reports import figure_html, figure_png
-from tumorscope.reports.displays import Display
-from tumorscope.reports.page import house_style
+from tumorscope.reports import figure_html
+from tumorscope.reports.drawing import Display, draw
 from tumorscope.statistics.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -59,6 +58,4 @@ class Material:
         """
         if paper is not None and self.inputs.published is not None:
             caption += f" (Figure {paper} of the paper)"
-        with house_style():
-            figure = display.plot().figure_
-            return figure_html(figure_png(figure, self.figures / f"{name}.png"), caption)
+        return figure_html(draw(display, caption, stem=self.figures / name))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tumorscope.reports import table_html
 from tumorscope.reports.context import Material
-from tumorscope.reports.text import paragraph, percent, shown, span
+from tumorscope.reports.html import paragraph
+from tumorscope.reports.text import percent, shown, span
 from tumorscope.statistics.metrics import NAMES, Metrics
 
 RAW_ONLY = (

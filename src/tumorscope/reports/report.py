@@ -23,11 +23,11 @@ FIGURES = (
     "workflow", "model_summary", "confusion_matrix", "classification_report", "training_curves",
     "samples", "roc", "precision_recall", "score_distribution", "reliability", "folds",
 )  # fmt: skip
-"""Names of the files under figures/, without ``.png``."""
+"""Names of the files under figures/, without ``.png`` and ``.svg``."""
 
 
 def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
-    """Write ``report.html``, ``metrics.json`` and ``figures/*.png`` into `folder`.
+    """Write ``report.html``, ``metrics.json`` and ``figures/`` into `folder`.
 
     Same inputs, same bytes. Figures of an earlier report that do not belong to this one are
     removed.
@@ -81,7 +81,8 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
         metrics = replace(metrics, copies=Copies.among(inputs.copied, right))
     output_folder(folder)
     for name in FIGURES:
-        (folder / "figures" / f"{name}.png").unlink(missing_ok=True)
+        for suffix in (".png", ".svg"):
+            (folder / "figures" / (name + suffix)).unlink(missing_ok=True)
     material = Material(
         inputs=inputs,
         metrics=metrics,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 
 import numpy as np
@@ -11,17 +12,9 @@ from tumorscope.reports import displays, table_html
 from tumorscope.reports.caveats import RANDOM_SPLIT, guessing_accuracy, guessing_log_loss
 from tumorscope.reports.context import Material
 from tumorscope.reports.detector_sections import answers_given, what_was_measured
-from tumorscope.reports.text import (
-    PERCENTAGES,
-    paragraph,
-    percent,
-    percent_or_dash,
-    safe,
-    shown,
-    shown_apart,
-    span,
-)
-from tumorscope.reports.thumbnails import thumbnails
+from tumorscope.reports.html import gallery_html, paragraph, safe
+from tumorscope.reports.picture import Picture
+from tumorscope.reports.text import PERCENTAGES, percent, percent_or_dash, shown, shown_apart, span
 from tumorscope.statistics import Interval, wilson
 from tumorscope.statistics.calibration_error import PREVALENCES, predictive_values
 from tumorscope.statistics.metrics import NAMES, Estimate, Metrics
@@ -222,7 +215,9 @@ def errors(material: Material) -> str:
         table = [(material.inputs.paths[index], caption) for index, caption in rows]
         return words + table_html(("Image", "Reference standard and probability of tumour"), table)
     paths = material.inputs.paths
-    return words + thumbnails(((index, paths[index], caption) for index, caption in rows), pixels)
+    return words + gallery_html(
+        [Picture.of_scan(partial(pixels, index), paths[index], caption) for index, caption in rows]
+    )
 
 
 def _caption(material: Material, index: int) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from html import escape
 
-from tumorscope.reports import table_html
 from tumorscope.statistics import Interval
 from tumorscope.statistics.metrics import Estimate
 
@@ -47,27 +45,20 @@ def span(low: str, high: str) -> str:
     return f"{first} to {high}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def paragraph(text: str) -> str:
-    """Return plain text as an HTML paragraph."""
-    return f"<p>{safe(text)}</p>"
+def no_break(text: str) -> str:
+    """Return text in which no number is separated from its percent sign at the end of a line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
-def safe(text: str) -> str:
-    """Return plain text as HTML in which no number is parted from its percent sign."""
-    return escape(text.replace(" %", "\N{NO-BREAK SPACE}%"))
+def plural(count: int, noun: str, several: str | None = None) -> str:
+    """Return a number with its noun.
 
-
-def shorten(text: str, width: int) -> str:
-    """Return at most `width` letters, the middle left out."""
-    if len(text) <= width:
-        return text
-    head = (width - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
-
-
-def fact_table(facts: Mapping[str, str]) -> str:
-    """Return names and values as an HTML table."""
-    return table_html(("", ""), [(key, value) for key, value in facts.items()])
+    Examples
+    --------
+    >>> plural(1, "image"), plural(3, "image"), plural(0, "copy", "copies")
+    ('1 image', '3 images', '0 copies')
+    """
+    return f"{count} {noun if count == 1 else several or noun + 's'}"
 
 
 def recipe_text(recipe: Mapping[str, object], *, within: str = "") -> str:

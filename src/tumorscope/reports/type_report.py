@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.reports import Section, figure_html, figure_png, table_html, write_page
+from tumorscope.reports import Section, figure_html, table_html, write_page
 from tumorscope.reports.caveats import RANDOM_SPLIT
 from tumorscope.reports.displays.tumour_types import PerClassDisplay, TypeConfusionDisplay
-from tumorscope.reports.text import paragraph, shown
-from tumorscope.reports.thumbnails import thumbnails
+from tumorscope.reports.drawing import draw
+from tumorscope.reports.html import gallery_html, paragraph
+from tumorscope.reports.picture import Picture
+from tumorscope.reports.text import shown
 from tumorscope.statistics.class_metrics import OVERALL, PER_CLASS, TypeMetrics, words
 from tumorscope.statistics.class_metrics import evaluate_types as measure
 from tumorscope.statistics.copies import Copies
@@ -157,12 +160,12 @@ def _lead(metrics: TypeMetrics) -> str:
 
 def _results(metrics: TypeMetrics, figures: Path) -> str:
     rows = [[OVERALL[name], *_cells(words(found))] for name, found in metrics.overall.items()]
-    picture = figure_png(
-        TypeConfusionDisplay(metrics).plot().figure_, figures / "confusion_matrix.png"
+    picture = draw(
+        TypeConfusionDisplay(metrics),
+        "Reference standard by call: counts, and shares of each row.",
+        stem=figures / "confusion_matrix",
     )
-    return table_html(("", "value", "95 % interval"), rows, numeric=(1, 2)) + figure_html(
-        picture, "Reference standard by call: counts, and shares of each row."
-    )
+    return table_html(("", "value", "95 % interval"), rows, numeric=(1, 2)) + figure_html(picture)
 
 
 def _each_class(metrics: TypeMetrics, figures: Path) -> str:
@@ -171,10 +174,14 @@ def _each_class(metrics: TypeMetrics, figures: Path) -> str:
         for name, count in zip(metrics.classes, metrics.counts, strict=True)
         for metric in PER_CLASS
     ]
-    picture = figure_png(PerClassDisplay(metrics).plot().figure_, figures / "per_class.png")
-    return figure_html(
-        picture, "Each class against all others; intervals from resampling groups."
-    ) + table_html(("class", "images", "", "value", "95 % interval"), rows, numeric=(1, 3, 4))
+    picture = draw(
+        PerClassDisplay(metrics),
+        "Each class against all others; intervals from resampling groups.",
+        stem=figures / "per_class",
+    )
+    return figure_html(picture) + table_html(
+        ("class", "images", "", "value", "95 % interval"), rows, numeric=(1, 3, 4)
+    )
 
 
 def _cells(text: str) -> list[str]:
@@ -189,19 +196,19 @@ def _errors(inputs: TypeReportInputs) -> str:
     surest = sorted(wrong.tolist(), key=lambda index: -scores[index].max())[:SURE_ERRORS]
     if not surest:
         return "<p>None.</p>"
-    captions = (
-        (
-            index,
+    pictures = [
+        Picture.of_scan(
+            partial(inputs.pixels, index),
             inputs.paths[index],
             f"{inputs.classes[inputs.labels[index]]}, called {inputs.classes[calls[index]]} "
             f"({scores[index].max():.2f})",
         )
         for index in surest
-    )
+    ]
     return (
         f"<p>{len(wrong)} of {len(scores)} images are called another class than the reference "
         f"standard says; the surest {len(surest)}:</p>"
-    ) + thumbnails(captions, inputs.pixels)
+    ) + gallery_html(pictures)
 
 
 def _facts(inputs: TypeReportInputs) -> str:

@@ -18,8 +18,9 @@ from tumorscope.common.versions import versions
 from tumorscope.experiments.comparison.measure import FROZEN, STEP
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.networks.systems import System
-from tumorscope.reports import Section, figure_html, figure_png, table_html, write_page
+from tumorscope.reports import Section, figure_html, table_html, write_page
 from tumorscope.reports.displays.comparison import ComparisonDisplay, CostDisplay
+from tumorscope.reports.drawing import draw
 from tumorscope.statistics.metrics import NAMES
 
 QUALITY = ("accuracy", "auc", "sensitivity", "specificity", "log_loss", "ece")
@@ -284,12 +285,14 @@ def _cost(rows: Sequence[Row]) -> str:
         parameters=[row.cost["parameters"] for row in rows],
         gmac=[row.cost["gmac"] for row in rows],
         latency_ms=[row.cost["latency_ms"] for row in rows],
-    ).plot()
+    )
     picture = figure_html(
-        figure_png(display.figure_),
-        "Cheapest first. All three axes are logarithmic. Parameters are those of the network with "
-        "its head, which is not the one that it was published with.",
-        alt="Parameters, arithmetic and latency of each system",
+        draw(
+            display,
+            "Cheapest first. All three axes are logarithmic. Parameters are those of the network "
+            "with its head, which is not the one that it was published with.",
+            alt="Parameters, arithmetic and latency of each system",
+        )
     )
     return table_html(header, lines, numeric=(2, 3, 4, 6, 7, 8)) + picture
 
@@ -305,13 +308,15 @@ def _against(measured: Sequence[Row]) -> str:
             low=[each["low"] for each in estimates],
             high=[each["high"] for each in estimates],
             quality=NAMES[name],
-        ).plot()
+        )
         pictures.append(
             figure_html(
-                figure_png(display.figure_),
-                f"{NAMES[name]} with its 95 % interval against the arithmetic of one image. "
-                "Systems of about the same cost are drawn beside each other; the table below has "
-                "the exact cost.",
+                draw(
+                    display,
+                    f"{NAMES[name]} with its 95 % interval against the arithmetic of one image. "
+                    "Systems of about the same cost are drawn beside each other; the table below "
+                    "has the exact cost.",
+                )
             )
         )
     return "".join(pictures)

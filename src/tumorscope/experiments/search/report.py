@@ -12,9 +12,9 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.experiments.search.space import current
 from tumorscope.experiments.search.storage import SAME_AS, finished
 from tumorscope.recipes.recipe import Recipe
-from tumorscope.reports import Section, figure_html, figure_png, table_html, write_page
+from tumorscope.reports import Section, figure_html, table_html, write_page
 from tumorscope.reports.displays.search import SearchDisplay
-from tumorscope.reports.page import house_style
+from tumorscope.reports.drawing import draw
 from tumorscope.statistics.metrics import NAMES, Undefined
 
 if TYPE_CHECKING:
@@ -162,14 +162,13 @@ def _course(search: Search, importances: Mapping[str, float]) -> Section:
         importances=dict(importances),
     )
     folder = Path(search.folder) / "figures"
-    folder.mkdir(exist_ok=True)
-    with house_style():
-        png = figure_png(display.plot().figure_, folder / "search.png")
     caption = (
         "The search “final”: loss by trial, importance of each parameter (fANOVA), and loss by "
         "the value of each. Hollow marks are trials that were pruned."
     )
-    return Section("Course of the search", figure_html(png, caption))
+    return Section(
+        "Course of the search", figure_html(draw(display, caption, stem=folder / "search"))
+    )
 
 
 def _trials(study: optuna.Study, objective: str) -> Section:

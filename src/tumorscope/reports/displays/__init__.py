@@ -1,6 +1,5 @@
 """The figures: each holds its numbers, and `.plot(ax)` draws them."""
 
-from tumorscope.reports.displays._canvas import Display
 from tumorscope.reports.displays.classification_report import ClassificationReportDisplay
 from tumorscope.reports.displays.comparison import ComparisonDisplay, CostDisplay
 from tumorscope.reports.displays.confusion import ConfusionMatrixDisplay
@@ -13,6 +12,7 @@ from tumorscope.reports.displays.roc import RocCurveDisplay
 from tumorscope.reports.displays.samples import SampleGridDisplay
 from tumorscope.reports.displays.training_curves import TrainingCurvesDisplay
 from tumorscope.reports.displays.workflow import WorkflowDisplay
+from tumorscope.reports.drawing import Display
 
 __all__ = [
     "ClassificationReportDisplay",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import UsageError
-from tumorscope.reports.page import PALETTE, house_style, new_figure
+from tumorscope.reports.drawing import PALETTE, house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,26 +15,6 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT = 0.34
 """Inches per row of a drawn table."""
-
-
-class Display:
-    """Base of all figures: the numbers are attributes; `plot` draws them and returns `self`.
-
-    Attributes
-    ----------
-    figure_, ax_ : matplotlib Figure and Axes
-        There after `plot`.
-    """
-
-    figure_: Figure
-    ax_: Axes
-
-    def plot(self, ax: Axes | None = None) -> Display:
-        """Draw into `ax`, or into a figure of its own."""
-        raise NotImplementedError
-
-    def _remember(self, ax: Axes) -> None:
-        self.ax_, self.figure_ = ax, cast("Figure", ax.figure)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.reports.displays._canvas import ROW_HEIGHT, Display, canvas, draw_table
+from tumorscope.reports.displays._canvas import ROW_HEIGHT, canvas, draw_table
+from tumorscope.reports.drawing import Display
 from tumorscope.statistics.metrics import check_scores, confusion_counts
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.reports.displays._canvas import Display, canvas
+from tumorscope.reports.displays._canvas import canvas
+from tumorscope.reports.drawing import Display
 from tumorscope.statistics.metrics import check_scores, confusion_counts
 
 if TYPE_CHECKING:

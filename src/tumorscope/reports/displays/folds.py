@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.reports.displays._canvas import Display, canvas
-from tumorscope.reports.page import PALETTE
+from tumorscope.reports.displays._canvas import canvas
+from tumorscope.reports.drawing import PALETTE, Display
 from tumorscope.statistics import auc_and_variance
 from tumorscope.statistics.metrics import check_scores
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.displays._canvas import ROW_HEIGHT, Display, canvas, draw_table, plain
+from tumorscope.reports.displays._canvas import ROW_HEIGHT, canvas, draw_table, plain
+from tumorscope.reports.drawing import Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.displays._canvas import Display, panels
-from tumorscope.reports.page import PALETTE, house_style
+from tumorscope.reports.displays._canvas import panels
+from tumorscope.reports.drawing import PALETTE, Display, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

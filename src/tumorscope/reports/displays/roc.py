@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.reports.displays._canvas import Display, canvas
-from tumorscope.reports.page import PALETTE
+from tumorscope.reports.displays._canvas import canvas
+from tumorscope.reports.drawing import PALETTE, Display
 from tumorscope.statistics import Interval, delong
 from tumorscope.statistics.curves import Curve, need_both_classes, roc_points
 from tumorscope.statistics.intervals import resamples

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.reports.displays._canvas import Display, panels, plain
-from tumorscope.reports.page import PALETTE, house_style
+from tumorscope.reports.displays._canvas import panels, plain
+from tumorscope.reports.drawing import PALETTE, Display, house_style
 from tumorscope.statistics.metrics import check_scores
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumorscope.reports.displays._canvas import Display, panels, plain
-from tumorscope.reports.page import PALETTE, house_style
+from tumorscope.reports.displays._canvas import panels, plain
+from tumorscope.reports.drawing import PALETTE, Display, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumorscope.reports import PALETTE
-from tumorscope.reports.displays._canvas import Display, canvas
+from tumorscope.reports.displays._canvas import canvas
+from tumorscope.reports.drawing import PALETTE, Display
 from tumorscope.statistics.class_metrics import PER_CLASS, TypeMetrics
 from tumorscope.statistics.metrics import NAMES, Undefined
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.displays._canvas import Display, canvas, plain
-from tumorscope.reports.page import PALETTE
+from tumorscope.reports.displays._canvas import canvas, plain
+from tumorscope.reports.drawing import PALETTE, Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
