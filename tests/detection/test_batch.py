@@ -19,6 +19,7 @@ from tumorscope.detection.batch import run_batch
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import find_images
 from tumorscope.detection.journal import ResultLog
+from tumorscope.detection.pictures import Pictures
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +74,18 @@ def test_what_was_finished_is_not_computed_again(
     detector.asked = []
     who = identity(detector)
     with ResultLog(tmp_path / "log", identity=who, resume=False) as log:
-        batch = run_batch(detector, find_images([scans]), log=log, overlays=tmp_path / "overlays")
+        batch = run_batch(
+            detector, find_images([scans]), log=log, pictures=Pictures(tmp_path / "overlays")
+        )
         first = [next(batch).values for _ in range(25)]
         batch.close()
     (tmp_path / "overlays" / "03.png.png").unlink()
     detector.asked = []
     with ResultLog(tmp_path / "log", identity=who, resume=True) as log:
         rows = list(
-            run_batch(detector, find_images([scans]), log=log, overlays=tmp_path / "overlays")
+            run_batch(
+                detector, find_images([scans]), log=log, pictures=Pictures(tmp_path / "overlays")
+            )
         )
     assert [row.resumed for row in rows] == [n < 25 and n != 3 for n in range(62)]
     assert set(detector.asked) == {"03.png"} | {

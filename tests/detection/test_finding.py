@@ -49,14 +49,21 @@ def test_what_was_not_computed_is_null() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, ("finds signs of a tumour", "probability 0.910", "“balanced”: from 0.500 on")),
+        (
+            {},
+            (
+                "finds signs of a tumour",
+                "probability is 0.910",
+                "“balanced” says “tumour” at 0.500 and above",
+            ),
+        ),
         (
             {"decision": "no tumour", "probability": 0.1},
-            ("no signs of a tumour", "0.100", "not a clean bill of health"),
+            ("no signs of a tumour", "0.100", "below 0.500", "not a clean bill of health"),
         ),
         (
             {"decision": "abstain", "reasons": ("uncertain",), "probability": 0.5},
-            ("cannot tell", "0.500", "Both answers are plausible"),
+            ("cannot tell", "0.500", "no answer between", "Both answers are plausible"),
         ),
         (
             {"decision": "abstain", "reasons": ("unlike-training",)},

@@ -17,6 +17,7 @@ from tumorscope.detection.detector import Detector
 from tumorscope.detection.evidence import LIMIT, evidence_field, full_colour
 from tumorscope.detection.finding import Finding
 from tumorscope.detection.overlay import draw, overlay, write_overlay
+from tumorscope.detection.probability_scale import HEIGHT, TUMOUR
 from tumorscope.imaging import SHORTCUT_FREE, Preprocessing, Slice
 from tumorscope.imaging.preprocess import placement
 from tumorscope.model_file.onnx_file import read_model
@@ -165,7 +166,7 @@ def test_large_slices_are_shrunk_and_small_ones_drawn_large() -> None:
 def test_the_scale_shows_both_colours_and_the_notice_is_written() -> None:
     evidence = np.random.default_rng(0).normal(0, 0.5, (7, 7))
     figure = np.asarray(draw(head(), finding_of(evidence), SHORTCUT_FREE)).astype(int)
-    bar = figure[92:, -130:]
+    bar = figure[92 + HEIGHT :, -130:]
     assert redness(bar).max() > 100
     assert redness(bar).min() < -100
     # The notice is the only yellow writing, in the last lines.
@@ -173,6 +174,29 @@ def test_the_scale_shows_both_colours_and_the_notice_is_written() -> None:
     rows = np.nonzero(yellow.any(axis=1))[0]
     assert len(rows) > 5
     assert rows.min() > figure.shape[0] - 60
+
+
+@pytest.mark.parametrize(
+    ("probability", "zone"),
+    [(0.427, (0.415, 0.427)), (0.0, (0.0, 0.4)), (1.0, (0.9, 1.0)), (0.5, (0.0, 1.0)), (0.5, None)],
+)
+def test_the_scale_shows_where_each_answer_begins(
+    probability: float, zone: tuple[float, float] | None
+) -> None:
+    """As long as its share of the line is what is orange: "tumour" from there on."""
+    finding = finding_of(np.zeros((7, 7)), probability=probability, zone=zone)
+    drawn = np.asarray(draw(head(), finding, SHORTCUT_FREE))
+    line = (drawn == TUMOUR).all(axis=2)[56 + 31]
+    high = 0.5 if zone is None else zone[1]
+    assert line.sum() == pytest.approx((1 - high) * (drawn.shape[1] - 40), abs=2)
+
+
+def test_the_peak_is_ringed_and_its_share_of_the_logit_is_said() -> None:
+    evidence = np.zeros((7, 7))
+    plain = np.asarray(draw(head(), finding_of(evidence), STRETCH))
+    evidence[3, 3] = 0.01
+    ringed = np.asarray(draw(head(), finding_of(evidence), STRETCH))
+    assert ringed.shape[0] == plain.shape[0] + 24  # a line more in the caption
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def audit(
     >>> found.manifest.groups  # doctest: +SKIP
     """
     if probes or output is not None:
-        needed = ("sklearn",) * probes + ("matplotlib", "jinja2") * (output is not None)
+        needed = ("sklearn",) * probes + ("matplotlib",) * (output is not None)
         require("train", to="audit a cohort", only=needed)
     cohort = _cohort(data)
     others = [_cohort(other) for other in against]

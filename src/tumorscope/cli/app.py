@@ -8,12 +8,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError, Parameter, Token
+from cyclopts import App, CycloptsError
 
 from tumorscope import __version__
+from tumorscope.cli.options import Common
 from tumorscope.common.errors import InputError, OutputError, TumorscopeError, UsageError
 from tumorscope.common.faults import explain
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -65,38 +65,6 @@ def _application(*, summaries: bool) -> App:
 
 
 app = _application(summaries=False)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Common:
-    """Options of every command."""
-
-    json: Annotated[bool, Parameter(negative="")] = False
-    """Print one JSON document on standard output instead of a table."""
-
-    quiet: Annotated[bool, Parameter(negative="")] = False
-    """No progress bars and no words on standard error."""
-
-    debug: Annotated[bool, Parameter(negative="")] = False
-    """Show the traceback of an error."""
-
-
-def _whole(_: object, tokens: Sequence[Token]) -> int:
-    """Return a whole number; cyclopts alone would take 1.5 for 2."""
-    text = tokens[0].value
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(
-            f"Received {text}; expected a whole number, in digits only, such as 3."
-        ) from None
-
-
-Whole = Annotated[int, Parameter(converter=_whole)]
-"""A number of which there are no parts: every count and seed of the command line."""
-
-OptionalWhole = Annotated[int | None, Parameter(converter=_whole)]
 
 
 def emit(common: Common, document: dict[str, object], table: str) -> None:

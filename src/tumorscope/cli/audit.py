@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, check_there, emit
+from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, check_there, emit
+from tumorscope.cli.options import Common, Output, Paths
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ def audit(
     data: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    against: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    output: Output,
+    against: Paths = (),
     group_from: str | None = None,
     common: Common | None = None,
 ) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, Whole, emit, left_out
+from tumorscope.cli.app import emit, left_out
+from tumorscope.cli.options import Common, OptionalOutput, Paths, Whole
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.limits import check_whole
@@ -22,10 +20,10 @@ PHANTOMS = 64
 
 def bench(
     *,
-    model: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    model: Paths = (),
     data: Path | None = None,
     keras: Path | None = None,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: OptionalOutput = None,
     repeats: Whole = 100,
     common: Common | None = None,
 ) -> int:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
-
-from tumorscope.cli.app import SOME_FAILED, Common, Whole, check_there, emit, left_out
+from tumorscope.cli.app import SOME_FAILED, check_there, emit, left_out
+from tumorscope.cli.options import Common, Flag, Folds, Output, Repeats
 from tumorscope.common.progress import say
 
 
@@ -15,14 +11,14 @@ def compare(
     data: str | None = None,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Output,
     backbones: str | None = None,
     recipe: str = "paper",
-    folds: Whole = 5,
-    repeats: Whole = 3,
+    folds: Folds = 5,
+    repeats: Repeats = 3,
     weights: str = "imagenet",
-    cost_only: Annotated[bool, Parameter(negative="")] = False,
-    resume: Annotated[bool, Parameter(negative="")] = False,
+    cost_only: Flag = False,
+    resume: Flag = False,
     common: Common | None = None,
 ) -> int:
     """Compare backbones and methods by one protocol: quality with intervals, and cost.
@@ -48,10 +44,6 @@ def compare(
         inception_v3-densenet201. By default all that the paper names, and two newer ones.
     recipe
         recommended, paper, reference, demo, or a TOML file; all systems follow it.
-    folds
-        Parts; each is held out once per repeat.
-    repeats
-        Times the cohort is parted anew.
     weights
         imagenet (Keras' download and cache), a folder with a file for each backbone such as
         vgg16.weights.h5, or a file, for one backbone; none measures costs only.

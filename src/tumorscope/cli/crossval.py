@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, OptionalWhole, Whole, check_there, emit, left_out
+from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.options import (
+    Common,
+    Data,
+    Flag,
+    Folds,
+    Output,
+    RecipeName,
+    Repeats,
+    Seed,
+    SplitBy,
+    Task,
+    Weights,
+    chosen_recipe,
+)
 from tumorscope.common.errors import UsageError
-from tumorscope.common.limits import check_seed
 from tumorscope.common.progress import say
 
 
 def crossval(
-    data: str,
+    data: Data,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
-    recipe: str = "paper",
-    folds: Whole = 5,
-    repeats: Whole = 3,
-    weights: str = "imagenet",
-    split: Literal["group", "random"] = "group",
-    task: Literal["tumour", "tumour-type"] | None = None,
-    seed: OptionalWhole = None,
+    output: Output,
+    recipe: RecipeName = "paper",
+    folds: Folds = 5,
+    repeats: Repeats = 3,
+    weights: Weights = "imagenet",
+    split: SplitBy = "group",
+    task: Task = None,
+    seed: Seed = None,
     hold_out: list[str] | None = None,
-    resume: Annotated[bool, Parameter(negative="")] = False,
+    resume: Flag = False,
     common: Common | None = None,
 ) -> int:
     """Cross-validate a recipe by group: models score images that they never saw.
@@ -35,26 +43,10 @@ def crossval(
 
     Parameters
     ----------
-    data
-        Folder with class folders such as yes/ and no/, or a manifest.csv.
     output
         Folder for scores.csv, metrics.json and report.html; finished folds are kept there.
-    recipe
-        recommended, paper, reference, demo, or a TOML file.
-    folds
-        Parts; each is held out once per repeat.
-    repeats
-        Times the cohort is parted anew.
-    weights
-        imagenet (Keras' download and cache), mri (the packaged model's backbone, offline), none
-        (random), or the path of an HDF5 file.
     split
         random ignores duplicates; its results are too good, and the report says so.
-    task
-        Instead of the recipe's: tumour, or tumour-type, which tells no tumour, glioma, meningioma
-        and pituitary tumour apart.
-    seed
-        Instead of the recipe's.
     hold_out
         Sources to leave out, separated by commas; give it once per fold, instead of --folds and
         --repeats. "each" leaves out every source in turn. A name with a comma stands in double
@@ -65,14 +57,9 @@ def crossval(
     check_there(data)
     from tumorscope.experiments.crossval import crossval as run_crossval
     from tumorscope.experiments.types import crossval_types
-    from tumorscope.recipes.recipe import Recipe
 
     common = common or Common()
-    chosen = Recipe.load(recipe)
-    if seed is not None:
-        chosen = chosen.changed({"seed": check_seed(seed)})
-    if task is not None:
-        chosen = chosen.for_task(task)
+    chosen = chosen_recipe(recipe, seed=seed, task=task)
     if chosen.task == "tumour-type":
         if hold_out:
             raise UsageError(

@@ -6,11 +6,10 @@ import shutil
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, Whole, emit
+from tumorscope.cli.app import emit
+from tumorscope.cli.options import Common, Output, Whole
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.limits import check_seed, check_whole
@@ -24,7 +23,7 @@ MARK = ".tumorscope-demo"
 
 def demo(
     *,
-    output: Annotated[Path, Parameter(alias="-o")] = Path("tumorscope-demo"),
+    output: Output = Path("tumorscope-demo"),
     n: Whole = 240,
     seed: Whole = 0,
     common: Common | None = None,
@@ -88,26 +87,24 @@ def _demo(output: Path, n: int, seed: int, common: Common) -> None:
         result.metrics.table(),
     )
     say(f"Audit:  {output / 'audit' / 'report.html'}  (the duplicates and the shortcut it found)")
-    say(f"Evidence: {output / 'overlays'}  (findings.csv beside it)")
+    say(f"Findings: {output / 'findings.html'}  (findings.csv and overlays beside it)")
     say(f"Report: {result.report}  (open this one)")
 
 
 def _predict(run: Run, output: Path) -> dict[str, int]:
     """Detect on the testing slices as `tumorscope predict` does; return counts of decisions."""
-    from tumorscope.detection.batch import run_batch
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.find_images import find_images
-    from tumorscope.detection.tables import open_table
+    from tumorscope.detection.outputs import Outputs, open_results
 
     testing = run.manifest.usable.of_split("testing")
-    images = find_images([testing.file(row) for row in testing.rows])
+    paths = [testing.file(row) for row in testing.rows]
+    outputs = Outputs(
+        table=output / "findings.csv", overlays=output / "overlays", page=output / "findings.html"
+    )
     detector = Detector.load(run.folder / "model.onnx")
-    tally: Counter[str] = Counter()
-    with open_table(output / "findings.csv") as write:
-        for row in run_batch(detector, images, overlays=output / "overlays"):
-            write(row.values)
-            tally[str(row.values["decision"])] += 1
-    return dict(tally)
+    with open_results(detector, find_images(paths), outputs=outputs, named=paths) as results:
+        return dict(Counter(str(result.values["decision"]) for result in results))
 
 
 def _make_room(output: Path) -> None:

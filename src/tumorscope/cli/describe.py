@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import emit
+from tumorscope.cli.options import Common, Flag
 from tumorscope.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ def describe(
     /,
     *,
     recipe: str | None = None,
-    toml: Annotated[bool, Parameter(negative="")] = False,
+    toml: Flag = False,
     common: Common | None = None,
 ) -> None:
     """Print what a model file says of itself, or the layers of a recipe's network.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tumorscope.cli.app import Common, emit
+from tumorscope.cli.app import emit
+from tumorscope.cli.options import Common
 from tumorscope.common.progress import say
 
 

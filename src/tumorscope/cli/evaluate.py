@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, check_there, emit, left_out
+from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.options import Common, Flag, OptionalOutput
 from tumorscope.common.progress import say
 
 
@@ -16,8 +14,8 @@ def evaluate(
     data: str | None = None,
     /,
     *,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
-    allow_seen: Annotated[bool, Parameter(negative="")] = False,
+    output: OptionalOutput = None,
+    allow_seen: Flag = False,
     common: Common | None = None,
 ) -> int:
     """Measure a run on its testing images, or a run or model on images it has not seen.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, check_there, emit, left_out
+from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.options import Common, Output
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.progress import say
@@ -23,7 +22,7 @@ def export(
     /,
     *,
     to: Literal["onnx", "onnx-f16", "onnx-int8", "openvino", "litert", "litert-int8"],
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Output,
     calibration: str | None = None,
     crossval: Path | None = None,
     outlines: Path | None = None,

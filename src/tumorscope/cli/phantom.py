@@ -8,7 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, Whole, emit
+from tumorscope.cli.app import emit
+from tumorscope.cli.options import Common, Flag, Whole
 from tumorscope.common.progress import say
 
 
@@ -19,7 +20,7 @@ def phantom(
     n: Whole = 240,
     seed: Whole = 0,
     duplicates: Whole = 0,
-    shortcut: Annotated[bool, Parameter(negative="")] = False,
+    shortcut: Flag = False,
     common: Common | None = None,
 ) -> int:
     """Write a synthetic cohort that looks like axial brain MRI: DIR/yes and DIR/no.

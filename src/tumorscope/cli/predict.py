@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, Common, OptionalWhole, emit
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, emit
+from tumorscope.cli.options import Common, Flag, OptionalOutput, OptionalWhole, Paths
+from tumorscope.common.errors import InputError
+from tumorscope.common.names import printable
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say, track
 
 if TYPE_CHECKING:
-    from tumorscope.detection.batch import Row
     from tumorscope.detection.detector import Detector
-    from tumorscope.detection.journal import ResultLog
+    from tumorscope.detection.engines import EngineName
+    from tumorscope.detection.records import Result
 
 
 ON_SCREEN = ("decision", "probability", "ms", "seen", "path")
@@ -27,18 +27,19 @@ ON_SCREEN = ("decision", "probability", "ms", "seen", "path")
 
 
 def predict(
-    paths: Annotated[tuple[Path, ...], Parameter(negative="")],
+    paths: Paths,
     /,
     *,
     model: Path | None = None,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: OptionalOutput = None,
     overlays: Path | None = None,
+    report: Path | None = None,
     operating_point: str = "balanced",
     engine: Literal["onnxruntime", "openvino", "litert"] | None = None,
     batch: OptionalWhole = None,
     threads: OptionalWhole = None,
-    fast: Annotated[bool, Parameter(negative="")] = False,
-    resume: Annotated[bool, Parameter(negative="")] = False,
+    fast: Flag = False,
+    resume: Flag = False,
     common: Common | None = None,
 ) -> int:
     """Tell tumour from no tumour on brain MRI slices, or say why not.
@@ -52,7 +53,7 @@ def predict(
     Example:
 
         tumorscope predict scan.jpg --model model.onnx
-        tumorscope predict scans/ --model model.onnx -o findings.csv --overlays overlays/
+        tumorscope predict scans/ --model model.onnx -o findings.csv --report findings.html
 
     Parameters
     ----------
@@ -66,6 +67,9 @@ def predict(
     overlays
         Folder for one picture per image: red pushed towards tumour, blue away from it. It may lie
         in a folder that is searched, and is passed over there.
+    report
+        Page to write (.html): a card with picture, evidence, decision and reasons for each image,
+        to sort and filter in a browser. It is one file, and loads nothing from a network.
     operating_point
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
         Around it lies a range without an answer, which tumorscope describe MODEL prints.
@@ -83,137 +87,110 @@ def predict(
         finished is computed anew, because its log is gone.
     """
     common = common or Common()
-    if resume and output is None:
-        raise UsageError(
-            "--resume was given without -o. Expected the table of the interrupted batch, beside "
-            "which its log lies: -o FILE --resume."
-        )
     from tumorscope.detection.find_images import KEPT, count_images, find_images
-    from tumorscope.detection.tables import check_suffix
+    from tumorscope.detection.outputs import Outputs, open_results
     from tumorscope.imaging.passed_over import PassedOver
 
-    if output is not None:
-        check_suffix(output)
+    outputs = Outputs(table=output, overlays=overlays, page=report)
+    outputs.check(paths, resume=resume)
     exclude = [] if overlays is None else [overlays]
-    if overlays is not None:
-        _check_apart(paths, overlays)
     passed = PassedOver(keep=KEPT)
     images = find_images(paths, exclude=exclude, passed=passed)
-    from tumorscope.common.files import output_folder
-    from tumorscope.common.locks import writing
-    from tumorscope.detection.batch import run_batch
-    from tumorscope.detection.detector import Detector, check_batch
+    detector = _load(model, operating_point, engine, threads=threads, fast=fast)
+    tally = _Tally()
+    show, collected = _screen(common, output)
+    with open_results(
+        detector, images, outputs=outputs, named=paths, resume=resume, batch=batch
+    ) as results:
+        for result in _tracked(results, lambda: count_images(paths, exclude=exclude)):
+            show(result.values)
+            tally.add(result)
+    for line in (*passed.words(), *tally.words(detector.model_id)):
+        say(line)
+    for path in outputs.given:
+        say(f"Wrote {path}")
+    say(RESEARCH_USE_ONLY)
+    if common.json:
+        document = {
+            "notice": RESEARCH_USE_ONLY,
+            "model": detector.model_id,
+            "operating_point": operating_point,
+            "decisions": dict(tally.decisions),
+            "resumed": tally.resumed,
+            "passed_over": passed.to_json(),
+            **({"findings": collected} if output is None else {"output": str(output)}),
+        }
+        emit(common, document, "")
+    tally.check()
+    return SOME_FAILED if tally.unreadable or passed.scans else 0
 
-    if batch is not None:
-        check_batch(batch)  # before a log is begun
+
+def _load(
+    model: Path | None,
+    operating_point: str,
+    engine: EngineName | None,
+    *,
+    threads: int | None,
+    fast: bool,
+) -> Detector:
+    from tumorscope.detection.detector import Detector
+
     detector = Detector.load(
         model, engine=engine, operating_point=operating_point, threads=threads, fast=fast
     )
     used = detector.identity["engine"]
     if fast and used != "openvino":
         say(f"--fast changes nothing with the engine {used}; it is for --engine openvino.")
-    tally: Counter[str] = Counter()
-    failures: list[str] = []
-    resumed = 0
-    with contextlib.ExitStack() as locks:
-        for place in filter(None, (output, overlays)):
-            locks.enter_context(writing(place))
-        if overlays is not None:
-            output_folder(overlays)
-        with contextlib.ExitStack() as stack:
-            log = _open_log(stack, detector, paths, output, resume=resume)
-            if resume:
-                _tidy_up(output, overlays)
-            write, collected = _open_sink(stack, output, common)
-            rows = run_batch(detector, images, log=log, overlays=overlays, batch=batch)
-            for row in _shown(rows, lambda: count_images(paths, exclude=exclude)):
-                write(row.values)
-                resumed += row.resumed
-                tally[str(row.values["decision"])] += 1
-                if row.values["decision"] == "unreadable" and len(failures) < SHOWN_FAILURES:
-                    failures.append(_failure(row))
-        if log is not None:
-            log.remove()
-    for line in passed.words():
-        say(line)
-    _summarise(detector, tally, failures, resumed=resumed, output=output, overlays=overlays)
-    if common.json:
-        emit(
-            common,
-            {
-                "notice": RESEARCH_USE_ONLY,
-                "model": detector.model_id,
-                "operating_point": operating_point,
-                "decisions": dict(tally),
-                "resumed": resumed,
-                "passed_over": passed.to_json(),
-                **({"findings": collected} if output is None else {"output": str(output)}),
-            },
-            "",
-        )
-    unreadable = tally["unreadable"]
-    if unreadable and unreadable == tally.total():
-        raise InputError(
-            f"{'The only file' if unreadable == 1 else f'None of the {unreadable} files'} could "
-            f"{'not ' if unreadable == 1 else ''}be read. Expected brain MRI slices as JPEG, "
-            "PNG, BMP, GIF, TIFF or WebP. The reasons stand in the column reasons."
-        )
-    return SOME_FAILED if unreadable or passed.scans else 0
+    return detector
 
 
-def _check_apart(paths: tuple[Path, ...], overlays: Path) -> None:
-    """Refuse a folder for overlays among whose files the next run would look for scans."""
-    place = overlays.resolve()
-    for path in paths:
-        if path.is_dir() and (place == path.resolve() or place in path.resolve().parents):
-            raise UsageError(
-                f"The overlays were to go to {overlays}, which is or holds the folder {path} that "
-                "is searched for images: overlays would lie among the scans, and be read as such "
-                "next time. Expected a folder of their own. Choose another with --overlays."
+@dataclass(slots=True)
+class _Tally:
+    """What is counted of a batch while it goes on."""
+
+    decisions: Counter[str] = field(default_factory=Counter)
+    resumed: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def unreadable(self) -> int:
+        return self.decisions["unreadable"]
+
+    def add(self, result: Result) -> None:
+        decision = str(result.values["decision"])
+        self.decisions[decision] += 1
+        self.resumed += result.resumed
+        if decision == "unreadable" and len(self.failures) < SHOWN_FAILURES:
+            reason = str(result.values["reasons"]).removeprefix("unreadable: ")
+            self.failures.append(f"Unreadable: {printable(str(result.values['path']))}: {reason}")
+
+    def words(self, model: str) -> Iterator[str]:
+        yield from self.failures
+        if self.unreadable > len(self.failures):
+            yield f"… and {self.unreadable - len(self.failures)} more that cannot be read."
+        total = self.decisions.total()
+        counts = ", ".join(f"{count} {name}" for name, count in self.decisions.most_common())
+        kept = f", {self.resumed} of them from the log" if self.resumed else ""
+        yield f"{total} {'image' if total == 1 else 'images'}{kept}: {counts}. Model {model}."
+
+    def check(self) -> None:
+        """Raise the error of a batch in which nothing could be read."""
+        if self.unreadable and self.unreadable == self.decisions.total():
+            one = self.unreadable == 1
+            raise InputError(
+                f"{'The only file' if one else f'None of the {self.unreadable} files'} could "
+                f"{'not ' if one else ''}be read. Expected brain MRI slices as JPEG, "
+                "PNG, BMP, GIF, TIFF or WebP. The reasons stand in the column reasons."
             )
 
 
-def _open_log(
-    stack: contextlib.ExitStack,
-    detector: Detector,
-    paths: tuple[Path, ...],
-    output: Path | None,
-    *,
-    resume: bool,
-) -> ResultLog | None:
-    if output is None:
-        return None
-    from tumorscope.detection.find_images import as_text
-    from tumorscope.detection.journal import ResultLog
-
-    path = output.with_name(output.name + ".log")
-    # What decides the rows, and nothing else: threads and batches of images do not.
-    identity = {
-        **detector.identity,
-        "images": sorted({as_text(path.resolve()) for path in paths}),
-    }
-    return stack.enter_context(ResultLog(path, identity=identity, resume=resume))
-
-
-def _tidy_up(output: Path | None, overlays: Path | None) -> None:
-    """Remove the half-written files that a killed run could not remove itself."""
-    from tumorscope.common.files import remove_leftovers
-
-    if output is not None:
-        remove_leftovers(output)
-    for path in [] if overlays is None else overlays.rglob(".*.partial.png"):
-        path.unlink(missing_ok=True)
-
-
-def _open_sink(
-    stack: contextlib.ExitStack, output: Path | None, common: Common
+def _screen(
+    common: Common, output: Path | None
 ) -> tuple[Callable[[dict[str, object]], object], list[dict[str, object]]]:
-    """Return where rows go: a table, a list for JSON, or the screen as they come."""
+    """Return what shows a row: nothing beside a table, a list for JSON, or the screen."""
     collected: list[dict[str, object]] = []
     if output is not None:
-        from tumorscope.detection.tables import open_table
-
-        return stack.enter_context(open_table(output)), collected
+        return lambda _: None, collected
     if common.json:
         return collected.append, collected
     if sys.stdout.isatty():
@@ -229,8 +206,6 @@ def _open_sink(
 
 
 def _print_line(values: dict[str, object]) -> None:
-    from tumorscope.detection.find_images import printable
-
     probability = values["probability"]
     shown = f"{probability:.3f}" if isinstance(probability, float) else "–"
     why = f"  ({values['reasons']})" if values["reasons"] else ""
@@ -240,39 +215,9 @@ def _print_line(values: dict[str, object]) -> None:
     )
 
 
-def _shown(rows: Iterator[Row], total: Callable[[], int | None]) -> Iterator[Row]:
+def _tracked(results: Iterator[Result], total: Callable[[], int | None]) -> Iterator[Result]:
     # On one screen, rows and a bar would overwrite each other.
-    yield from rows if sys.stdout.isatty() else track(rows, "Detecting", total=total)
-
-
-def _failure(row: Row) -> str:
-    from tumorscope.detection.find_images import printable
-
-    reason = str(row.values["reasons"]).removeprefix("unreadable: ")
-    return f"Unreadable: {printable(str(row.values['path']))}: {reason}"
-
-
-def _summarise(
-    detector: Detector,
-    tally: Counter[str],
-    failures: list[str],
-    *,
-    resumed: int,
-    output: Path | None,
-    overlays: Path | None,
-) -> None:
-    for line in failures:
-        say(line)
-    if tally["unreadable"] > len(failures):
-        say(f"… and {tally['unreadable'] - len(failures)} more that cannot be read.")
-    counts = ", ".join(f"{count} {decision}" for decision, count in tally.most_common())
-    kept = f", {resumed} of them from the log" if resumed else ""
-    images = "1 image" if tally.total() == 1 else f"{tally.total()} images"
-    say(f"{images}{kept}: {counts}. Model {detector.model_id}.")
-    for path in (output, overlays):
-        if path is not None:
-            say(f"Wrote {path}")
-    say(RESEARCH_USE_ONLY)
+    yield from results if sys.stdout.isatty() else track(results, "Detecting", total=total)
 
 
 def _yes_no(seen: object) -> str:

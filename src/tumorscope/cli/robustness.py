@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, check_there, emit, left_out
+from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.options import Common, Flag, Output
 from tumorscope.common.progress import say
 
 
@@ -15,10 +13,10 @@ def robustness(
     data: str,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Output,
     model: Path | None = None,
     operating_point: str = "balanced",
-    allow_seen: Annotated[bool, Parameter(negative="")] = False,
+    allow_seen: Flag = False,
     common: Common | None = None,
 ) -> int:
     """Measure what noise, blur, contrast, turns and crops do to a model's answers.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tumorscope.cli.app import Common, Whole, emit
+from tumorscope.cli.app import emit
+from tumorscope.cli.options import Common, Whole
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 

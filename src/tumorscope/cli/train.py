@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, OptionalWhole, check_there, emit, left_out
-from tumorscope.common.limits import check_seed
+from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.options import (
+    Common,
+    Data,
+    Flag,
+    Output,
+    RecipeName,
+    Seed,
+    SplitBy,
+    Task,
+    Weights,
+    chosen_recipe,
+)
 from tumorscope.common.progress import say
 
 
 def train(
-    data: str,
+    data: Data,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
-    recipe: str = "paper",
-    weights: str = "imagenet",
-    split: Literal["group", "random"] = "group",
-    task: Literal["tumour", "tumour-type"] | None = None,
-    seed: OptionalWhole = None,
-    resume: Annotated[bool, Parameter(negative="")] = False,
+    output: Output,
+    recipe: RecipeName = "paper",
+    weights: Weights = "imagenet",
+    split: SplitBy = "group",
+    task: Task = None,
+    seed: Seed = None,
+    resume: Flag = False,
     common: Common | None = None,
 ) -> int:
     """Train a detector on class folders (audited and split by group first) or a manifest.
@@ -31,37 +37,20 @@ def train(
 
     Parameters
     ----------
-    data
-        Folder with class folders such as yes/ and no/, or a manifest.csv.
     output
         Folder of the run.
-    recipe
-        recommended, paper, reference, demo, or a TOML file.
-    weights
-        imagenet (Keras' download and cache), mri (the packaged model's backbone, offline), none
-        (random), or the path of an HDF5 file.
     split
         random ignores duplicates, as the paper did; its results are too good, and say so.
-    task
-        Instead of the recipe's: tumour, or tumour-type, which tells no tumour, glioma, meningioma
-        and pituitary tumour apart.
-    seed
-        Instead of the recipe's.
     resume
         Go on with an interrupted run after its last finished epoch, if images, recipe, seed, split
         and weights are those that it was begun with.
     """
     check_there(data)
     from tumorscope.cohort.facts import WITHOUT_SPLIT
-    from tumorscope.recipes.recipe import Recipe
     from tumorscope.training.train import train as run_training
 
     common = common or Common()
-    chosen = Recipe.load(recipe)
-    if seed is not None:
-        chosen = chosen.changed({"seed": check_seed(seed)})
-    if task is not None:
-        chosen = chosen.for_task(task)
+    chosen = chosen_recipe(recipe, seed=seed, task=task)
     run = run_training(
         data, recipe=chosen, weights=weights, output=output, split_by=split, resume=resume
     )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from tumorscope.cli.app import Common, Whole, check_there, emit, left_out
+from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.options import Common, Data, Output, Whole
 from tumorscope.common.progress import say
 
 
 def tune(
-    data: str,
+    data: Data,
     /,
     *,
     trials: Whole,
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Output,
     recipe: str = "recommended",
     space: Path | None = None,
     storage: str | None = None,
@@ -35,8 +34,6 @@ def tune(
 
     Parameters
     ----------
-    data
-        Folder with class folders such as yes/ and no/, or a manifest.csv.
     trials
         Of each search: one for each outer fold, and one on everything.
     output

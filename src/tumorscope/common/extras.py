@@ -22,7 +22,7 @@ from tumorscope.common.errors import UsageError
 Extra = Literal["train", "openvino", "litert", "parquet", "tune"]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
-    "train": ("keras", "tensorflow", "sklearn", "scipy", "matplotlib", "jinja2", "onnx", "h5py"),
+    "train": ("keras", "tensorflow", "sklearn", "scipy", "matplotlib", "onnx", "h5py"),
     "openvino": ("openvino",),
     "litert": ("ai_edge_litert",),
     "parquet": ("pyarrow",),
@@ -33,7 +33,7 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
 CALLED = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert"}
 """Module → what it is called where it is installed, if that is another name."""
 
-REPORTS = ("matplotlib", "jinja2", "scipy")
+REPORTS = ("matplotlib", "scipy")
 """What a report about a model file needs of the extra “train”."""
 
 

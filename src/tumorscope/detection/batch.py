@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,37 +13,24 @@ from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import Found, as_text
 from tumorscope.detection.finding import Finding
 from tumorscope.detection.journal import Record, ResultLog
-from tumorscope.imaging.read import read_slice
-from tumorscope.model_file.schema import Metadata
-
-AHEAD = 2
-"""Overlays per core that may wait for their turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the results.
-
-    Attributes
-    ----------
-    values : dict
-        By column of `tumorscope.detection.tables.COLUMNS`.
-    resumed : bool
-        Whether an earlier run computed it.
-    """
-
-    values: Record
-    resumed: bool
+from tumorscope.detection.pictures import Pictures
+from tumorscope.detection.records import (
+    EVIDENCE,
+    Result,
+    finding_of,
+    record_of,
+    with_evidence,
+    without_evidence,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Item:
+    """A file, and what an earlier run wrote about its content."""
+
     found: Found
     sha256: str
     known: Record | None
-
-
-_Pair = tuple[_Waiting, Finding | None]
 
 
 def run_batch(
@@ -51,13 +38,14 @@ def run_batch(
     images: Iterable[Found],
     *,
     log: ResultLog | None = None,
-    overlays: Path | None = None,
+    pictures: Pictures | None = None,
     batch: int | None = None,
-) -> Iterator[Row]:
-    """Yield one row per image, in the order of `images`.
+) -> Iterator[Result]:
+    """Yield one result per image, in the order of `images`.
 
-    A file that cannot be read is a row with its reason. What `log` knows by the content of a file
-    is not computed again, unless its overlay is missing.
+    A file that cannot be read is a result with its reason. What `log` knows by the content of a
+    file is not computed again, unless its overlay is missing, or a thumbnail is wanted and the log
+    holds no evidence.
 
     Parameters
     ----------
@@ -66,9 +54,9 @@ def run_batch(
     images : iterable of Found
         Consumed lazily.
     log : ResultLog, optional
-        Every new row is appended, after its overlay was written.
-    overlays : Path, optional
-        Folder for one PNG per image that was read.
+        Every new result is appended, after its pictures were drawn.
+    pictures : Pictures, optional
+        What is drawn of each image that was read.
     batch : int, optional
         Images per run of the engine.
 
@@ -77,101 +65,62 @@ def run_batch(
     OutputError
         If the log or an overlay cannot be written.
     """
-    waiting: deque[_Waiting] = deque()
-    images = iter(images)
+    items = (_look_up(found, log, pictures) for found in images)
+    results = _answered(detector, items, batch)
+    if pictures is not None:
+        results = pictures.drawn(results, detector)
+    keeps_evidence = pictures is not None and pictures.thumbnails
+    for result in results:
+        if log is not None and not result.resumed and result.finding is not None:
+            values = result.values
+            log.append(with_evidence(values, result.finding) if keeps_evidence else values)
+        yield result
 
-    def known(found: Found) -> _Waiting:
-        sha256 = _hash(found.path) if log is not None else ""
-        record = log.get(sha256) if log is not None and sha256 else None
-        if record is not None and overlays is not None and record["decision"] != "unreadable":
-            record = record if (overlays / found.place).is_file() else None
-        return _Waiting(found, sha256, record)
 
-    def new() -> Iterator[Path]:
-        for found in images:
-            item = known(found)
+def _look_up(found: Found, log: ResultLog | None, pictures: Pictures | None) -> _Item:
+    if log is None:
+        return _Item(found, "", None)
+    sha256 = _hash(found.path)
+    record = log.get(sha256) if sha256 else None
+    if record is not None and pictures is not None and pictures.need(found, record):
+        record = None
+    return _Item(found, sha256, record)
+
+
+def _answered(detector: Detector, items: Iterator[_Item], batch: int | None) -> Iterator[Result]:
+    """Ask the detector about what is not known, and keep the order of the files."""
+    # A resumed batch begins with what was finished; none of it needs to wait for the engine.
+    for item in items:
+        if item.known is None:
+            items = itertools.chain([item], items)
+            break
+        yield _result(item, None, detector)
+    waiting: deque[_Item] = deque()
+
+    def unknown() -> Iterator[Path]:
+        for item in items:
             waiting.append(item)
             if item.known is None:
-                yield found.path
+                yield item.found.path
 
-    # A resumed batch begins with what was finished; none of it needs to wait for the engine.
-    for found in images:
-        item = known(found)
-        if item.known is None:
-            images = _put_back(found, images)
-            break
-        yield Row({**item.known, "path": as_text(found.path)}, resumed=True)
-
-    pairs = _pairs(detector.detect_many(new(), batch=batch), waiting)
-    if overlays is not None:
-        pairs = _painted(pairs, detector, overlays)
-    for item, finding in pairs:
-        if finding is None:
-            assert item.known is not None
-            yield Row({**item.known, "path": as_text(item.found.path)}, resumed=True)
-            continue
-        values = {"path": as_text(item.found.path), **_values(finding), "sha256": item.sha256}
-        if log is not None:
-            log.append(values)
-        yield Row(values, resumed=False)
-
-
-def _pairs(findings: Iterator[Finding], waiting: deque[_Waiting]) -> Iterator[_Pair]:
-    """Join findings with the files they are of; a file that was known comes without one."""
-    for finding in findings:
+    for finding in detector.detect_many(unknown(), batch=batch):
         while waiting[0].known is not None:
-            yield waiting.popleft(), None
-        yield waiting.popleft(), finding
-    while waiting:
-        yield waiting.popleft(), None
+            yield _result(waiting.popleft(), None, detector)
+        yield _result(waiting.popleft(), finding, detector)
+    for item in waiting:
+        yield _result(item, None, detector)
 
 
-def _painted(pairs: Iterator[_Pair], detector: Detector, folder: Path) -> Iterator[_Pair]:
-    """Yield the same pairs once their overlays are written, beside inference, a few at a time."""
-    waiting: deque[tuple[_Pair, Future[None]]] = deque()
-    pool = ThreadPoolExecutor(detector.threads, thread_name_prefix="overlay")
-    try:
-        for item, finding in pairs:
-            future = pool.submit(_paint, item.found, finding, detector.metadata, folder)
-            waiting.append(((item, finding), future))
-            if len(waiting) >= AHEAD * detector.threads:
-                pair, future = waiting.popleft()
-                future.result()
-                yield pair
-        while waiting:
-            pair, future = waiting.popleft()
-            future.result()
-            yield pair
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _paint(found: Found, finding: Finding | None, metadata: Metadata, folder: Path) -> None:
-    from tumorscope.detection.overlay import write_overlay
-
-    if finding is not None and finding.decision != "unreadable":
-        write_overlay(folder / found.place, read_slice(found.path), finding, metadata)
-
-
-def _put_back(first: Found, rest: Iterator[Found]) -> Iterator[Found]:
-    yield first
-    yield from rest
-
-
-def _values(finding: Finding) -> Record:
-    return {
-        "probability": finding.probability,
-        "decision": finding.decision,
-        "reasons": ";".join(finding.reasons),
-        "seen": finding.seen,
-        "model": finding.model,
-        "ms": round(finding.ms, 3),
-        "operating_point": finding.operating_point,
-        "threshold": finding.threshold,
-        "prediction_set": ";".join(finding.prediction_set),
-        "distance": finding.distance,
-        "logit": finding.logit,
-    }
+def _result(item: _Item, finding: Finding | None, detector: Detector) -> Result:
+    path = as_text(item.found.path)
+    if finding is not None:
+        values = record_of(finding, path=path, sha256=item.sha256)
+        return Result(item.found, values, resumed=False, finding=finding)
+    assert item.known is not None
+    record = {**item.known, "path": path}
+    if all(name in record for name in EVIDENCE):
+        finding = finding_of(record, zone=detector.zone)
+    return Result(item.found, without_evidence(record), resumed=True, finding=finding)
 
 
 def _hash(path: Path) -> str:

@@ -56,8 +56,8 @@ class _Engines:
     """Of the process that this one was forked from: to close them would wait for their threads."""
     process: int = field(default_factory=os.getpid)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    alone: Engine | None = None
-    beside: Engine | None = None
+    latency: Engine | None = None
+    throughput: Engine | None = None
 
 
 def model_path(model: str | Path | None = None) -> Path:
@@ -187,6 +187,11 @@ class Detector:
         return self.metadata.id
 
     @property
+    def zone(self) -> tuple[float, float]:
+        """Between which probabilities the model abstains at its operating point."""
+        return self._rule.zone
+
+    @property
     def identity(self) -> dict[str, object]:
         """What decides the answers: the model and all it says of itself, the point, the engine."""
         return {
@@ -204,22 +209,22 @@ class Detector:
         return self._opened
 
     @property
-    def _alone(self) -> Engine:
+    def _latency_engine(self) -> Engine:
         """Every core on one image: the shortest wait."""
         engines = self._engines
         with engines.lock:
-            if engines.alone is None:
-                engines.alone = self._open(threads=self.threads, runs=1)
-            return engines.alone
+            if engines.latency is None:
+                engines.latency = self._open(threads=self.threads, runs=1)
+            return engines.latency
 
     @property
-    def _beside(self) -> Engine:
+    def _throughput_engine(self) -> Engine:
         """One core per run, several runs side by side: the most images per second."""
         engines = self._engines
         with engines.lock:
-            if engines.beside is None:
-                engines.beside = self._open(threads=1, runs=self.threads)
-            return engines.beside
+            if engines.throughput is None:
+                engines.throughput = self._open(threads=1, runs=self.threads)
+            return engines.throughput
 
     def _open(self, *, threads: int, runs: int) -> Engine:
         return open_engine(
@@ -250,7 +255,7 @@ class Detector:
         """
         began = time.perf_counter()
         ready = self._ready(image)
-        return self._findings(self._alone, [ready], began)[0]
+        return self._findings(self._latency_engine, [ready], began)[0]
 
     def detect_many(
         self, images: Iterable[Image], *, batch: int | None = None
@@ -283,7 +288,7 @@ class Detector:
         return self._stream(iter(images), batch or 1)
 
     def _stream(self, images: Iterator[Image], batch: int) -> Iterator[Finding]:
-        engine = self._beside
+        engine = self._throughput_engine
         waiting: deque[Future[list[Finding]]] = deque()
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="tumorscope")
         try:

@@ -90,20 +90,28 @@ class Finding:
             return " ".join(["No answer: the model should not be asked about this image.", *why])
         if self.probability is None or self.threshold is None:  # never so for what follows
             return " ".join(why)
-        low, high = self.zone or (self.threshold, self.threshold)
-        said = f"calibrated probability {self.probability:.3f}; operating point “"
-        said += f"{self.operating_point}”: "
+        return " ".join([*self._answer(self.probability, self.threshold), *why])
+
+    def _answer(self, probability: float, threshold: float) -> list[str]:
+        """Return the answer with its reason: where the probability lies at the operating point."""
+        low, high = self.zone or (threshold, threshold)
+        given, point = f"Its calibrated probability is {probability:.3f}", self.operating_point
         if self.decision == "abstain":
-            given = f"{said}no answer from {low:.3f} to {high:.3f}"
-            return " ".join([f"No answer: the model cannot tell ({given}).", *why])
+            return [
+                "No answer: the model cannot tell.",
+                f"{given}, and at the operating point “{point}” there is no answer between "
+                f"{low:.3f} and {high:.3f}.",
+            ]
         if self.decision == "tumour":
-            first = f"The model finds signs of a tumour ({said}from {high:.3f} on)."
-        else:
-            first = (
-                f"The model finds no signs of a tumour ({said}below {low:.3f}). "
-                "A no-tumour result is not a clean bill of health."
-            )
-        return " ".join([first, *why])
+            return [
+                "The model finds signs of a tumour.",
+                f"{given}; the operating point “{point}” says “tumour” at {high:.3f} and above.",
+            ]
+        return [
+            "The model finds no signs of a tumour.",
+            f"{given}; the operating point “{point}” says “no tumour” below {low:.3f}.",
+            "A no-tumour result is not a clean bill of health.",
+        ]
 
     def to_dict(self, *, evidence: bool = True) -> dict[str, object]:
         """Return the finding as plain values that `json.dumps` takes.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from tumorscope.common.files import atomic_path
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.evidence import blend, evidence_field, full_colour, scaled
 from tumorscope.detection.finding import Finding
+from tumorscope.detection.peak import Peak, mark, peak_of, ring
+from tumorscope.detection.probability_scale import HEIGHT as PROBABILITY_SCALE
+from tumorscope.detection.probability_scale import draw_scale, font
 from tumorscope.imaging.find import OVERLAY_SOFTWARE
 from tumorscope.imaging.preprocess import Placement, Preprocessing, placement
 from tumorscope.imaging.slice import Slice
@@ -65,7 +67,9 @@ def overlay(
 
 
 def write_overlay(path: str | Path, scan: Slice, finding: Finding, metadata: Metadata) -> None:
-    """Write a PNG: the slice as read, the slice with evidence, a scale, and what was decided.
+    """Write a PNG: the decision on its scale, the slice as read and with evidence, and the words.
+
+    A ring marks where the evidence for a tumour is strongest, and the colour scale says how strong.
 
     Parameters
     ----------
@@ -98,38 +102,51 @@ def _mark() -> PngInfo:
 
 def draw(scan: Slice, finding: Finding, how: Preprocessing) -> Image.Image:
     """Return the picture that `write_overlay` writes."""
+    panels, peak = _panels(scan, finding, how)
+    width, height = panels[0][1].size
+    across = max(len(panels) * (width + MARGIN) + MARGIN + (SCALE if len(panels) > 1 else 0), 640)
+    caption = _caption(finding, peak, across - 2 * MARGIN)
+    top = HEADER + (0 if finding.probability is None else PROBABILITY_SCALE)
+    below = top + height + MARGIN - 4
+    figure = Image.new("RGB", (across, below + LINE * len(caption) + 54), PAPER)
+    ink = ImageDraw.Draw(figure)
+    ink.text((MARGIN, 16), f"Decision: {finding.decision}", INK, font=font(28))
+    point = f"calibrated probability at the operating point {finding.operating_point}"
+    ink.text((across - MARGIN, 44), point, FAINT, font=font(16), anchor="rs")
+    draw_scale(figure, finding, left=MARGIN, top=56, right=across - MARGIN)
+    for index, (name, panel) in enumerate(panels):
+        left = MARGIN + index * (width + MARGIN)
+        ink.text((left, top - 26), name, FAINT, font=font(16))
+        figure.paste(panel, (int(left), top))
+    if finding.evidence is not None:
+        cells = (finding.evidence.shape[0], finding.evidence.shape[1])
+        _bar(figure, 2 * (width + MARGIN) + MARGIN, (top, height), cells, peak)
+    for index, line in enumerate(caption):
+        ink.text((MARGIN, below + LINE * index), line, INK, font=font(16))
+    last = below + LINE * len(caption) + 8
+    ink.text((MARGIN, last), RESEARCH_USE_ONLY, WARNING, font=font(18))
+    return figure
+
+
+def _panels(
+    scan: Slice, finding: Finding, how: Preprocessing
+) -> tuple[list[tuple[str, Image.Image]], Peak | None]:
+    """Return the slice as read and with its evidence, each with its name, and the peak."""
     grey = scaled(scan.pixels, longest=PANEL, shortest=SMALLEST_PANEL)
     height, width = grey.shape
     panels = [("As read", Image.fromarray(grey).convert("RGB"))]
-    if finding.evidence is not None:
-        cells = (finding.evidence.shape[0], finding.evidence.shape[1])
-        field = evidence_field(finding.evidence, scan, how, shape=(height, width))
-        painted = Image.fromarray(blend(grey, field / full_colour(cells)))
-        marked = _mark_box(painted, placement(scan, how), scan.pixels.shape)
-        note = " (corners: what the model saw)" if marked and width > 300 else ""
-        panels.append((f"Evidence{note}", painted))
-    across = max(len(panels) * (width + MARGIN) + MARGIN + (SCALE if len(panels) > 1 else 0), 640)
-    caption = _caption(finding, across - 2 * MARGIN)
-    below = HEADER + height + MARGIN - 4
-    figure = Image.new("RGB", (across, below + LINE * len(caption) + 54), PAPER)
-    ink = ImageDraw.Draw(figure)
-    decision = f"Decision: {finding.decision}"
-    ink.text((MARGIN, 16), decision, INK, font=_font(28))
-    if finding.probability is not None:
-        left = MARGIN + ink.textlength(decision, font=_font(28)) + MARGIN
-        said = f"calibrated probability {finding.probability:.3f}"
-        ink.text((left, 26), said, INK, font=_font(18))
-    for index, (name, panel) in enumerate(panels):
-        left = MARGIN + index * (width + MARGIN)
-        ink.text((left, HEADER - 26), name, FAINT, font=_font(16))
-        figure.paste(panel, (int(left), HEADER))
-    if finding.evidence is not None:
-        _bar(figure, 2 * (width + MARGIN) + MARGIN, height, cells)
-    for index, line in enumerate(caption):
-        ink.text((MARGIN, below + LINE * index), line, INK, font=_font(16))
-    last = below + LINE * len(caption) + 8
-    ink.text((MARGIN, last), RESEARCH_USE_ONLY, WARNING, font=_font(18))
-    return figure
+    if finding.evidence is None:
+        return panels, None
+    field = evidence_field(finding.evidence, scan, how, shape=(height, width))
+    painted = Image.fromarray(blend(grey, field / full_colour(finding.evidence.shape)))
+    notes = []
+    if (peak := peak_of(finding.evidence, scan, how)) is not None:
+        mark(painted, peak, radius=16)
+        notes.append("ring: its peak")
+    if _mark_box(painted, placement(scan, how), scan.pixels.shape) and width > 440:
+        notes.append("corners: what the model saw")
+    said = f" ({'; '.join(notes)})" if notes and width > 300 else ""
+    return [*panels, (f"Evidence{said}", painted)], peak
 
 
 def _mark_box(panel: Image.Image, place: Placement, shape: tuple[int, ...]) -> bool:
@@ -147,29 +164,47 @@ def _mark_box(panel: Image.Image, place: Placement, shape: tuple[int, ...]) -> b
     return True
 
 
-def _bar(figure: Image.Image, left: int, height: int, cells: tuple[int, int]) -> None:
-    ink, limit, words = ImageDraw.Draw(figure), full_colour(cells), left + BAR + 10
+def _bar(
+    figure: Image.Image,
+    left: int,
+    rows: tuple[int, int],
+    cells: tuple[int, int],
+    peak: Peak | None,
+) -> None:
+    """Draw the scale of the colours (top and height in `rows`), with the peak's place on it."""
+    (top, height), limit = rows, full_colour(cells)
+    ink, words = ImageDraw.Draw(figure), left + BAR + 10
     share = np.linspace(1.0, -1.0, height, dtype=np.float32)[:, None].repeat(BAR, axis=1)
     bar = blend(np.full(share.shape, TISSUE, np.uint8), share)
-    figure.paste(Image.fromarray(bar), (left, HEADER))
-    ink.text((left, HEADER - 46), "logit per cell", FAINT, font=_font(16))
-    ink.text((left, HEADER - 26), f"of {cells[0]} x {cells[1]}", FAINT, font=_font(16))
+    figure.paste(Image.fromarray(bar), (left, top))
+    ink.text((left, top - 46), "logit per cell", FAINT, font=font(16))
+    ink.text((left, top - 26), f"of {cells[0]} x {cells[1]}", FAINT, font=font(16))
+
+    def at(value: float) -> int:
+        return top + round((1.0 - max(-1.0, min(1.0, value / limit))) / 2 * (height - 1))
+
     for part in (1.0, 0.5, 0.0, -0.5, -1.0):
-        y = HEADER + round((1.0 - part) / 2 * (height - 1))
+        y = at(part * limit)
         ink.line([(left + BAR, y), (left + BAR + 5, y)], fill=FAINT)
         text = f"{part * limit:+.2g}" if part else "0"
         anchor = {1.0: "lt", -1.0: "lb"}.get(part, "lm")
-        ink.text((words, y), text, INK, font=_font(16), anchor=anchor)
+        ink.text((words, y), text, INK, font=font(16), anchor=anchor)
     if height < 200:
         return  # a very wide slice leaves no room for words
     said = "or more:\ntowards\na tumour"
-    ink.multiline_text((words, HEADER + 22), said, RED_WORDS, font=_font(15))
+    ink.multiline_text((words, top + 22), said, RED_WORDS, font=font(15))
     said = "or less:\naway\nfrom it"
-    ink.multiline_text((words, HEADER + height - 22), said, BLUE_WORDS, font=_font(15), anchor="ld")
+    ink.multiline_text((words, top + height - 22), said, BLUE_WORDS, font=font(15), anchor="ld")
+    if peak is not None:
+        ring(ink, left + BAR / 2, at(peak.value), radius=7)
 
 
-def _caption(finding: Finding, width: int) -> list[str]:
+def _caption(finding: Finding, peak: Peak | None, width: int) -> list[str]:
     texts = [finding.words]
+    if peak is not None:
+        texts.append(
+            f"Ring: the place that speaks most for a tumour, with {peak.value:+.2f} of the logit."
+        )
     if finding.evidence is not None and finding.logit is not None and finding.bias is not None:
         texts.append(
             f"Logit {finding.logit:+.2f} (before calibration) = evidence "
@@ -183,20 +218,15 @@ def _caption(finding: Finding, width: int) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    font, lines = _font(16), [""]
+    letters, lines = font(16), [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width:
+        if letters.getlength(longer) <= width:
             lines[-1] = longer
             continue
-        while font.getlength(word) > width:  # file names may be one long word
-            fits = next(n for n in range(len(word), 0, -1) if font.getlength(word[:n]) <= width)
+        while letters.getlength(word) > width:  # file names may be one long word
+            fits = next(n for n in range(len(word), 0, -1) if letters.getlength(word[:n]) <= width)
             lines.append(word[:fits])
             word = word[fits:]
         lines.append(word)
     return [line for line in lines if line]
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=size)

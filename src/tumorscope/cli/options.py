@@ -1,0 +1,90 @@
+"""The options that several commands share: each is defined, and explained, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter, Token
+
+if TYPE_CHECKING:
+    from tumorscope.recipes.recipe import Recipe
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Options of every command."""
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON document on standard output instead of a table."""
+
+    quiet: Annotated[bool, Parameter(negative="")] = False
+    """No progress bars and no words on standard error."""
+
+    debug: Annotated[bool, Parameter(negative="")] = False
+    """Show the traceback of an error."""
+
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    """Return a whole number; cyclopts alone would take 1.5 for 2."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(
+            f"Received {text}; expected a whole number, in digits only, such as 3."
+        ) from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+"""A number without a fraction: every count and seed of the command line."""
+
+OptionalWhole = Annotated[int | None, Parameter(converter=_whole)]
+
+Flag = Annotated[bool, Parameter(negative="")]
+"""On or off; there is no --no-FLAG."""
+
+Output = Annotated[Path, Parameter(alias="-o")]
+OptionalOutput = Annotated[Path | None, Parameter(alias="-o")]
+
+Paths = Annotated[tuple[Path, ...], Parameter(negative="")]
+"""Any number of paths, one after the other or each after its option."""
+
+Data = Annotated[
+    str, Parameter(help="Folder with class folders such as yes/ and no/, or a manifest.csv.")
+]
+RecipeName = Annotated[str, Parameter(help="recommended, paper, reference, demo, or a TOML file.")]
+Weights = Annotated[
+    str,
+    Parameter(
+        help="imagenet (Keras' download and cache), mri (the packaged model's backbone, offline), "
+        "none (random), or the path of an HDF5 file."
+    ),
+]
+SplitBy = Literal["group", "random"]
+Task = Annotated[
+    Literal["tumour", "tumour-type"] | None,
+    Parameter(
+        help="Instead of the recipe's: tumour, or tumour-type, which tells no tumour, glioma, "
+        "meningioma and pituitary tumour apart."
+    ),
+]
+Seed = Annotated[int | None, Parameter(converter=_whole, help="Instead of the recipe's.")]
+Folds = Annotated[int, Parameter(converter=_whole, help="Parts; each is held out once per repeat.")]
+Repeats = Annotated[int, Parameter(converter=_whole, help="Times the cohort is divided anew.")]
+
+
+def chosen_recipe(
+    name: str, *, seed: int | None, task: Literal["tumour", "tumour-type"] | None
+) -> Recipe:
+    """Return the recipe of that name, with what the command line changes of it."""
+    from tumorscope.common.limits import check_seed
+    from tumorscope.recipes.recipe import Recipe
+
+    recipe = Recipe.load(name)
+    if seed is not None:
+        recipe = recipe.changed({"seed": check_seed(seed)})
+    return recipe if task is None else recipe.for_task(task)

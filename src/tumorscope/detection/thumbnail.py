@@ -1,0 +1,62 @@
+"""Slice + `Finding` → two small pictures side by side: as read, and with its evidence."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tumorscope.detection.evidence import blend, evidence_field, full_colour, scaled
+from tumorscope.detection.finding import Finding
+from tumorscope.detection.peak import mark, peak_of
+from tumorscope.imaging.preprocess import Preprocessing
+from tumorscope.imaging.slice import Slice
+
+EDGE = 136
+"""Pixels of the longer side of each of the two."""
+
+GAP = 4
+QUALITY = 70
+"""Of the JPEG: some 4 KB for both pictures."""
+
+
+def thumbnail(scan: Slice, finding: Finding, how: Preprocessing) -> bytes:
+    """Return a JPEG of a slice and, beside it, of the slice with its evidence and their peak.
+
+    Parameters
+    ----------
+    scan : Slice
+        As it was read.
+    finding : Finding
+        Of that slice. Without evidence (refused), the slice alone is drawn.
+    how : Preprocessing
+        Of the model.
+    """
+    grey = _small(scan.pixels)
+    shape = (grey.shape[0], grey.shape[1])
+    panels = [np.repeat(grey[..., None], 3, axis=2)]
+    if finding.evidence is not None:
+        field = evidence_field(finding.evidence, scan, how, shape=shape)
+        painted = blend(grey, field / full_colour(finding.evidence.shape))
+        picture = Image.fromarray(painted)
+        if (peak := peak_of(finding.evidence, scan, how)) is not None:
+            mark(picture, peak, radius=8)
+        panels += [np.zeros((shape[0], GAP, 3), np.uint8), np.asarray(picture)]
+    stream = io.BytesIO()
+    Image.fromarray(np.concatenate(panels, axis=1)).save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()
+
+
+def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Shrink a picture; one that is smaller is enlarged, so that all cards look alike."""
+    grey = scaled(pixels, longest=EDGE, shortest=EDGE)
+    if min(grey.shape) >= 2:
+        return grey
+    # A line of pixels would not be seen.
+    thick: NDArray[np.uint8] = cv2.resize(
+        grey, (max(2, grey.shape[1]), max(2, grey.shape[0])), interpolation=cv2.INTER_NEAREST
+    )
+    return thick
