@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from tumorscope import __version__
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import atomic_path
 from tumorscope.common.names import printable
 from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.common.versions import own_version
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.records import Result
 
@@ -105,7 +105,7 @@ class FindingsPage:
             model=self._detector.model_id,
             operating_point=self._detector.operating_point,
             zone=self._detector.zone,
-            version=__version__,
+            version=own_version(),
             limits=list(self._limits(table)),
             cards=self._cards,
         )
