@@ -22,7 +22,7 @@ from tumorscope.common.files import sha256_of
 from tumorscope.experiments.types import crossval_types
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics import Interval
-from tumorscope.statistics.metrics import Estimate
+from tumorscope.statistics.estimate import Estimate
 
 RESULTS = Path(__file__).parent / "results" / "tumour_type.csv"
 COLUMNS = ("split", "class", "images", "groups", "metric", "value", "low", "high")
@@ -94,9 +94,9 @@ def main() -> None:
         )
         metrics = result.metrics
         print(metrics.table())
-        for metric, estimate in metrics.overall.items():
+        for metric, estimate in metrics.metrics.items():
             lines.append(line(split, "all", metrics.n, metrics.n_groups, metric, estimate))
-        for name, count in zip(metrics.classes, metrics.counts, strict=True):
+        for name, count in zip(metrics.classes, metrics.n_of_class, strict=True):
             for metric, estimate in metrics.per_class[name].items():
                 lines.append(line(split, name, count, metrics.n_groups, metric, estimate))
     write_csv(RESULTS, COLUMNS, lines)

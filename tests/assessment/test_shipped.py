@@ -25,7 +25,7 @@ from tumorscope.records.evaluation_folder import default_folder
 from tumorscope.records.run_folder import Run
 from tumorscope.records.scores import scores_of
 from tumorscope.statistics.answers import Answers, with_answers
-from tumorscope.statistics.metrics import evaluate_scores
+from tumorscope.statistics.two_classes import evaluate_scores
 
 
 @pytest.fixture(scope="module")

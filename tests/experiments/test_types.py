@@ -53,7 +53,7 @@ def test_cross_validation_scores_every_class(
     ]
     assert found.scores.shape == (32, 1, 4)
     np.testing.assert_allclose(found.scores.sum(axis=2), 1.0, atol=1e-5)
-    assert found.metrics.counts == (8, 8, 8, 8)
+    assert found.metrics.n_of_class == (8, 8, 8, 8)
     assert found.metrics.split == "grouped"
     with pytest.raises(UsageError, match="--resume"):
         crossval_types(types, output=tmp_path / "cv", **options)

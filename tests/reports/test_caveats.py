@@ -7,7 +7,7 @@ import pytest
 
 from tumorscope.reports.caveats import RANDOM_SPLIT, doubts, guessing_accuracy, guessing_log_loss
 from tumorscope.statistics import wilson
-from tumorscope.statistics.metrics import evaluate_scores
+from tumorscope.statistics.two_classes import evaluate_scores
 
 
 def doubts_on(labels, scores, **more):

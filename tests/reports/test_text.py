@@ -6,7 +6,7 @@ import pytest
 
 from tumorscope.reports.text import no_break, plural, recipe_text, shown, span
 from tumorscope.statistics import Interval
-from tumorscope.statistics.metrics import Undefined
+from tumorscope.statistics.estimate import Undefined
 
 
 def test_recipes_read_like_toml():

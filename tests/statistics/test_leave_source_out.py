@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tumorscope.common.errors import InputError
+from tumorscope.statistics.estimate import Undefined
 from tumorscope.statistics.leave_source_out import both_labels, measure_left_out
-from tumorscope.statistics.metrics import Undefined
 
 
 def cohort() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

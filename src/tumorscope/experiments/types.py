@@ -47,9 +47,10 @@ from tumorscope.records.evaluation_folder import (
 from tumorscope.records.protocol import Cohort, Protocol, SplitMode, data_hash
 from tumorscope.records.run_folder import SCORE_COLUMNS, Run
 from tumorscope.records.scores import scores_of
-from tumorscope.reports.type_report import TypeReportInputs, write_type_report
-from tumorscope.statistics.class_metrics import TypeMetrics
+from tumorscope.reports.inputs import ReportInputs
+from tumorscope.reports.report import write_report
 from tumorscope.statistics.copies import copied_across_folds
+from tumorscope.statistics.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class TypeEvaluation:
         The images that were scored, in the order of `scores`.
     scores : ndarray of float64, shape (n, repeats, classes)
         Probabilities, in the order of `tumorscope.cohort.tumour_type.CLASSES`.
-    metrics : TypeMetrics
+    metrics : Metrics
         With intervals.
     folder : Path
         Holds report.html and metrics.json.
@@ -74,7 +75,7 @@ class TypeEvaluation:
 
     manifest: Manifest
     scores: NDArray[np.float64]
-    metrics: TypeMetrics
+    metrics: Metrics
     folder: Path
     unreadable: tuple[str, ...] = ()
     passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
@@ -162,8 +163,8 @@ def crossval_types(
         "seconds": f"{time.time() - started:.0f}",
         **{f"{name} version": value for name, value in versions().items()},
     }
-    metrics = write_type_report(
-        TypeReportInputs(
+    metrics = write_report(
+        ReportInputs(
             title=f"Cross-validation of the recipe “{recipe.name}”, tumour types",
             paths=[row.path for row in manifest.rows],
             labels=labels,
@@ -256,8 +257,8 @@ def evaluate_types(
         output=folder,
         allow_seen=allow_seen,
     )
-    metrics = write_type_report(
-        TypeReportInputs(
+    metrics = write_report(
+        ReportInputs(
             title=f"{kind} testing of the recipe “{recipe.name}”, tumour types"
             + (" — on images it was trained on" if warning else ""),
             paths=[row.path for row in manifest.rows],

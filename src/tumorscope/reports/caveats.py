@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tumorscope.reports.text import percent
 from tumorscope.statistics import Interval
-from tumorscope.statistics.metrics import Estimate, Metrics
+from tumorscope.statistics.estimate import Estimate
+from tumorscope.statistics.metrics import Metrics
 
 RANDOM_SPLIT = (
     "The images were split at random, without keeping near-duplicates and images of one patient "

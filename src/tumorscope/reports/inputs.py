@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.reports.published import Published
 from tumorscope.statistics.answers import Answers
+from tumorscope.statistics.metrics import TUMOUR_OR_NOT, Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,22 +23,25 @@ class ReportInputs:
         Says what was evaluated; a leaky split is added to it.
     paths : sequence of str
         Name of each image.
+    classes : sequence of str
+        Names, "no tumour" first; two by default.
     labels : ndarray of shape (n,)
-        Reference standard: 1 tumour, 0 no tumour.
+        Reference standard: positions in `classes`, so that of two 1 is a tumour.
     scores : ndarray of shape (n,) or (n, repeats)
-        Probability of tumour, 0..1.
+        Probability of tumour, 0..1. Of several classes (n, classes) or (n, repeats, classes).
     groups : ndarray of shape (n,)
-        What a split must not part.
+        What a split must keep together.
     sources : ndarray of shape (n,), optional
         Where each image comes from.
     threshold : float
-        Operating point, 0..1.
+        Operating point, 0..1, of two classes. Of several the highest score decides.
     split : {"grouped", "random"}
-        How training and testing images were parted.
+        How training and testing images were separated.
     external : bool
-        Whether the images come from elsewhere, so that no split parted them from the training.
+        Whether the images come from elsewhere, so that no split separated them from the training
+        images.
     made_by : {"grouped", "random"}, optional
-        How the images were parted that the model was made from, where that is not `split`.
+        How the images that the model was made from were split, where that is not `split`.
     parted : mapping of str to int
         Split → images of it that the model was made from.
     protocol : str
@@ -66,27 +69,29 @@ class ReportInputs:
     published : Published, optional
         What a paper claims, to be shown beside our figures.
     warning : str, optional
-        What makes these figures misleading, such as images seen in training.
+        What makes these results misleading, such as images seen in training.
     command : str
         Reproduces the evaluation; several commands on a line each.
     subject : str
         Path of the run or model that was measured, where there is one.
     data_sha256 : str
         Of the images that were scored, with labels and groups.
-    n_resamples : int
-        Bootstrap resamples; fewer are quicker and coarser.
+    n_resamples : int, optional
+        Bootstrap resamples, 2000 by default, 1000 of several classes; fewer are quicker and
+        coarser.
     """
 
     title: str
     paths: Sequence[str]
+    classes: Sequence[str] = TUMOUR_OR_NOT
     labels: NDArray[np.int64]
     scores: NDArray[np.float64]
     groups: NDArray[np.str_]
     sources: NDArray[np.str_] | None = None
     threshold: float = 0.5
-    split: Literal["grouped", "random"] = "grouped"
+    split: Split = "grouped"
     external: bool = False
-    made_by: Literal["grouped", "random"] | None = None
+    made_by: Split | None = None
     parted: Mapping[str, int] = field(default_factory=dict)
     protocol: str = ""
     folds: NDArray[np.int64] | None = None
@@ -104,4 +109,20 @@ class ReportInputs:
     command: str = ""
     subject: str = ""
     data_sha256: str = ""
-    n_resamples: int = 2000
+    n_resamples: int | None = None
+
+    @property
+    def two_classes(self) -> bool:
+        """Whether an image shows a tumour or none, and nothing else is told apart."""
+        return len(self.classes) == 2
+
+    @property
+    def columns(self) -> NDArray[np.float64]:
+        """The scores (n, repeats), or (n, repeats, classes) of several classes."""
+        once = self.scores.ndim == (1 if self.two_classes else 2)
+        return self.scores[:, None] if once else self.scores
+
+    @property
+    def mean_scores(self) -> NDArray[np.float64]:
+        """The scores (n,), or (n, classes) of several classes: the mean over repeats."""
+        return np.asarray(self.columns.mean(axis=1))

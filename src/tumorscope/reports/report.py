@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from tumorscope.common.errors import InputError
 from tumorscope.common.files import output_folder, write_json
-from tumorscope.reports import Section, claim_sections, detector_sections, sections, write_page
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.reports import (
+    Section,
+    claim_sections,
+    class_sections,
+    detector_sections,
+    sections,
+    write_page,
+)
 from tumorscope.reports.caveats import RANDOM_SPLIT, doubts
 from tumorscope.reports.context import Material
 from tumorscope.reports.inputs import ReportInputs
+from tumorscope.reports.measure import measure
 from tumorscope.reports.published import THE_PAPER, Published
-from tumorscope.statistics.answers import with_answers
 from tumorscope.statistics.calibration_error import PREVALENCES
-from tumorscope.statistics.copies import Copies
-from tumorscope.statistics.metrics import Metrics, check_scores, evaluate_scores
+from tumorscope.statistics.metrics import Metrics
 
 __all__ = ["THE_PAPER", "Published", "ReportInputs", "write_report"]
 
 FIGURES = (
     "workflow", "model_summary", "confusion_matrix", "classification_report", "training_curves",
-    "samples", "roc", "precision_recall", "score_distribution", "reliability", "folds",
+    "samples", "roc", "precision_recall", "score_distribution", "reliability", "folds", "per_class",
 )  # fmt: skip
 """Names of the files under figures/, without ``.png`` and ``.svg``."""
 
@@ -51,53 +56,43 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
     OutputError
         If `folder` cannot be written to.
     """
-    if len(inputs.paths) != len(inputs.labels):
-        raise InputError(
-            f"Received {len(inputs.paths)} paths for {len(inputs.labels)} labels. Expected one "
-            "path per scored image."
-        )
-    labels, columns = check_scores(inputs.labels, inputs.scores, threshold=inputs.threshold)
-    metrics = evaluate_scores(
-        labels,
-        columns,
-        groups=inputs.groups,
-        sources=inputs.sources,
-        threshold=inputs.threshold,
-        split=inputs.split,
-        n_resamples=inputs.n_resamples,
-    )
-    metrics = replace(metrics, external=inputs.external)
-    if inputs.answers is not None:
-        metrics = with_answers(
-            metrics,
-            inputs.answers,
-            labels=labels,
-            scores=columns[:, 0],
-            groups=inputs.groups,
-            n_resamples=inputs.n_resamples,
-        )
-    if inputs.copied is not None and inputs.split == "random":
-        right = (columns >= inputs.threshold) == (labels[:, None] == 1)
-        metrics = replace(metrics, copies=Copies.among(inputs.copied, right))
+    metrics = measure(inputs)
     output_folder(folder)
     for name in FIGURES:
         for suffix in (".png", ".svg"):
             (folder / "figures" / (name + suffix)).unlink(missing_ok=True)
-    material = Material(
-        inputs=inputs,
-        metrics=metrics,
-        labels=labels,
-        scores=columns,
-        figures=folder / "figures",
-        doubts=doubts(metrics, labels=labels, mean_scores=columns.mean(axis=1)),
-    )
     title, warning = _title_and_warning(inputs)
-    write_json(folder / "metrics.json", _twin(material, title, warning))
+    document: dict[str, object] = {
+        "notice": RESEARCH_USE_ONLY,
+        "title": title,
+        "warning": warning,
+        **metrics.to_json(),
+        "notes": list(inputs.notes),
+        "cohort": dict(inputs.cohort),
+        "command": inputs.command,
+        "subject": inputs.subject,
+        "data_sha256": inputs.data_sha256,
+    }
+    if inputs.two_classes:
+        material = Material(
+            inputs=inputs,
+            metrics=metrics,
+            labels=inputs.labels,
+            scores=inputs.columns,
+            figures=folder / "figures",
+            doubts=doubts(metrics, labels=inputs.labels, mean_scores=inputs.mean_scores),
+        )
+        document |= _of_a_detector(material)
+        lead, parts = sections.lead(material), _sections(material)
+    else:
+        lead = class_sections.lead(metrics)
+        parts = class_sections.class_sections(inputs, metrics, folder / "figures")
+    write_json(folder / "metrics.json", document)
     write_page(
         folder / "report.html",
         title=title,
-        lead=sections.lead(material),
-        sections=_sections(material),
+        lead=lead,
+        sections=parts,
         warning=warning,
         footer="Every figure is in figures/, every number in metrics.json.",
     )
@@ -135,21 +130,19 @@ def _sections(material: Material) -> list[Section]:
     return [Section(title, html) for title, html in found if html]
 
 
-def _twin(material: Material, title: str, warning: str | None) -> dict[str, object]:
-    published = material.inputs.published
-    document = {"title": title, "warning": warning, **material.metrics.to_json()}
-    document["predictive_values"] = [
-        {"prevalence": prevalence, **dict(zip(("ppv", "npv"), values[0], strict=True))}
-        for prevalence in PREVALENCES
-        if (values := sections.values_at(material.metrics, prevalence))
-    ]
-    document["doubts"] = [*material.doubts, *material.inputs.notes]
-    document["cohort"] = dict(material.inputs.cohort)
-    document["command"] = material.inputs.command
-    document["subject"] = material.inputs.subject
-    document["data_sha256"] = material.inputs.data_sha256
-    answers = material.inputs.answers
-    document["detector"] = None
+def _of_a_detector(material: Material) -> dict[str, object]:
+    """Return what ``metrics.json`` says of two classes alone."""
+    inputs, published = material.inputs, material.inputs.published
+    document: dict[str, object] = {
+        "predictive_values": [
+            {"prevalence": prevalence, **dict(zip(("ppv", "npv"), values[0], strict=True))}
+            for prevalence in PREVALENCES
+            if (values := sections.values_at(material.metrics, prevalence))
+        ],
+        "doubts": [*material.doubts, *inputs.notes],
+        "detector": None,
+    }
+    answers = inputs.answers
     if answers is not None:
         document["detector"] = {
             "model": answers.model,

@@ -17,7 +17,8 @@ from tumorscope.reports.picture import Picture
 from tumorscope.reports.text import PERCENTAGES, percent, percent_or_dash, shown, shown_apart, span
 from tumorscope.statistics import Interval, wilson
 from tumorscope.statistics.calibration_error import PREVALENCES, predictive_values
-from tumorscope.statistics.metrics import NAMES, Estimate, Metrics
+from tumorscope.statistics.estimate import Estimate
+from tumorscope.statistics.metrics import NAMES, Metrics
 
 MOST_ERRORS = 24
 MEANING = {

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from tumorscope.statistics import Interval
-from tumorscope.statistics.metrics import Estimate
+from tumorscope.statistics.estimate import Estimate
 
 PERCENTAGES = frozenset({"accuracy", "sensitivity", "specificity", "ppv", "npv"})
 

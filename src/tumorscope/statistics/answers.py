@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tumorscope.model_file.decision import ABSTAINED
 from tumorscope.statistics import wilson
-from tumorscope.statistics.metrics import Metrics, evaluate_scores
+from tumorscope.statistics.metrics import Metrics
+from tumorscope.statistics.two_classes import evaluate_scores
 
 RAW_THRESHOLD = 0.5
 """Where papers call a network's own score a tumour."""
@@ -56,7 +57,7 @@ def with_answers(
     groups: NDArray[np.str_],
     n_resamples: int = 2000,
 ) -> Metrics:
-    """Return the figures of a detector's probabilities, with those of its answers beside them.
+    """Return the metrics of a detector's probabilities, with those of its answers beside them.
 
     Parameters
     ----------
@@ -69,6 +70,7 @@ def with_answers(
     n_resamples : int
         Bootstrap resamples.
     """
+    assert metrics.threshold is not None  # a detector has two classes
     n, answered = len(labels), answers.answered
     among = None
     if answered.any():

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics.metrics import Metrics, evaluate_scores
+from tumorscope.statistics.metrics import Metrics
 from tumorscope.statistics.operating_points import choose_threshold
 from tumorscope.statistics.platt import fit_calibration, logit, sigmoid
+from tumorscope.statistics.two_classes import evaluate_scores
 
 
 def both_labels(labels: NDArray[np.int64], sources: NDArray[np.str_]) -> list[str]:

@@ -15,7 +15,8 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.reports import Section, figure_html, table_html, write_page
 from tumorscope.reports.displays.search import SearchDisplay
 from tumorscope.reports.drawing import draw
-from tumorscope.statistics.metrics import NAMES, Undefined
+from tumorscope.statistics.estimate import Undefined
+from tumorscope.statistics.metrics import NAMES
 
 if TYPE_CHECKING:
     import optuna

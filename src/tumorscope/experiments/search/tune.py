@@ -41,7 +41,7 @@ from tumorscope.networks.weights import record_of, weights_identity
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import Cohort, Protocol, data_hash
 from tumorscope.records.scores import scores_in
-from tumorscope.statistics.metrics import evaluate_scores
+from tumorscope.statistics.two_classes import evaluate_scores
 
 COLUMNS = ("path", "label", "fold", "score")
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.reports.displays._canvas import ROW_HEIGHT, canvas, draw_table
 from tumorscope.reports.drawing import Display
-from tumorscope.statistics.metrics import check_scores, confusion_counts
+from tumorscope.statistics.two_classes import check_scores, tumour_calls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ class ClassificationReportDisplay(Display):
     ) -> ClassificationReportDisplay:
         """Compute the table from labels [n] and scores [n] or [n, repeats]."""
         truth, columns = check_scores(labels, scores, threshold=threshold)
-        counts = confusion_counts(truth, columns, threshold)
+        counts = tumour_calls(truth, columns, threshold).counts()
         tn, fp, fn, tp = counts.T
         classes = {"no tumour": _of_class(tn, fn, fp), "tumour": _of_class(tp, fp, fn)}
         n, positives = len(truth), int(truth.sum())

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.reports.displays._canvas import canvas
 from tumorscope.reports.drawing import PALETTE, Display
-from tumorscope.statistics.metrics import check_scores
+from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.reports.displays._canvas import canvas
 from tumorscope.reports.drawing import PALETTE, Display
 from tumorscope.statistics import auc_and_variance
-from tumorscope.statistics.metrics import check_scores
+from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from tumorscope.reports.displays._canvas import canvas
 from tumorscope.reports.drawing import PALETTE, Display
 from tumorscope.statistics.curves import Curve, average_precision, precision_recall_points
-from tumorscope.statistics.metrics import check_scores
+from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

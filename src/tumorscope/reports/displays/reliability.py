@@ -16,7 +16,7 @@ from tumorscope.statistics.calibration_error import (
     expected_calibration_error,
     reliability_bins,
 )
-from tumorscope.statistics.metrics import check_scores
+from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from tumorscope.reports.drawing import PALETTE, Display
 from tumorscope.statistics import Interval, delong
 from tumorscope.statistics.curves import Curve, need_both_classes, roc_points
 from tumorscope.statistics.intervals import resamples
-from tumorscope.statistics.metrics import check_scores, confusion_counts
+from tumorscope.statistics.two_classes import check_scores, tumour_calls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ class RocCurveDisplay(Display):
         """
         truth, columns = check_scores(labels, scores, threshold=threshold)
         need_both_classes(truth, "An ROC curve")
-        tn, fp, fn, tp = confusion_counts(truth, columns, threshold).mean(axis=0)
+        tn, fp, fn, tp = tumour_calls(truth, columns, threshold).counts().mean(axis=0)
         return cls(
             [roc_points(truth, column) for column in columns.T],
             delong(truth, columns),

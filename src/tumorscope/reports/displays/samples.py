@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.reports.displays._canvas import panels, plain
 from tumorscope.reports.drawing import PALETTE, Display, house_style
-from tumorscope.statistics.metrics import check_scores
+from tumorscope.statistics.metrics import TUMOUR_OR_NOT
+from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = 6
-CLASSES = ("no tumour", "tumour")
 
 
 @dataclass(eq=False)
@@ -85,7 +85,7 @@ class SampleGridDisplay(Display):
         axes.grid(visible=False)
         for spine in axes.spines.values():
             spine.set(visible=wrong, edgecolor=PALETTE["tumour"], linewidth=4)
-        axes.set_title(("WRONG, is " if wrong else "is ") + CLASSES[label], loc="center",
+        axes.set_title(("WRONG, is " if wrong else "is ") + TUMOUR_OR_NOT[label], loc="center",
                        fontsize=9.5, color=PALETTE["tumour"] if wrong else PALETTE["ink"],
                        weight="bold" if wrong else "normal")  # fmt: skip
         axes.set_xlabel(f"tumour: {100 * score:.0f} %\n{plain(self.names[index], 20)}",

@@ -10,7 +10,9 @@ from sklearn import metrics as sk
 
 from tumorscope.common.errors import InputError
 from tumorscope.statistics import Interval, delong, wilson
-from tumorscope.statistics.metrics import NAMES, Undefined, evaluate_scores
+from tumorscope.statistics.estimate import Undefined
+from tumorscope.statistics.metrics import NAMES
+from tumorscope.statistics.two_classes import evaluate_scores
 
 
 def example(n=60, seed=0, repeats=None):

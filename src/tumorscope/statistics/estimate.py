@@ -1,0 +1,90 @@
+"""A value with its interval from resampling groups, or why these data cannot give one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError
+from tumorscope.statistics import Interval, cluster_bootstrap
+
+Statistic = Callable[[NDArray[np.intp]], NDArray[np.float64]]
+"""Maps positions of images, with repetitions, to one value per repeat; NaN where undefined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A value, or at least its interval, that these data cannot give.
+
+    Attributes
+    ----------
+    reason : str
+        Why not, in words.
+    value : float, optional
+        The value, where only the interval is lacking.
+    """
+
+    reason: str
+    value: float | None = None
+
+    def to_json(self) -> dict[str, float | str | None]:
+        """Return nulls and the reason, in the shape of an interval.
+
+        Examples
+        --------
+        >>> Undefined("one class only").to_json()["reason"]
+        'one class only'
+        """
+        return {
+            "value": self.value,
+            "low": None,
+            "high": None,
+            "method": None,
+            "reason": self.reason,
+        }
+
+
+Estimate = Interval | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Gives a statistic an interval by resampling groups of images.
+
+    Attributes
+    ----------
+    groups : ndarray of str, shape (n,)
+        What a split must keep together.
+    n_resamples, seed : int
+    """
+
+    groups: NDArray[np.str_]
+    n_resamples: int
+    seed: int
+
+    def __call__(self, statistic: Statistic) -> Estimate:
+        """Return the mean of a statistic over repeats, with its 95 % interval."""
+
+        def mean(index: NDArray[np.intp]) -> float:
+            return float(np.mean(statistic(index)))
+
+        value = mean(np.arange(len(self.groups)))
+        if not np.isfinite(value):
+            return Undefined("a class was never called, or has no image")
+        try:
+            found = cluster_bootstrap(
+                mean, self.groups, n_resamples=self.n_resamples, seed=self.seed
+            )
+        except InputError:
+            # With one group, or a class in one group of many, resampling says nothing.
+            return Undefined("too few groups to resample for an interval", value)
+        if found.high - found.low < 1e-12:
+            return Undefined("the same in every resample, which is no interval", value)
+        if found.low <= value <= found.high:
+            return found
+        # Resampling repeats images, which makes ECE larger; the interval must still hold its value.
+        low, high = min(found.low, value), max(found.high, value)
+        return Interval(value, low, high, found.method + ", widened to hold the value")

@@ -1,0 +1,158 @@
+"""Scores of several classes → the metrics of each and of all, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tumorscope.common.errors import InputError
+from tumorscope.statistics.estimate import Bootstrap, Estimate, Statistic, Undefined
+from tumorscope.statistics.metrics import CLIP, OF_ALL_CLASSES, Metrics, Split
+from tumorscope.statistics.one_class import OneClass, confusion
+
+OF_EACH_CLASS = ("sensitivity", "specificity", "ppv", "f1", "auc")
+"""Metrics of one class against all others."""
+
+MEANS = {"balanced_accuracy": "sensitivity", "macro_f1": "f1", "macro_auc": "auc"}
+"""Mean over the classes → of which metric; undefined where a class has no image."""
+
+
+def evaluate_classes(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    classes: Sequence[str],
+    groups: ArrayLike,
+    split: Split = "grouped",
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Metrics:
+    """Return every metric of several classes with a 95 % interval from resampling groups.
+
+    An image is called the class with the highest score.
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (n,)
+        Reference standard: positions in `classes`.
+    scores : array_like of float, shape (n, classes) or (n, repeats, classes)
+        Probabilities; each row sums to 1. With repeats each metric is the mean over them, and
+        every interval is that of n images.
+    classes : sequence of str
+        Names.
+    groups : array_like of str, shape (n,)
+        What a split must keep together.
+    split : {"grouped", "random"}
+        How training and testing images were separated; recorded, not checked.
+    n_resamples, seed : int
+        Of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, a label is no class, or rows are no probabilities.
+
+    References
+    ----------
+    One class against all others: Hand & Till, Mach. Learn. 45 (2001) 171-186, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = evaluate_classes(
+    ...     [0, 1, 2, 1], np.eye(3)[[0, 1, 2, 2]], classes=("a", "b", "c"), groups=range(4)
+    ... )
+    >>> found.metrics["accuracy"].value
+    0.75
+    """
+    truth, cube, names = _checked(labels, scores, classes, groups)
+    bootstrap = Bootstrap(names, n_resamples, seed)
+    calls = cube.argmax(axis=2)
+    parts = [
+        OneClass((truth == place)[:, None], calls == place, cube[:, :, place])
+        for place in range(len(classes))
+    ]
+    sizes = np.bincount(truth, minlength=len(classes)).tolist()
+    per_class = {
+        name: _of_class(part, size, len(truth), bootstrap)
+        for name, part, size in zip(classes, parts, sizes, strict=True)
+    }
+    absent = [name for name, size in zip(classes, sizes, strict=True) if not size]
+    missing = Undefined(f"no image of {', '.join(absent)}, so no mean over the classes")
+    return Metrics(
+        classes=tuple(classes),
+        n_of_class=tuple(sizes),
+        n_groups=len(np.unique(names)),
+        repeats=cube.shape[1],
+        split=split,
+        metrics={
+            name: missing
+            if absent and name in MEANS
+            else bootstrap(_of_all(name, truth, cube, parts))
+            for name in OF_ALL_CLASSES
+        },
+        per_class=per_class,
+        confusion=confusion(truth, calls, len(classes)),
+    )
+
+
+def _of_class(part: OneClass, size: int, n: int, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """Return the metrics of a class that `size` of `n` images are of."""
+    undefined: dict[str, Estimate] = {}
+    if size == 0:
+        why = Undefined("no image of this class")
+        undefined = dict.fromkeys(("sensitivity", "ppv", "f1", "auc"), why)
+    elif size == n:
+        why = Undefined("no image of other classes")
+        undefined = dict.fromkeys(("specificity", "ppv", "auc"), why)
+    return {
+        metric: undefined.get(metric) or bootstrap(part.statistic(metric))
+        for metric in OF_EACH_CLASS
+    }
+
+
+def _of_all(
+    name: str, labels: NDArray[np.int64], scores: NDArray[np.float64], parts: Sequence[OneClass]
+) -> Statistic:
+    if name == "accuracy":
+        right = scores.argmax(axis=2) == labels[:, None]
+        return lambda index: np.asarray(right[index].mean(axis=0))
+    if name == "log_loss":
+        given = np.take_along_axis(scores, labels[:, None, None], axis=2)[:, :, 0]
+        losses = -np.log(np.clip(given, CLIP, 1.0))
+        return lambda index: np.asarray(losses[index].mean(axis=0))
+    return partial(_mean, [part.statistic(MEANS[name]) for part in parts])
+
+
+def _mean(statistics: Sequence[Statistic], index: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.asarray(np.mean([statistic(index) for statistic in statistics], axis=0))
+
+
+def _checked(
+    labels: ArrayLike, scores: ArrayLike, classes: Sequence[str], groups: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.str_]]:
+    truth, cube = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    cube = cube[:, None, :] if cube.ndim == 2 else cube
+    names = np.asarray(groups).astype(np.str_)
+    wanted = (len(truth), cube.shape[1] if cube.ndim == 3 else 1, len(classes))
+    if not len(truth) or cube.shape != wanted or names.shape != truth.shape:
+        raise InputError(
+            f"Received labels of shape {truth.shape}, scores of shape {np.shape(scores)} and "
+            f"groups of shape {names.shape} for {len(classes)} classes. Expected at least one "
+            "image, and per image a label, a group and one score per class."
+        )
+    if not np.isin(truth, np.arange(len(classes))).all():
+        raise InputError(
+            f"Received labels from {truth.min()} to {truth.max()}. Expected whole numbers from 0 "
+            f"to {len(classes) - 1}, for {', '.join(classes)}."
+        )
+    sums = cube.sum(axis=2)
+    if not ((cube >= 0).all() and np.allclose(sums, 1.0, atol=1e-3)):
+        raise InputError(
+            f"Received scores whose rows sum to between {sums.min():g} and {sums.max():g}. "
+            "Expected probabilities that sum to 1 over the classes."
+        )
+    return truth.astype(np.int64), cube, names
