@@ -38,7 +38,7 @@ bench: need-navoneel $(VENV)/.dev  ## time tumorscope beside Keras (DATA=…); w
 	$(BIN)/python benchmarks/training.py --data "$(DATA)/navoneel_253" --weights "$(WEIGHTS)"
 
 model: need-sources need-outlines $(VENV)/.dev  ## train the packaged model anew (DATA=… [OUTLINES=…]) and compare
-	$(BIN)/python benchmarks/reference.py --data "$(DATA)" --weights "$(WEIGHTS)" -o model \
+	$(BIN)/python -m packaged_model.build --data "$(DATA)" --weights "$(WEIGHTS)" -o model \
 		$(if $(OUTLINES),--outlines "$(OUTLINES)")
 
 notebook: need-navoneel $(VENV)/.dev  ## execute the paper's notebook on the real data (DATA=…)

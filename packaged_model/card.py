@@ -63,7 +63,7 @@ def full_card(
         metadata.card.split("## What is not known")[0].rstrip(),
         f"## The file\n\n`src/tumorscope/models/default.onnx`, {size / 1e6:.2f} MB, id "
         f"`{metadata.id}`, weights as {metadata.precision}, input uint8 grey 224 × 224. "
-        "Made by `benchmarks/reference.py`, as `make model` does it.",
+        "Made by `packaged_model/build.py`, as `make model` does it.",
         _sources(read(results / "reference.csv")) + _seeds(read(results / "seeds.csv")),
         _licences(licences),
         _robustness(read(robustness), patients),
@@ -95,7 +95,7 @@ def _sources(records: Records) -> str:
         "the same recipe trained without the source, and without images elsewhere that show the "
         "same picture or patient; calibration and operating point (balanced) come from other "
         "sources. Intervals (95 %) resample groups. Sources were left out several at a time, as "
-        "`benchmarks/reference.py` lists.\n\n"
+        "`packaged_model/sources.py` lists.\n\n"
         "| source | images (tumour) | groups | AUC | sensitivity | specificity | calibration "
         "error |\n|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n" + DOUBTS
     )
@@ -118,7 +118,7 @@ def _seeds(records: Records) -> str:
         "\n\nThe same training with other seeds, same sources left out: AUC on "
         f"{' and on '.join(figures)}. The packaged model has seed 0, whose figures were looked at "
         "first; take the spread as part of every figure above "
-        "(`benchmarks/reference.py --steps seeds`, `benchmarks/results/seeds.csv`)."
+        "(`python -m packaged_model.build --steps seeds`, `benchmarks/results/seeds.csv`)."
     )
 
 
@@ -154,7 +154,7 @@ def _robustness(records: Records, patients: int) -> str:
         "(those come from other sources), nor in the choice "
         "of its 8-bit form (that was judged on the other patients). As they are: AUC "
         f"{_interval(whole, 'auc')}, sensitivity {_interval(whole, 'sensitivity')}, specificity "
-        f"{_interval(whole, 'specificity')}. The step `card` of `benchmarks/reference.py`; the "
+        f"{_interval(whole, 'specificity')}. The step `card` of `packaged_model/build.py`; the "
         "curves are in [docs/images/robustness.png](docs/images/robustness.png).\n\n"
         "| change | strength | images | AUC | sensitivity | specificity | share of calls that "
         "change |\n|---|---|---|---|---|---|---|\n" + "\n".join(rows)

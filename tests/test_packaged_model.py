@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaged_model.build import renew_thumbprints
+from packaged_model.decisions import redecide
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
@@ -19,8 +20,6 @@ from tumorscope.imaging import read_slice
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.onnx_file import read_model, without_metadata, write_model
 from tumorscope.statistics.platt import sigmoid
-
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
 @pytest.fixture
@@ -50,10 +49,8 @@ def scored(tmp_path: Path) -> Path:
 
 
 def test_decisions_are_measured_anew_and_nothing_that_decides_changes(
-    tiny_model: Path, scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, scored: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    redecide = importlib.import_module("reference_decisions").redecide
     before = read_model(tiny_model)
     headings = ("# Model card", "## Calibration", "Old.", "## Abstention", "Old.")
     card = "\n\n".join((*headings, "## Input check", "Kept."))
@@ -83,10 +80,8 @@ def test_decisions_are_measured_anew_and_nothing_that_decides_changes(
 
 
 def test_thumbprints_are_made_anew_and_nothing_else_changes(
-    tiny_model: Path, tiny_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, tiny_cohort: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    reference = importlib.import_module("reference")
     path = tmp_path / "model.onnx"
     shutil.copy(tiny_model, path)
     before = read_model(path)
@@ -95,7 +90,7 @@ def test_thumbprints_are_made_anew_and_nothing_else_changes(
         replace(row, split="testing" if index % 4 == 0 else "training")
         for index, row in enumerate(listed.rows)
     )
-    reference.renew_thumbprints(path, manifest)
+    renew_thumbprints(path, manifest)
     after = read_model(path)
     assert after.metadata.id == before.metadata.id
     assert after.metadata.model_copy(update={"seen": before.metadata.seen}) == before.metadata
@@ -103,4 +98,4 @@ def test_thumbprints_are_made_anew_and_nothing_else_changes(
     told = [known.holds(read_slice(manifest.file(row))) for row in manifest.rows]
     assert told == [row.split == "training" for row in manifest.rows]
     with pytest.raises(SystemExit, match="lists 0 that were trained on"):
-        reference.renew_thumbprints(path, listed)
+        renew_thumbprints(path, listed)

@@ -1,0 +1,288 @@
+"""Rebuild the model in the package, and say how close the rebuilt one comes.
+
+    python -m packaged_model.build --data FOLDER --weights imagenet|PATH -o OUT [--steps …]
+
+FOLDER holds a manifest.csv with the columns path, label, group and source; or one folder per
+source, each with class folders, which are then grouped by their content. Steps, each kept in OUT
+and skipped where it is done:
+
+- manifest   groups as given, joined where the audit finds one picture twice
+- holdout    the recipe "reference" trained with sources left out in turn: the scores that
+             calibrate, and the figures for images from elsewhere
+- train      the same recipe on everything that may be trained on
+- export     the model file in 8 bits behind the gate, calibrated on the scores left out
+- report     results by source, beside those of the packaged model
+- install    copy the model and its results into the package and benchmarks/results
+- decisions  what the operating points of the installed model reach, and its card, measured anew on
+             the scores of `holdout`; its graph, calibration, thresholds and id stay
+- seeds      the first training of `holdout` again with other seeds → seeds.csv
+- seen       make the thumbprints in the installed model anew, from the images of the manifest
+- card       robustness of the packaged model → MODEL_CARD.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from packaged_model.card import full_card, read
+from packaged_model.decisions import redecide
+from packaged_model.left_out import AT_SPECIFICITY, records_of
+from packaged_model.places import INSTALLED, RESULTS, ROOT, SEEDS
+from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
+from tumorscope.assessment.robustness import measure_robustness
+from tumorscope.assessment.seen import thumbprints_of
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.csv_files import read_csv, write_csv
+from tumorscope.conversion.convert import convert, load_sample
+from tumorscope.experiments.crossval import crossval
+from tumorscope.model_file.onnx_file import read_model, write_model
+from tumorscope.model_file.schema import Seen
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
+from tumorscope.records.protocol import write_protocol
+from tumorscope.statistics.leave_source_out import both_labels
+from tumorscope.training.export import export_run
+from tumorscope.training.train import train as train_run
+
+OTHER_SEEDS = (1, 2)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for on the command line."""
+
+    data: Path
+    output: Path
+    recipe: Recipe
+    weights: str
+    outlines: Path | None
+
+    @property
+    def listed(self) -> Path:
+        """The manifest of all sources, which the step `manifest` writes."""
+        return self.output / "manifest.csv"
+
+    @property
+    def manifest(self) -> Manifest:
+        """All images, each with the split that its source allows."""
+        return Manifest.load(self.listed)
+
+
+def list_images(order: Order) -> None:
+    """Write the manifest of all sources where there is none."""
+    if not order.listed.exists():
+        with_splits(read_manifest(order.data)).save(order.listed)
+
+
+def leave_out(order: Order) -> None:
+    """Train with sources left out in turn: scores that calibrate, and results elsewhere."""
+    manifest = order.manifest
+    crossval(
+        manifest,
+        recipe=order.recipe,
+        weights=order.weights,
+        output=order.output / "holdout",
+        hold_out=[chosen for names in HOLD_OUT if (chosen := _present(names, manifest))],
+        resume=True,
+    )
+
+
+def _present(names: tuple[str, ...], manifest: Manifest) -> list[str]:
+    sources = {row.source for row in manifest.rows}
+    return [name for name in names if name in sources]
+
+
+def train(order: Order) -> None:
+    """Train on everything that may be trained on."""
+    train_run(
+        order.manifest,
+        recipe=order.recipe,
+        weights=order.weights,
+        output=order.output / "run",
+        resume=True,
+    )
+
+
+def calibration(output: Path) -> Path:
+    """Return a folder with the scores that calibrate: of sources left out that have both labels."""
+    held_out = Manifest.load(output / "holdout" / "manifest.csv")
+    sources = np.array([row.source for row in held_out.rows])
+    # Sources with one label say nothing of how sure a tumour is.
+    mixed = both_labels(held_out.labels, sources)
+    kept = held_out.having(row for row in held_out.rows if row.source in mixed)
+    chosen = {row.path for row in kept.rows}
+    folder = output / "calibration"
+    folder.mkdir(exist_ok=True)
+    kept.save(folder / "manifest.csv")
+    paths = {
+        old.path: new.path
+        for old, new in zip(kept.rows, Manifest.load(folder / "manifest.csv").rows, strict=True)
+    }
+    records = read_csv(output / "holdout" / "scores.csv")
+    write_csv(
+        folder / "scores.csv",
+        tuple(records[0]),
+        [{**each, "path": paths[each["path"]]} for each in records if each["path"] in chosen],
+    )
+    # Which images are scored is another matter than what scored them.
+    write_protocol(folder / PROTOCOL, read_protocol(output / "holdout"))
+    return folder
+
+
+def export(order: Order) -> None:
+    """Write model.onnx, and in packed/ its small form, calibrated on sources left out."""
+    output = order.output
+    folder = calibration(output)
+    kept = Manifest.load(folder / "manifest.csv")
+    model = export_run(
+        output / "run", output / "model.onnx", crossval=folder, outlines=order.outlines
+    )
+    judges, _ = in_two(order.manifest)
+    sample = load_sample(judges if len(judges) else kept, model)
+    packed = convert(model, "onnx-int8", output=output / "packed", sample=sample)
+    size = packed.path.stat().st_size / 1e6
+    print(f"{packed.path}: {size:.2f} MB, {packed.trials[-1].name}")
+    packed.path.rename(output / "packed" / "model.onnx")
+
+
+def report(order: Order) -> None:
+    """Write what the recipe reaches on each source left out, beside the packaged figures."""
+    records = records_of(order.output / "holdout")
+    write_csv(order.output / "reference.csv", tuple(records[0]), records)
+    before = {}
+    if RESULTS.exists():
+        before = {each["source"]: each for each in read_csv(RESULTS)}
+    for record in records:
+        was = before.get(str(record["source"]), {})
+        words = ", ".join(
+            f"{name} {record[name]} (packaged model: {was.get(name, '-')})"
+            for name in ("auc", "sensitivity", "specificity", AT_SPECIFICITY)
+            if record[name] != ""
+        )
+        print(f"{record['source']}: {words}")
+
+
+def install(order: Order) -> None:
+    """Copy the model and its results into the package and benchmarks/results."""
+    INSTALLED.parent.mkdir(exist_ok=True)
+    shutil.copyfile(order.output / "packed" / "model.onnx", INSTALLED)
+    shutil.copyfile(order.output / "reference.csv", RESULTS)
+
+
+def decide_anew(order: Order) -> None:
+    """Measure the installed model's operating points on the scores of the step `holdout`."""
+    print(redecide(INSTALLED, calibration(order.output)))
+
+
+def other_seeds(order: Order) -> None:
+    """Write how much of the figures is luck of the seed, for the sources that chose the recipe."""
+    manifest, recipe, first = order.manifest, order.recipe, HOLD_OUT[0]
+    records: list[dict[str, object]] = [
+        {"seed": recipe.seed, **each} for each in records_of(order.output / "holdout", of=first)
+    ]
+    for seed in OTHER_SEEDS:
+        folder = order.output / f"seed-{seed}"
+        changes = {"seed": seed, "name": f"{recipe.name}-seed{seed}"}
+        crossval(
+            manifest,
+            recipe=recipe.changed(changes),
+            weights=order.weights,
+            output=folder,
+            hold_out=[_present(first, manifest)],
+            resume=True,
+        )
+        records += [{"seed": seed, **each} for each in records_of(folder)]
+    write_csv(SEEDS, tuple(records[0]), records)
+
+
+def renew_seen(order: Order) -> None:
+    """Make the thumbprints in the installed model anew."""
+    renew_thumbprints(INSTALLED, order.manifest)
+
+
+def renew_thumbprints(path: Path, manifest: Manifest) -> None:
+    """Make the thumbprints of a model file anew; its graph, and so its id, stay as they are."""
+    model = read_model(path)
+    trained = manifest.usable.of_split("training", "tuning")
+    trained.check_files()
+    if model.metadata.seen.total > len(trained):
+        raise SystemExit(
+            f"{path} knows {model.metadata.seen.total} images, and the manifest lists "
+            f"{len(trained)} that were trained on. Give the manifest that it was trained from."
+        )
+    seen = Seen.pack(thumbprints_of(trained))
+    written = write_model(path, model.graph, model.metadata.model_copy(update={"seen": seen}))
+    print(f"{path}: {written.metadata.id} knows {seen.count} images")
+
+
+def write_card(order: Order) -> None:
+    """Write MODEL_CARD.md; the model file carries the shorter card that was exported with it."""
+    output, manifest = order.output, order.manifest
+    _, reported = in_two(manifest)
+    found = measure_robustness(None, reported, output=output / "robustness").folder
+    shutil.copyfile(found / "robustness.png", ROOT / "docs" / "images" / "robustness.png")
+    shutil.copyfile(found / "robustness.csv", RESULTS.with_name("robustness.csv"))
+    listed = read(order.data / "manifest.csv")
+    licences = {each["source"]: each["licence"] for each in listed}
+    used = {row.source for row in manifest.rows}
+    model = read_model(INSTALLED)
+    card = full_card(
+        model.metadata,
+        results=RESULTS.parent,
+        robustness=RESULTS.with_name("robustness.csv"),
+        held_out=Manifest.load(output / "holdout" / "manifest.csv"),
+        scores={
+            each["path"]: float(each["score"])
+            for each in read_csv(output / "holdout" / "scores.csv")
+        },
+        patients=len(set(reported.groups.tolist())),
+        licences={name: words for name, words in licences.items() if name in used},
+        size=INSTALLED.stat().st_size,
+    )
+    (ROOT / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+
+
+STEPS: dict[str, Callable[[Order], None]] = {
+    "manifest": list_images,
+    "holdout": leave_out,
+    "train": train,
+    "export": export,
+    "report": report,
+    "install": install,
+    "decisions": decide_anew,
+    "seeds": other_seeds,
+    "seen": renew_seen,
+    "card": write_card,
+}
+USUAL = ("manifest", "holdout", "train", "export", "report")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--recipe", default="reference")
+    parser.add_argument("--outlines", type=Path)
+    parser.add_argument("--steps", default=",".join(USUAL), help=",".join(STEPS))
+    given = parser.parse_args()
+    steps = given.steps.split(",")
+    if unknown := sorted(set(steps) - set(STEPS)):
+        parser.error(f"--steps names {', '.join(unknown)}. Expected some of {', '.join(STEPS)}.")
+    given.output.mkdir(parents=True, exist_ok=True)
+    order = Order(
+        given.data, given.output, Recipe.load(given.recipe), given.weights, given.outlines
+    )
+    for name, step in STEPS.items():
+        if name in steps:
+            step(order)
+
+
+if __name__ == "__main__":
+    main()

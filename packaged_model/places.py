@@ -1,0 +1,12 @@
+"""Where the packaged model, its card and its results lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tumorscope
+
+ROOT = Path(__file__).parents[1]
+INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
+RESULTS = ROOT / "benchmarks" / "results" / "reference.csv"
+SEEDS = RESULTS.with_name("seeds.csv")

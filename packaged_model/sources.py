@@ -1,0 +1,88 @@
+"""Where the images of the packaged model come from, and which part each source has in it."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+from tumorscope.auditing.audit import audit
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
+from tumorscope.cohort.scan import scan_folder
+from tumorscope.common.files import sha256_of
+from tumorscope.common.progress import say
+from tumorscope.imaging.find import is_hidden
+
+NEVER_TRAINED = ("stripped_dev",)
+"""Sources whose licence allows testing and tuning only."""
+
+LEFT_ASIDE = ("outlined",)
+"""Augmented copies of other sources."""
+
+HOLD_OUT = (
+    ("external_dev", "stripped_dev", "openneuro_ds002748_depression", "neurohacking"),
+    (
+        "navoneel_253",
+        "openfmri_ds000011_t1",
+        "alzheimer_kaggle4_6400",
+        "open_ms",
+        "bme_paediatric",
+        "pumi_minitest",
+        "antspy_t1_slices",
+    ),
+)
+"""Sources left out together; more at once cost less time and flatter no figure. nichart_demo is
+always trained on, so there is no figure of it."""
+
+
+def read_manifest(data: Path) -> Manifest:
+    """Return the images of all sources, audited."""
+    listed = data / "manifest.csv"
+    if listed.is_file():
+        with listed.open(encoding="utf-8", newline="") as stream:
+            records = [each for each in csv.DictReader(stream) if each["source"] not in LEFT_ASIDE]
+        rows = [
+            Row(
+                path=record["path"],
+                sha256=sha256_of(data / record["path"]),
+                label=int(record["label"]),
+                group=record["group"],
+                source=record["source"],
+            )
+            for record in records
+        ]
+    else:
+        rows = []
+        for folder in sorted(data.iterdir()):
+            if not folder.is_dir() or is_hidden(folder.name):
+                continue
+            found = scan_folder(folder)
+            for line in found.notes.words():
+                say(f"{folder.name}: {line}")
+            rows += [
+                replace(row, path=f"{folder.name}/{row.path}", source=folder.name)
+                for row in found.rows
+            ]
+    return audit(Manifest(tuple(rows), data), probes=False).manifest
+
+
+def with_splits(manifest: Manifest) -> Manifest:
+    """Everything trains but what must not."""
+    return manifest.having(
+        replace(row, split="testing" if row.source in NEVER_TRAINED else "training")
+        for row in manifest.rows
+    )
+
+
+def in_two(manifest: Manifest) -> tuple[Manifest, Manifest]:
+    """Return the images never trained on in two: to judge 8-bit weights by, and to report on.
+
+    Every other patient goes to each, so that no figure is of images that chose the model's form.
+    """
+    unseen = [row for row in manifest.rows if row.source in NEVER_TRAINED]
+    judging = set(sorted({row.group for row in unseen})[::2])
+    return (
+        manifest.having(row for row in unseen if row.group in judging),
+        manifest.having(row for row in unseen if row.group not in judging),
+    )
