@@ -21,11 +21,13 @@ from tumorscope.experiments.crossval import crossval
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import ModelFile, write_model
 from tumorscope.model_file.schema import HowPrepared, Metadata, OperatingPoint, Seen
+from tumorscope.networks import weights
 from tumorscope.networks import weights_of_model_file as packaged_weights
 from tumorscope.networks.model_graph import model_graph
 from tumorscope.networks.network import build
 from tumorscope.networks.scaling import network_input
 from tumorscope.networks.weights_of_model_file import load_backbone
+from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
@@ -55,7 +57,7 @@ def packaged_later(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
     (folder / "later").mkdir()
     other = Seen.pack(np.full((1, 104), 7, np.uint8))
     file = packaged(folder / "later", recipe, model_graph(build(recipe), recipe), other)
-    for module in (packaged_weights, seen_weights):
+    for module in (packaged_weights, seen_weights, weights):
         monkeypatch.setattr(module, "PACKAGED", file.path)
 
 
@@ -112,7 +114,7 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
     turned.save(first)
     graph = model_graph(build(recipe), recipe)
     file = packaged(tmp_path, recipe, graph, Seen.pack(prints))
-    for module in (packaged_weights, seen_weights):
+    for module in (packaged_weights, seen_weights, weights):
         monkeypatch.setattr(module, "PACKAGED", file.path)
     manifest = audit(tiny_cohort, probes=False).manifest
     seen = seen_before(manifest, Seen.pack(prints))
@@ -138,7 +140,8 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
     with pytest.raises(InputError, match="is not known"):
         evaluate(run, manifest.having([manifest.rows[int(np.flatnonzero(seen)[0])]]))
     # A file of one's own whose name begins alike is no packaged model.
-    assert refuse_seen("mriscans/vgg16.weights.h5", manifest, "the evaluation") is None
+    own = Weights(kind="file", name="mri (mine).h5", digest="ab" * 32)
+    assert refuse_seen(own, manifest, "the evaluation") is None
 
 
 def test_the_packaged_model_is_a_start() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -18,6 +19,15 @@ from tumorscope.records.commands import (
     run_commands,
     training_command,
 )
+from tumorscope.records.run_record import RunRecord
+
+SHA = "ab" * 32
+
+
+def recorded(**facts: str) -> RunRecord:
+    """What an older version wrote of a run."""
+    always = {"seed": 0, "split": "grouped", "data_sha256": SHA, "images": {}, "versions": {}}
+    return RunRecord.parse(json.dumps({**always, "layers": [], **facts}), origin="run.json")
 
 
 def parsed(line: str) -> list[str]:
@@ -54,16 +64,16 @@ def test_odd_names_are_quoted() -> None:
     ("facts", "given"),
     [
         ({"weights": "none (random)"}, "none"),
-        ({"weights": "mri (reference@0, sha256 ab)"}, "mri"),
-        ({"weights": f"{IMAGENET['mobilenet_v2'][0]} (sha256 ab)"}, "imagenet"),
-        ({"weights": "mine.h5 (sha256 ab)"}, "mine.h5"),
-        ({"weights": "mine.h5 (sha256 ab)", "weights_given": "/w/mine.h5"}, "/w/mine.h5"),
+        ({"weights": f"mri (reference@0, sha256 {SHA})"}, "mri"),
+        ({"weights": f"{IMAGENET['mobilenet_v2'][0]} (sha256 {SHA})"}, "imagenet"),
+        ({"weights": f"mine.h5 (sha256 {SHA})"}, "mine.h5"),
+        ({"weights": f"mine.h5 (sha256 {SHA})", "weights_given": "/w/mine.h5"}, "/w/mine.h5"),
     ],
 )
 def test_starting_weights_are_named_also_for_runs_of_older_versions(
     facts: dict[str, str], given: str
 ) -> None:
-    line = training_command(Path("runs/a"), Recipe.load("paper"), {**facts, "split": "grouped"})
+    line = training_command(Path("runs/a"), Recipe.load("paper"), recorded(**facts))
     words = parsed(line)
     assert words[words.index("--weights") + 1] == given
     assert words[words.index("--split") + 1] == "group"
@@ -74,7 +84,7 @@ def test_the_run_that_is_trained_anew_is_the_one_that_is_measured(data: str | No
     first, second = run_commands(
         Path("runs/a"),
         Recipe.load("paper"),
-        {"weights": "none", "split": "grouped"},
+        recorded(weights="none"),
         data=data,
         output=Path("runs/a/evaluation"),
         allow_seen=False,

@@ -11,7 +11,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.common.errors import InputError
 from tumorscope.networks.weights import IMAGENET, WeightsError, record_of
-from tumorscope.recipes.origin import Weights, parse_weights, tells_of_mri
+from tumorscope.recipes.origin import Weights, parse_weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.older_protocol import parse_older
 from tumorscope.records.protocol import Cohort, Protocol, parse_protocol, write_protocol
@@ -155,11 +155,9 @@ def test_sentences_on_weights_are_read_strictly() -> None:
     assert parse_weights("none (random)") == parse_weights("none") == Weights(kind="none")
     ours = f"mri (reference@0123456789ab, sha256 {SHA})"
     assert parse_weights(ours) == Weights(kind="mri", name="reference@0123456789ab", digest=SHA)
-    assert tells_of_mri(ours)
     # A file may be called as it likes.
     odd = f"mri (mine).h5 (sha256 {SHA})"
     assert parse_weights(odd) == Weights(kind="file", name="mri (mine).h5", digest=SHA)
-    assert not tells_of_mri(odd)
     for wrong in ("", "a.h5", "a.h5 (sha256 12)", "mri"):
         with pytest.raises(InputError, match="recorded as"):
             parse_weights(wrong)

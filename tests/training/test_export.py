@@ -80,7 +80,7 @@ def crossval(trained: Run, tmp_path: Path) -> Path:
             for repeat in range(2):
                 logit = rng.normal(6 * row.label - 3, 3)
                 writer.writerow([row.path, row.label, repeat, index % 5, 1 / (1 + np.exp(-logit))])
-    write_protocol(folder / PROTOCOL, protocol_of(trained.folder, trained.facts))
+    write_protocol(folder / PROTOCOL, protocol_of(trained.folder, trained.record))
     return folder
 
 

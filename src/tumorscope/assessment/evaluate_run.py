@@ -32,6 +32,7 @@ from tumorscope.records.commands import run_commands
 from tumorscope.records.evaluation_folder import Asked, default_folder, folder_for, named
 from tumorscope.records.protocol import data_hash
 from tumorscope.records.run_folder import Run
+from tumorscope.records.run_record import RunRecord
 from tumorscope.records.scores import scores_of
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.report import THE_PAPER, Published, write_report
@@ -182,7 +183,7 @@ def _check_belongs(
     run: Run, file: ModelFile, said: Said, recorded: NDArray[np.float64] | None
 ) -> None:
     """Make sure that a run is not measured by the model file of another."""
-    theirs, ours = str(file.metadata.data.get("sha256", "")), str(run.facts["data_sha256"])
+    theirs, ours = str(file.metadata.data.get("sha256", "")), run.record.data_sha256
     apart = 0.0
     if recorded is not None and file.metadata.precision == "float32":
         apart = float(np.abs(said.raw - recorded).max())
@@ -210,7 +211,7 @@ def _report(
     warning: str | None,
     allow_seen: bool,
 ) -> Metrics:
-    recipe, facts, said = run.recipe, run.facts, measured.said
+    recipe, record, said = run.recipe, run.record, measured.said
     sources = np.array([row.source for row in manifest.rows])
     title = f"Internal testing of the recipe “{recipe.name}”"
     if data is not None:
@@ -218,11 +219,11 @@ def _report(
         title += ", ".join(sorted(set(sources.tolist())))
     if said is not None:
         write_scores(folder / "scores.csv", manifest, said)
-    random = data is None and facts["split"] == "random"
+    random = data is None and record.split == "random"
     command = run_commands(
         run.folder,
         recipe,
-        facts,
+        record,
         data=None if data is None else named(data),
         output=folder,
         allow_seen=allow_seen,
@@ -238,15 +239,15 @@ def _report(
             sources=sources,
             split="random" if random else "grouped",
             external=data is not None,
-            made_by="random" if facts["split"] == "random" else "grouped",
+            made_by="random" if record.split == "random" else "grouped",
             parted=split_counts(run.manifest.usable.rows),
             answers=None if said is None else said.answers,
             copied=trained_copies(run.manifest.usable, manifest) if random else None,
             history=run.history,
-            model_summary=_layers(facts),
+            model_summary=_layers(record),
             pixels=picture_reader(manifest),
             recipe=recipe.model_dump(),
-            facts=readable(facts) | measured_by(),
+            facts=readable(run.facts) | measured_by(),
             cohort=cohort_facts(whole, splits=data is None),
             notes=[*([measured.note] if measured.note else []), *notes_on(recipe)],
             published=published_for(recipe) if data is None else None,
@@ -270,8 +271,9 @@ def trained_copies(whole: Manifest, testing: Manifest) -> NDArray[np.bool_]:
 
 def refuse_weights(run: Run, manifest: Manifest, *, allow_seen: bool) -> str | None:
     """Do what `refuse_seen` does with the starting weights of a run."""
-    weights = run.facts["weights"]
-    return refuse_seen(weights, manifest, "the evaluation", allow_seen=allow_seen, run=run)
+    return refuse_seen(
+        run.record.origin, manifest, "the evaluation", allow_seen=allow_seen, run=run
+    )
 
 
 def joined(*warnings: str | None) -> str | None:
@@ -313,12 +315,9 @@ def _recorded_scores(run: Run, manifest: Manifest) -> NDArray[np.float64]:
     return scores_of(run.folder / "scores.csv", [row.path for row in manifest.rows])[:, 0]
 
 
-def _layers(facts: Mapping[str, object]) -> Sequence[tuple[str, str, str, int]]:
-    layers = facts["layers"]
-    assert isinstance(layers, list)
+def _layers(record: RunRecord) -> Sequence[tuple[str, str, str, int]]:
     return [
-        (*_name_and_type(str(each["layer"])), str(each["output_shape"]), int(each["parameters"]))
-        for each in layers
+        (*_name_and_type(each.layer), each.output_shape, each.parameters) for each in record.layers
     ]
 
 

@@ -93,7 +93,7 @@ def _kept(run: Run) -> Iterator[Seen]:
         metadata = read_model(run.folder / "model.onnx").metadata
     except InputError:
         return
-    if metadata.data.get("sha256") == run.facts["data_sha256"]:
+    if metadata.data.get("sha256") == run.record.data_sha256:
         yield metadata.seen
 
 

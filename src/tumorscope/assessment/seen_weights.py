@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +13,14 @@ from tumorscope.detection.detector import PACKAGED
 from tumorscope.model_file.onnx_file import read_model
 from tumorscope.model_file.schema import Prints, Seen
 from tumorscope.networks.weights_of_model_file import MRI
-from tumorscope.recipes.origin import tells_of_mri
+from tumorscope.recipes.origin import Weights
 
 if TYPE_CHECKING:
     from tumorscope.records.run_folder import Run
 
 
 def refuse_seen(
-    weights: object,
+    weights: Weights,
     manifest: Manifest,
     purpose: str,
     *,
@@ -32,8 +31,8 @@ def refuse_seen(
 
     Parameters
     ----------
-    weights : object
-        As asked for, or as a run names them.
+    weights : Weights
+        That a network starts, or started, from.
     manifest : Manifest
         The images to measure on.
     purpose : str
@@ -51,14 +50,14 @@ def refuse_seen(
     InputError
         If nobody knows what the weights have seen, and `allow_seen` is false.
     """
-    if not _ours(weights) or not len(manifest):
+    if weights.kind != MRI or not len(manifest):
         return None
-    prints = prints_of({"weights": weights}, run=run)
+    prints = prints_of(weights, run=run)
     seen = seen_before(manifest, Seen(inherited=prints or ()))
     if seen is None:
         unknown = (
-            f"What the weights “{weights}” were trained on is not known: neither the model in the "
-            "package nor the run holds their thumbprints"
+            f"What the weights “{weights.words}” were trained on is not known: neither the model "
+            "in the package nor the run holds their thumbprints"
         )
         if allow_seen:
             return f"{unknown}. These figures may be too good."
@@ -83,22 +82,16 @@ def refuse_seen(
     )
 
 
-def prints_of(facts: Mapping[str, object], *, run: Run | None = None) -> tuple[Prints, ...] | None:
+def prints_of(weights: Weights, *, run: Run | None = None) -> tuple[Prints, ...] | None:
     """Return the thumbprints that a run inherits from its starting weights.
 
     None where they are not known: the package holds another model than the run started from, and
     the run does not remember.
     """
-    weights = facts.get("weights")
-    if not _ours(weights):
+    if weights.kind != MRI:
         return ()
     packaged = read_model(PACKAGED).metadata
-    if str(weights) == MRI or packaged.graph_sha256 in str(weights):
+    if weights.digest == packaged.graph_sha256:
         return packaged.seen.lists or None
     kept = seen_by(run) if run is not None else None
     return (kept.inherited if kept is not None else ()) or None
-
-
-def _ours(weights: object) -> bool:
-    """Whether weights, as asked for or as a run names them, are those of the packaged model."""
-    return str(weights) == MRI or tells_of_mri(str(weights))

@@ -151,10 +151,14 @@ def crossval(
         held_out = _sources_out(manifest, hold_out)
     else:
         held_out = repeated_folds(labels, groups, recipe, folds, repeats, split_by)
-    refuse_seen(weights, manifest.having(_scored_rows(manifest, held_out)), "the cross-validation")
+    origins = method.weights(recipe, weights)
+    for origin in origins:
+        refuse_seen(
+            origin, manifest.having(_scored_rows(manifest, held_out)), "the cross-validation"
+        )
     protocol = Protocol(
         recipe=recipe,
-        weights=method.weights(recipe, weights),
+        weights=origins,
         data=Cohort.of(manifest),
         split=split_by,
         method=method.name,

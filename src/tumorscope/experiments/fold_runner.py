@@ -14,7 +14,7 @@ from tumorscope.cohort.arrays import load_images
 from tumorscope.cohort.manifest import Manifest, portable_path
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.csv_files import read_csv, write_csv
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.errors import InputError
 from tumorscope.common.files import write_text
 from tumorscope.common.progress import track
 from tumorscope.networks.start import start
@@ -24,13 +24,8 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.records.commands import FOLDS_RECIPE
 from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
-from tumorscope.records.protocol import (
-    Protocol,
-    SplitMode,
-    tell_versions,
-    told,
-    write_protocol,
-)
+from tumorscope.records.protocol import Protocol, SplitMode, write_protocol
+from tumorscope.records.reserve import reserve
 from tumorscope.records.scores import scores_in
 from tumorscope.training.fit import Fitter, epochs_of
 
@@ -310,19 +305,15 @@ def claim(
     """
     # A protocol without a fold is what a failure before the first one left.
     if any((folder / "folds").glob("*.csv")):
-        if not resume:
-            raise UsageError(
-                f"{folder} holds folds of a cross-validation. Add --resume to keep what is "
-                "finished, choose another folder with -o, or delete it."
-            )
-        kept = read_protocol(folder)
-        changes = kept.changes(protocol, passing=("recipe.data.fractions",))
-        if changes:
-            raise InputError(
-                f"The folds in {folder} belong to another recipe, cohort or protocol; nothing was "
-                f"changed. {told(changes)} Expected the same as when they were made. Give them "
-                "again, or choose another folder with -o."
-            )
+        reserve(
+            folder,
+            protocol,
+            there="folds of a cross-validation",
+            kept=lambda: read_protocol(folder),
+            resume=resume,
+            what=f"The folds in {folder} belong",
+            passing=("recipe.data.fractions",),
+        )
         for repeat, fold, path in _parts(folder, held_out):
             if path.exists():
                 # As they will be called in the manifest beside them.
@@ -331,7 +322,6 @@ def claim(
                     for index in np.flatnonzero(held_out[:, repeat] == fold)
                 ]
                 records_of(path, rows)
-        tell_versions(kept, protocol)
     write_protocol(folder / PROTOCOL, protocol)
     # As whole as it was followed, so that the command in the report can be run.
     write_text(folder / FOLDS_RECIPE, protocol.recipe.to_toml())

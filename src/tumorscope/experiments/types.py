@@ -118,12 +118,14 @@ def crossval_types(
     whole = prepare_manifest(data)
     manifest = whole.usable
     labels = labels_for(recipe.task, manifest, complete=True)
-    refuse_seen(weights, manifest, "the cross-validation")
-    held_out = repeated_folds(labels, manifest.groups, recipe, folds, repeats, split_by)
     method = network_method(recipe)
+    origins = method.weights(recipe, weights)
+    for origin in origins:
+        refuse_seen(origin, manifest, "the cross-validation")
+    held_out = repeated_folds(labels, manifest.groups, recipe, folds, repeats, split_by)
     protocol = Protocol(
         recipe=recipe,
-        weights=method.weights(recipe, weights),
+        weights=origins,
         data=Cohort.of(manifest),
         split=split_by,
         method=f"classes {' '.join(map(str, np.bincount(labels)))}",
@@ -212,7 +214,7 @@ def evaluate_types(
     """
     require("train", to="evaluate a model")
     run = run if isinstance(run, Run) else Run.open(run)
-    recipe, facts = run.recipe, run.facts
+    recipe, record = run.recipe, run.record
     if recipe.task != "tumour-type":
         raise UsageError(
             f'Received the run {run.folder} with task = "tumour". Expected "tumour-type"; '
@@ -248,11 +250,11 @@ def evaluate_types(
         images = load_images(manifest, recipe.input.preprocessing, recipe.task)
         scores = predict(run.load_model(), images.pixels, recipe)
     kind = "Internal" if data is None else "External"
-    random = data is None and facts["split"] == "random"
+    random = data is None and record.split == "random"
     command = run_commands(
         run.folder,
         recipe,
-        facts,
+        record,
         data=None if data is None else named(data),
         output=folder,
         allow_seen=allow_seen,
@@ -269,7 +271,7 @@ def evaluate_types(
             split="random" if random else "grouped",
             external=data is not None,
             pixels=picture_reader(manifest),
-            facts=readable(facts) | measured_by(),
+            facts=readable(run.facts) | measured_by(),
             cohort=cohort_facts(whole, splits=data is None),
             notes=[
                 *_notes(manifest, unreadable),

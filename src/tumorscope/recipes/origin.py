@@ -73,8 +73,3 @@ def parse_weights(sentence: str) -> Weights:
         f"The starting weights are recorded as {sentence!r}. Expected none, imagenet, mri or the "
         "name of a file with its SHA-256, as tumorscope writes them. Train again."
     )
-
-
-def tells_of_mri(sentence: str) -> bool:
-    """Whether a sentence on starting weights, or what was asked for, is of the packaged model."""
-    return _MRI.fullmatch(sentence) is not None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
 from tumorscope.networks.weights import IMAGENET
+from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import SHIPPED, Recipe
+from tumorscope.records.run_record import RunRecord
 
 FOLDS_RECIPE = Path("folds", "recipe.toml")
 """Where a cross-validation keeps the recipe that its folds followed."""
@@ -45,16 +47,16 @@ def protocol_options(weights: str | Path, split: str) -> list[str]:
     return ["--weights", str(weights), "--split", "random" if split == "random" else "group"]
 
 
-def training_command(folder: Path, recipe: Recipe, facts: Mapping[str, object]) -> str:
+def training_command(folder: Path, recipe: Recipe, record: RunRecord) -> str:
     """Return what trained the run in `folder`.
 
     Its manifest, whose splits are filled in, stands for the data.
     """
-    weights = facts.get("weights_given") or _weights_of(str(facts["weights"]))
+    weights = record.weights_given or _option_of(record.origin)
     return command_line(
         *("tumorscope", "train", folder / "manifest.csv"),
         *recipe_options(recipe, file=folder / "recipe.toml"),
-        *protocol_options(str(weights), str(facts["split"])),
+        *protocol_options(weights, record.split),
         *("-o", NEW_RUN),
     )
 
@@ -62,7 +64,7 @@ def training_command(folder: Path, recipe: Recipe, facts: Mapping[str, object]) 
 def run_commands(
     folder: Path,
     recipe: Recipe,
-    facts: Mapping[str, object],
+    record: RunRecord,
     *,
     data: str | None,
     output: Path,
@@ -74,7 +76,7 @@ def run_commands(
     ----------
     folder : Path
         Of the run.
-    recipe, facts
+    recipe, record
         As the run has them.
     data : str or None
         The external cohort, where one was measured on.
@@ -86,7 +88,7 @@ def run_commands(
     again = NEW_RUN / output.resolve().name
     return "\n".join(
         [
-            training_command(folder, recipe, facts),
+            training_command(folder, recipe, record),
             evaluation_command(NEW_RUN, data, output=again, allow_seen=allow_seen),
         ]
     )
@@ -132,10 +134,8 @@ def _shipped(recipe: Recipe) -> Recipe | None:
     return known if recipe.task == known.task else known.for_task(recipe.task)
 
 
-def _weights_of(origin: str) -> str:
-    """Return the option that gives the weights which a run of an older version names."""
-    for known in ("none", "mri"):
-        if origin == known or origin.startswith(f"{known} ("):
-            return known
-    file = origin.partition(" (sha256 ")[0]
-    return "imagenet" if file in {official for official, _ in IMAGENET.values()} else file
+def _option_of(origin: Weights) -> str:
+    """Return the option that gives these weights, where a run does not say how they were given."""
+    if origin.kind != "file":
+        return origin.kind
+    return "imagenet" if origin.name in {file for file, _ in IMAGENET.values()} else origin.name

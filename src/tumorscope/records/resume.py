@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError
 from tumorscope.networks.weights import canonical
-from tumorscope.recipes.origin import parse_weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import identity_in
 from tumorscope.records.protocol import (
@@ -19,19 +18,18 @@ from tumorscope.records.protocol import (
     Protocol,
     data_hash,
     parse_protocol,
-    tell_versions,
-    told,
 )
+from tumorscope.records.run_record import RunRecord
 
 
-def protocol_of(folder: Path, facts: Mapping[str, object]) -> Protocol:
+def protocol_of(folder: Path, record: RunRecord) -> Protocol:
     """Return what decides the scores of a finished run.
 
     Parameters
     ----------
     folder : Path
         Of the run.
-    facts : mapping
+    record : RunRecord
         What is, or will be, in its run.json. Where an older version wrote it, the recipe and the
         manifest beside it say the rest.
 
@@ -41,13 +39,13 @@ def protocol_of(folder: Path, facts: Mapping[str, object]) -> Protocol:
         If they are damaged.
     """
     path = folder / "run.json"
-    if "protocol" in facts:
-        return parse_protocol(json.dumps(facts["protocol"]), origin=path)
+    if record.protocol:
+        return parse_protocol(json.dumps(record.protocol), origin=path)
     recipe = Recipe.load(folder / "recipe.toml")
     manifest = Manifest.load(folder / "manifest.csv")
     usable = manifest.usable
     # Older versions took groups that part copies as they were.
-    if not manifest.joined and facts["data_sha256"] != data_hash(usable):
+    if not manifest.joined and record.data_sha256 != data_hash(usable):
         raise InputError(
             f"{folder / 'manifest.csv'} is not the one that this run was trained on: {path} tells "
             "of other images, labels, groups or splits. Expected the folder as it was written. "
@@ -55,9 +53,9 @@ def protocol_of(folder: Path, facts: Mapping[str, object]) -> Protocol:
         )
     return Protocol(
         recipe=recipe,
-        weights=(canonical(parse_weights(str(facts["weights"])), recipe.network.backbone),),
+        weights=(canonical(record.origin, recipe.network.backbone),),
         data=Cohort.of(usable),
-        split="random" if facts["split"] == "random" else "group",
+        split="random" if record.split == "random" else "group",
     )
 
 
@@ -111,26 +109,6 @@ def _older(
         # The hash does not tell; what parts groups was random.
         split="random" if manifest.parted_groups() else asked.split,
     )
-
-
-def check_same(
-    kept: Protocol, asked: Protocol, folder: Path, *, passing: Collection[str] = ()
-) -> None:
-    """Make sure that a run is gone on with as it was begun.
-
-    Raises
-    ------
-    InputError
-        If anything that decides it differs.
-    """
-    changes = kept.changes(asked, passing=passing)
-    if changes:
-        raise InputError(
-            f"The run in {folder} was begun with another recipe, cohort or set of starting "
-            f"weights; nothing was changed. {told(changes)} Expected the same as when it was "
-            "begun. Give them again, or choose another folder with -o."
-        )
-    tell_versions(kept, asked)
 
 
 def relocated(kept: Manifest, given: Manifest) -> Manifest:

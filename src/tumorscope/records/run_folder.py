@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.networks.backend import load_keras
 from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.run_record import RunRecord
 
 if TYPE_CHECKING:
     import keras
@@ -34,10 +34,6 @@ HISTORY = (
     "tuning_auc",
     "seconds",
 )
-
-
-FACTS = frozenset({"weights", "split", "seed", "versions", "images", "data_sha256", "layers"})
-"""What is always in run.json."""
 
 
 SCORE_COLUMNS = {
@@ -90,24 +86,30 @@ class Run:
         return replace(manifest, notes=ScanNotes(passed_over=self.passed_over))
 
     @property
-    def facts(self) -> Mapping[str, object]:
-        """Versions, seed, hashes and times."""
+    def record(self) -> RunRecord:
+        """Versions, seed, hashes and times.
+
+        Raises
+        ------
+        InputError
+            If run.json is damaged.
+        """
         path = self.folder / "run.json"
         try:
-            facts = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            facts = None
-        if not isinstance(facts, dict) or not facts.keys() >= FACTS:
-            raise InputError(
-                f"{path} is damaged. Expected what `tumorscope train` wrote, with "
-                f"{', '.join(sorted(FACTS))}. Train again into another folder."
-            )
-        return facts
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        return RunRecord.parse(text, origin=path)
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The same as plain values, as they stand in run.json."""
+        return self.record.model_dump(mode="json", exclude_unset=True)
 
     @property
     def passed_over(self) -> PassedOver:
         """What was left out of the folder that it was trained on; older runs do not tell."""
-        return PassedOver.from_json(self.facts.get("passed_over"))
+        return PassedOver.from_json(self.record.passed_over)
 
     @property
     def history(self) -> list[dict[str, float | int | str]]:
@@ -138,7 +140,7 @@ class Run:
         InputError
             If images must be compared to tell, and cannot be read.
         """
-        if self.facts["split"] != "random":
+        if self.record.split != "random":
             settle_copies(self.manifest).check_groups()
 
     def load_model(self) -> keras.Model:

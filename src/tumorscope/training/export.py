@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +51,7 @@ from tumorscope.records.fold_protocol import read_protocol
 from tumorscope.records.protocol import Cohort, Protocol, data_hash, tell_versions, told
 from tumorscope.records.resume import protocol_of
 from tumorscope.records.run_folder import Run
+from tumorscope.records.run_record import RunRecord
 from tumorscope.records.scores import read_records, scores_in, scores_of
 from tumorscope.statistics import Interval, wilson
 from tumorscope.statistics.decisions import MISCOVERAGE, Decisions, fit_decisions
@@ -134,7 +134,7 @@ def export_run(
         return write_checked(
             run.load_model(),
             run.folder,
-            run.facts,
+            run.record,
             path,
             crossval=crossval,
             outlines=outlines,
@@ -145,7 +145,7 @@ def export_run(
 def write_checked(
     model: keras.Model,
     folder: Path,
-    facts: Mapping[str, object],
+    record: RunRecord,
     path: Path,
     *,
     crossval: str | Path | None = None,
@@ -158,7 +158,7 @@ def write_checked(
     ----------
     folder : Path
         Of the run; recipe.toml, manifest.csv and scores.csv are read from it.
-    facts : mapping
+    record : RunRecord
         What is, or will be, in its run.json.
     """
     recipe = Recipe.load(folder / "recipe.toml")
@@ -169,7 +169,9 @@ def write_checked(
         )
     manifest = Manifest.load(folder / "manifest.csv").usable
     manifest.check_files()
-    inherited = prints_of(facts, run=Run(folder) if (folder / "run.json").is_file() else None)
+    inherited = prints_of(
+        record.origin, run=Run(folder) if (folder / "run.json").is_file() else None
+    )
     if inherited is None:
         raise InputError(
             f"What the starting weights of {folder} were trained on is not known: the package "
@@ -177,7 +179,7 @@ def write_checked(
             "their thumbprints, so that the model file knows what it has seen. Train again."
         )
     pixels, thumbprints = _load(manifest, recipe)
-    held_out = _held_out(folder, manifest, facts, crossval)
+    held_out = _held_out(folder, manifest, record, crossval)
     decisions = _decide(held_out, miscoverage)
     known = np.array([row.split in ("training", "tuning") for row in manifest.rows])
     space, check = _input_check(model, recipe, manifest, pixels, known)
@@ -198,8 +200,8 @@ def write_checked(
         input_check=check,
         seen=Seen.pack(thumbprints[known]).model_copy(update={"inherited": inherited}),
         recipe=recipe.model_dump(mode="json"),
-        data=_data(facts, manifest),
-        versions=_strings(facts["versions"]),
+        data=_data(record, manifest),
+        versions=record.versions,
     )
     serialised = graph.SerializeToString()
     pointing = None
@@ -226,7 +228,7 @@ def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArra
 def _held_out(
     folder: Path,
     manifest: Manifest,
-    facts: Mapping[str, object],
+    record: RunRecord,
     crossval: str | Path | None,
 ) -> _HeldOut:
     if crossval is None:
@@ -245,12 +247,12 @@ def _held_out(
             f"{in_words(theirs.joined)} Expected scores of models that saw no copy, because "
             "thresholds chosen on others promise too much. Run `tumorscope crossval` again."
         )
-    _check_protocol(Path(crossval), theirs, folder, manifest, protocol_of(folder, facts))
+    _check_protocol(Path(crossval), theirs, folder, manifest, protocol_of(folder, record))
     rows_of = {row.path: row for row in theirs.rows}
     # With sources left out, some images are not scored.
     if (
         not _labelled(theirs) <= _labelled(manifest)
-        or not {record["path"] for record in records} == rows_of.keys()
+        or not {each["path"] for each in records} == rows_of.keys()
     ):
         raise InputError(
             f"The scores in {crossval} are of other images than those of the run {folder}. "
@@ -266,8 +268,8 @@ def _held_out(
             "crossval` wrote. Run it again."
         )
     values = np.full((len(place), repeats), np.nan)
-    for record, turn, score in zip(records, turns, scores_in(scored, records)[:, 0], strict=True):
-        values[place[record["path"]], turn] = score
+    for each, turn, score in zip(records, turns, scores_in(scored, records)[:, 0], strict=True):
+        values[place[each["path"]], turn] = score
     if np.isnan(values).any():
         raise InputError(
             f"The scores in {crossval} are not whole. Expected each image once in every repeat. "
@@ -474,27 +476,20 @@ def _keras_logits(
     return logits
 
 
-def _data(facts: Mapping[str, object], manifest: Manifest) -> dict[str, JsonValue]:
-    images = facts["images"]
-    assert isinstance(images, dict)
+def _data(record: RunRecord, manifest: Manifest) -> dict[str, JsonValue]:
     known = manifest.of_split("training", "tuning").rows
     return {
-        "sha256": str(facts["data_sha256"]),
-        "images": {str(name) or WITHOUT_SPLIT: int(count) for name, count in images.items()},
+        "sha256": record.data_sha256,
+        "images": {name or WITHOUT_SPLIT: count for name, count in record.images.items()},
         "tumour": int(manifest.labels.sum()),
         "groups": len({row.group for row in manifest.rows}),
         "sources": [*sorted({row.source for row in known})],
         "sources_of": SOURCES_OF,
-        "split": str(facts["split"]),
+        "split": record.split,
         "copies_sought": manifest.audited,
-        "seed": int(str(facts["seed"])),
-        "weights": str(facts["weights"]),
+        "seed": record.seed,
+        "weights": record.weights,
     }
-
-
-def _strings(values: object) -> dict[str, str]:
-    assert isinstance(values, Mapping)
-    return {str(key): str(value) for key, value in values.items()}
 
 
 def _estimate(interval: Interval) -> Estimate:

@@ -40,7 +40,8 @@ from tumorscope.recipes.recipe import Augmentation, Recipe
 from tumorscope.records.commands import command_line
 from tumorscope.records.evaluation_folder import folder_read, named
 from tumorscope.records.fold_protocol import read_protocol
-from tumorscope.records.protocol import Cohort, Protocol, changed_recipe, data_hash, told
+from tumorscope.records.protocol import Cohort, Protocol, changed_recipe, data_hash
+from tumorscope.records.reserve import must_resume, refuse_changes
 from tumorscope.training.fit import DivergedError, epochs_of
 
 
@@ -150,11 +151,8 @@ def compare(
     refuse_others(Path(output), {}, reading=folder_read(data), report=False)
     folder = output_folder(Path(output))
     finished = sorted(path.parent.name for path in folder.glob("systems/*/cost.json"))
-    if finished and not resume:
-        raise UsageError(
-            f"{folder} holds a comparison. Add --resume to keep what is finished, choose another "
-            "folder with -o, or delete it."
-        )
+    if finished:
+        must_resume(folder, "a comparison", resume=resume)
     whole = None if cost_only or data is None else prepare_manifest(data)
     manifest = whole.usable if whole else None
     others = [lookup(name) for name in finished if name not in {each.name for each in systems}]
@@ -247,7 +245,7 @@ def _check_cost(folder: Path, recipe: Recipe) -> None:
     kept = _read(path)
     if kept is not None:
         then = Recipe.from_toml(str(kept.get("recipe")), origin=str(path))
-        _refuse(folder, changed_recipe(then, recipe))
+        refuse_changes(changed_recipe(then, recipe), what=f"The results in {folder} belong")
 
 
 def _check_quality(folder: Path, asked: Protocol, *, weights: bool) -> None:
@@ -260,16 +258,8 @@ def _check_quality(folder: Path, asked: Protocol, *, weights: bool) -> None:
         passing.add("weights")
     if not asked.data.sha256:
         passing.add("data")
-    _refuse(folder, read_protocol(folder).changes(asked, passing=passing))
-
-
-def _refuse(folder: Path, changes: Sequence[str]) -> None:
-    if changes:
-        raise InputError(
-            f"The results in {folder} belong to another recipe, cohort or protocol; nothing was "
-            f"changed. {told(changes)} Expected the same as when they were made. Give them again, "
-            "or choose another folder with -o."
-        )
+    changes = read_protocol(folder).changes(asked, passing=passing)
+    refuse_changes(changes, what=f"The results in {folder} belong")
 
 
 def _recipe_of(system: System, shared: Recipe) -> Recipe:

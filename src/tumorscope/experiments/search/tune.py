@@ -113,7 +113,8 @@ def tune(
     folder = output_folder(Path(output))
     whole = prepare_manifest(data)
     manifest, testing = _without_testing(whole.usable)
-    refuse_seen(weights, manifest, "the search")
+    started_from = record_of(base.network.backbone, weights)
+    refuse_seen(started_from, manifest, "the search")
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     fits = trials * inner_folds * (outer_folds + 1) + outer_folds
     say(
@@ -122,7 +123,7 @@ def tune(
     )
     protocol = Protocol(
         recipe=base,
-        weights=(record_of(base.network.backbone, weights),),
+        weights=(started_from,),
         data=Cohort.of(manifest),
         search={
             "outer_folds": outer_folds,

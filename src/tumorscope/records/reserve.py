@@ -1,0 +1,97 @@
+"""May a command go on in this folder? Asked before anything is written, by every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.records.protocol import Protocol, tell_versions, told
+
+FINISHED = "keep what is finished"
+"""What --resume does where results are made one by one."""
+
+
+def reserve(
+    folder: Path,
+    asked: Protocol,
+    *,
+    there: str,
+    kept: Callable[[], Protocol],
+    resume: bool,
+    what: str,
+    passing: Collection[str] = (),
+) -> Protocol:
+    """Make sure that what lies in a folder may be gone on with, and return what it was made by.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds results of the same command.
+    asked : Protocol
+        What is asked for now.
+    there : str
+        What lies there: "folds of a cross-validation".
+    kept : callable
+        Returns what that was made by; called only if it may be gone on with at all.
+    resume : bool
+        Whether going on was asked for.
+    what : str
+        Begins the refusal: "The folds in cv belong".
+    passing : collection of str
+        Names of what may differ; see `Protocol.changes`.
+
+    Raises
+    ------
+    UsageError
+        If `resume` is false.
+    InputError
+        If anything that decides the results differs.
+    """
+    must_resume(folder, there, resume=resume)
+    then = kept()
+    refuse_changes(then.changes(asked, passing=passing), what=what)
+    tell_versions(then, asked)
+    return then
+
+
+def must_resume(folder: Path, there: str, *, resume: bool, to: str = FINISHED) -> None:
+    """Refuse to go on in a folder without being asked to.
+
+    Raises
+    ------
+    UsageError
+        If `resume` is false.
+    """
+    if not resume:
+        raise UsageError(
+            f"{folder} holds {there}. Add --resume to {to}, choose another folder with -o, or "
+            "delete it."
+        )
+
+
+def refuse_changes(
+    changes: Sequence[str], *, what: str, elsewhere: str = "choose another folder with -o"
+) -> None:
+    """Refuse to go on where something that decides the results is not as it was.
+
+    Parameters
+    ----------
+    changes : sequence of str
+        What differs, in words; nothing is refused where there is none.
+    what : str
+        Begins the refusal: "The folds in cv belong".
+    elsewhere : str
+        How to keep both results.
+
+    Raises
+    ------
+    InputError
+        If there are changes.
+    """
+    if changes:
+        raise InputError(
+            f"{what} to another recipe, cohort, protocol or set of starting weights; nothing was "
+            f"changed. {told(changes)} Expected the same as at the beginning. Give them again, or "
+            f"{elsewhere}."
+        )
