@@ -79,7 +79,8 @@ def main() -> None:
     recipe = Recipe.load(arguments.recipe)
     # An epoch of thousands of images would take hours, for a network that soon knows them all.
     recipe = recipe.changed({"sampling.images_per_epoch": arguments.images_per_epoch})
-    found = audit(read_cohort(arguments.data, arguments.source), probes=False)
+    cohort = read_cohort(arguments.data, arguments.source)
+    found = audit(cohort, probes=False, input_check=False)
     print(f"{len(found.tumour_type_conflicts)} pictures carry several tumour types")
     lines = []
     for split in ("group", "random"):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tumorscope.assessment.evaluate_run import evaluate
     from tumorscope.assessment.evaluation import Evaluation
     from tumorscope.assessment.robustness import Robustness, measure_robustness
+    from tumorscope.auditing.audit import audit
     from tumorscope.auditing.result import Audit
-    from tumorscope.auditing.with_input_check import audit
     from tumorscope.cohort.manifest import Manifest
     from tumorscope.cohort.split import split
     from tumorscope.detection.detector import Detector
@@ -53,7 +53,7 @@ _HOMES = {
     "Search": "experiments.search.result",
     "Slice": "imaging",
     "TypeEvaluation": "experiments.types",
-    "audit": "auditing.with_input_check",
+    "audit": "auditing.audit",
     "compare": "experiments.comparison.compare",
     "crossval": "experiments.crossval",
     "crossval_types": "experiments.types",

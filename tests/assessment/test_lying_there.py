@@ -12,7 +12,7 @@ from tests.fixtures.trained import Begun, discs
 
 from tumorscope.assessment.evaluate_run import evaluate
 from tumorscope.assessment.robustness import measure_robustness
-from tumorscope.auditing.with_input_check import audit
+from tumorscope.auditing.audit import audit
 from tumorscope.common.errors import UsageError
 from tumorscope.experiments.crossval import crossval
 from tumorscope.synthetic.perturbations import PERTURBATIONS

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.fixtures.audits import audit
 
-from tumorscope.auditing.audit import audit
 from tumorscope.auditing.result import Audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan import scan_folder

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from tests.fixtures.audits import audit
 
-from tumorscope.auditing.audit import audit
+import tumorscope as ts
 from tumorscope.auditing.input_check import FEWEST, Checked, InputChecks
+from tumorscope.detection.detector import PACKAGED
 from tumorscope.imaging.slice import Slice
 
 
@@ -18,10 +21,10 @@ class Brightness:
     model = "brightness@1"
     limit = 200.0
 
-    def __call__(self, scan: Slice, coloured: float) -> Checked:
+    def check(self, scan: Slice, coloured: float) -> tuple[tuple[str, ...], float | None]:
         distance = float(scan.pixels.mean())
         refused = distance > self.limit or coloured > 0.5
-        return Checked(("not-brain-mri",) if refused else (), distance)
+        return ("not-brain-mri",) if refused else (), distance
 
 
 def gathered(distances: list[float]) -> InputChecks:
@@ -56,15 +59,35 @@ def test_images_refused_without_a_distance_come_first() -> None:
 
 
 def test_an_audit_flags_and_shows_what_the_check_says(tiny_cohort: Path, tmp_path: Path) -> None:
-    found = audit(tiny_cohort, output=tmp_path / "out", probes=False, check=Brightness())
+    found = audit(tiny_cohort, output=tmp_path / "out", probes=False, input_check=Brightness())
     assert found.flags["not-brain-mri"] == 0
-    from PIL import Image
-
     Image.new("L", (96, 96), 250).save(tiny_cohort / "yes" / "white.png")
-    found = audit(tiny_cohort, output=tmp_path / "out", probes=False, check=Brightness())
+    found = audit(tiny_cohort, output=tmp_path / "out", probes=False, input_check=Brightness())
     flags = {row.path: row.flags for row in found.manifest.rows}
     assert flags["yes/white.png"] == ("not-brain-mri",)
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "Furthest from brain MRI" in page
     assert "yes/white.png 250.00 not-brain-mri" in page
     assert audit(tiny_cohort, probes=False).input_checks is None
+
+
+@pytest.mark.skipif(not PACKAGED.is_file(), reason="this installation holds no model")
+def test_noise_among_brains_is_flagged(tmp_path: Path) -> None:
+    ts.write_phantom_cohort(tmp_path / "data", n=12, seed=1)
+    noise = np.random.default_rng(0).integers(0, 255, (128, 128)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "data" / "no" / "noise.png")
+    found = ts.audit(tmp_path / "data", probes=False)
+    flagged = [row.path for row in found.manifest.rows if "not-brain-mri" in row.flags]
+    assert "no/noise.png" in flagged
+    assert found.input_checks is not None
+    assert found.input_checks.furthest[0] == "no/noise.png"
+    assert ts.audit(tmp_path / "data", probes=False, input_check=False).input_checks is None
+
+
+def test_the_abdomen_in_the_paper_s_data_set_is_to_be_looked_at(real_data: Path) -> None:
+    if not PACKAGED.is_file():
+        pytest.skip("this installation holds no model")
+    found = ts.audit(real_data / "navoneel_253", probes=False)
+    flags = {row.path: row.flags for row in found.manifest.rows}
+    assert "unusual" in flags["yes/Y248.JPG"]
+    assert found.flags["not-brain-mri"] + found.flags["unusual"] <= 6

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.fixtures.audits import audit
 
 from tumorscope.auditing import report as audit_report
-from tumorscope.auditing.audit import audit
 from tumorscope.auditing.report import write_report
 from tumorscope.auditing.result import Audit
 

@@ -10,8 +10,14 @@ import pytest
 from PIL import Image
 
 from tumorscope.auditing import shortcuts as shortcuts_module
-from tumorscope.auditing.shortcuts import PROBES, Shortcut, ShortcutDisplay, measure, traces_of
-from tumorscope.imaging.read import read_with_info
+from tumorscope.auditing.shortcuts import (
+    PROBES,
+    Shortcut,
+    ShortcutDisplay,
+    measure_shortcuts,
+    traces_of,
+)
+from tumorscope.imaging.read import open_image
 from tumorscope.reports.drawing import figure_png
 from tumorscope.statistics.intervals import Interval
 
@@ -36,7 +42,7 @@ def test_what_tells_the_classes_apart_is_exposed_and_noise_is_not() -> None:
         for label in labels
     ]
     groups = [f"g{index}" for index in range(120)]
-    by_probe = {one.probe: one for one in measure(told, labels, groups)}
+    by_probe = {one.probe: one for one in measure_shortcuts(told, labels, groups)}
     assert tuple(by_probe) == tuple(PROBES)
     metadata, trivial = by_probe["metadata"], by_probe["trivial"]
     assert metadata.auc is not None
@@ -55,7 +61,7 @@ def test_a_group_is_counted_once_and_never_parted() -> None:
     labels = [labels[8 * (index // 8)] for index in range(320)]
     groups = [f"g{index // 8}" for index in range(320)]
     values = np.repeat(rng.normal(size=40), 8)
-    shortcut = measure([traces(float(value)) for value in values], labels, groups)[0]
+    shortcut = measure_shortcuts([traces(float(value)) for value in values], labels, groups)[0]
     assert shortcut.groups == 40
     assert shortcut.auc is not None
     assert shortcut.auc.low < 0.5
@@ -67,25 +73,29 @@ def test_the_same_seed_gives_the_same_areas() -> None:
     told = [traces(float(value)) for value in rng.normal(size=24)]
     labels = [int(value) for value in rng.integers(0, 2, 24)]
     groups = [str(index) for index in range(24)]
-    assert measure(told, labels, groups, seed=3) == measure(told, labels, groups, seed=3)
+    assert measure_shortcuts(told, labels, groups, seed=3) == measure_shortcuts(
+        told, labels, groups, seed=3
+    )
 
 
 @pytest.mark.parametrize("labels", [[1, 1, 1], [1, 1, 0]])
 def test_too_few_groups_give_no_area(labels: list[int]) -> None:
-    shortcuts = measure([traces(1.0)] * 3, labels, ["a", "b", "c"])
+    shortcuts = measure_shortcuts([traces(1.0)] * 3, labels, ["a", "b", "c"])
     assert all(one.auc is None and not one.clear for one in shortcuts)
     assert shortcuts[0].to_json()["auc"] is None
 
 
 def test_a_class_in_one_group_is_too_few() -> None:
-    shortcuts = measure([traces(1.0)] * 6, [1, 1, 0, 0, 0, 0], ["a", "a", "b", "c", "d", "e"])
+    shortcuts = measure_shortcuts(
+        [traces(1.0)] * 6, [1, 1, 0, 0, 0, 0], ["a", "a", "b", "c", "d", "e"]
+    )
     assert shortcuts[0].auc is None
 
 
 def test_groups_with_both_labels_do_not_stop_the_probes() -> None:
     labels = [0, 1] * 20
     groups = [str(index // 2) for index in range(40)]
-    (shortcut, *_) = measure([traces(float(label)) for label in labels], labels, groups)
+    (shortcut, *_) = measure_shortcuts([traces(float(label)) for label in labels], labels, groups)
     assert shortcut.auc is not None
     assert shortcut.groups == 40
 
@@ -104,8 +114,7 @@ def test_border_brightness_and_aspect_are_seen_before_and_gone_after_our_preproc
     ):
         file = tmp_path / f"{name}.png"
         Image.fromarray(image).save(file)
-        scan, info = read_with_info(file)
-        seen.append(traces_of(file, info, scan))
+        seen.append(traces_of(open_image(file)))
     plain, padded, bright = seen
     assert padded["trivial"]["aspect"] == pytest.approx(310 / 150)
     assert padded["trivial-paper"]["content aspect"] < 0.7
@@ -121,8 +130,7 @@ def test_metadata_hold_size_format_mode_and_density(tmp_path: Path) -> None:
     Image.new("RGB", (40, 20), (9, 9, 9)).save(buffer, "PNG")
     file = tmp_path / "a.jpg"
     file.write_bytes(buffer.getvalue())
-    scan, info = read_with_info(file)
-    seen = traces_of(file, info, scan)["metadata"]
+    seen = traces_of(open_image(file))["metadata"]
     assert (seen["width"], seen["height"], seen["aspect"]) == (40.0, 20.0, 2.0)
     assert seen["disguised"] == seen["format=PNG"] == seen["mode=RGB"] == 1.0
     assert seen["bits per pixel"] == pytest.approx(8 * len(buffer.getvalue()) / 800)
@@ -131,8 +139,7 @@ def test_metadata_hold_size_format_mode_and_density(tmp_path: Path) -> None:
 def test_a_single_pixel_has_traces(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     Image.new("L", (1, 1), 200).save(file)
-    scan, info = read_with_info(file)
-    for values in traces_of(file, info, scan).values():
+    for values in traces_of(open_image(file)).values():
         assert all(np.isfinite(list(values.values())))
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.fixtures.audits import audit
 
-from tumorscope.auditing.audit import audit
 from tumorscope.cohort.copies import settle_copies, unattributed
 from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.manifest import Manifest

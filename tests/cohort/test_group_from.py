@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.fixtures.audits import audit
 
-from tumorscope.auditing.audit import audit
 from tumorscope.cohort.file_names import shared_prefixes
 from tumorscope.cohort.group_from import group_by
 from tumorscope.cohort.manifest import Manifest

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.row import SPLITS, TUMOUR_TYPES, Row
+from tumorscope.cohort.row import SPLITS, Row
 from tumorscope.cohort.split import grouped_folds, split
 from tumorscope.cohort.tumour_type import missing_in_words, types_missing
+from tumorscope.common.classes import TUMOUR_TYPES
 from tumorscope.common.errors import InputError, UsageError
 
 

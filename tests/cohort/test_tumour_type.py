@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.fixtures.audits import audit
 
-from tumorscope.auditing.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.cohort.split import grouped_folds, split
-from tumorscope.cohort.tumour_type import CLASSES, classes_of, type_of_folder
+from tumorscope.cohort.tumour_type import classes_of, type_of_folder
+from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
 
 Head = Callable[..., NDArray[np.uint8]]
@@ -107,7 +108,7 @@ def test_none_says_no_tumour(tmp_path: Path) -> None:
 
 def test_classes(cohort: Path) -> None:
     manifest = scan_folder(cohort)
-    assert [CLASSES[index] for index in classes_of(manifest)] == [
+    assert [TYPE_CLASSES[index] for index in classes_of(manifest)] == [
         row.tumour_type or "no tumour" for row in manifest.rows
     ]
     without = manifest.having(row for row in manifest.rows if row.tumour_type != "pituitary")

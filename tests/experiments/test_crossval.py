@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.fixtures.audits import audit
 
-from tumorscope.auditing.audit import audit
 from tumorscope.cli.app import run
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.fixtures.audits import audit
 
 from tumorscope.assessment.evaluate_run import evaluate
-from tumorscope.auditing.audit import audit
 from tumorscope.cli.app import run
-from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.experiments.crossval import crossval
@@ -66,7 +66,7 @@ def test_cross_validation_scores_every_class(
     assert run([*words, "--weights", "none", "-o", str(tmp_path / "random")]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["split"] == "random"
-    assert document["classes"] == list(CLASSES)
+    assert document["classes"] == list(TYPE_CLASSES)
     assert "leaks" in (tmp_path / "random" / "report.html").read_text("utf-8")
 
 

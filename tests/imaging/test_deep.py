@@ -15,7 +15,7 @@ from PIL import Image
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.imaging import inspect_image, read_slice
 from tumorscope.imaging.deep import window
-from tumorscope.imaging.read import coloured_fraction, read_with_colour
+from tumorscope.imaging.read import open_image
 
 ROWS, COLUMNS = np.mgrid[:60, :50]
 HEAD = np.clip(1.2 - np.hypot((ROWS - 30) / 26, (COLUMNS - 22) / 20), 0, 1) ** 2
@@ -82,9 +82,10 @@ def test_however_it_is_stored_it_is_the_same_grey(
     pixels = read_slice(file).pixels
     # A tenth of a percent at either end is cut off, and 8 bits are rounded once more.
     assert np.abs(pixels.astype(int) - GREY).max() <= 2
-    scan, coloured = read_with_colour(file)
+    opened = open_image(file)
+    scan, coloured = opened.slice, opened.coloured
     np.testing.assert_array_equal(scan.pixels, pixels)
-    assert (coloured, coloured_fraction(file)) == (0.0, 0.0)
+    assert coloured == 0.0
     info = inspect_image(file)
     assert (info.format, info.width, info.height) == ("TIFF", 50, 60)
 
@@ -130,7 +131,8 @@ def test_a_png_of_sixteen_bit_colours_keeps_them(tmp_path: Path, alpha: bool) ->
     if alpha:
         pixels = np.dstack([pixels, np.full(U12.shape, 65535, np.uint16)])
     cv2.imwrite(str(tmp_path / "a.png"), pixels)
-    scan, coloured = read_with_colour(tmp_path / "a.png")
+    opened = open_image(tmp_path / "a.png")
+    scan, coloured = opened.slice, opened.coloured
     assert np.abs(scan.pixels.astype(int) - GREY).max() <= 2
     assert coloured == 0.0
     assert inspect_image(tmp_path / "a.png").mode == ("RGBA;16" if alpha else "RGB;16")
@@ -150,9 +152,12 @@ def test_colours_of_sixteen_bits_are_colours(tmp_path: Path) -> None:
     red = np.zeros((60, 50, 3), np.uint16)
     red[..., 2] = U16  # OpenCV's order: blue, green, red
     cv2.imwrite(str(tmp_path / "a.png"), red)
-    scan, coloured = read_with_colour(tmp_path / "a.png")
+    opened = open_image(tmp_path / "a.png")
+    scan, coloured = opened.slice, opened.coloured
     assert coloured > 0.1
-    assert coloured_fraction(tmp_path / "a.png") == pytest.approx(coloured, abs=0.05)
+    assert open_image(tmp_path / "a.png", sample_edge=9).coloured == pytest.approx(
+        coloured, abs=0.1
+    )
     assert scan.pixels.max() == 76  # 0.299 of 255
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.imaging import Slice, inspect_image, read_slice
-from tumorscope.imaging.read import coloured_fraction, read_with_colour
+from tumorscope.imaging.read import open_image
 
 RAMP = np.tile(np.arange(0, 240, 6, dtype=np.uint8), (24, 1))
 
@@ -246,7 +246,7 @@ def test_of_several_pictures_none_is_read_silently(tmp_path: Path, suffix: str) 
     images = [Image.fromarray(np.roll(RAMP, 7 * step, axis=1)) for step in range(3)]
     file = tmp_path / f"several.{suffix}"
     images[0].save(file, save_all=True, append_images=images[1:])
-    for read in (read_slice, inspect_image, read_with_colour, coloured_fraction):
+    for read in (read_slice, inspect_image, open_image):
         with pytest.raises(UnreadableImageError, match="it holds 3 pictures"):
             read(file)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fixtures.audits import audit
 
-from tumorscope.auditing.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import UsageError
 from tumorscope.experiments.comparison.features import FeatureClassifier, feature_fitter

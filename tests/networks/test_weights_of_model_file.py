@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
+from tests.fixtures.audits import audit
 
 from tumorscope.assessment import seen_weights
 from tumorscope.assessment.evaluate_run import evaluate
 from tumorscope.assessment.seen import seen_before
 from tumorscope.assessment.seen_weights import refuse_seen
-from tumorscope.auditing.audit import audit
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.conversion.storage import store_float16, store_int8
 from tumorscope.duplicates.thumbprint import thumbprint

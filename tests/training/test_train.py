@@ -29,7 +29,7 @@ from tumorscope.training.train import train
 
 @pytest.fixture
 def manifest(tiny_cohort: Path, tmp_path: Path) -> Path:
-    from tumorscope.auditing.audit import audit
+    from tests.fixtures.audits import audit
 
     ready = split(audit(tiny_cohort, probes=False).manifest, fractions=(0.5, 0.25, 0.25))
     ready.save(tmp_path / "manifest.csv")

@@ -20,7 +20,7 @@ from tumorscope.detection import rules
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import Preprocessing, prepare
-from tumorscope.imaging.read import read_with_colour
+from tumorscope.imaging.read import open_image
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import InputCheck
 from tumorscope.statistics.answers import Answers
@@ -148,6 +148,7 @@ def write_scores(path: Path, manifest: Manifest, said: Said) -> None:
 def _look(
     path: Path, how: Preprocessing, check: InputCheck, known: SeenImages
 ) -> tuple[NDArray[np.uint8], tuple[str, ...], bool]:
-    scan, coloured = read_with_colour(path)
-    seen = bool(known.holds(scan))
-    return prepare(scan, how), rules.input_reasons(scan, check, coloured=coloured), seen
+    opened = open_image(path)
+    seen = bool(known.holds(opened.slice))
+    reasons = rules.input_reasons(opened.slice, check, coloured=opened.coloured)
+    return prepare(opened.slice, how), reasons, seen

@@ -6,41 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tumorscope.auditing.input_check import Checked, InputCheck, InputChecks
-from tumorscope.auditing.overlap import Looked, Overlap, as_listed, named_in_full, overlap_of
+from tumorscope.auditing.input_check import InputCheck, InputChecks, packaged_check
+from tumorscope.auditing.look import Look, check_any_readable, look_at_all, with_rows
+from tumorscope.auditing.overlap import Overlap, as_listed, named_in_full, overlap_of
 from tumorscope.auditing.result import Audit
-from tumorscope.auditing.shortcuts import measure, traces_of
+from tumorscope.auditing.shortcuts import measure_shortcuts
 from tumorscope.cohort.copies import alike, copies_of, with_pictures
 from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.file_names import patients_in_names
-from tumorscope.cohort.group_from import group_by
+from tumorscope.cohort.group_from import Grouping, group_by
 from tumorscope.cohort.lying_there import refuse_others
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import FLAGS, Row
-from tumorscope.cohort.scan import TINY, scan_folder
-from tumorscope.cohort.together import given_names, joins, regrouped
-from tumorscope.common.errors import InputError, UnreadableImageError
+from tumorscope.cohort.scan import list_cohort
+from tumorscope.cohort.together import given_names
+from tumorscope.common.classes import CLASSES
+from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
-from tumorscope.common.files import output_folder, sha256_of, write_json
+from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.locks import one_writer, until_done
-from tumorscope.common.sets import Sets
-from tumorscope.duplicates.pairs import in_threads
-from tumorscope.duplicates.portrait import Portrait, portrait
-from tumorscope.imaging.read import ImageInfo, coloured_fraction, read_with_info
-
-COLOURED = 0.001
-"""Share of coloured pixels from which an image is flagged: one banner, mark or colour map."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One file, decoded once: all that is kept of it."""
-
-    row: Row
-    portrait: Portrait | None = None
-    traces: dict[str, dict[str, float]] | None = None
-    reason: str = ""
-    checked: Checked | None = None
 
 
 @one_writer
@@ -50,7 +34,7 @@ def audit(
     against: Sequence[str | Path | Manifest] = (),
     output: str | Path | None = None,
     probes: bool = True,
-    check: InputCheck | None = None,
+    input_check: bool | InputCheck = True,
     group_from: str | Path | None = None,
 ) -> Audit:
     """Audit a cohort: unreadable files, copies, label conflicts, overlap, shortcuts, balance.
@@ -59,20 +43,21 @@ def audit(
     ----------
     data : path or Manifest
         A folder of class folders, or a manifest (CSV). Splits, sources and groups of a manifest
-        are kept; its groups are joined where their images show one picture, never parted.
+        are kept; its groups are joined where their images show one picture, never separated.
     against : sequence of path or Manifest
         Other cohorts in which the same pictures are looked for.
     output : path, optional
         Folder for ``manifest.csv``, ``audit.json`` and ``report.html``.
     probes : bool
         Whether shortcuts are measured (needs scikit-learn).
-    check : InputCheck, optional
-        What says which images are no brain MRI; `tumorscope.audit` asks the packaged model.
+    input_check : bool or InputCheck
+        What says which images are perhaps not brain MRI: by default the packaged model, where the
+        installation holds one; False asks nobody.
     group_from : str or path, optional
         What says which images belong together: a regular expression that is searched for in each
         path, as seen from the folder, and whose first group (or whole match) is the patient; or a
         CSV file with the columns ``path`` and ``group``, ``patient`` or ``subject``. Groups of a
-        manifest are joined by it, never parted.
+        manifest are joined by it, never separated.
 
     Raises
     ------
@@ -91,85 +76,25 @@ def audit(
     >>> found = audit("scans/", output="audit/")  # doctest: +SKIP
     >>> found.manifest.groups  # doctest: +SKIP
     """
-    if probes or output is not None:
-        needed = ("sklearn",) * probes + ("matplotlib",) * (output is not None)
+    needed = ("sklearn",) * probes + ("matplotlib",) * (output is not None)
+    if needed:
         require("train", to="audit a cohort", only=needed)
-    cohort = _cohort(data)
-    others = [_cohort(other) for other in against]
+    cohort, others = _cohort(data), [_cohort(other) for other in against]
+    # A rule that names nobody is refused before the images are read, and asked again once it is
+    # known which of them can be.
+    ruled = cohort if group_from is None else group_by(cohort, group_from)[0]
+    folder = None if output is None else _reserved(Path(output), ruled, data)
+    check = packaged_check() if input_check is True else input_check or None
+    cohort, looks = look_at_all(cohort, "Reading", probes=probes, check=check)
+    check_any_readable(cohort, looks)
     grouping = None
     if group_from is not None:
         cohort, grouping = group_by(cohort, group_from)
-    folder = None
-    if output is not None:
-        refuse_others(
-            Path(output),
-            {"audit.json": lambda _: _audited(Path(output) / "manifest.csv", cohort)},
-            reading=None if isinstance(data, Manifest) else data,
-        )
-        protect_edits(cohort, Path(output) / "manifest.csv")
-        folder = output_folder(Path(output))
-        until_done(folder / "manifest.csv")  # which `tumorscope split` changes by itself
-
-    looks = _look_at_all(cohort, "Reading", probes=probes, check=check)
-    if all(look.reason for look in looks):
-        raise InputError(
-            f"None of the {len(looks)} image files can be read. First of them: {looks[0].reason}"
-        )
-    copies = copies_of([look.row for look in looks], [look.portrait for look in looks])
-    groups = _groups(looks, copies)
-    common = _overlap(cohort, looks, others)
-    exact = alike(None if look.reason else look.row.sha256 for look in looks)
-    conflicts = _conflicts(looks, copies, groups, lambda row: row.label)
-    # Which type of two labels is right is asked only once there is a tumour.
-    types = _conflicts(looks, copies, groups, lambda row: row.tumour_type if row.label else "")
-    checks = None
-    if check is not None:
-        checked = {look.row.path: look.checked for look in looks if look.checked is not None}
-        checks = InputChecks.of(check, checked)
-    rows = _flagged(looks, exact, groups, common.matches, conflicts, types, checks)
-    manifest = replace(
-        cohort.having(with_pictures(rows, copies)),
-        joined=(*cohort.joined, *joins([look.row for look in looks], groups)),
-    )
-    usable = manifest.usable.rows
-    found = Audit(
-        manifest=manifest,
-        unreadable={look.row.path: look.reason for look in looks if look.reason},
-        exact_duplicates=_named(exact, looks),
-        copies=_named(copies, looks),
-        groups=_paths_by_group(usable),
-        label_conflicts=conflicts,
-        tumour_type_conflicts=types,
-        overlap=common.matches,
-        shortcuts=measure(
-            [look.traces for look in looks if look.traces is not None],
-            [row.label for row in usable],
-            [row.group for row in usable],
-        )
-        if probes
-        else (),
-        classes={
-            name: {
-                "images": sum(row.label == label for row in usable),
-                "groups": len({row.group for row in usable if row.label == label}),
-            }
-            for name, label in (("tumour", 1), ("no tumour", 0))
-        },
-        against={
-            other.root.as_posix(): other.notes.passed_over
-            for other in others
-            if other.notes.passed_over
-        },
-        input_checks=checks,
-        compared_by_bytes=common.by_bytes,
-        not_compared=common.not_at_all,
-        grouping=grouping,
-        shared_prefixes=None if grouping else patients_in_names(manifest),
-    )
+    found = _found(cohort, with_rows(looks, cohort.rows), others, check, grouping)
     if folder is not None:
         from tumorscope.auditing.report import write_report
 
-        manifest.save(folder / "manifest.csv")
+        found.manifest.save(folder / "manifest.csv")
         write_json(folder / "audit.json", found.to_json())
         write_report(found, folder / "report.html")
     return found
@@ -179,7 +104,21 @@ def _cohort(data: str | Path | Manifest) -> Manifest:
     if isinstance(data, Manifest):
         return data
     path = Path(data)
-    return Manifest.load(path) if path.is_file() else scan_folder(path)
+    return Manifest.load(path) if path.is_file() else list_cohort(path)
+
+
+def _reserved(folder: Path, cohort: Manifest, data: str | Path | Manifest) -> Path:
+    """Return the folder for the results, once it is sure that nothing of somebody's is lost."""
+    manifest = folder / "manifest.csv"
+    refuse_others(
+        folder,
+        {"audit.json": lambda _: _audited(manifest, cohort)},
+        reading=None if isinstance(data, Manifest) else data,
+    )
+    protect_edits(cohort, manifest)
+    output_folder(folder)
+    until_done(manifest)  # which `tumorscope split` changes by itself
+    return folder
 
 
 def _audited(path: Path, cohort: Manifest) -> bool:
@@ -195,83 +134,139 @@ def _audited(path: Path, cohort: Manifest) -> bool:
     return 2 * kept >= min(len(there), len(cohort))
 
 
-def _look_at_all(
-    cohort: Manifest, label: str, *, probes: bool, check: InputCheck | None = None
-) -> list[_Look]:
-    return in_threads(
-        lambda row: _look(cohort.file(row), row, probes=probes, check=check), cohort.rows, label
+def _found(
+    cohort: Manifest,
+    looks: Sequence[Look],
+    others: Sequence[Manifest],
+    check: InputCheck | None,
+    grouping: Grouping | None,
+) -> Audit:
+    """Draw all conclusions from images that were looked at."""
+    sets = _Sets.of(cohort, looks)
+    common = _overlap(cohort, looks, others)
+    checked = {look.row.path: look.checked for look in looks if look.checked is not None}
+    checks = None if check is None else InputChecks.of(check, checked)
+    manifest = _flagged(sets, common, checks)
+    usable = manifest.usable.rows
+    return Audit(
+        manifest=manifest,
+        unreadable={look.row.path: look.reason for look in looks if look.reason},
+        exact_duplicates=sets.paths(sets.exact),
+        copies=sets.paths(sets.copies),
+        groups=_paths_by_group(usable),
+        label_conflicts=sets.label_conflicts,
+        tumour_type_conflicts=sets.type_conflicts,
+        overlap=common.matches,
+        shortcuts=measure_shortcuts(
+            [look.traces for look in looks if look.traces is not None],
+            [row.label for row in usable],
+            [row.group for row in usable],
+        ),
+        classes={
+            CLASSES[label]: {
+                "images": sum(row.label == label for row in usable),
+                "groups": len({row.group for row in usable if row.label == label}),
+            }
+            for label in (1, 0)
+        },
+        against={
+            other.root.as_posix(): other.notes.passed_over
+            for other in others
+            if other.notes.passed_over
+        },
+        input_checks=checks,
+        compared_by_bytes=common.by_bytes,
+        not_compared=common.not_at_all,
+        grouping=grouping,
+        shared_prefixes=None if grouping else patients_in_names(manifest),
     )
 
 
-def _look(file: Path, row: Row, *, probes: bool, check: InputCheck | None) -> _Look:
-    try:
-        scan, info = read_with_info(file)
-        digest = sha256_of(file)
-        coloured = coloured_fraction(file)
-        traces = traces_of(file, info, scan) if probes else None
-    except (UnreadableImageError, OSError) as error:
-        # What the header said is dropped with the rest: half a file has no content to trust.
-        lost = replace(row, width=0, height=0, mode="", flags=("unreadable",))
-        return _Look(replace(lost, sha256=_hash_before(file, row)), reason=str(error))
-    kept = replace(
-        row,
-        sha256=digest,
-        width=info.width,
-        height=info.height,
-        mode=info.mode,
-        flags=_own_flags(info, coloured >= COLOURED),
-    )
-    checked = check(scan, coloured) if check is not None else None
-    return _Look(kept, portrait(scan), traces, checked=checked)
+@dataclass(frozen=True, slots=True)
+class _Sets:
+    """Which images of a cohort belong together.
 
-
-def _hash_before(file: Path, row: Row) -> str:
-    """Return the hash of the image that a file held before it was lost; "" where none is known.
-
-    By it alone the image of a manifest is known until somebody puts it back.
+    Attributes
+    ----------
+    manifest : Manifest
+        With the column ``picture``, by which groups are joined.
+    exact, copies : list of list of int
+        Positions of files with the same bytes, and of images that show one picture.
+    label_conflicts, type_conflicts : dict of str to tuple of str
+        Group → copies of one picture of which several things are said.
     """
-    try:
-        return "" if sha256_of(file) == row.sha256 else row.sha256
-    except OSError:
-        return row.sha256
+
+    manifest: Manifest
+    exact: list[list[int]]
+    copies: list[list[int]]
+    label_conflicts: dict[str, tuple[str, ...]]
+    type_conflicts: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, cohort: Manifest, looks: Sequence[Look]) -> _Sets:
+        copies = copies_of(cohort.rows, [look.portrait for look in looks])
+        named = cohort.having(with_pictures(cohort.rows, copies))
+        # Groups that an audit makes of single images are told only where one that somebody named
+        # is among them.
+        given = given_names(cohort.rows)
+        joined = (names for names in named.joined if given.intersection(names))
+        named = replace(named, joined=tuple(joined))
+        return cls(
+            manifest=named,
+            exact=alike(None if look.reason else look.row.sha256 for look in looks),
+            copies=copies,
+            label_conflicts=_conflicts(named.rows, copies, lambda row: row.label),
+            # Which type of two labels is right is asked only once there is a tumour.
+            type_conflicts=_conflicts(
+                named.rows, copies, lambda row: row.tumour_type if row.label else ""
+            ),
+        )
+
+    def paths(self, sets: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
+        """Return sets of positions as sets of paths."""
+        return tuple(tuple(self.manifest.rows[index].path for index in each) for each in sets)
 
 
-def _own_flags(info: ImageInfo, coloured: bool) -> tuple[str, ...]:
-    held = {
-        "disguised": info.disguised,
-        "colour": coloured,
-        "tiny": min(info.width, info.height) < TINY,
-    }
-    return tuple(flag for flag in FLAGS if held.get(flag))
-
-
-def _groups(looks: Sequence[_Look], copies: Sequence[Sequence[int]]) -> list[str]:
-    """Name the group of every image: that of the first image it must stay with."""
-    together: Sets[int] = Sets()
-    bearer: dict[str, int] = {}
-    for index, look in enumerate(looks):
-        together.join(bearer.setdefault(look.row.group, index), index)
+def _conflicts(
+    rows: Sequence[Row], copies: Sequence[Sequence[int]], said: Callable[[Row], object]
+) -> dict[str, tuple[str, ...]]:
+    """Return the copies of which several things are said, by group; "" says nothing."""
+    conflicts: dict[str, tuple[str, ...]] = {}
     for members in copies:
-        for index in members:
-            together.join(members[0], index)
-    names: dict[int, str] = {}
-    given = given_names(look.row for look in looks)
-    for index, look in sorted(enumerate(looks), key=lambda item: item[1].row.group not in given):
-        names.setdefault(together.find(index), look.row.group)
-    return [names[together.find(index)] for index in range(len(looks))]
+        held = [rows[index] for index in members if said(rows[index]) != ""]
+        if len({said(row) for row in held}) > 1:
+            # Two conflicts may lie in one group, where a manifest holds them together.
+            name = rows[members[0]].group
+            conflicts[name] = (*conflicts.get(name, ()), *(row.path for row in held))
+    return conflicts
 
 
-def _overlap(cohort: Manifest, looks: Sequence[_Look], others: Sequence[Manifest]) -> Overlap:
-    mine = [Looked(look.row, look.portrait) for look in looks]
+def _flagged(sets: _Sets, common: Overlap, checks: InputChecks | None) -> Manifest:
+    """Return the cohort with the flags that only the whole of it can tell."""
+    exact = {path for paths in sets.paths(sets.exact) for path in paths}
+    flagged = {
+        "exact-duplicate": exact,
+        "label-conflict": {path for paths in sets.label_conflicts.values() for path in paths},
+        "type-conflict": {path for paths in sets.type_conflicts.values() for path in paths},
+        "overlap": set(common.matches),
+        "not-brain-mri": set(checks.refused) if checks else set(),
+        "unusual": set(checks.unusual) if checks else set(),
+    }
+
+    def flags_of(row: Row) -> tuple[str, ...]:
+        held = {*row.flags, *(flag for flag, paths in flagged.items() if row.path in paths)}
+        return tuple(flag for flag in FLAGS if flag in held)
+
+    return sets.manifest.having(replace(row, flags=flags_of(row)) for row in sets.manifest.rows)
+
+
+def _overlap(cohort: Manifest, looks: Sequence[Look], others: Sequence[Manifest]) -> Overlap:
     found: dict[str, list[str]] = {}
     by_bytes: list[str] = []
     not_at_all: list[str] = []
     for other in others:
-        theirs = [
-            Looked(look.row, look.portrait)
-            for look in _look_at_all(other, "Reading the other cohort", probes=False)
-        ]
-        one = overlap_of(named_in_full(other, as_listed(other.rows, theirs)), mine)
+        theirs = look_at_all(other, "Reading the other cohort")[1]
+        one = overlap_of(named_in_full(other, as_listed(other.rows, theirs)), looks)
         if len(one.not_at_all) == len(other.rows):
             raise InputError(
                 f"None of the {len(other.rows)} images of the other cohort {other.root} can be "
@@ -288,56 +283,6 @@ def _overlap(cohort: Manifest, looks: Sequence[_Look], others: Sequence[Manifest
         tuple(by_bytes),
         tuple(not_at_all),
     )
-
-
-def _named(sets: Sequence[Sequence[int]], looks: Sequence[_Look]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(looks[index].row.path for index in members) for members in sets)
-
-
-def _conflicts(
-    looks: Sequence[_Look],
-    copies: Sequence[Sequence[int]],
-    groups: Sequence[str],
-    said: Callable[[Row], object],
-) -> dict[str, tuple[str, ...]]:
-    """Return the copies of which several things are said, by group; "" says nothing."""
-    conflicts: dict[str, tuple[str, ...]] = {}
-    for members in copies:
-        rows = [looks[index].row for index in members if said(looks[index].row) != ""]
-        if len({said(row) for row in rows}) > 1:
-            # Two conflicts may lie in one group, where a manifest holds them together.
-            name = groups[members[0]]
-            conflicts[name] = (*conflicts.get(name, ()), *(row.path for row in rows))
-    return conflicts
-
-
-def _flagged(
-    looks: Sequence[_Look],
-    exact: Sequence[Sequence[int]],
-    groups: Sequence[str],
-    overlap: dict[str, list[str]],
-    conflicts: dict[str, tuple[str, ...]],
-    types: dict[str, tuple[str, ...]],
-    checks: InputChecks | None,
-) -> list[Row]:
-    """Return the rows with group and flags."""
-    held = [set(look.row.flags) for look in looks]
-    flagged = {
-        "label-conflict": {path for paths in conflicts.values() for path in paths},
-        "type-conflict": {path for paths in types.values() for path in paths},
-        "overlap": set(overlap),
-        "not-brain-mri": set(checks.refused) if checks else set(),
-        "unusual": set(checks.unusual) if checks else set(),
-    }
-    for members in exact:
-        for index in members:
-            held[index].add("exact-duplicate")
-    rows = []
-    for index, look in enumerate(looks):
-        held[index] |= {flag for flag, paths in flagged.items() if look.row.path in paths}
-        flags = tuple(flag for flag in FLAGS if flag in held[index])
-        rows.append(replace(regrouped(look.row, groups[index]), flags=flags))
-    return rows
 
 
 def _paths_by_group(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:

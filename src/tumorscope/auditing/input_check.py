@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from tumorscope.common.words import counted, some_of
+from tumorscope.detection.detector import PACKAGED
+from tumorscope.detection.input_check import ModelInputCheck
 from tumorscope.imaging.slice import Slice
+from tumorscope.model_file.other_formats import read_any
 
 UNUSUAL = 3.5
 """Modified z-score from which a distance is unusual (Iglewicz and Hoaglin 1993)."""
@@ -20,8 +24,7 @@ SHOWN = 12
 """Images that are shown as the furthest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """What an input check says of one image.
 
     Attributes
@@ -37,7 +40,7 @@ class Checked:
 
 
 class InputCheck(Protocol):
-    """What an audit asks of each image; the packaged model's is made by `tumorscope.audit`."""
+    """What an audit asks of each image; see `packaged_check`."""
 
     @property
     def model(self) -> str:
@@ -47,8 +50,13 @@ class InputCheck(Protocol):
     def limit(self) -> float | None:
         """Distance beyond which an image is refused."""
 
-    def __call__(self, scan: Slice, coloured: float) -> Checked:
-        """Check one image; `coloured` is the share of its pixels that are."""
+    def check(self, scan: Slice, coloured: float) -> tuple[tuple[str, ...], float | None]:
+        """Return what `Checked` holds; `coloured` is the share of pixels that are."""
+
+
+def packaged_check() -> InputCheck | None:
+    """Return the input check of the packaged model; None where this installation holds none."""
+    return ModelInputCheck.of(read_any(PACKAGED)) if PACKAGED.is_file() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +111,12 @@ class InputChecks:
         doubted = [*self.refused, *self.unusual]
         if not doubted:
             return []
-        shown = [path for path in self.furthest if path in set(doubted)][:5]
+        shown = [path for path in self.furthest if path in set(doubted)]
         return [
-            f"Look at {_images(len(doubted))} perhaps no brain MRI "
-            f"({len(self.refused)} that {self.model} would refuse, {len(self.unusual)} much "
-            f"further from what it knows than the rest): {', '.join(shown)}"
-            f"{' …' if len(doubted) > len(shown) else ''}."
+            f"Look at {counted(len(doubted), 'image that is', 'images that are')} perhaps not "
+            f"brain MRI ({len(self.refused)} that {self.model} would refuse, {len(self.unusual)} "
+            "much further from what it knows than the rest): "
+            f"{some_of(shown, 5, total=len(doubted))}."
         ]
 
     def to_json(self) -> dict[str, object]:
@@ -120,10 +128,6 @@ class InputChecks:
             "unusual": list(self.unusual),
             "distances": {path: round(value, 4) for path, value in self.distances.items()},
         }
-
-
-def _images(number: int) -> str:
-    return "1 image that is" if number == 1 else f"{number} images that are"
 
 
 def _usual_at_most(distances: list[float]) -> float:

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tumorscope.auditing.look import Look, look_at_listed
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
-from tumorscope.common.errors import UnreadableImageError
-from tumorscope.common.files import sha256_of
-from tumorscope.duplicates.pairs import in_threads, matching
-from tumorscope.duplicates.portrait import Portrait, portrait
-from tumorscope.imaging.read import read_slice
+from tumorscope.duplicates.pairs import matching
+from tumorscope.duplicates.portrait import Portrait
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +37,6 @@ class Overlap:
     not_at_all: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """An image of a cohort: its row, and its portrait where its picture can be looked at."""
-
-    row: Row
-    portrait: Portrait | None
-
-
 def overlap(known: Manifest, other: Manifest) -> Overlap:
     """Find the images of one cohort that another holds as well, as copies or near-duplicates.
 
@@ -57,24 +47,10 @@ def overlap(known: Manifest, other: Manifest) -> Overlap:
     other : Manifest
         The cohort in question.
     """
-    return overlap_of(look_at(known), look_at(other))
+    return overlap_of(look_at_listed(known), look_at_listed(other))
 
 
-def look_at(manifest: Manifest) -> list[Looked]:
-    """Return the usable images of a manifest, with portraits of those that are as it says."""
-
-    def look(row: Row) -> Looked:
-        file = manifest.file(row)
-        try:
-            same = sha256_of(file) == row.sha256
-            return Looked(row, portrait(read_slice(file)) if same else None)
-        except (UnreadableImageError, OSError):
-            return Looked(row, None)
-
-    return in_threads(look, manifest.usable.rows, "Reading")
-
-
-def as_listed(rows: Sequence[Row], looks: Sequence[Looked]) -> list[Looked]:
+def as_listed(rows: Sequence[Row], looks: Sequence[Look]) -> list[Look]:
     """Return what was looked at, with the hashes that a manifest lists where the files differ.
 
     Parameters
@@ -84,16 +60,17 @@ def as_listed(rows: Sequence[Row], looks: Sequence[Looked]) -> list[Looked]:
     looks : sequence of Looked
         The same images as they are now, in the same order.
     """
-    listed: list[Looked] = []
+    listed: list[Look] = []
     for row, look in zip(rows, looks, strict=True):
         if look.portrait is not None:
             listed.append(look)
-        if row.sha256 != look.row.sha256 or look.portrait is None:
-            listed.append(Looked(row, None))
+        # Of a folder that was listed no hash is claimed.
+        if look.portrait is None or (row.sha256 and row.sha256 != look.row.sha256):
+            listed.append(Look(row))
     return listed
 
 
-def overlap_of(known: Sequence[Looked], other: Sequence[Looked]) -> Overlap:
+def overlap_of(known: Sequence[Look], other: Sequence[Look]) -> Overlap:
     """Do what `overlap` does, with images that were looked at already."""
     bearers: dict[str, set[int]] = {}
     for index, look in enumerate(known):
@@ -128,15 +105,15 @@ def overlap_of(known: Sequence[Looked], other: Sequence[Looked]) -> Overlap:
     )
 
 
-def named_in_full(manifest: Manifest, looks: Sequence[Looked]) -> list[Looked]:
+def named_in_full(manifest: Manifest, looks: Sequence[Look]) -> list[Look]:
     """Return the same with full paths: those of another cohort, relative, would not be clear."""
     return [
-        Looked(replace(look.row, path=manifest.file(look.row).as_posix()), look.portrait)
+        replace(look, row=replace(look.row, path=manifest.file(look.row).as_posix()))
         for look in looks
     ]
 
 
-def _distinct(looks: Sequence[Looked]) -> dict[str, Portrait]:
+def _distinct(looks: Sequence[Look]) -> dict[str, Portrait]:
     distinct: dict[str, Portrait] = {}
     for look in looks:
         if look.portrait is not None:

@@ -12,7 +12,9 @@ from tumorscope.auditing.shortcuts import ShortcutDisplay
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.together import in_words
+from tumorscope.common.classes import CLASSES
 from tumorscope.common.errors import UnreadableImageError
+from tumorscope.common.words import counted, some_of
 from tumorscope.imaging.passed_over import REASONS
 from tumorscope.imaging.read import read_slice
 from tumorscope.reports import Section, figure_html, table_html, write_page
@@ -27,8 +29,6 @@ MAX_SETS = 60
 
 MAX_IN_SET = 8
 MAX_LINES = 50
-
-CLASS_NAMES = ("no tumour", "tumour")
 
 
 def write_report(found: Audit, path: Path) -> None:
@@ -68,25 +68,25 @@ def _warning(found: Audit) -> str | None:
     words = []
     if found.label_conflicts:
         words.append(
-            f"{_count(len(found.label_conflicts), 'picture')} "
+            f"{counted(len(found.label_conflicts), 'picture')} "
             f"{'carries' if len(found.label_conflicts) == 1 else 'carry'} both labels."
         )
     if found.tumour_type_conflicts:
         words.append(
-            f"{_count(len(found.tumour_type_conflicts), 'picture')} "
+            f"{counted(len(found.tumour_type_conflicts), 'picture')} "
             f"{'carries' if len(found.tumour_type_conflicts) == 1 else 'carry'} several tumour "
             "types."
         )
     if found.overlap:
         words.append(
-            f"{_count(len(found.overlap), 'image')} also "
+            f"{counted(len(found.overlap), 'image')} also "
             f"{'lies' if len(found.overlap) == 1 else 'lie'} in another cohort: "
             "a model trained on one must not be tested on these."
         )
     blind = len(found.compared_by_bytes) + len(found.not_compared)
     if blind:
         words.append(
-            f"{_count(blind, 'image')} of other cohorts could not be looked at, so more may "
+            f"{counted(blind, 'image')} of other cohorts could not be looked at, so more may "
             "overlap."
         )
     return " ".join(words) or None
@@ -99,7 +99,7 @@ def _lead(found: Audit, duplicates: Sequence[Sequence[Row]]) -> str:
     cards = [
         (str(images), "readable images" + _of(found)),
         (str(groups), "groups that a split must not part"),
-        (str(sum(map(len, duplicates))), f"images in {_count(len(duplicates), 'set')} of copies"),
+        (str(sum(map(len, duplicates))), f"images in {counted(len(duplicates), 'set')} of copies"),
         (str(redundant), "files that repeat another byte for byte"),
         (str(len(found.label_conflicts)), "pictures with both labels"),
     ]
@@ -228,7 +228,7 @@ def _left_out(found: Audit) -> Iterable[Section]:
             (f"{name}: " if name else "") + REASONS[reason][1],
             str(count),
             str(passed.scans_of(reason)),
-            ", ".join(passed.paths(reason)[:8]) + (" …" if count > 8 else ""),
+            some_of(passed.paths(reason), 8, total=count),
         )
         for name, passed in cohorts.items()
         for reason, count in passed.counts.items()
@@ -299,9 +299,9 @@ def _duplicates(found: Audit, duplicates: Sequence[Sequence[Row]]) -> Iterable[S
     exact = sum(len(paths) - 1 for paths in found.exact_duplicates)
     yield Section(
         "Copies of one picture",
-        f"<p>{_count(len(duplicates), 'set')} of images show one picture each: the same file, or "
+        f"<p>{counted(len(duplicates), 'set')} of images show one picture each: the same file, or "
         "re-encoded, resized, cropped, framed, turned, mirrored or with another contrast. "
-        f"{_count(exact, 'file')} repeat{'s' if exact == 1 else ''} another byte for byte. Look "
+        f"{counted(exact, 'file')} repeat{'s' if exact == 1 else ''} another byte for byte. Look "
         "through them: every set should show one picture.</p>"
         + _galleries(found.manifest, duplicates, with_labels=False),
     )
@@ -319,7 +319,7 @@ def _oddities(found: Audit) -> Iterable[Section]:
     for flag, meaning in meanings.items():
         rows = [row for row in found.manifest.rows if flag in row.flags]
         if rows:
-            names = ", ".join(row.path for row in rows[:12]) + (" …" if len(rows) > 12 else "")
+            names = some_of([row.path for row in rows], 12)
             labels = [sum(row.label == label for row in rows) for label in (1, 0)]
             lines.append((flag, str(len(rows)), str(labels[0]), str(labels[1]), meaning, names))
     if lines:
@@ -389,7 +389,7 @@ def _next(found: Audit, manifest: Path) -> Section:
     where = escape(shlex.quote(str(manifest)))
     if found.overlap:
         steps.append(
-            f"Leave out the {_count(len(found.overlap), 'image')} of another cohort, if a model "
+            f"Leave out the {counted(len(found.overlap), 'image')} of another cohort, if a model "
             "was or will be trained on that one: delete the rows whose column <code>flags</code> "
             f"has <code>overlap</code> from <code>{where}</code>, save it as CSV, and give that "
             "file as data: <code>tumorscope evaluate RUN "
@@ -416,7 +416,7 @@ def _galleries(manifest: Manifest, sets: Sequence[Sequence[Row]], *, with_labels
     for rows in sets[:MAX_SETS]:
         thumbs = []
         for row in rows[:MAX_IN_SET]:
-            caption = f"{row.path} ({CLASS_NAMES[row.label]})" if with_labels else row.path
+            caption = f"{row.path} ({CLASSES[row.label]})" if with_labels else row.path
             thumbs.append(_thumb(manifest.file(row), caption))
         (rows_html if len(rows) > 2 else pairs_html).append(_gallery(thumbs, len(rows)))
     # Pairs are narrow: side by side they make the page half as long.
@@ -452,7 +452,3 @@ def _hidden(total: int, shown: int) -> str:
     if total <= shown:
         return ""
     return f"<p><b>{total - shown} more are not shown here</b>; audit.json lists them all.</p>"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from tumorscope.cohort.file_names import SharedPrefixes
 from tumorscope.cohort.group_from import Grouping
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import FLAGS
+from tumorscope.common.words import some_of
 from tumorscope.imaging.passed_over import PassedOver
 
 
@@ -92,7 +93,7 @@ class Audit:
                 words.append(
                     f"{len(paths)} images of other cohorts are gone, changed or unreadable and "
                     f"were {how}, so a copy that was saved anew is not found: "
-                    f"{', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}. Put the files back "
+                    f"{some_of(paths)}. Put the files back "
                     "and audit again to be sure."
                 )
         return words
@@ -117,8 +118,8 @@ class Audit:
         parted = self.manifest.parted_groups()
         if parted:
             lines.append(
-                f"{len(parted)} groups lie in more than one split ({', '.join(parted[:3])}"
-                f"{' …' if len(parted) > 3 else ''}): these splits cannot be trained or tested on. "
+                f"{len(parted)} groups lie in more than one split ({some_of(parted)}): "
+                "these splits cannot be trained or tested on. "
                 "`tumorscope split` makes others."
             )
         return lines

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.progress import track
-from tumorscope.imaging import SHORTCUT_FREE, ImageInfo, Preprocessing, Slice, prepare
+from tumorscope.imaging import SHORTCUT_FREE, Preprocessing, prepare
+from tumorscope.imaging.read import Opened
 from tumorscope.reports.drawing import PALETTE, Display, house_style, new_figure
 from tumorscope.statistics.intervals import Interval, delong
 
@@ -77,12 +77,12 @@ class Shortcut:
         }
 
 
-def traces_of(file: Path, info: ImageInfo, scan: Slice) -> dict[str, dict[str, float]]:
+def traces_of(opened: Opened) -> dict[str, dict[str, float]]:
     """Return what the probes see of one image: code of the probe → feature → value.
 
     Formats and modes become features such as ``format=PNG`` with the value 1.
     """
-    stored = file.stat().st_size
+    info, stored = opened.info, opened.size
     traces = {
         "metadata": {
             "width": float(info.width),
@@ -95,14 +95,14 @@ def traces_of(file: Path, info: ImageInfo, scan: Slice) -> dict[str, dict[str, f
             f"format={info.format}": 1.0,
             f"mode={info.mode}": 1.0,
         },
-        "trivial": _trivial(scan.pixels),
+        "trivial": _trivial(opened.slice.pixels),
     }
     for probe, how in _PREPARED.items():
-        traces[probe] = _trivial(prepare(scan, how))
+        traces[probe] = _trivial(prepare(opened.slice, how))
     return traces
 
 
-def measure(
+def measure_shortcuts(
     traces: Sequence[Mapping[str, Mapping[str, float]]],
     labels: Sequence[int],
     groups: Sequence[str],
@@ -129,8 +129,10 @@ def measure(
     Returns
     -------
     tuple of Shortcut
-        In the order of `PROBES`.
+        In the order of `PROBES`; nothing where no traces were taken.
     """
+    if not traces:
+        return ()
     truth = np.asarray(labels, dtype=np.int64)
     first = {
         pair: index for index, pair in reversed(list(enumerate(zip(groups, labels, strict=True))))

@@ -52,7 +52,7 @@ def audit(
         columns path and group, patient or subject.
     """
     check_there(data, *against)
-    from tumorscope.auditing.with_input_check import audit as audit_cohort
+    from tumorscope.auditing.audit import audit as audit_cohort
     from tumorscope.cohort.together import in_words
 
     common = common or Common()

@@ -30,7 +30,7 @@ class Images:
     pixels : ndarray of uint8, shape (n, size, size)
         Prepared, not yet scaled.
     labels : ndarray of int64, shape (n,)
-        1 tumour, 0 no tumour; or positions in `tumorscope.cohort.tumour_type.CLASSES`.
+        1 tumour, 0 no tumour; or positions in `tumorscope.common.classes.TYPE_CLASSES`.
     sources, groups : ndarray of str, shape (n,)
         Where each image comes from, and which images belong together; by default one source, and
         every image by itself.

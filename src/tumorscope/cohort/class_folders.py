@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tumorscope.cohort.row import TUMOUR_TYPES
 from tumorscope.cohort.tumour_type import type_of_folder
+from tumorscope.common.classes import TUMOUR_TYPES
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
+from tumorscope.common.words import counted
 from tumorscope.imaging.find import count_link, images_below, list_folder
 from tumorscope.imaging.passed_over import PassedOver, Reason
 
@@ -164,7 +165,7 @@ def _filed(path: Path, folder: Path, root: Path) -> tuple[Filed, Path | None]:
 
 def _dispute(root: Path, disputed: Counter[str]) -> InputError:
     named = [
-        f"{printable(name)} ({count} {'image' if count == 1 else 'images'})"
+        f"{printable(name)} ({counted(count, 'image')})"
         for name, count in disputed.most_common(SHOWN)
     ]
     more = f" and {len(disputed) - SHOWN} more" if len(disputed) > SHOWN else ""

@@ -11,6 +11,7 @@ from tumorscope.cohort.together import pictures_of
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.progress import say
 from tumorscope.common.sets import Sets
+from tumorscope.common.words import some_of
 from tumorscope.duplicates.pairs import in_threads, near_pairs
 from tumorscope.duplicates.portrait import Portrait, portrait
 from tumorscope.imaging.read import read_slice
@@ -112,10 +113,10 @@ def settle_copies(manifest: Manifest) -> Manifest:
     lost = [row.path for row, seen in zip(usable.rows, portraits, strict=True) if seen is None]
     if lost:
         raise InputError(
-            f"{len(unknown)} images of the manifest are flagged as near-duplicates ({unknown[0]}"
-            f"{' …' if len(unknown) > 1 else ''}), and nothing in it says of which images, so "
+            f"{len(unknown)} images of the manifest are flagged as near-duplicates ("
+            f"{some_of(unknown, 1)}), and nothing in it says of which images, so "
             f"their groups cannot be checked: {len(lost)} of {len(usable)} images cannot be read "
-            f"({lost[0]}{' …' if len(lost) > 1 else ''}). Expected the column picture, or the "
+            f"({some_of(lost, 1)}). Expected the column picture, or the "
             "images. Put the images back, or run `tumorscope audit` on them again."
         )
     rows = with_pictures(usable.rows, copies_of(usable.rows, portraits))

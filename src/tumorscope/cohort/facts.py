@@ -9,6 +9,7 @@ from tumorscope.cohort.copies import NEAR
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import SPLITS, Row
 from tumorscope.cohort.together import both_labels, conflicts_in_words, in_words
+from tumorscope.common.words import counted
 from tumorscope.imaging.passed_over import REASONS
 
 WITHOUT_SPLIT = "without split"
@@ -107,8 +108,7 @@ def near_duplicates(manifest: Manifest) -> str:
         # Without the column picture the group is all that tells of sets.
         shown.setdefault(row.picture or row.group, set()).add(row.sha256)
     if near:
-        noun = "picture" if len(shown) == 1 else "pictures"
-        return f"{len(near)} images show {len(shown)} {noun} with other bytes as well"
+        return f"{len(near)} images show {counted(len(shown), 'picture')} with other bytes as well"
     if manifest.audited:
         return "0 images"
     return "not looked for (no audit wrote this manifest)"

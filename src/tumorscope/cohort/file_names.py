@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.together import given_names
+from tumorscope.common.words import some_of
 
 FEWEST = 3
 """Prefixes that several files share, below which chance is as likely as patients."""
@@ -44,8 +45,8 @@ class SharedPrefixes:
         """Return what was seen and what to do about it."""
         example = f"--group-from '{self.pattern}'" if self.pattern else "--group-from REGEX"
         return (
-            f"The names of {self.files} files begin alike ({', '.join(self.prefixes[:3])}"
-            f"{' …' if len(self.prefixes) > 3 else ''}), as slices of one patient do, and they are "
+            f"The names of {self.files} files begin alike ({some_of(self.prefixes)}), "
+            "as slices of one patient do, and they are "
             "in different groups, so a split may part patients. If these are patients, give "
             f"`tumorscope audit` the option {example}, or a CSV file with the columns path and "
             "patient."

@@ -13,11 +13,10 @@ from tumorscope.cohort.table import read_table
 from tumorscope.cohort.together import regrouped
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.sets import Sets
+from tumorscope.common.words import some_of
 
 COLUMNS = ("group", "patient", "patient_id", "subject", "subject_id")
 """Columns of a table that may name groups; the first that is there does."""
-
-SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,10 @@ class Grouping:
         if self.unmatched:
             words += (
                 f" It says nothing of {len(self.unmatched)} images, which stay in the groups "
-                f"that they had: {_shown(self.unmatched)}."
+                f"that they had: {some_of(self.unmatched)}."
             )
         if self.unused:
-            words += f" {len(self.unused)} of its lines name no image: {_shown(self.unused)}."
+            words += f" {len(self.unused)} of its lines name no image: {some_of(self.unused)}."
         return words
 
     def to_json(self) -> dict[str, object]:
@@ -106,7 +105,7 @@ def group_by(cohort: Manifest, rule: str | Path) -> tuple[Manifest, Grouping]:
         what = "no image" if not names else "all images into one group"
         raise UsageError(
             f"Received the rule for groups {rule}, which names {what}. Paths look like "
-            f"{_shown(usable)}. Expected one that tells patients apart, such as "
+            f"{some_of(usable)}. Expected one that tells patients apart, such as "
             "'([A-Za-z]*[0-9]+)_[^/]*$' for P012_03.png, or a CSV file with the columns path and "
             "patient."
         )
@@ -201,7 +200,7 @@ class _Places:
         bare = self._bare.get(plain, []) if "/" not in plain else []
         if len(bare) > 1:
             raise InputError(
-                f"{self._table}, line {line}: {written} may be any of {_shown(bare)}. Expected "
+                f"{self._table}, line {line}: {written} may be any of {some_of(bare)}. Expected "
                 "paths as seen from the folder of images. Write the folder before the name."
             )
         return bare[0] if bare else None
@@ -209,7 +208,3 @@ class _Places:
 
 def _normal(path: Path) -> str:
     return posixpath.normpath(path.absolute().as_posix())
-
-
-def _shown(paths: list[str] | tuple[str, ...]) -> str:
-    return ", ".join(paths[:SHOWN]) + (" …" if len(paths) > SHOWN else "")

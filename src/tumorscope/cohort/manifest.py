@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.row import FLAGS, NO_TYPE, SPLITS, TUMOUR_TYPES, Row
+from tumorscope.cohort.row import FLAGS, NO_TYPE, SPLITS, Row
 from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.cohort.table import Form, Record, read_table, write_table
 from tumorscope.cohort.together import Joined, kept_together
+from tumorscope.common.classes import TUMOUR_TYPES
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import sha256_of
+from tumorscope.common.words import some_of
 
 COLUMNS = tuple(one.name for one in fields(Row) if one.name != "extra")
 """Those of `OPTIONAL` are written only where an image has something there."""
@@ -193,7 +195,7 @@ class Manifest:
             if paths:
                 raise InputError(
                     f"{len(paths)} of {len(self.rows)} images of the manifest {what}: "
-                    f"{_first(paths)}. Expected the files that were audited. Put them back, or "
+                    f"{some_of(paths)}. Expected the files that were audited. Put them back, or "
                     "run `tumorscope audit` again to describe what is there now."
                 )
 
@@ -226,7 +228,7 @@ class Manifest:
         ]
         if parted:
             raise HonestyError(
-                f"{len(parted)} groups lie in more than one split: {_first(parted)}. Images of a "
+                f"{len(parted)} groups lie in more than one split: {some_of(parted)}. Images of a "
                 "group are copies of one picture or one patient, so a model tested on them has "
                 "seen the answer. Run `tumorscope split` to split by group, and train anew what "
                 "was trained on these splits."
@@ -307,7 +309,3 @@ def _parse(record: Record, manifest: Path, line: int) -> Row:
             if name not in COLUMNS or (name == "tumour_type" and kind == NO_TYPE)
         },
     )
-
-
-def _first(names: list[str], count: int = 3) -> str:
-    return ", ".join(names[:count]) + (" …" if len(names) > count else "")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 SPLITS = ("training", "tuning", "testing")
 
-
 FLAGS = (
     "unreadable",
     "disguised",
@@ -21,10 +20,6 @@ FLAGS = (
     "colour",
     "tiny",
 )
-
-
-TUMOUR_TYPES = ("glioma", "meningioma", "pituitary")
-
 
 NO_TYPE = "none"
 """What some manifests call the type of an image without tumour."""
@@ -55,7 +50,8 @@ class Row:
     flags : tuple of str
         Codes from `FLAGS`.
     tumour_type : str
-        One of `TUMOUR_TYPES`; "" where it is unknown, or there is no tumour.
+        One of `tumorscope.common.classes.TUMOUR_TYPES`; "" where it is unknown, or there is no
+        tumour.
     picture : str
         Images with the same picture are copies of one another, byte for byte or not; "" where no
         copy is known.

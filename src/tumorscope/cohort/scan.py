@@ -1,36 +1,62 @@
-"""Class folders → `Manifest` rows, before duplicates are looked for."""
+"""Class folders → `Manifest` rows: first listed, then with what their files say."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tumorscope.cohort.class_folders import find_classes, label_of_folder
+from tumorscope.cohort.class_folders import Filed, find_classes, label_of_folder
 from tumorscope.cohort.manifest import Manifest, portable_path
 from tumorscope.cohort.patient_folders import patient_of
-from tumorscope.cohort.row import Row
+from tumorscope.cohort.row import FLAGS, Row
 from tumorscope.cohort.scan_notes import ScanNotes
+from tumorscope.common.classes import CLASSES
 from tumorscope.common.errors import InputError, UnreadableImageError
-from tumorscope.common.files import sha256_of
+from tumorscope.imaging.opening import ImageInfo, read_header
 from tumorscope.imaging.passed_over import PassedOver
-from tumorscope.imaging.read import IMAGE_SUFFIXES, inspect_image
+from tumorscope.imaging.read import IMAGE_SUFFIXES
 
-__all__ = ["TINY", "label_of_folder", "scan_folder"]
-
-CLASS_NAMES = ("no tumour", "tumour")
+__all__ = ["TINY", "label_of_folder", "list_cohort", "scan_folder"]
 
 TINY = 64
 """Images with an edge under this many pixels are flagged: 224 × 224 made from them is guesswork."""
 
 
 def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
-    """List the images of a folder of class folders; one row per file, readable or not.
+    """List the images of a folder of class folders, and read their headers.
+
+    One row per file, readable or not, each a group of its own unless it lies in a patient's folder;
+    `tumorscope.audit` joins duplicates. See `list_cohort` for the parameters.
+
+    Raises
+    ------
+    InputError
+        As `list_cohort` does; or if no image can be read.
+    """
+    listed = list_cohort(data, source=source)
+    reason = ""
+    rows = []
+    for row in listed.rows:
+        try:
+            header = read_header(listed.file(row))
+        except UnreadableImageError as error:
+            reason = reason or str(error)
+            rows.append(as_unreadable(row))
+        else:
+            rows.append(as_read(row, header.info, header.sha256))
+    check_readable(listed, rows, reason)
+    return having_read(listed, rows)
+
+
+def list_cohort(data: str | Path, *, source: str | None = None) -> Manifest:
+    """List the images of a folder of class folders, without opening them.
 
     What is an image is decided as for every command (`tumorscope.imaging.find.images_below`), and
     everything passed over is counted in the notes of the manifest. Images in a patient's folder
-    (``yes/P07``) are one group; every other image is a group of its own here, and
-    `tumorscope.auditing.audit` joins duplicates.
+    (``yes/P07``) are one group. The rows know no hash yet: `as_read` and `as_unreadable` tell what
+    the files say.
 
     Parameters
     ----------
@@ -65,78 +91,92 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
                 ]
             )
         )
-    name = source or root.absolute().name
-    rows = [
-        replace(_row(filed.path, root, filed.label, name), tumour_type=filed.tumour_type)
-        for filed in images
-    ]
+    rows = [_listed(filed, root, source or root.absolute().name) for filed in images]
     patients, others = patient_of(
         {row.path: filed.folders for row, filed in zip(rows, images, strict=True)},
         {row.path: row.label for row in rows},
     )
-    rows = [
-        replace(row, group=patients.get(row.path, row.group)) if row.usable else row for row in rows
-    ]
-    if not any(row.usable for row in rows):
-        raise InputError(
-            f"None of the {len(rows)} image files in {root} can be read. First of them: "
-            f"{_reason(root / rows[0].path)}"
-        )
-    taken = [patients[row.path] for row in rows if row.usable and row.path in patients]
-    one = len({row.label for row in rows}) < 2
     notes = ScanNotes(
         passed_over=passed,
-        patients=tuple(sorted(set(taken))),
-        patient_images=len(taken),
+        patients=tuple(sorted(set(patients.values()))),
+        patient_images=len(patients),
         other_folders=others,
-        only_class=CLASS_NAMES[rows[0].label] if one else "",
+        only_class=CLASSES[rows[0].label] if len({row.label for row in rows}) < 2 else "",
     )
-    return Manifest(tuple(rows), root, notes=notes)
+    grouped = (replace(row, group=patients.get(row.path, row.group)) for row in rows)
+    return Manifest(tuple(grouped), root, notes=notes)
 
 
-def _row(file: Path, root: Path, label: int, source: str) -> Row:
-    path = portable_path(file, root)
-    if not _is_text(path):
-        raise InputError(
-            f"The name of the file {path.encode(errors='surrogateescape')!r} in {root} is not "
-            "UTF-8, so no manifest or report can name it. Expected names in UTF-8. Rename it."
-        )
-    # Unreadable files have no content to be grouped by, so their path names their group.
-    alone = hashlib.sha256(path.encode()).hexdigest()[:12]
-    try:
-        info = inspect_image(file)
-        digest = sha256_of(file)
-    except (UnreadableImageError, OSError):
-        return Row(path, "", label, f"u{alone}", source=source, flags=("unreadable",))
-    flags = []
-    if info.disguised:
-        flags.append("disguised")
-    if min(info.width, info.height) < TINY:
-        flags.append("tiny")
-    return Row(
-        path=path,
-        sha256=digest,
-        label=label,
-        group=digest[:12],
-        source=source,
+def as_read(row: Row, info: ImageInfo, sha256: str, *, coloured: bool = False) -> Row:
+    """Return a row with what its file says: hash, size, mode, and the flags that it tells alone."""
+    held = {
+        "disguised": info.disguised,
+        "colour": coloured,
+        "tiny": min(info.width, info.height) < TINY,
+    }
+    alone = _was_only_listed(row) and row.group == _alone(row.path)
+    return replace(
+        row,
+        sha256=sha256,
+        group=sha256[:12] if alone else row.group,
         width=info.width,
         height=info.height,
         mode=info.mode,
-        flags=tuple(flags),
+        flags=tuple(flag for flag in FLAGS if held.get(flag)),
     )
 
 
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # Python escapes bytes that are not UTF-8 as lone surrogates
-        return False
-    return True
+def as_unreadable(row: Row) -> Row:
+    """Return a row of a file that cannot be read.
+
+    What its header said goes with the rest: half a file has no content to trust, nor to be grouped
+    by, so that its path names its group, unless a manifest does.
+    """
+    group = _alone(row.path) if _was_only_listed(row) else row.group
+    return replace(row, group=group, width=0, height=0, mode="", flags=("unreadable",))
 
 
-def _reason(file: Path) -> str:
+def having_read(listed: Manifest, rows: Iterable[Row]) -> Manifest:
+    """Return the cohort with the rows as their files are; only patients of readable images stay."""
+    rows = tuple(rows)
+    taken = [row.group for row in rows if row.usable and row.group in listed.notes.patients]
+    notes = replace(listed.notes, patients=tuple(sorted(set(taken))), patient_images=len(taken))
+    return replace(listed, rows=rows, notes=notes)
+
+
+def check_readable(cohort: Manifest, rows: Iterable[Row], reason: str) -> None:
+    """Refuse a cohort of which no image can be read; `reason` is why the first of them cannot.
+
+    Raises
+    ------
+    InputError
+        If none is usable.
+    """
+    if not any(row.usable for row in rows):
+        raise InputError(
+            f"None of the {len(cohort)} image files in {cohort.root} can be read. First of them: "
+            f"{reason}"
+        )
+
+
+def _listed(filed: Filed, root: Path, source: str) -> Row:
+    path = portable_path(filed.path, root)
     try:
-        inspect_image(file)
-    except UnreadableImageError as error:
-        return str(error)
-    return f"{file} can be opened, but not decoded."
+        path.encode()
+    except UnicodeEncodeError as error:  # bytes that are not UTF-8 are lone surrogates
+        raise InputError(
+            f"The name of the file {path.encode(errors='surrogateescape')!r} in {root} is not "
+            "UTF-8, so no manifest or report can name it. Expected names in UTF-8. Rename it."
+        ) from error
+    kind = filed.tumour_type
+    return Row(path, "", filed.label, _alone(path), source=source, tumour_type=kind)
+
+
+def _was_only_listed(row: Row) -> bool:
+    # Every readable row of a manifest has a hash.
+    return not row.sha256 and row.usable
+
+
+def _alone(path: str) -> str:
+    """Return the name of a group of which nothing is known but the path of its one image."""
+    return f"u{hashlib.sha256(path.encode()).hexdigest()[:12]}"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tumorscope.common.names import printable
+from tumorscope.common.words import some_of
 from tumorscope.imaging.passed_over import PassedOver
-
-SHOWN = 3
-"""Folders that are named in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +42,11 @@ class ScanNotes:
         if self.patients:
             lines.append(
                 f"Groups: {self.patient_images} images lie in {len(self.patients)} folders that "
-                f"were taken for patients, each one group: {_some(self.patients)}."
+                f"were taken for patients, each one group: {some_of(self.patients)}."
             )
         if self.other_folders:
             lines.append(
-                f"Groups: folders that were not taken for patients: {_some(self.other_folders)}. "
+                f"Groups: folders that were not taken for patients: {some_of(self.other_folders)}. "
                 "If they are, or file names tell patients, say so with tumorscope audit "
                 "--group-from."
             )
@@ -67,7 +64,3 @@ class ScanNotes:
             "patient_folders": list(self.patients),
             "other_folders": list(self.other_folders),
         }
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(map(printable, names[:SHOWN])) + (" …" if len(names) > SHOWN else "")

@@ -22,10 +22,9 @@ from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import SPLITS
 from tumorscope.cohort.tumour_type import strata_of
+from tumorscope.common.classes import CLASSES
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.limits import check_whole
-
-CLASSES = ("no tumour", "tumour")
 
 SCARCE = (0, 2, 1)
 """Which splits a stratum with too few groups for all reaches first: training, then testing."""

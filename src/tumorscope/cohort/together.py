@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tumorscope.common.sets import Sets
+from tumorscope.common.words import counted
 
 if TYPE_CHECKING:
     from tumorscope.cohort.row import Row
@@ -83,23 +84,6 @@ def is_of_audit(name: str) -> bool:
     return len(digits) == 12 and set(digits) <= set("0123456789abcdef")
 
 
-def joins(rows: Sequence[Row], groups: Sequence[str]) -> tuple[Joined, ...]:
-    """Return which groups of `rows` became one when they were given `groups`.
-
-    Groups that an audit makes of single images are told only where one that somebody named is
-    among them.
-    """
-    given = given_names(rows)
-    became: dict[str, list[str]] = {}
-    for row, name in zip(rows, groups, strict=True):
-        became.setdefault(name, [name])
-        if row.group not in became[name]:
-            became[name].append(row.group)
-    return tuple(
-        tuple(names) for names in became.values() if len(names) > 1 and given.intersection(names)
-    )
-
-
 def in_words(joined: Sequence[Joined], count: int = 3) -> str:
     """Return what was joined, as a sentence; "" where nothing was."""
     if not joined:
@@ -118,9 +102,8 @@ def conflicts_in_words(rows: Iterable[Row]) -> str:
     found = both_labels(rows)
     if not found:
         return ""
-    what = "picture is" if len(found) == 1 else "pictures are"
     return (
-        f"{len(found)} {what} filed as tumour and as no tumour "
+        f"{counted(len(found), 'picture is', 'pictures are')} filed as tumour and as no tumour "
         f"({', '.join(found[0])}{' …' if len(found) > 1 else ''}): at least one label is "
         "wrong, and both are trained and tested on. Correct the labels, or leave the copies out."
     )

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.row import NO_TYPE, SPLITS, TUMOUR_TYPES
+from tumorscope.cohort.row import NO_TYPE, SPLITS
+from tumorscope.common.classes import TUMOUR_TYPES, TYPE_CLASSES
 from tumorscope.common.errors import InputError
-
-CLASSES = ("no tumour", *TUMOUR_TYPES)
-"""Names of the classes of the task "tumour-type", in the order of its scores."""
+from tumorscope.common.words import counted, some_of
 
 CONSEQUENCE = {
     "training": "a network is not taught it",
@@ -29,7 +28,7 @@ def type_of_folder(name: str) -> str:
 
 
 def classes_of(manifest: Manifest, *, complete: bool = True) -> NDArray[np.int64]:
-    """Return the position in `CLASSES` of every image, int64 (n,).
+    """Return the position in `TYPE_CLASSES` of every image, int64 (n,).
 
     Parameters
     ----------
@@ -47,19 +46,19 @@ def classes_of(manifest: Manifest, *, complete: bool = True) -> NDArray[np.int64
     if unnamed:
         raise InputError(
             f"{len(unnamed)} of {len(manifest)} images show a tumour of unknown type: "
-            f"{', '.join(unnamed[:3])}{' …' if len(unnamed) > 3 else ''}. Expected class folders "
+            f"{some_of(unnamed)}. Expected class folders "
             f"{', '.join(TUMOUR_TYPES)} and notumor, or a manifest with the column tumour_type. "
             'Name the types, leave these images out, or use the task "tumour".'
         )
     found = np.array(
-        [CLASSES.index(row.tumour_type) if row.label else 0 for row in manifest.rows],
+        [TYPE_CLASSES.index(row.tumour_type) if row.label else 0 for row in manifest.rows],
         dtype=np.int64,
     )
-    missing = [name for index, name in enumerate(CLASSES) if index not in found]
+    missing = [name for index, name in enumerate(TYPE_CLASSES) if index not in found]
     if complete and missing:
         raise InputError(
             f"The cohort has no usable image of the class {', '.join(missing)}. Expected all of "
-            f"{', '.join(CLASSES)}. Add images of that class."
+            f"{', '.join(TYPE_CLASSES)}. Add images of that class."
         )
     return found
 
@@ -108,7 +107,7 @@ def missing_in_words(manifest: Manifest) -> str:
             rows = [row for row in manifest.usable.rows if row.tumour_type == kind]
             groups = len({row.group for row in rows})
             sentences.append(
-                f"No {kind} lies in {split} ({len(rows)} images in {groups} "
-                f"{'group' if groups == 1 else 'groups'} in all): {CONSEQUENCE[split]}."
+                f"No {kind} lies in {split} ({len(rows)} images in "
+                f"{counted(groups, 'group')} in all): {CONSEQUENCE[split]}."
             )
     return " ".join(sentences)

@@ -38,7 +38,7 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
         The limits.
     coloured : float
         Share of pixels that are really coloured, 0 to 1; see
-        `tumorscope.imaging.read.read_with_colour`.
+        `tumorscope.imaging.read.open_image`.
     """
     height, width = scan.pixels.shape
     reasons = []

@@ -19,8 +19,8 @@ from tumorscope.cohort.arrays import labels_for, load_images
 from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Data, Manifest
-from tumorscope.cohort.row import TUMOUR_TYPES
-from tumorscope.cohort.tumour_type import CLASSES, missing_in_words
+from tumorscope.cohort.tumour_type import missing_in_words
+from tumorscope.common.classes import TUMOUR_TYPES, TYPE_CLASSES
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.limits import check_folds
@@ -62,7 +62,7 @@ class TypeEvaluation:
     manifest : Manifest
         The images that were scored, in the order of `scores`.
     scores : ndarray of float64, shape (n, repeats, classes)
-        Probabilities, in the order of `tumorscope.cohort.tumour_type.CLASSES`.
+        Probabilities, in the order of `tumorscope.common.classes.TYPE_CLASSES`.
     metrics : Metrics
         With intervals.
     folder : Path
@@ -171,7 +171,7 @@ def crossval_types(
             paths=[row.path for row in manifest.rows],
             labels=labels,
             scores=scores,
-            classes=CLASSES,
+            classes=TYPE_CLASSES,
             groups=manifest.groups,
             split="grouped" if split_by == "group" else "random",
             pixels=picture_reader(manifest),
@@ -266,7 +266,7 @@ def evaluate_types(
             paths=[row.path for row in manifest.rows],
             labels=labels_for(recipe.task, manifest),
             scores=scores,
-            classes=CLASSES,
+            classes=TYPE_CLASSES,
             groups=manifest.groups,
             split="random" if random else "grouped",
             external=data is not None,

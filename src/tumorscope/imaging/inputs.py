@@ -24,7 +24,7 @@ from tumorscope.imaging.grey import (
     sample,
 )
 from tumorscope.imaging.opening import MAX_PIXELS, check_size, refuse
-from tumorscope.imaging.read import read_bytes, read_with_colour
+from tumorscope.imaging.read import open_bytes, open_image
 from tumorscope.imaging.slice import Slice
 
 Image = str | os.PathLike[str] | bytes | NDArray[np.generic] | pillow.Image | Slice
@@ -75,16 +75,19 @@ def slice_and_colour(image: Image, *, max_pixels: int = MAX_PIXELS) -> tuple[Sli
     if isinstance(image, Slice):
         return image, 0.0
     if isinstance(image, str | os.PathLike):
-        return read_with_colour(os.fspath(image), max_pixels=max_pixels)
+        opened = open_image(os.fspath(image), max_pixels=max_pixels)
+        return opened.slice, opened.coloured
     if isinstance(image, bytes):
-        return read_bytes(image, source="bytes", max_pixels=max_pixels)
+        opened = open_bytes(image, source="bytes", max_pixels=max_pixels)
+        return opened.slice, opened.coloured
     if isinstance(image, np.ndarray):
         pixels, coloured = _of_array(image, max_pixels)
         return Slice(pixels=pixels, source="array"), coloured
     if isinstance(image, pillow.Image):
         data = _still_encoded(image)
         if data is not None:
-            return read_bytes(data, source=source_of(image), max_pixels=max_pixels)
+            opened = open_bytes(data, source=source_of(image), max_pixels=max_pixels)
+            return opened.slice, opened.coloured
         pixels, coloured = _of_picture(image, max_pixels)
         return Slice(pixels=pixels, source=source_of(image)), coloured
     raise UsageError(

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
+from tumorscope.common.words import some_of
 from tumorscope.imaging.find import image_of_mask, images_below, is_mask_folder
 
 Key = TypeVar("Key", bound=Hashable)
@@ -101,9 +102,8 @@ def _by(images: Iterable[Path], key: Callable[[Path], Key]) -> dict[Key, list[Pa
 
 
 def _ambiguous(mask: Path, images: Sequence[Path]) -> InputError:
-    named = ", ".join(printable(image) for image in images[:3]) + (" …" if len(images) > 3 else "")
     return InputError(
-        f"The mask {printable(mask)} fits {len(images)} images: {named}. Expected one image for "
-        "each mask. Put masks beside their images, or in a folder masks that holds the same "
-        "folders as that of the images."
+        f"The mask {printable(mask)} fits {len(images)} images: {some_of(images)}. "
+        "Expected one image for each mask. Put masks beside their images, or in a folder masks "
+        "that holds the same folders as that of the images."
     )

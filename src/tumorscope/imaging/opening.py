@@ -1,10 +1,11 @@
-"""A file's bytes → an opened image: its format by content, its header, and which page it is of.
+"""A file's bytes → an encoded image: its format by content, its header, and which page is read.
 
 Nothing is decoded here; what can be refused by the header is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import stat
 from dataclasses import dataclass
@@ -70,8 +71,8 @@ class ImageInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """An image whose header was read, ready to be decoded."""
+class Encoded:
+    """An image file in memory whose header was read, ready to be decoded."""
 
     source: str
     data: bytes
@@ -82,6 +83,11 @@ class Opened:
     """Of a TIFF, the page that is the picture."""
     deep: bool
     """Whether its values have more than 8 bits, or a sign."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's bytes, 64 hexadecimal digits."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 def bytes_of(path: Path) -> bytes:
@@ -110,7 +116,7 @@ def bytes_of(path: Path) -> bytes:
     return data
 
 
-def open_image(path: str | Path) -> Opened:
+def read_header(path: str | Path) -> Encoded:
     """Read a file and its header.
 
     Raises
@@ -119,11 +125,11 @@ def open_image(path: str | Path) -> Opened:
         If the file cannot be opened, is empty, is no image of a known format, or holds several
         pictures.
     """
-    return open_bytes(bytes_of(Path(path)), source=str(path))
+    return header_of(bytes_of(Path(path)), source=str(path))
 
 
-def open_bytes(data: bytes, *, source: str) -> Opened:
-    """Read the header of an encoded image; see `open_image`.
+def header_of(data: bytes, *, source: str) -> Encoded:
+    """Read the header of an encoded image; see `read_header`.
 
     Parameters
     ----------
@@ -132,6 +138,30 @@ def open_bytes(data: bytes, *, source: str) -> Opened:
     source : str
         What errors call it, as a path its name.
     """
+    name, page, count = _recognised(data, source)
+    if count > 1:
+        _refuse_several(source, count)
+    is_deep = page is not None and not page.plain
+    try:
+        image, count = _parsed(data, name, page)
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # header parsers raise SyntaxError, struct.error, IndexError …
+        # Pillow takes the byte order of BigTIFF for little endian; OpenCV does not.
+        other = page is not None and (is_deep or data.startswith(b"MM\0+"))
+        if not other or page is None or not page.width * page.height:
+            received, advice = why(name, data, str(error), page=page)
+            refuse(source, received, "a whole image file", advice)
+        image = None
+    if count > 1:
+        _refuse_several(source, count)
+    if name == "PNG" and data[24:25] == b"\x10" and data[25:26] in b"\x02\x04\x06":
+        is_deep = True  # 16-bit colours, or greys with transparency: Pillow cuts them to 8
+    return Encoded(source, data, _info(source, name, image, page, is_deep), image, page, is_deep)
+
+
+def _recognised(data: bytes, source: str) -> tuple[str, Page | None, int]:
+    """Return the format by content, the page of a TIFF that is read, and how many pictures."""
     if not data:
         refuse(source, "it is empty", "an image file", "Copy it again from where it came from.")
     name = next((form for magic, form in _SIGNATURES if data.startswith(magic)), None)
@@ -141,42 +171,28 @@ def open_bytes(data: bytes, *, source: str) -> Opened:
     if name == "TIFF" and not (page and page.width and page.height) and is_dicom(data):
         name = None  # the preamble of a DICOM file may look like a TIFF's header
     if name is None:
-        expected = "a JPEG, PNG, BMP, GIF, TIFF or WebP file"
         kind = kind_of(data)
-        if kind is not None:
-            refuse(source, f"it is {kind.name}", expected, kind.advice)
-        advice = "Convert it, or take it out of the folder."
-        refuse(source, f"its first bytes are {data[:8]!r}", expected, advice)
-    is_deep = page is not None and not page.plain
-    if count > 1:
-        _refuse_several(source, count)
-    image: Image.Image | None = None
+        refuse(
+            source,
+            f"it is {kind.name}" if kind else f"its first bytes are {data[:8]!r}",
+            "a JPEG, PNG, BMP, GIF, TIFF or WebP file",
+            kind.advice if kind else "Convert it, or take it out of the folder.",
+        )
+    return name, page, count
+
+
+def _parsed(data: bytes, name: str, page: Page | None) -> tuple[Image.Image, int]:
+    """Return Pillow's view of a file, at the page that is read, and how many frames it moves."""
     Image.init()
-    factory = Image.OPEN[name][0]
-    try:
-        # Not Image.open: it warns of large images through the process-wide warning filter, which
-        # threads share; the size is checked by the caller instead.
-        # No name either: Pillow would map the file of that name into memory, where those stored on
-        # their side come out scrambled.
-        image = factory(io.BytesIO(data), "")
-        if page is not None and page.index:
-            image.seek(page.index)
-        if name in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
-            count = getattr(image, "n_frames", 2)
-    except (MemoryError, KeyboardInterrupt):
-        raise
-    except Exception as error:  # header parsers raise SyntaxError, struct.error, IndexError …
-        # Pillow takes the byte order of BigTIFF for little endian; OpenCV does not.
-        other = page is not None and (is_deep or data.startswith(b"MM\0+"))
-        if not other or page is None or not page.width * page.height:
-            received, advice = why(name, data, str(error), page=page)
-            refuse(source, received, "a whole image file", advice)
-        image = None  # it may stand at another page
-    if count > 1:
-        _refuse_several(source, count)
-    if name == "PNG" and data[24:25] == b"\x10" and data[25:26] in b"\x02\x04\x06":
-        is_deep = True  # 16-bit colours, or greys with transparency: Pillow cuts them to 8
-    return Opened(source, data, _info(source, name, image, page, is_deep), image, page, is_deep)
+    # Not Image.open: it warns of large images through the process-wide warning filter, which
+    # threads share; the size is checked by the caller instead.
+    # No name either: Pillow would map the file of that name into memory, where those stored on
+    # their side come out scrambled.
+    image = Image.OPEN[name][0](io.BytesIO(data), "")
+    if page is not None and page.index:
+        image.seek(page.index)
+    moves = name in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False)
+    return image, getattr(image, "n_frames", 2) if moves else 1
 
 
 def _info(

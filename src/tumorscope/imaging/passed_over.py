@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from tumorscope.common.names import as_text, printable
+from tumorscope.common.words import some_of
 
 Reason = Literal[
     "folder-without-images",
@@ -150,8 +151,7 @@ class PassedOver:
 
     def some(self, reason: Reason) -> str:
         """Return up to three paths of a reason, for a sentence."""
-        shown = [printable(path) for path in self._paths.get(reason, ())[:3]]
-        return ", ".join(shown) + (" …" if self._counts[reason] > len(shown) else "")
+        return some_of(self._paths.get(reason, []), total=self._counts[reason])
 
     def words(self, *, without: Reason | None = None) -> list[str]:
         """Return one line for each reason: how many, which, and what to do about it."""

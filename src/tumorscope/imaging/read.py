@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,11 @@ from tumorscope.imaging.grey import (
 )
 from tumorscope.imaging.opening import (
     MAX_PIXELS,
+    Encoded,
     ImageInfo,
-    Opened,
     check_size,
-    open_bytes,
-    open_image,
+    header_of,
+    read_header,
     refuse,
 )
 from tumorscope.imaging.slice import Slice
@@ -42,12 +43,11 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "ImageInfo",
-    "coloured_fraction",
+    "Opened",
     "inspect_image",
-    "read_bytes",
+    "open_bytes",
+    "open_image",
     "read_slice",
-    "read_with_colour",
-    "read_with_info",
 ]
 
 IMAGE_SUFFIXES = frozenset(
@@ -56,6 +56,33 @@ IMAGE_SUFFIXES = frozenset(
 """File name endings (lower case) that a folder scan takes for images."""
 
 _EXIF_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image file, read and decoded once: all that anybody asks of it.
+
+    Attributes
+    ----------
+    slice : Slice
+        The very pixels that `read_slice` returns.
+    info : ImageInfo
+        What its header says.
+    coloured : float
+        Share of its pixels, 0 to 1, that are really coloured: 0 for greys stored as RGB. A pixel
+        counts where its channels lie more than 40 of 255 apart, which the chroma of JPEG does not
+        reach on grey scans.
+    sha256 : str
+        Of the file's bytes, 64 hexadecimal digits.
+    size : int
+        Of the file, in bytes.
+    """
+
+    slice: Slice
+    info: ImageInfo
+    coloured: float
+    sha256: str
+    size: int
 
 
 def inspect_image(path: str | Path) -> ImageInfo:
@@ -67,7 +94,7 @@ def inspect_image(path: str | Path) -> ImageInfo:
         If the file cannot be opened, is empty, is no image of a known format, or holds several
         pictures.
     """
-    return open_image(path).info
+    return read_header(path).info
 
 
 def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
@@ -96,75 +123,51 @@ def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
         If the file is missing, empty, truncated, too large, of several pictures, stored in a way
         that no library here decodes, or no image; what it is instead is said.
     """
-    return read_with_info(path, max_pixels=max_pixels)[0]
+    encoded = read_header(path)
+    check_size(encoded.source, encoded.info.width, encoded.info.height, max_pixels)
+    with _decoding(encoded):
+        return Slice(pixels=_grey_of(encoded), source=encoded.source)
 
 
-def read_with_info(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Slice, ImageInfo]:
-    """Read a raster file and its header at once; see `read_slice` and `inspect_image`."""
-    opened = open_image(path)
-    check_size(opened.source, opened.info.width, opened.info.height, max_pixels)
-    with _decoding(opened):
-        pixels = _grey_of(opened)
-    return Slice(pixels=pixels, source=str(path)), opened.info
+def open_image(
+    path: str | Path, *, max_pixels: int = MAX_PIXELS, sample_edge: int = SAMPLE
+) -> Opened:
+    """Read an image file once: its pixels, its header, its colours and its hash.
 
-
-def read_with_colour(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Slice, float]:
-    """Read a raster file and how coloured it is, decoding it once.
-
-    Returns
-    -------
-    Slice
-        The very pixels that `read_slice` returns.
-    float
-        Share of its pixels, 0 to 1, that are really coloured (see `coloured_fraction`), counted
-        on some 4,000 of them.
+    Parameters
+    ----------
+    path : str or Path
+        See `read_slice`.
+    max_pixels : int
+        Refuse larger images before decoding them.
+    sample_edge : int
+        Colours are counted on at most so many pixels along each side.
 
     Raises
     ------
     UnreadableImageError
         If it cannot be read; see `read_slice`.
     """
-    return _with_colour(open_image(path), max_pixels)
+    return _opened(read_header(path), max_pixels, sample_edge)
 
 
-def read_bytes(data: bytes, *, source: str, max_pixels: int = MAX_PIXELS) -> tuple[Slice, float]:
-    """Read the content of an image file, as `read_with_colour` does; `source` names it."""
-    return _with_colour(open_bytes(data, source=source), max_pixels)
+def open_bytes(data: bytes, *, source: str, max_pixels: int = MAX_PIXELS) -> Opened:
+    """Read the content of an image file, as `open_image` does; `source` names it."""
+    return _opened(header_of(data, source=source), max_pixels, SAMPLE)
 
 
-def coloured_fraction(path: str | Path) -> float:
-    """Return the share of an image's pixels that are really coloured: 0 for greys stored as RGB.
-
-    A pixel counts where its channels lie more than 40 of 255 apart, which the chroma of JPEG does
-    not reach on grey scans. JPEGs are decoded at a fraction of their size.
-
-    Raises
-    ------
-    UnreadableImageError
-        If it cannot be read; see `read_slice`.
-    """
-    opened = open_image(path)
-    check_size(opened.source, opened.info.width, opened.info.height, MAX_PIXELS)
-    with _decoding(opened):
-        if opened.deep or opened.image is None:
-            return colour_of_values(_windowed(opened), 512)
-        if is_grey(opened.image.mode):
-            return 0.0
-        opened.image.draft("RGB", (256, 256))
-        return coloured_share(sample(opened.image, 512))
+def _opened(encoded: Encoded, max_pixels: int, sample_edge: int) -> Opened:
+    check_size(encoded.source, encoded.info.width, encoded.info.height, max_pixels)
+    with _decoding(encoded):
+        pixels, coloured = _grey_and_colour(encoded, sample_edge)
+    scan = Slice(pixels=pixels, source=encoded.source)
+    return Opened(scan, encoded.info, coloured, encoded.sha256, len(encoded.data))
 
 
-def _with_colour(opened: Opened, max_pixels: int) -> tuple[Slice, float]:
-    check_size(opened.source, opened.info.width, opened.info.height, max_pixels)
-    with _decoding(opened):
-        pixels, coloured = _grey_and_colour(opened)
-    return Slice(pixels=pixels, source=opened.source), coloured
-
-
-def _grey_of(opened: Opened) -> NDArray[np.uint8]:
-    image = opened.image
-    if opened.deep or image is None:
-        return grey_of_values(_windowed(opened))
+def _grey_of(encoded: Encoded) -> NDArray[np.uint8]:
+    image = encoded.image
+    if encoded.deep or image is None:
+        return grey_of_values(_windowed(encoded))
     # Lets libjpeg hand over its luma plane directly instead of converting it twice.
     if image.mode == "RGB":
         image.draft("L", None)
@@ -172,25 +175,25 @@ def _grey_of(opened: Opened) -> NDArray[np.uint8]:
     return grey(image)
 
 
-def _grey_and_colour(opened: Opened) -> tuple[NDArray[np.uint8], float]:
-    image = opened.image
-    if opened.deep or image is None:
-        windowed = _windowed(opened)
-        return grey_of_values(windowed), colour_of_values(windowed, SAMPLE)
+def _grey_and_colour(encoded: Encoded, edge: int) -> tuple[NDArray[np.uint8], float]:
+    image = encoded.image
+    if encoded.deep or image is None:
+        windowed = _windowed(encoded)
+        return grey_of_values(windowed), colour_of_values(windowed, edge)
     # A JPEG hands over luma and chroma as they are stored; its luma is the grey of
     # `read_slice`. Adobe's transform 0 stores red, green and blue instead.
     if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
         image.draft("YCbCr", None)
     image.load()
-    coloured = 0.0 if is_grey(image.mode) else coloured_share(sample(image, SAMPLE))
+    coloured = 0.0 if is_grey(image.mode) else coloured_share(sample(image, edge))
     ImageOps.exif_transpose(image, in_place=True)
     luma = image.mode == "YCbCr" and image.format in ("JPEG", "MPO")
     return np.array(image.getchannel(0)) if luma else grey(image), coloured
 
 
-def _windowed(opened: Opened) -> NDArray[np.uint8]:
+def _windowed(encoded: Encoded) -> NDArray[np.uint8]:
     """Decode values of more than 8 bits, as (height, width) or (height, width, 3), upright."""
-    image, page = opened.image, opened.page
+    image, page = encoded.image, encoded.page
     orientation = 1
     if image is not None and deep.by_pillow(image, page):
         ImageOps.exif_transpose(image, in_place=True)
@@ -202,17 +205,17 @@ def _windowed(opened: Opened) -> NDArray[np.uint8]:
         image.close()
     if page is not None and page.index:
         raise ValueError("OpenCV reads the first page only")
-    values = deep.values_by_opencv(opened.data, page)
-    pixels = deep.window(values) if opened.deep else values.astype(np.uint8)
+    values = deep.values_by_opencv(encoded.data, page)
+    pixels = deep.window(values) if encoded.deep else values.astype(np.uint8)
     return upright(pixels, orientation)
 
 
 @contextlib.contextmanager
-def _decoding(opened: Opened) -> Iterator[None]:
+def _decoding(encoded: Encoded) -> Iterator[None]:
     try:
         yield
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # decoders raise whatever they like on damaged files
-        received, advice = why(opened.info.format, opened.data, str(error), page=opened.page)
-        refuse(opened.source, received, "a whole image file", advice)
+        received, advice = why(encoded.info.format, encoded.data, str(error), page=encoded.page)
+        refuse(encoded.source, received, "a whole image file", advice)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-CLASSES = ("no tumour", "tumour")
+from tumorscope.common.classes import CLASSES
 
 Answer = Literal["tumour", "no tumour", "abstain"]
 

@@ -15,7 +15,6 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.duplicates import thumbprint, thumbprint_v1
 from tumorscope.imaging import Preprocessing
 from tumorscope.model_file.decision import (
-    CLASSES,
     Conformal,
     Estimate,
     OperatingPoint,
@@ -24,7 +23,6 @@ from tumorscope.model_file.decision import (
 )
 
 __all__ = [
-    "CLASSES",
     "OUTPUTS",
     "SCHEMA_VERSION",
     "Calibration",

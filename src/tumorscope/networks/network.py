@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.backend import load_keras
@@ -35,14 +35,15 @@ def build(recipe: Recipe) -> keras.Model:
     GlobalAveragePooling2D → Dropout → Dense 1 (sigmoid). Input: float32 (n, size, size, 3),
     scaled as ``recipe.input.scaling`` says; output: probability of tumour, float32 (n, 1). With the
     task "tumour-type" the last layer is Dense 4 (softmax) and the output float32 (n, 4), in the
-    order of `tumorscope.cohort.tumour_type.CLASSES`.
+    order of `tumorscope.common.classes.TYPE_CLASSES`.
     """
     load_keras()
     import keras
 
     layers = keras.layers
     network = recipe.network
-    units, activation = (1, "sigmoid") if recipe.task == "tumour" else (len(CLASSES), "softmax")
+    typed = recipe.task == "tumour-type"
+    units, activation = (len(TYPE_CLASSES), "softmax") if typed else (1, "sigmoid")
     if network.head == "flatten":
         head = [
             layers.Flatten(name="flatten"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan_notes import ScanNotes
-from tumorscope.cohort.tumour_type import CLASSES
+from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import InputError
 from tumorscope.imaging.passed_over import PassedOver
@@ -38,7 +38,7 @@ HISTORY = (
 
 SCORE_COLUMNS = {
     "tumour": ("score",),
-    "tumour-type": tuple(f"score_{name.replace(' ', '_')}" for name in CLASSES),
+    "tumour-type": tuple(f"score_{name.replace(' ', '_')}" for name in TYPE_CLASSES),
 }
 """Task → columns of scores.csv, in the order of a network's outputs."""
 

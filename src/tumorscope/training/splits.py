@@ -5,7 +5,8 @@ from __future__ import annotations
 from tumorscope.cohort.arrays import labels_for
 from tumorscope.cohort.facts import WITHOUT_SPLIT, split_counts
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.tumour_type import CLASSES, missing_in_words
+from tumorscope.cohort.tumour_type import missing_in_words
+from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
 from tumorscope.common.progress import say
 from tumorscope.recipes.recipe import Recipe
@@ -30,7 +31,7 @@ def check_splits(manifest: Manifest, recipe: Recipe) -> None:
     if typed and (words := missing_in_words(manifest)):
         say(words)
     taught = set(labels_for(recipe.task, training).tolist())
-    if typed and (untaught := [kind for n, kind in enumerate(CLASSES) if n not in taught]):
+    if typed and (untaught := [kind for n, kind in enumerate(TYPE_CLASSES) if n not in taught]):
         raise InputError(
             f"The split training holds {len(training)} images, none of them of the class "
             f"{', '.join(untaught)}. Expected images of every class to train on. Correct the "
