@@ -67,7 +67,7 @@ def test_an_audit_flags_and_shows_what_the_check_says(tiny_cohort: Path, tmp_pat
     assert flags["yes/white.png"] == ("not-brain-mri",)
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "Furthest from brain MRI" in page
-    assert "yes/white.png 250.00 not-brain-mri" in page
+    assert "yes/white.png, 250.00 not-brain-mri" in page
     assert audit(tiny_cohort, probes=False).input_checks is None
 
 
