@@ -16,7 +16,8 @@ from cyclopts import App, CycloptsError
 from tumorscope.cli.app import COMMANDS, app
 from tumorscope.common import errors
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.recipes.recipe import Recipe, _Part
+from tumorscope.recipes.parts import Part
+from tumorscope.recipes.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -194,7 +195,7 @@ def test_the_recipe_reference_has_every_key_with_its_default() -> None:
             key, _, value = line.partition(" = ")
             expected[section][key] = "–" if key == "name" else value
     assert written == expected
-    assert {name for name, part in recipe if isinstance(part, _Part)} == set(expected) - {"Top"}
+    assert {name for name, part in recipe if isinstance(part, Part)} == set(expected) - {"Top"}
 
 
 def test_the_reference_has_every_exit_code() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumorscope.imaging import Preprocessing
-from tumorscope.recipes.recipe import Augmentation
+from tumorscope.recipes.parts import Augmentation
 from tumorscope.training.augment import affine, augment
 
 SIZE = 48

@@ -9,7 +9,8 @@ import pytest
 from tumorscope.cohort.arrays import Images
 from tumorscope.imaging import Preprocessing
 from tumorscope.networks.scaling import network_input
-from tumorscope.recipes.recipe import Augmentation, Recipe
+from tumorscope.recipes.parts import Augmentation
+from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.augment import augment
 from tumorscope.training.feature_store import Features, FeatureStore
 

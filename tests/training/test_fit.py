@@ -10,7 +10,8 @@ import pytest
 from tumorscope.cohort.arrays import Images
 from tumorscope.common.errors import InputError
 from tumorscope.networks.network import build
-from tumorscope.recipes.recipe import Augmentation, Finishing, Recipe
+from tumorscope.recipes.parts import Augmentation, Finishing
+from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.fit import Fitter, class_weights, initialise_head
 
 TRAINING, TUNING = np.arange(16), np.arange(16, 24)

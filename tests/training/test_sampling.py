@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumorscope.cohort.arrays import Images
-from tumorscope.recipes.recipe import Sampling
+from tumorscope.recipes.parts import Sampling
 from tumorscope.training.sampling import draw, images_per_epoch, probabilities
 
 LABELS = np.array([1] * 40 + [0] * 10 + [0] * 90)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorscope.recipes.recipe import Optimisation
+from tumorscope.recipes.parts import Optimisation
 from tumorscope.training.schedule import cosine, learning_rate_after
 
 

@@ -15,7 +15,7 @@ from tumorscope.cohort.tumour_type import classes_of
 from tumorscope.common.cores import cores
 from tumorscope.common.progress import track
 from tumorscope.imaging import Preprocessing, prepare, read_slice
-from tumorscope.recipes.recipe import Task
+from tumorscope.recipes.parts import Task
 
 BATCH = 32
 """Images that are extracted or scored at a time; more would only take more memory."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.imaging import Preprocessing, Slice, prepare
-from tumorscope.recipes.recipe import Augmentation
+from tumorscope.recipes.parts import Augmentation
 from tumorscope.synthetic.acquisition import acquire, draw_skull, strip_skull
 from tumorscope.synthetic.lesions import add_lesion
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.imaging import Preprocessing
-from tumorscope.recipes.recipe import Augmentation
+from tumorscope.recipes.parts import Augmentation
 from tumorscope.synthetic.content import redraw, rescan
 
 

@@ -19,7 +19,8 @@ from tumorscope.common.progress import pulse
 from tumorscope.networks.network import WHOLE, trainable_part
 from tumorscope.networks.predict import predict
 from tumorscope.networks.scaling import network_input
-from tumorscope.recipes.recipe import Optimisation, Recipe
+from tumorscope.recipes.parts import Optimisation
+from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
 from tumorscope.training.feature_store import CutLayer, FeatureStore, extractor
 from tumorscope.training.sampling import draw

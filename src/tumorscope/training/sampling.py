@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.arrays import Images
-from tumorscope.recipes.recipe import Sampling
+from tumorscope.recipes.parts import Sampling
 
 
 def images_per_epoch(sampling: Sampling, training: NDArray[np.int64]) -> int:

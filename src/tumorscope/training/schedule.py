@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tumorscope.recipes.recipe import Optimisation
+from tumorscope.recipes.parts import Optimisation
 
 MIN_DELTA = 1e-4
 """Improvements below this do not count; the default of Keras' ``ReduceLROnPlateau``."""

@@ -36,7 +36,8 @@ from tumorscope.networks.weights import (
 )
 from tumorscope.networks.weights_of_model_file import MRI
 from tumorscope.recipes.origin import Weights
-from tumorscope.recipes.recipe import Augmentation, Recipe
+from tumorscope.recipes.parts import Augmentation
+from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.commands import command_line
 from tumorscope.records.evaluation_folder import folder_read, named
 from tumorscope.records.fold_protocol import read_protocol

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.common.classes import CLASSES
 from tumorscope.reports.displays._canvas import canvas
 from tumorscope.reports.drawing import Display
 from tumorscope.statistics.metrics import TUMOUR_OR_NOT, Metrics

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.common.classes import CLASSES
 from tumorscope.reports.displays._canvas import panels, plain
 from tumorscope.reports.drawing import PALETTE, Display, house_style
 from tumorscope.statistics.metrics import TUMOUR_OR_NOT
