@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumorscope.imaging.brain import brain_mask
-from tumorscope.synthetic.acquisition import acquire, draw_skull, strip_skull
+from tumorscope.synthetic.acquisition import acquire
+from tumorscope.synthetic.content import draw_skull, strip_skull
 
 
 def brain(size: int = 128) -> np.ndarray:

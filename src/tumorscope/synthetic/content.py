@@ -1,4 +1,4 @@
-"""Changes of a training picture that an affine map cannot make: lesion, skull, scanner."""
+"""Random changes of what a training picture shows: a lesion, no skull, or another one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.imaging import Preprocessing, Slice, prepare
 from tumorscope.recipes.parts import Augmentation
-from tumorscope.synthetic.acquisition import acquire, draw_skull, strip_skull
+from tumorscope.synthetic.fields import Field, Pixels, smooth
 from tumorscope.synthetic.lesions import add_lesion
 
 
-def redraw(
-    pixels: NDArray[np.uint8],
+def change_content(
+    pixels: Pixels,
     ranges: Augmentation,
     generator: np.random.Generator,
     *,
     tumour: bool,
     brain: NDArray[np.bool_] | None,
-) -> tuple[NDArray[np.uint8], bool]:
+) -> tuple[Pixels, bool]:
     """Change what is in the picture, before it is moved.
 
     Parameters
@@ -52,19 +51,42 @@ def redraw(
     return pixels, tumour
 
 
-def rescan(
-    pixels: NDArray[np.uint8],
-    ranges: Augmentation,
-    generator: np.random.Generator,
-    how: Preprocessing,
-) -> NDArray[np.uint8]:
-    """Change how the picture was taken, after it is moved; uint8 (size, size) in and out."""
-    if generator.random() < ranges.vertical_flip:
-        pixels = cv2.flip(pixels, 0).astype(np.uint8)
-    if generator.random() < ranges.quarter_turns:
-        pixels = np.ascontiguousarray(np.rot90(pixels, int(generator.integers(1, 4))))
-    if generator.random() < ranges.acquisition:
-        pixels = acquire(pixels, generator)
-    if generator.random() < ranges.prepare_again:
-        pixels = prepare(Slice(pixels=pixels, source=""), how)
-    return pixels
+def strip_skull(pixels: Pixels, mask: NDArray[np.bool_], generator: np.random.Generator) -> Pixels:
+    """Blacken what lies outside a brain mask that was grown or shrunk by up to 2 % of the edge."""
+    radius = round(generator.uniform(-0.025, 0.015) * pixels.shape[0])
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(radius) + 1,) * 2)
+    change = cv2.dilate if radius > 0 else cv2.erode
+    stripped: Pixels = pixels * change(mask.astype(np.uint8), kernel)
+    return stripped
+
+
+def draw_skull(pixels: Pixels, generator: np.random.Generator) -> Pixels:
+    """Draw a dark gap and a bright scalp around a picture's brain, after shrinking it to fit."""
+    size = pixels.shape[0]
+    shrink = generator.uniform(0.76, 0.88)
+    matrix = np.array([[shrink, 0, 0], [0, shrink, 0]]) + np.array(
+        [[0, 0, (1 - shrink) * size / 2]] * 2
+    )
+    small = cv2.warpAffine(pixels, matrix, (size, size), flags=cv2.INTER_AREA)
+    mask = (cv2.GaussianBlur(small, (5, 5), 0) > 16).astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return pixels
+    brain = np.zeros_like(mask)
+    hull = cv2.convexHull(max(contours, key=cv2.contourArea))
+    cv2.drawContours(brain, [hull], -1, 1, thickness=cv2.FILLED)
+    away = cv2.distanceTransform(1 - brain, cv2.DIST_L2, 3) / size
+    gap = generator.uniform(0.005, 0.025)
+    thick = generator.uniform(0.012, 0.045)
+    wobble = _wobble(size, 4, generator) * 0.006
+    scalp = (away > gap + wobble) & (away < gap + thick + 2 * wobble)
+    level = generator.uniform(50, 255) * (1.0 + 0.25 * _wobble(size, 10, generator))
+    drawn = small.astype(np.float32) + cv2.GaussianBlur(
+        np.where(scalp, level, 0.0).astype(np.float32), (0, 0), generator.uniform(0.5, 1.2)
+    )
+    output: Pixels = np.clip(drawn, 0, 255).astype(np.uint8)
+    return output
+
+
+def _wobble(size: int, knots: int, generator: np.random.Generator) -> Field:
+    return smooth(generator.uniform(-1.0, 1.0, (knots, knots)).astype(np.float32), size)

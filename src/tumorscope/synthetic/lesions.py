@@ -1,4 +1,4 @@
-"""Made-up lesions for tumour-free images, so that every source has both labels.
+"""Lesions drawn into tumour-free images, so that every source has both labels.
 
 Public images with a tumour and without come from different places, so a network can tell them
 apart by skull, scanner or contrast. A tumour-free image with a lesion drawn into it differs from
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Values = NDArray[np.float32]
+from tumorscope.synthetic.fields import Field, Pixels, greys, smooth
 
 SMALLEST, LARGEST = 0.045, 0.2
 """Radius of a lesion's core as a share of the picture's edge."""
@@ -25,9 +24,7 @@ TISSUE = 40
 """Greys above this are tissue rather than air, bone or fluid."""
 
 
-def add_lesion(
-    pixels: NDArray[np.uint8], generator: np.random.Generator
-) -> NDArray[np.uint8] | None:
+def add_lesion(pixels: Pixels, generator: np.random.Generator) -> Pixels | None:
     """Draw one lesion into a tumour-free picture.
 
     Parameters
@@ -59,7 +56,7 @@ def add_lesion(
     # Nothing is drawn into the air.
     inside = cv2.GaussianBlur(_head(pixels).astype(np.float32), (0, 0), 1.5)
     mixed = inside * drawn + (1 - inside) * pixels
-    whole: NDArray[np.uint8] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    whole = greys(mixed)
     core = distance < 0
     # A lesion that nobody could see would only teach that health is illness.
     if not core.any() or cv2.absdiff(whole, pixels)[core].mean() < FAINTEST:
@@ -67,7 +64,7 @@ def add_lesion(
     return whole
 
 
-def _infiltration(values: Values, distance: Values, generator: np.random.Generator) -> Values:
+def _infiltration(values: Field, distance: Field, generator: np.random.Generator) -> Field:
     """Make tissue brighter or darker so that its folds still show."""
     tissue = values > TISSUE
     inside = tissue & (distance < 0)
@@ -78,13 +75,11 @@ def _infiltration(values: Values, distance: Values, generator: np.random.Generat
     texture = _texture(len(values), 10.0, 0.3, generator)
     filled = np.maximum((flat * level + (1 - flat) * values) * gain * texture, 0.0)
     soft = _soft(distance, generator.uniform(1.5, 7.0))
-    drawn: Values = (1 - soft) * values + soft * filled
+    drawn: Field = (1 - soft) * values + soft * filled
     return drawn
 
 
-def _mass(
-    values: Values, distance: Values, radius: float, generator: np.random.Generator
-) -> Values:
+def _mass(values: Field, distance: Field, radius: float, generator: np.random.Generator) -> Field:
     """Draw a core, with oedema, necrosis and an enhancing rim at random."""
     size, level = len(values), _level(values)
     bright = generator.random() < 0.7
@@ -108,20 +103,20 @@ def _mass(
     return values
 
 
-def _level(values: Values) -> float:
+def _level(values: Field) -> float:
     tissue = values > TISSUE
     return float(np.median(values[tissue])) if tissue.any() else 128.0
 
 
-def _head(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _head(pixels: Pixels) -> Pixels:
     mask = (cv2.GaussianBlur(pixels, (5, 5), 0) > 20).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (15, 15))
-    closed: NDArray[np.uint8] = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel).astype(np.uint8)
+    closed: Pixels = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel).astype(np.uint8)
     return closed
 
 
 def _place(
-    pixels: NDArray[np.uint8], radius: float, generator: np.random.Generator
+    pixels: Pixels, radius: float, generator: np.random.Generator
 ) -> tuple[float, float] | None:
     """Draw a centre inside the head, mostly deep enough for the lesion to fit."""
     depth = cv2.distanceTransform(np.pad(_head(pixels), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
@@ -137,7 +132,7 @@ def _place(
 
 def _blob_distance(
     size: int, centre: tuple[float, float], radius: float, generator: np.random.Generator
-) -> NDArray[np.float32]:
+) -> Field:
     """Return how far each pixel lies outside (positive) or inside an irregular blob, in pixels."""
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
     right, down = columns - centre[0], rows - centre[1]
@@ -154,32 +149,30 @@ def _blob_distance(
         edge += (strength * np.cos(order * turn + generator.uniform(0, 2 * np.pi))).astype(
             np.float32
         )
-    found: NDArray[np.float32] = (distance - edge).astype(np.float32)
+    found: Field = (distance - edge).astype(np.float32)
     return found
 
 
-def _soft(distance: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    soft: NDArray[np.float32] = 1.0 / (1.0 + np.exp(np.clip(distance / width, -30, 30)))
+def _soft(distance: Field, width: float) -> Field:
+    soft: Field = 1.0 / (1.0 + np.exp(np.clip(distance / width, -30, 30)))
     return soft
 
 
-def _texture(
-    size: int, scale: float, strength: float, generator: np.random.Generator
-) -> NDArray[np.float32]:
+def _texture(size: int, scale: float, strength: float, generator: np.random.Generator) -> Field:
     """Return smooth noise about 1."""
     edge = max(4, round(size / scale))
     coarse = generator.normal(0.0, 1.0, (edge, edge)).astype(np.float32)
-    noise = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    texture: NDArray[np.float32] = (1.0 + generator.uniform(0, strength) * noise).astype(np.float32)
+    noise = smooth(coarse, size)
+    texture: Field = (1.0 + generator.uniform(0, strength) * noise).astype(np.float32)
     return texture
 
 
 def _pushed_aside(
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     centre: tuple[float, float],
     radius: float,
     generator: np.random.Generator,
-) -> NDArray[np.uint8]:
+) -> Pixels:
     """Return the picture with tissue around the centre pushed outwards: mass effect."""
     strength = generator.uniform(0.0, 0.45)
     if strength < 0.1:
@@ -187,7 +180,7 @@ def _pushed_aside(
     rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]].astype(np.float32)
     right, down = columns - centre[0], rows - centre[1]
     pull = 1.0 - strength * np.exp(-(right**2 + down**2) / (2 * (1.4 * radius) ** 2))
-    moved: NDArray[np.uint8] = cv2.remap(
+    moved: Pixels = cv2.remap(
         pixels,
         (centre[0] + right * pull).astype(np.float32),
         (centre[1] + down * pull).astype(np.float32),

@@ -1,4 +1,4 @@
-"""Pictures that are no brain MRI, drawn to find out how far off such pictures lie."""
+"""Anything but a brain MRI, drawn to find out how far off such pictures lie."""
 
 from __future__ import annotations
 
@@ -6,40 +6,34 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tumorscope.imaging import Slice
+from tumorscope.synthetic.fields import Pixels, greys, smooth
 
 EDGE = 240
 
-Picture = NDArray[np.uint8]
 
-
-def noise(generator: np.random.Generator) -> Picture:
+def noise(generator: np.random.Generator) -> Pixels:
     """Return independent greys."""
     return generator.integers(0, 256, (EDGE, EDGE), dtype=np.uint8)
 
 
-def clouds(generator: np.random.Generator) -> Picture:
+def clouds(generator: np.random.Generator) -> Pixels:
     """Return smooth blotches, as histology and skies have them."""
     knots = int(generator.integers(4, 24))
     coarse = generator.integers(0, 256, (knots, knots), dtype=np.uint8)
-    picture: Picture = cv2.resize(coarse, (EDGE, EDGE), interpolation=cv2.INTER_CUBIC).astype(
-        np.uint8
-    )
-    return picture
+    return smooth(coarse, EDGE).astype(np.uint8)
 
 
-def stripes(generator: np.random.Generator) -> Picture:
+def stripes(generator: np.random.Generator) -> Pixels:
     """Return a grating of any direction and width."""
     rows, columns = np.mgrid[:EDGE, :EDGE]
     angle, width = generator.uniform(0, np.pi), generator.uniform(4, 40)
     wave = np.sin((rows * np.sin(angle) + columns * np.cos(angle)) / width * 2 * np.pi)
-    picture: Picture = np.rint(127.5 + 127.5 * wave).astype(np.uint8)
-    return picture
+    return greys(127.5 + 127.5 * wave)
 
 
-def ellipses(generator: np.random.Generator) -> Picture:
+def ellipses(generator: np.random.Generator) -> Pixels:
     """Return a few shaded ellipses on black: the outline of a head and nothing in it."""
     picture = np.zeros((EDGE, EDGE), np.uint8)
     for _ in range(int(generator.integers(1, 7))):
@@ -50,10 +44,10 @@ def ellipses(generator: np.random.Generator) -> Picture:
     return picture
 
 
-KINDS: tuple[Callable[[np.random.Generator], Picture], ...] = (noise, clouds, stripes, ellipses)
+KINDS: tuple[Callable[[np.random.Generator], Pixels], ...] = (noise, clouds, stripes, ellipses)
 
 
-def strangers(*, each: int = 25, seed: int = 0) -> list[Slice]:
+def draw_not_brain(*, each: int = 25, seed: int = 0) -> list[Slice]:
     """Return `each` pictures of every kind; the same seed gives the same pictures."""
     generator = np.random.default_rng(seed)
     return [

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tumorscope.imaging.brain import brain_mask
+from tumorscope.synthetic.fields import Pixels, greys, through_jpeg
 
-Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, float, np.random.Generator], Pixels | None]
 
 
@@ -38,29 +37,24 @@ class Perturbation:
     change: Change
 
 
-def _grey(values: NDArray[np.integer | np.floating]) -> Pixels:
-    pixels: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return pixels
-
-
 def _noise(pixels: Pixels, strength: float, generator: np.random.Generator) -> Pixels:
     noisy = pixels + generator.normal(0.0, strength, pixels.shape)
-    return _grey(noisy)
+    return greys(noisy)
 
 
 def _blur(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixels:
     sigma = strength / 100.0 * max(pixels.shape)
-    return _grey(cv2.GaussianBlur(pixels, (0, 0), sigma))
+    return greys(cv2.GaussianBlur(pixels, (0, 0), sigma))
 
 
 def _gamma(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixels:
     table = np.rint(255.0 * (np.arange(256) / 255.0) ** strength).astype(np.uint8)
-    return _grey(cv2.LUT(pixels, table))
+    return greys(cv2.LUT(pixels, table))
 
 
 def _window(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixels:
     stretched = (pixels.astype(np.float32) - 128.0) * strength + 128.0
-    return _grey(stretched)
+    return greys(stretched)
 
 
 def _rotate(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixels:
@@ -68,7 +62,7 @@ def _rotate(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixels:
         return np.ascontiguousarray(np.rot90(pixels, round(strength / 90)))
     height, width = pixels.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), strength, 1.0)
-    return _grey(cv2.warpAffine(pixels, matrix, (width, height)))
+    return greys(cv2.warpAffine(pixels, matrix, (width, height)))
 
 
 def _mirror(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixels:
@@ -86,12 +80,11 @@ def _resolution(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixe
     if scale >= 1.0:
         return None
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return _grey(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return greys(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def _jpeg(pixels: Pixels, strength: float, _: np.random.Generator) -> Pixels:
-    _done, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, round(strength)])
-    return np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+    return through_jpeg(pixels, round(strength))
 
 
 def _skull(pixels: Pixels, _strength: float, _: np.random.Generator) -> Pixels | None:

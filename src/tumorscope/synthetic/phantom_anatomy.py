@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+from tumorscope.synthetic.fields import Field, smooth
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,7 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
 def smooth_noise(rng: np.random.Generator, cells: int, size: int) -> Field:
     """Return smooth noise of about unit amplitude, shape (size, size), from a coarse grid."""
     coarse = rng.random((cells + 3, cells + 3)).astype(np.float32) * 2 - 1
-    fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(fine, dtype=np.float32)
+    return smooth(coarse, size)
 
 
 def outline(anatomy: Anatomy, angle: Field) -> Field:

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from tumorscope.synthetic.fields import Field
 from tumorscope.synthetic.phantom_anatomy import (
     Anatomy,
-    Field,
     Tissue,
     between,
     outline,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tumorscope.common.errors import UsageError
 from tumorscope.imaging.slice import Slice
+from tumorscope.synthetic.fields import Field, Pixels, greys
 from tumorscope.synthetic.phantom_anatomy import (
-    Field,
     between,
     draw_anatomy,
     section,
@@ -153,7 +153,7 @@ def _paint(
     return image
 
 
-def _acquire(image: Field, rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
+def _acquire(image: Field, rng: np.random.Generator, size: int) -> Pixels:
     image = cv2.GaussianBlur(image, (0, 0), between(rng, 0.55, 1.15) * size / 256)
     # Coils are nearer to one side than to the other, and brighter near the surface.
     line = np.linspace(-1, 1, size, dtype=np.float32)
@@ -173,4 +173,4 @@ def _acquire(image: Field, rng: np.random.Generator, size: int) -> NDArray[np.ui
     angle = np.float32(2 * math.pi) * uniform[1]
     image = np.hypot(image + length * np.cos(angle), length * np.sin(angle))
     image = np.clip(image, 0, 1.2) ** np.float32(between(rng, 0.85, 1.15))
-    return np.rint(np.clip(image * 255, 0, 255)).astype(np.uint8)
+    return greys(image * 255)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from tumorscope.imaging import Preprocessing
 from tumorscope.recipes.parts import Augmentation
-from tumorscope.synthetic.content import redraw, rescan
+from tumorscope.synthetic.acquisition import change_acquisition
+from tumorscope.synthetic.content import change_content
 
 
 def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> NDArray[np.float64]:
@@ -95,7 +96,7 @@ def augment(
         other = np.random.default_rng([*key, 1]) if ranges.redraws else None
         if other is not None:
             tumour = bool(labels[position])
-            picture, changed = redraw(
+            picture, changed = change_content(
                 picture, ranges, other, tumour=tumour, brain=brain(int(index)) if brain else None
             )
             answers[position] = 1 if changed and not tumour else labels[position]
@@ -106,5 +107,5 @@ def augment(
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=border,
         ).astype(np.uint8)
-        output[position] = moved if other is None else rescan(moved, ranges, other, how)
+        output[position] = moved if other is None else change_acquisition(moved, ranges, other, how)
     return output, answers

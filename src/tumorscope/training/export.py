@@ -57,7 +57,7 @@ from tumorscope.statistics import Interval, wilson
 from tumorscope.statistics.decisions import MISCOVERAGE, Decisions, fit_decisions
 from tumorscope.statistics.operating_points import POLICIES
 from tumorscope.statistics.platt import logit, sigmoid
-from tumorscope.synthetic.not_brain import strangers
+from tumorscope.synthetic.not_brain import draw_not_brain
 from tumorscope.training.card import SOURCES_OF, model_card
 from tumorscope.training.feature_store import feature_engine
 
@@ -396,7 +396,7 @@ def _input_check(
         return None, InputCheck()
     space = FeatureSpace.fit(features[known])
     how = recipe.input.preprocessing
-    other = np.stack([prepare(scan, how) for scan in strangers()])
+    other = np.stack([prepare(scan, how) for scan in draw_not_brain()])
     others = space.distances(_pooled_features(model, recipe, other))
     limit = limit_of(held_out_distances(features[known], folds), others)
     refused = None
