@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from tumorscope.common.errors import InputError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.recipes.origin import Weights, parse_weights
-from tumorscope.recipes.recipe import Task
+from tumorscope.recipes.parts import Task
 
 
 class Layer(BaseModel):
