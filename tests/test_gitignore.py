@@ -64,6 +64,7 @@ def test_new_files_of_the_project_are_not() -> None:
         "src/tumorscope/experiments/comparison/new.py",
         "src/tumorscope/models/default.onnx",
         "tests/data/new.py",
+        "tests/golden/expected/run/scores.csv",
         "docs/images/new.png",
         "docs/how-to/new.md",
         "benchmarks/results/new.csv",
