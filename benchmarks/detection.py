@@ -18,7 +18,8 @@ from pathlib import Path
 import tumorscope as ts
 from tumorscope.assessment.speed import bench
 from tumorscope.auditing.prepare import prepare_manifest
-from tumorscope.conversion.convert import convert, load_sample
+from tumorscope.conversion.convert import convert
+from tumorscope.conversion.sample import load_sample
 from tumorscope.detection.find_images import find_images
 from tumorscope.model_file.onnx_file import read_model
 from tumorscope.synthetic.phantom import write_phantom_cohort

@@ -39,7 +39,8 @@ from tumorscope.assessment.robustness import measure_robustness
 from tumorscope.assessment.seen import thumbprints_of
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv, write_csv
-from tumorscope.conversion.convert import convert, load_sample
+from tumorscope.conversion.convert import convert
+from tumorscope.conversion.sample import load_sample
 from tumorscope.experiments.crossval import crossval
 from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import Seen
@@ -147,7 +148,7 @@ def export(order: Order) -> None:
     sample = load_sample(judges if len(judges) else kept, model)
     packed = convert(model, "onnx-int8", output=output / "packed", sample=sample)
     size = packed.path.stat().st_size / 1e6
-    print(f"{packed.path}: {size:.2f} MB, {packed.trials[-1].name}")
+    print(f"{packed.path}: {size:.2f} MB, {packed.attempts[-1].name}")
     packed.path.rename(output / "packed" / "model.onnx")
 
 

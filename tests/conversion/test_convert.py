@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,19 @@ import pytest
 
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.conversion import convert as module
-from tumorscope.conversion.convert import SUFFIXES, Sample, convert
+from tumorscope.conversion.convert import convert
+from tumorscope.conversion.formats import FORMATS, Format
 from tumorscope.conversion.parity import Limits
+from tumorscope.conversion.sample import Sample
 from tumorscope.detection.engines import open_engine
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import read_any
 
 TOLERANCE = {"onnx-f16": 1e-2, "openvino": 1e-4, "litert": 1e-4}
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, to: Format, limits: Limits) -> None:
+    monkeypatch.setattr(module, "FORMATS", {**FORMATS, to: replace(FORMATS[to], limits=limits)})
 
 
 @pytest.mark.parametrize("to", ["onnx-f16", "openvino", "litert"])
@@ -25,10 +32,10 @@ def test_it_answers_as_the_original(
     small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path, to: str, head: str
 ) -> None:
     model = small_models[head]
-    made = convert(model, to, output=tmp_path, sample=sample)  # type: ignore[arg-type]
+    made = convert(model, to, output=tmp_path, sample=sample)
     read = read_any(made.path)
     before = open_engine(model).run(sample.pixels)
-    after = open_engine(read, module.ENGINES[to]).run(sample.pixels)  # type: ignore[index]
+    after = open_engine(read, FORMATS[to].engine).run(sample.pixels)
     for name in ("probability", "logit", "evidence", "bias", "distance"):
         ours, theirs = getattr(after, name), getattr(before, name)
         np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE[to], atol=TOLERANCE[to])
@@ -57,32 +64,31 @@ def test_eight_bits_pass_the_gate_or_nothing_is_written(
     sample: Sample,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    to: str,
+    to: Format,
 ) -> None:
     # Random weights put all logits close together: what a decision does there says nothing.
-    loose = Limits(auc_fall=0.3, flips=1.0)
-    monkeypatch.setattr(module, "LIMITS", {**module.LIMITS, to: loose})
-    made = convert(small_models["pooled"], to, output=tmp_path / "a", sample=sample)  # type: ignore[arg-type]
+    limit(monkeypatch, to, Limits(auc_fall=0.3, changed_decisions=1.0))
+    made = convert(small_models["pooled"], to, output=tmp_path / "a", sample=sample)
     read = read_any(made.path)
     assert read.metadata.precision == "int8"
-    outputs = open_engine(read, module.ENGINES[to]).run(sample.pixels)  # type: ignore[index]
+    outputs = open_engine(read, FORMATS[to].engine).run(sample.pixels)
     before = open_engine(small_models["pooled"]).run(sample.pixels)
     total = outputs.evidence.sum((1, 2)) + outputs.bias
     np.testing.assert_allclose(total, outputs.logit, atol=1e-3)
     # 8 bits are noticed, and yet the answers go together.
     assert 0 < np.abs(outputs.logit - before.logit).max() < np.ptp(before.logit)
-    strict = Limits(auc_fall=-1.0)
-    monkeypatch.setattr(module, "LIMITS", {**module.LIMITS, to: strict})
-    with pytest.raises(HonestyError, match="none of 7 ways"):
-        convert(small_models["pooled"], to, output=tmp_path / "b", sample=sample)  # type: ignore[arg-type]
+    limit(monkeypatch, to, Limits(auc_fall=-1.0))
+    with pytest.raises(HonestyError, match=f"none of {4 if to == 'onnx-int8' else 1} ways"):
+        convert(small_models["pooled"], to, output=tmp_path / "b", sample=sample)
     assert not (tmp_path / "b").exists()
 
 
 def test_formats_of_one_folder_share_a_record(
     small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path
 ) -> None:
-    for to in ("onnx-f16", "openvino"):
-        convert(small_models["pooled"], to, output=tmp_path, sample=sample)  # type: ignore[arg-type]
+    formats: tuple[Format, ...] = ("onnx-f16", "openvino")
+    for to in formats:
+        convert(small_models["pooled"], to, output=tmp_path, sample=sample)
     document = json.loads((tmp_path / "parity.json").read_text())
     assert set(document["formats"]) == {"onnx-f16", "openvino"}
 
@@ -99,7 +105,7 @@ def test_a_sample_of_one_class_is_refused(
     small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path
 ) -> None:
     one = sample.of(np.flatnonzero(sample.labels == 1))
-    for to in SUFFIXES:
+    for to in FORMATS:
         with pytest.raises(InputError, match="both classes"):
             convert(small_models["pooled"], to, output=tmp_path / "out", sample=one)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""What the gate lets pass, and how images are parted for it."""
+"""What the gate lets pass, and how images are divided for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumorscope.common.errors import InputError
-from tumorscope.conversion.parity import Limits, compare, halves, objections
+from tumorscope.conversion.parity import Limits, calibration_and_holdout, compare, violations
 from tumorscope.detection.engines import Outputs
 from tumorscope.model_file.onnx_file import ModelFile
 
@@ -32,8 +32,8 @@ def before() -> Outputs:
 
 
 def said(before: Outputs, after: Outputs, model: ModelFile, limits: Limits | None = None) -> str:
-    figures = compare(before, after, labels=LABELS, metadata=model.metadata)
-    return "; ".join(objections(figures, limits or Limits()))
+    found = compare(before, after, labels=LABELS, metadata=model.metadata)
+    return "; ".join(violations(found, limits or Limits()))
 
 
 def test_the_same_passes(before: Outputs, small_models: dict[str, ModelFile]) -> None:
@@ -44,22 +44,22 @@ def test_each_limit_objects_in_words(before: Outputs, small_models: dict[str, Mo
     model = small_models["pooled"]
     rng = np.random.default_rng(1)
     assert "AUC falls" in said(before, outputs(before.logit + rng.normal(0, 3, 200)), model)
-    assert "decisions flip" in said(before, outputs(before.logit + 1.0), model)
+    assert "decisions change" in said(before, outputs(before.logit + 1.0), model)
     assert "evidence misses" in said(before, replace(before, bias=before.bias + 0.01), model)
     near = Limits(probability=1e-4)
     assert "a probability differs" in said(before, outputs(before.logit + 1e-2), model, near)
     broken = replace(before, distance=np.full_like(before.distance, np.nan))
     assert "finite" in said(before, broken, model)
     far = replace(before, distance=np.full_like(before.distance, 99.0))
-    assert "200 of 200 decisions flip" in said(before, far, model)
+    assert "200 of 200 decisions change" in said(before, far, model)
 
 
-def test_one_flip_in_a_hundred_is_the_most(
+def test_one_change_in_a_hundred_is_the_most(
     before: Outputs, small_models: dict[str, ModelFile]
 ) -> None:
-    for flips, passes in ((2, True), (3, False)):
+    for changed, passes in ((2, True), (3, False)):
         logit = before.logit.copy()
-        surest = np.argsort(np.abs(logit))[-flips:]
+        surest = np.argsort(np.abs(logit))[-changed:]
         # Both classes alike, so that the AUC hardly falls before decisions do.
         logit[surest] *= -1
         words = said(before, outputs(logit), small_models["pooled"], Limits(auc_fall=1.0))
@@ -67,11 +67,11 @@ def test_one_flip_in_a_hundred_is_the_most(
 
 
 @given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 1)), min_size=40, max_size=120))
-def test_groups_are_never_parted(rows: list[tuple[int, int]]) -> None:
+def test_groups_are_never_divided(rows: list[tuple[int, int]]) -> None:
     labels = np.array([(group % 2) for group, _ in rows])
     groups = np.array([str(group) for group, _ in rows])
     try:
-        calibration, holdout = halves(labels, groups)
+        calibration, holdout = calibration_and_holdout(labels, groups)
     except InputError:
         assert min(len(set(groups[labels == label].tolist())) for label in (0, 1)) < 8
         return
@@ -79,3 +79,30 @@ def test_groups_are_never_parted(rows: list[tuple[int, int]]) -> None:
     assert not set(groups[calibration]) & set(groups[holdout])
     assert len(calibration) <= len(rows) / 2
     assert set(labels[holdout]) == {0, 1}
+
+
+def test_what_is_written_down_has_the_names_of_the_first_version(
+    before: Outputs, small_models: dict[str, ModelFile]
+) -> None:
+    metadata = small_models["pooled"].metadata
+    known = compare(before, before, labels=LABELS, metadata=metadata).to_json()
+    broken = replace(before, logit=np.full_like(before.logit, np.inf))
+    lost = compare(before, broken, labels=LABELS, metadata=metadata).to_json()
+    assert (
+        list(known)
+        == list(lost)
+        == [
+            "n",
+            "n_positive",
+            "finite",
+            "max_difference",
+            "mean_difference",
+            "auc_before",
+            "auc_after",
+            "flips",
+            "flips_at_most",
+            "evidence_error",
+        ]
+    )
+    assert (known["finite"], known["flips"]) == (True, 0)
+    assert (lost["finite"], lost["flips"], lost["n"]) == (False, None, 200)

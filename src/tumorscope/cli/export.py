@@ -31,7 +31,7 @@ def export(
     """Convert a model; keep the result only if it still decides as the original.
 
     The converted model is run beside the original on labelled images. Where its AUC falls by more
-    than 0.005, more than 1 % of decisions flip or evidence no longer adds up to the logit, the
+    than 0.005, more than 1 % of decisions change or evidence no longer adds up to the logit, the
     next, more careful way is tried; if none passes, nothing is written (exit code 5).
 
     Example:
@@ -100,12 +100,9 @@ def export(
             "original before it is kept. Add --calibration DATA."
         )
     from tumorscope.auditing.prepare import prepare_manifest
-    from tumorscope.conversion.convert import (
-        check_original,
-        convert,
-        load_sample,
-        require_for,
-    )
+    from tumorscope.conversion.convert import convert
+    from tumorscope.conversion.formats import check_original, require_for
+    from tumorscope.conversion.sample import load_sample
 
     require_for(to)
     model = _read(source)
@@ -147,22 +144,24 @@ def _read(source: Path) -> ModelFile:
 
 
 def _table(conversion: Conversion) -> str:
-    last = conversion.trials[-1]
-    figures = last.figures
+    last = conversion.attempts[-1]
+    found = last.parity.metrics
+    assert found is not None  # the last attempt passed
     lines = [
         ("file", f"{conversion.path} ({last.bytes / 1e6:.2f} MB)"),
-        ("way", f"{last.name} (attempt {len(conversion.trials)})"),
-        ("AUC", f"{figures.auc_before:.4f} before, {figures.auc_after:.4f} after"),
+        ("way", f"{last.name} (attempt {len(conversion.attempts)})"),
+        ("AUC", f"{found.auc_before:.4f} before, {found.auc_after:.4f} after"),
         (
             "decisions",
-            f"{figures.flips} of {figures.n} flip (95 % interval to {figures.flips_at_most:.1%})",
+            f"{found.changed_decisions} of {last.parity.n} change (95 % interval to "
+            f"{found.changed_at_most:.1%})",
         ),
         (
             "probability",
-            f"differs by {figures.max_difference:.2g} at most, {figures.mean_difference:.2g} on "
+            f"differs by {found.max_difference:.2g} at most, {found.mean_difference:.2g} on "
             "average",
         ),
-        ("evidence", f"misses the logit by {figures.evidence_error:.1g} at most"),
+        ("evidence", f"misses the logit by {found.evidence_error:.1g} at most"),
     ]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)

@@ -6,120 +6,69 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.manifest import Manifest
-from tumorscope.common.errors import HonestyError, InputError
-from tumorscope.common.extras import require
+from tumorscope.common.errors import HonestyError
 from tumorscope.common.files import atomic_path, output_folder, write_json
 from tumorscope.common.locks import one_writer
-from tumorscope.common.progress import say, track
-from tumorscope.conversion import float16, int8
+from tumorscope.common.progress import say
+from tumorscope.conversion import int8
+from tumorscope.conversion.formats import FORMATS, Format, check_original, require_for
 from tumorscope.conversion.parity import (
-    Figures,
-    Limits,
+    Parity,
+    calibration_and_holdout,
     check_sample,
     compare,
-    halves,
-    objections,
+    violations,
 )
+from tumorscope.conversion.sample import Sample, say_what_is_known
+from tumorscope.conversion.storage import to_float16
 from tumorscope.detection.engines import EngineName, Outputs, open_engine
-from tumorscope.detection.seen import SeenImages
-from tumorscope.imaging import prepare, read_slice
 from tumorscope.model_file.onnx_file import ModelFile, write_model
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import Precision
 
-Format = Literal["onnx-f16", "onnx-int8", "openvino", "litert", "litert-int8"]
-
 PARITY = "parity.json"
-
-SUFFIXES: Mapping[Format, tuple[str, ...]] = {
-    "onnx-f16": ("-f16.onnx",),
-    "onnx-int8": ("-int8.onnx",),
-    "openvino": (".bin", ".xml"),  # in this order: the .xml is of use only beside its .bin
-    "litert": (".tflite",),
-    "litert-int8": ("-int8.tflite",),
-}
-"""What each format adds to the stem of the model's name; the last is the one to open."""
-
-ENGINES: Mapping[Format, EngineName] = {
-    "onnx-f16": "onnxruntime",
-    "onnx-int8": "onnxruntime",
-    "openvino": "openvino",
-    "litert": "litert",
-    "litert-int8": "litert",
-}
-
-LIMITS: Mapping[Format, Limits] = {
-    "onnx-f16": Limits(probability=0.01),
-    "onnx-int8": Limits(),
-    "openvino": Limits(probability=1e-3),
-    "litert": Limits(probability=1e-3),
-    "litert-int8": Limits(),
-}
 
 PACKAGES = ("tumorscope", "onnxruntime", "onnx", "openvino", "ai-edge-litert", "tensorflow-cpu")
 BATCH = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """Labelled images, prepared for a model.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way to convert, and how it compared.
 
     Attributes
     ----------
-    pixels : ndarray of uint8, shape (n, size, size)
-    labels : ndarray of int64, shape (n,)
-        Reference standard: 1 tumour, 0 no tumour.
-    groups : ndarray of str, shape (n,)
-        What must not be parted.
-    seen : ndarray of bool, shape (n,), or None
-        Which the model was trained on; None where its file knows no image.
+    name : str
+        Of the way.
+    bytes : int
+        Of the files that it made.
+    parity : Parity
+        Beside the original.
+    violations : tuple of str
+        Which limits it exceeds, in words; none if it passed.
     """
-
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    groups: NDArray[np.str_]
-    seen: NDArray[np.bool_] | None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def of(self, positions: NDArray[np.int64]) -> Sample:
-        """Return the images at `positions`."""
-        return Sample(
-            self.pixels[positions],
-            self.labels[positions],
-            self.groups[positions],
-            None if self.seen is None else self.seen[positions],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One way to convert, and how it compared."""
 
     name: str
     bytes: int
-    figures: Figures
-    objections: tuple[str, ...]
+    parity: Parity
+    violations: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
         return {
             "name": self.name,
-            "passed": not self.objections,
+            "passed": not self.violations,
             "bytes": self.bytes,
-            "objections": list(self.objections),
-            **self.figures.to_json(),
+            "objections": list(self.violations),
+            **self.parity.to_json(),
         }
 
 
@@ -130,75 +79,16 @@ class Conversion:
     Attributes
     ----------
     path : Path
-        The artefact to open; an .xml has its .bin beside it.
+        The file to open; an .xml has its .bin beside it.
     parity : dict
         What `parity.json` says of it.
-    trials : tuple of Trial
-        Every attempt; the last one passed.
+    attempts : tuple of Attempt
+        In turn; the last one passed.
     """
 
     path: Path
     parity: dict[str, object] = field(repr=False)
-    trials: tuple[Trial, ...]
-
-
-def require_for(to: Format) -> None:
-    """Make sure that what a format needs is installed, before anything is read or converted.
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not.
-    """
-    purpose = f"export to {to}"
-    if to == "openvino":
-        require("openvino", to=purpose)
-    elif to.startswith("litert"):
-        require("train", "litert", to=purpose, only=("tensorflow", "onnx", "ai_edge_litert"))
-    else:
-        require("train", to=purpose, only=("onnx",))
-
-
-def check_original(model: ModelFile) -> None:
-    """Refuse a model that was converted already.
-
-    Raises
-    ------
-    InputError
-        If its weights are not float32.
-    """
-    if model.metadata.precision != "float32":
-        raise InputError(
-            f"{model.path} is a {model.metadata.precision} model. Expected one of float32, because "
-            "every conversion loses something. Export from the original, or from the run that it "
-            "was made of."
-        )
-
-
-def load_sample(manifest: Manifest, model: ModelFile) -> Sample:
-    """Read the usable images of a manifest and prepare them as the model asks.
-
-    Raises
-    ------
-    InputError
-        If none is usable.
-    """
-    rows = manifest.usable.rows
-    if not rows:
-        raise InputError(
-            f"None of the {len(manifest)} calibration images can be read. Expected labelled brain "
-            "MRI slices. Give other images with --calibration."
-        )
-    how = model.metadata.preprocessing.preprocessing
-    pixels = np.empty((len(rows), how.size, how.size), dtype=np.uint8)
-    known = SeenImages(model.metadata.seen)
-    seen = np.zeros(len(rows), dtype=np.bool_)
-    for index, row in enumerate(track(rows, "Reading images")):
-        scan = read_slice(manifest.file(row))
-        pixels[index], seen[index] = prepare(scan, how), bool(known.holds(scan))
-    labels = np.array([row.label for row in rows], dtype=np.int64)
-    groups = np.array([row.group for row in rows], dtype=np.str_)
-    return Sample(pixels, labels, groups, seen if known.count else None)
+    attempts: tuple[Attempt, ...]
 
 
 @one_writer
@@ -210,9 +100,9 @@ def convert(model: ModelFile, to: Format, *, output: str | Path, sample: Sample)
     model : ModelFile
         From `tumorscope.model_file.onnx_file.read_model`; float32.
     to : str
-        One of `SUFFIXES`.
+        One of `tumorscope.conversion.formats.FORMATS`.
     output : path
-        Folder for the artefact and `parity.json`.
+        Folder for the converted model and `parity.json`.
     sample : Sample
         Labelled images. 8-bit formats are calibrated on one part of the groups and judged on the
         other; the others are judged on all.
@@ -240,44 +130,61 @@ def convert(model: ModelFile, to: Format, *, output: str | Path, sample: Sample)
 
 def _convert(model: ModelFile, to: Format, folder: Path, sample: Sample) -> Conversion:
     if to.endswith("int8"):
-        calibration, positions = halves(sample.labels, sample.groups)
+        calibration, positions = calibration_and_holdout(sample.labels, sample.groups)
         pixels, judged = sample.pixels[calibration], sample.of(positions)
     else:
         check_sample(sample.labels, what="the images to compare on")
         pixels, judged = sample.pixels[:0], sample
-    before = _run(model, "onnxruntime", judged.pixels)
-    seen = None if judged.seen is None else int(judged.seen.sum())
-    if seen is None:
-        say(
-            f"Whether {model.path.name} was trained on the images to judge by cannot be told: it "
-            "holds no thumbprints."
-        )
-    elif 2 * seen > len(judged):
-        say(
-            f"{seen} of the {len(judged)} images to judge by are known to the model from training, "
-            "where it is surer than elsewhere: others would test the conversion harder."
-        )
-    trials: list[Trial] = []
+    say_what_is_known(judged, model.path.name)
     with tempfile.TemporaryDirectory(prefix=".export-", suffix=".partial", dir=folder) as name:
-        for way, write in _ways(model, to, pixels):
-            say(f"Converting to {to}: {way} …")
-            staged = [Path(name, model.path.stem + suffix) for suffix in SUFFIXES[to]]
-            write(staged[-1])
-            after = _run(read_any(staged[-1]), ENGINES[to], judged.pixels)
-            figures = compare(before, after, labels=judged.labels, metadata=model.metadata)
-            against = objections(figures, LIMITS[to])
-            size = sum(path.stat().st_size for path in staged)
-            trials.append(Trial(way, size, figures, against))
-            if not against:
-                break
-            say(f"  refused: {'; '.join(against)}")
-        else:
-            raise HonestyError(_refusal(model, to, trials))
-        parity = _record(model, to, staged, trials, calibrated=len(pixels), seen=seen)
+        staged = [Path(name, model.path.stem + suffix) for suffix in FORMATS[to].suffixes]
+        attempts = _attempts(model, to, staged, pixels, judged)
+        if attempts[-1].violations:
+            raise HonestyError(_refusal(model, to, attempts))
+        metadata = read_any(staged[-1]).metadata
+        parity: dict[str, object] = {
+            "model": model.metadata.id,
+            "model_bytes": len(model.graph),
+            "format": to,
+            "id": metadata.id,
+            "precision": metadata.precision,
+            "files": [path.name for path in staged],
+            "bytes": attempts[-1].bytes,
+            "engine": FORMATS[to].engine,
+            "chosen": attempts[-1].name,
+            "limits": FORMATS[to].limits.to_json(),
+            "images_calibrated_on": len(pixels),
+            "images_judged_on": len(judged),
+            "of_these_seen_in_training": judged.known,
+            "attempts": [attempt.to_json() for attempt in attempts],
+            "versions": _versions(),
+            "machine": platform.machine(),
+        }
         write_json(Path(name, PARITY), _merged(folder / PARITY, to, parity))
         for path in (*staged, Path(name, PARITY)):
             _publish(path, folder)
-    return Conversion(folder / staged[-1].name, parity, tuple(trials))
+    return Conversion(folder / staged[-1].name, parity, tuple(attempts))
+
+
+def _attempts(
+    model: ModelFile, to: Format, staged: list[Path], pixels: NDArray[np.uint8], judged: Sample
+) -> list[Attempt]:
+    """Convert one way after the other until one passes; the files of the last one stay."""
+    target = FORMATS[to]
+    before = _run(model, "onnxruntime", judged.pixels)
+    attempts: list[Attempt] = []
+    for way, write in _ways(model, to, pixels):
+        say(f"Converting to {to}: {way} …")
+        write(staged[-1])
+        after = _run(read_any(staged[-1]), target.engine, judged.pixels)
+        parity = compare(before, after, labels=judged.labels, metadata=model.metadata)
+        against = violations(parity, target.limits)
+        size = sum(path.stat().st_size for path in staged)
+        attempts.append(Attempt(way, size, parity, against))
+        if not against:
+            break
+        say(f"  refused: {'; '.join(against)}")
+    return attempts
 
 
 Way = tuple[str, Callable[[Path], object]]
@@ -291,26 +198,20 @@ def _ways(model: ModelFile, to: Format, pixels: NDArray[np.uint8]) -> Iterator[W
         return lambda path: write_model(path, make(), metadata)
 
     if to == "onnx-f16":
-        yield "weights as float16", onnx(lambda: float16.to_float16(model.graph), "float16")
+        yield "weights as float16", onnx(lambda: to_float16(model.graph), "float16")
     elif to == "onnx-int8":
-        for attempt in int8.attempts(model.graph, pixels):
-            yield attempt.name, onnx(attempt.make, "int8")
+        for name, make in int8.ways(model.graph, pixels):
+            yield name, onnx(make, "int8")
     elif to == "openvino":
         from tumorscope.conversion.openvino import write_openvino
 
         yield "float32", lambda path: write_openvino(model, path)
-    elif to == "litert":
-        from tumorscope.conversion.litert import write_litert
-
-        yield "float32", lambda path: write_litert(model, path)
     else:
         from tumorscope.conversion.litert import write_litert
 
-        def lite(make: Callable[[], bytes]) -> Callable[[Path], object]:
-            return lambda path: write_litert(model, path, graph=make(), precision="int8")
-
-        for attempt in int8.attempts(model.graph, pixels):
-            yield attempt.name, lite(attempt.make)
+        precision: Precision = "int8" if to == "litert-int8" else "float32"
+        name = "weights only" if precision == "int8" else precision
+        yield name, lambda path: write_litert(model, path, precision=precision)
 
 
 def _run(model: ModelFile, name: EngineName, pixels: NDArray[np.uint8]) -> Outputs:
@@ -324,48 +225,12 @@ def _run(model: ModelFile, name: EngineName, pixels: NDArray[np.uint8]) -> Outpu
     )
 
 
-def _record(
-    model: ModelFile,
-    to: Format,
-    staged: Sequence[Path],
-    trials: Sequence[Trial],
-    *,
-    calibrated: int,
-    seen: int | None,
-) -> dict[str, object]:
-    limits = LIMITS[to]
-    metadata = read_any(staged[-1]).metadata
-    return {
-        "model": model.metadata.id,
-        "model_bytes": len(model.graph),
-        "format": to,
-        "id": metadata.id,
-        "precision": metadata.precision,
-        "files": [path.name for path in staged],
-        "bytes": trials[-1].bytes,
-        "engine": ENGINES[to],
-        "chosen": trials[-1].name,
-        "limits": {
-            "auc_fall": limits.auc_fall,
-            "flips": limits.flips,
-            "evidence_error": limits.evidence,
-            "max_difference": limits.probability,
-        },
-        "images_calibrated_on": calibrated,
-        "images_judged_on": trials[-1].figures.n,
-        "of_these_seen_in_training": seen,
-        "attempts": [trial.to_json() for trial in trials],
-        "versions": _versions(),
-        "machine": platform.machine(),
-    }
-
-
-def _refusal(model: ModelFile, to: Format, trials: Sequence[Trial]) -> str:
-    reasons = ". ".join(f"{trial.name}: {'; '.join(trial.objections)}" for trial in trials)
+def _refusal(model: ModelFile, to: Format, attempts: list[Attempt]) -> str:
+    reasons = ". ".join(f"{each.name}: {'; '.join(each.violations)}" for each in attempts)
     others = "onnx-f16" if to != "onnx-f16" else "the float32 original"
     return (
-        f"{model.path} cannot be exported as {to}: none of {len(trials)} ways kept its decisions "
-        f"on {trials[-1].figures.n} images that it was not calibrated on. {reasons}. Nothing was "
+        f"{model.path} cannot be exported as {to}: none of {len(attempts)} ways kept its decisions "
+        f"on {attempts[-1].parity.n} images that it was not calibrated on. {reasons}. Nothing was "
         f"written. Use {others}, or calibrate on more images of the kind that it will see."
     )
 
@@ -378,7 +243,7 @@ def _merged(path: Path, to: Format, parity: dict[str, object]) -> dict[str, obje
     except (OSError, ValueError):
         document = None
     if isinstance(document, dict) and isinstance(document.get("formats"), dict):
-        known = {name: item for name, item in document["formats"].items() if name in SUFFIXES}
+        known = {name: item for name, item in document["formats"].items() if name in FORMATS}
     return {"formats": {**known, to: parity}}
 
 

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,26 +27,22 @@ QUANTISED = ("Conv", "Add", "Sum", "Clip", "Relu")
 HEAD_CHANNELS = 8
 """Convolutions with at most as many output channels and no convolution after them are evidence."""
 
-LARGEST_LAYERS = 100_000
-"""Numbers in a layer's weights from which on it is one of the last ones, whose rounding matters
-least: no later layer amplifies it. In MobileNetV2 these are two thirds of all weights."""
+WEIGHTS_ONLY = {
+    "weights only": 1024,
+    "weights of the largest layers only": 100_000,
+    "weights of the very largest layers only": 200_000,
+}
+"""Name of a way → numbers in an array from which on it is stored in 8 bits.
 
-LAST_LAYERS = 200_000
-"""The same, for the last way; in MobileNetV2 these are two layers, a third of all weights."""
+The largest layers are the last ones, whose rounding matters least, because no later layer amplifies
+it. In MobileNetV2 the second way rounds two thirds of all weights, the third a third: two layers.
+"""
 
-SENSITIVE_SHARE = 0.2
-"""Share of convolutions that the fourth attempt leaves in float."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One way to quantise: its name in `parity.json`, and the graph that it makes."""
-
-    name: str
-    make: Callable[[], bytes]
+Way = tuple[str, Callable[[], bytes]]
+"""Its name in `parity.json`, and what makes the graph."""
 
 
-def attempts(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Attempt]:
+def ways(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Way]:
     """Yield ways to quantise a graph, the fastest and smallest first.
 
     Parameters
@@ -61,62 +57,33 @@ def attempts(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Attempt]:
     InputError
         If the graph has no convolutions to quantise.
     """
-    body = backbone_nodes(_load(graph))
-    convolutions = [name for name, operator in body.items() if operator == "Conv"]
-    if not convolutions:
+    if "Conv" not in backbone_nodes(_load(graph)).values():
         raise InputError(
             "The model has no convolutions, of which 8-bit models are made. Expected a "
             "convolutional network. Export it as onnx-f16."
         )
-
-    def static(*, per_channel: bool, leave: Callable[[], set[str]] = set) -> Callable[[], bytes]:
-        return lambda: quantise(graph, pixels, per_channel=per_channel, leave=leave())
-
-    yield Attempt("per-channel", static(per_channel=True))
-    yield Attempt("per-tensor", static(per_channel=False))
-    shallow = set(convolutions[:1]) | set(_depthwise(_load(graph)))
-    yield Attempt(
-        "per-channel, first and depthwise convolutions in float",
-        static(per_channel=True, leave=lambda: shallow),
-    )
-    count = max(1, round(SENSITIVE_SHARE * len(convolutions)))
-    yield Attempt(
-        f"per-channel, the {count} most sensitive convolutions in float",
-        static(
-            per_channel=True,
-            leave=lambda: set(sensitive(graph, pixels[:: max(1, len(pixels) // 16)])[:count]),
-        ),
-    )
-    yield Attempt("weights only", lambda: weights_only(graph))
-    yield Attempt(
-        "weights of the largest layers only", lambda: weights_only(graph, smallest=LARGEST_LAYERS)
-    )
-    yield Attempt(
-        "weights of the very largest layers only", lambda: weights_only(graph, smallest=LAST_LAYERS)
-    )
+    yield "per-channel", lambda: quantise(graph, pixels)
+    for name, smallest in WEIGHTS_ONLY.items():
+        yield name, partial(weights_only, graph, smallest=smallest)
 
 
-def quantise(
-    graph: bytes, pixels: NDArray[np.uint8], *, per_channel: bool, leave: set[str] | None = None
-) -> bytes:
-    """Quantise weights and activations of the backbone (ONNX Runtime, static, QDQ).
+def quantise(graph: bytes, pixels: NDArray[np.uint8]) -> bytes:
+    """Quantise weights and activations of the backbone (ONNX Runtime, static, QDQ, U8S8).
+
+    Every output channel of a kernel has a scale of its own: with one for the whole kernel, the
+    features of MobileNetV2 keep little of their direction.
 
     Parameters
     ----------
     graph : bytes
-        As for `attempts`.
+        As for `ways`.
     pixels : ndarray of uint8, shape (n, size, size)
         Images to calibrate on.
-    per_channel : bool
-        One scale per output channel of a kernel instead of one per kernel.
-    leave : set of str, optional
-        Convolutions (names as in `backbone_nodes`) to leave in float32.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     model = _load(graph)
-    body = _without(model, backbone_nodes(model), leave or set())
     del model.metadata_props[:]
     # What ONNX Runtime's own preparation would note: our graphs are folded and named already.
     model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
@@ -128,8 +95,8 @@ def quantise(
             _reader(pixels),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
-            nodes_to_quantize=body,
-            per_channel=per_channel,
+            nodes_to_quantize=list(backbone_nodes(model)),
+            per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
@@ -139,13 +106,13 @@ def quantise(
     return _finish(made)
 
 
-def weights_only(graph: bytes, *, smallest: int = 1024) -> bytes:
+def weights_only(graph: bytes, *, smallest: int) -> bytes:
     """Store the weights as int8, and compute in float32: small, not faster.
 
     Parameters
     ----------
     graph : bytes
-        As for `attempts`.
+        As for `ways`.
     smallest : int
         Arrays of fewer numbers are stored as float16.
     """
@@ -153,43 +120,6 @@ def weights_only(graph: bytes, *, smallest: int = 1024) -> bytes:
     store_int8(model, smallest=smallest)
     store_float16(model, keep=_scales(model))
     return _finish(model)
-
-
-def sensitive(graph: bytes, pixels: NDArray[np.uint8]) -> list[str]:
-    """Order the convolutions by how much rounding each one's weights alone moves the logit.
-
-    Parameters
-    ----------
-    graph : bytes
-        As for `attempts`.
-    pixels : ndarray of uint8, shape (n, size, size)
-        A few images; 16 order layers well enough.
-
-    Returns
-    -------
-    list of str
-        Names of convolutions, the most sensitive first.
-    """
-    from onnx import numpy_helper
-
-    model = _load(graph)
-    arrays = {tensor.name: tensor for tensor in model.graph.initializer}
-    body = backbone_nodes(model)
-    before = _logits(model, pixels)
-    moved: dict[str, float] = {}
-    for node in model.graph.node:
-        if node.op_type != "Conv" or node.name not in body or node.input[1] not in arrays:
-            continue
-        tensor = arrays[node.input[1]]
-        original = tensor.SerializeToString()
-        values = numpy_helper.to_array(tensor)
-        # Four bits instead of eight, so that the effect stands out from rounding of float32.
-        scale = max(float(np.abs(values).max()), 1e-12) / 7
-        rounded = (np.rint(values / scale) * scale).astype(np.float32)
-        tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
-        moved[node.name] = float(np.square(_logits(model, pixels) - before).mean())
-        tensor.ParseFromString(original)
-    return sorted(moved, key=lambda name: moved[name], reverse=True)
 
 
 def backbone_nodes(model: onnx.ModelProto) -> dict[str, str]:
@@ -231,21 +161,6 @@ def backbone_nodes(model: onnx.ModelProto) -> dict[str, str]:
     return found
 
 
-def _without(model: onnx.ModelProto, body: dict[str, str], leave: set[str]) -> list[str]:
-    """Return the nodes of `body` but those in `leave` and their activations.
-
-    The range before an activation is much wider than after it; to quantise there, which ONNX
-    Runtime does for an activation alone, loses more than a quantised convolution does.
-    """
-    maker = {output: node.name for node in model.graph.node for output in node.output}
-    activations = {
-        node.name
-        for node in model.graph.node
-        if body.get(node.name) in ("Clip", "Relu") and maker[node.input[0]] in leave
-    }
-    return [name for name in body if name not in leave | activations]
-
-
 def _load(graph: bytes) -> onnx.ModelProto:
     import onnx
 
@@ -255,27 +170,9 @@ def _load(graph: bytes) -> onnx.ModelProto:
     return model
 
 
-def _depthwise(model: onnx.ModelProto) -> list[str]:
-    return [
-        node.name
-        for node in model.graph.node
-        if any(each.name == "group" and each.i > 1 for each in node.attribute)
-    ]
-
-
 def _scales(model: onnx.ModelProto) -> set[str]:
     linear = ("QuantizeLinear", "DequantizeLinear")
     return {name for node in model.graph.node if node.op_type in linear for name in node.input}
-
-
-def _logits(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    (logits,) = session.run(["logit"], {"pixels": pixels})
-    return np.asarray(logits, dtype=np.float64)
 
 
 def _reader(pixels: NDArray[np.uint8]) -> object:

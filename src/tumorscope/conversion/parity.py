@@ -1,4 +1,4 @@
-"""What a converted model must still say on images that it was not calibrated on.
+"""What a converted model must still say of images that it was not calibrated on.
 
 An 8-bit network can lose its sense without any error: MobileNetV2's accuracy fell from 99 to 0.1 %
 in one project, and per-channel weights are the cure in one and the harm in another (onnxruntime
@@ -7,19 +7,25 @@ issue 11415). So no conversion is believed; each is measured against the origina
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.detection.engines import Outputs
-from tumorscope.detection.rules import rule_of
+from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.schema import Metadata
 from tumorscope.statistics import auc_and_variance, wilson
 
 MIN_HOLDOUT = 4
-"""Fewest images to be compared on; one decision that flips already refuses below 100."""
+"""Fewest images to be compared on; one changed decision already refuses below 100."""
+
+REFUSED = -2
+"""Stands beside the answers of a `DecisionRule` where the input check refuses the image."""
+
+_IN_JSON = {"changed_decisions": "flips", "changed_at_most": "flips_at_most"}
+"""Names that `parity.json` has had since its first version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Limits:
     ----------
     auc_fall : float
         Largest fall of the AUC.
-    flips : float
+    changed_decisions : float
         Largest share of images with another decision.
     evidence : float
         Largest ``|Σ evidence + bias − logit|``.
@@ -39,63 +45,92 @@ class Limits:
     """
 
     auc_fall: float = 0.005
-    flips: float = 0.01
+    changed_decisions: float = 0.01
     evidence: float = 1e-3
     probability: float | None = None
 
+    def to_json(self) -> dict[str, object]:
+        """Return the limits under the names that `parity.json` has had since its first version."""
+        return {
+            "auc_fall": self.auc_fall,
+            "flips": self.changed_decisions,
+            "evidence_error": self.evidence,
+            "max_difference": self.probability,
+        }
+
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ParityMetrics:
     """A converted model beside the original, on the same images.
+
+    Attributes
+    ----------
+    max_difference, mean_difference : float
+        Of the probabilities, 0..1.
+    auc_before, auc_after : float
+        Against the reference standard.
+    changed_decisions : int
+        Images with another decision.
+    changed_at_most : float
+        Upper end of the 95 % interval (Wilson) of their share.
+    evidence_error : float
+        Largest ``|Σ evidence + bias − logit|``.
+    """
+
+    max_difference: float
+    mean_difference: float
+    auc_before: float
+    auc_after: float
+    changed_decisions: int
+    changed_at_most: float
+    evidence_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What a converted model was compared on, and how it compares.
 
     Attributes
     ----------
     n, n_positive : int
         Images, and those with a tumour.
-    finite : bool
-        Whether every output is a finite number; if not, nothing else is known.
-    max_difference, mean_difference : float or None
-        Of the probabilities, 0..1.
-    auc_before, auc_after : float or None
-        Against the reference standard.
-    flips : int or None
-        Images with another decision.
-    flips_at_most : float or None
-        Upper end of the 95 % interval (Wilson) of their share.
-    evidence_error : float or None
-        Largest ``|Σ evidence + bias − logit|``.
+    metrics : ParityMetrics or None
+        None where some output is not a finite number of the expected shape: nothing else can be
+        measured then.
     """
 
     n: int
     n_positive: int
-    finite: bool
-    max_difference: float | None = None
-    mean_difference: float | None = None
-    auc_before: float | None = None
-    auc_after: float | None = None
-    flips: int | None = None
-    flips_at_most: float | None = None
-    evidence_error: float | None = None
+    metrics: ParityMetrics | None
 
     def to_json(self) -> dict[str, object]:
-        """Return plain values, rounded to seven digits."""
+        """Return plain values, rounded to seven digits, null where nothing could be measured."""
+        names = [each.name for each in fields(ParityMetrics)]
+        known = dict.fromkeys(names) if self.metrics is None else asdict(self.metrics)
         return {
-            name: float(f"{value:.7g}") if isinstance(value, float) else value
-            for name, value in asdict(self).items()
+            "n": self.n,
+            "n_positive": self.n_positive,
+            "finite": self.metrics is not None,
+            **{
+                _IN_JSON.get(name, name): float(f"{value:.7g}")
+                if isinstance(value, float)
+                else value
+                for name, value in known.items()
+            },
         }
 
 
-def halves(
+def calibration_and_holdout(
     labels: NDArray[np.int64], groups: NDArray[np.str_], *, most: int = 160
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Part images into those to calibrate on and those to be judged on, never a group.
+    """Divide images into those to calibrate on and those to be judged on, never within a group.
 
     Parameters
     ----------
     labels : ndarray of int64, shape (n,)
         1 tumour, 0 no tumour.
     groups : ndarray of str, shape (n,)
-        What must not be parted.
+        Images that must stay together.
     most : int
         Largest number to calibrate on; ranges of activations settle long before.
 
@@ -108,6 +143,13 @@ def halves(
     ------
     InputError
         If the hold-out would lack a class, or hold fewer than `MIN_HOLDOUT` images.
+
+    Examples
+    --------
+    >>> labels, groups = np.arange(12) % 2, np.arange(12).astype(str)
+    >>> calibration, holdout = calibration_and_holdout(labels, groups)
+    >>> len(calibration), len(holdout), int(labels[holdout].sum())
+    (6, 6, 3)
     """
     share = min(0.5, most / max(len(labels), 1))
     taken = np.zeros(len(labels), dtype=bool)
@@ -126,7 +168,7 @@ def halves(
     check_sample(labels[holdout], what="the calibration hold-out")
     if not len(calibration):
         raise InputError(
-            f"None of the {len(labels)} calibration images can be calibrated on without parting a "
+            f"None of the {len(labels)} calibration images can be calibrated on without dividing a "
             "group. Expected images of at least two groups per class. Give more images."
         )
     return calibration, holdout
@@ -150,27 +192,9 @@ def check_sample(labels: NDArray[np.int64], *, what: str) -> None:
         )
 
 
-def decisions(outputs: Outputs, metadata: Metadata) -> list[str]:
-    """Return the decision on each image at the operating point “balanced”.
-
-    Images that `tumorscope predict` would refuse without asking the model are no matter here.
-
-    Returns
-    -------
-    list of str
-        "tumour", "no tumour", "abstain", or "refused" for the distance.
-    """
-    answers = rule_of(metadata, "balanced").answers(outputs.probability.astype(np.float64))
-    words = np.array(["no tumour", "tumour", "abstain"])[answers]  # the last is −1
-    if (limit := metadata.input_check.distance) is not None:
-        words[~(outputs.distance <= limit)] = "refused"
-    found: list[str] = words.tolist()
-    return found
-
-
 def compare(
     before: Outputs, after: Outputs, *, labels: NDArray[np.int64], metadata: Metadata
-) -> Figures:
+) -> Parity:
     """Compare a converted model with the original on the same images.
 
     Parameters
@@ -183,65 +207,62 @@ def compare(
         Of the original; its operating point and input check decide.
     """
     n, positive = len(labels), int(labels.sum())
-    outputs = (after.probability, after.logit, after.evidence, after.bias, after.distance)
-    same = all(
-        mine.shape == theirs.shape
-        for mine, theirs in zip(
-            outputs,
-            (before.probability, before.logit, before.evidence, before.bias, before.distance),
-            strict=True,
-        )
-    )
-    if not same or not all(np.isfinite(values).all() for values in outputs):
-        return Figures(n=n, n_positive=positive, finite=False)
+    pairs = [(getattr(after, each.name), getattr(before, each.name)) for each in fields(Outputs)]
+    if not all(mine.shape == theirs.shape and np.isfinite(mine).all() for mine, theirs in pairs):
+        return Parity(n=n, n_positive=positive, metrics=None)
     apart = np.abs(after.probability.astype(np.float64) - before.probability)
-    flips = sum(
-        mine != theirs
-        for mine, theirs in zip(
-            decisions(after, metadata), decisions(before, metadata), strict=True
-        )
-    )
+    changed = int((_answers(after, metadata) != _answers(before, metadata)).sum())
     total = after.evidence.astype(np.float64).sum(axis=(1, 2)) + after.bias
-    return Figures(
-        n=n,
-        n_positive=positive,
-        finite=True,
+    metrics = ParityMetrics(
         max_difference=float(apart.max()),
         mean_difference=float(apart.mean()),
         # Logits, because probabilities near 1 are equal in float32 where logits are not.
         auc_before=auc_and_variance(labels, before.logit.astype(np.float64))[0],
         auc_after=auc_and_variance(labels, after.logit.astype(np.float64))[0],
-        flips=flips,
-        flips_at_most=wilson(flips, n).high,
+        changed_decisions=changed,
+        changed_at_most=wilson(changed, n).high,
         evidence_error=float(np.abs(total - after.logit).max()),
     )
+    return Parity(n=n, n_positive=positive, metrics=metrics)
 
 
-def objections(figures: Figures, limits: Limits) -> tuple[str, ...]:
-    """Return what speaks against a converted model, in words; nothing if it passes."""
-    if not figures.finite:
+def _answers(outputs: Outputs, metadata: Metadata) -> NDArray[np.int8]:
+    """Return the answer to each image at the operating point “balanced”, or `REFUSED`.
+
+    Images that `tumorscope predict` would refuse without asking the model are no matter here.
+    """
+    rule = DecisionRule.of(metadata.operating_points["balanced"], metadata.conformal)
+    answers = rule.answers(outputs.probability.astype(np.float64))
+    limit = metadata.input_check.distance
+    if limit is not None:
+        answers[~(outputs.distance <= limit)] = REFUSED
+    return answers
+
+
+def violations(found: Parity, limits: Limits) -> tuple[str, ...]:
+    """Return in words which limits a converted model exceeds; nothing if it passes."""
+    metrics = found.metrics
+    if metrics is None:
         return ("its outputs are not all finite numbers of the expected shape",)
-    assert figures.max_difference is not None
-    assert figures.auc_before is not None
-    assert figures.auc_after is not None
-    assert figures.flips is not None
-    assert figures.evidence_error is not None
-    found = []
-    if figures.auc_before - figures.auc_after > limits.auc_fall:
-        found.append(
-            f"AUC falls from {figures.auc_before:.4f} to {figures.auc_after:.4f} (at most "
+    words = []
+    if metrics.auc_before - metrics.auc_after > limits.auc_fall:
+        words.append(
+            f"AUC falls from {metrics.auc_before:.4f} to {metrics.auc_after:.4f} (at most "
             f"{limits.auc_fall:g})"
         )
-    if figures.flips > limits.flips * figures.n:
-        found.append(f"{figures.flips} of {figures.n} decisions flip (at most {limits.flips:.0%})")
-    if not figures.evidence_error < limits.evidence:
-        found.append(
-            f"evidence misses the logit by {figures.evidence_error:.2g} (less than "
+    if metrics.changed_decisions > limits.changed_decisions * found.n:
+        words.append(
+            f"{metrics.changed_decisions} of {found.n} decisions change (at most "
+            f"{limits.changed_decisions:.0%})"
+        )
+    if not metrics.evidence_error < limits.evidence:
+        words.append(
+            f"evidence misses the logit by {metrics.evidence_error:.2g} (less than "
             f"{limits.evidence:g})"
         )
-    if limits.probability is not None and figures.max_difference > limits.probability:
-        found.append(
-            f"a probability differs by {figures.max_difference:.2g} (at most "
+    if limits.probability is not None and metrics.max_difference > limits.probability:
+        words.append(
+            f"a probability differs by {metrics.max_difference:.2g} (at most "
             f"{limits.probability:g})"
         )
-    return tuple(found)
+    return tuple(words)

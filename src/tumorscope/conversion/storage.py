@@ -25,6 +25,28 @@ LARGE = 65_536
 Packed = tuple[list[Any], list[Any]]
 
 
+def to_float16(graph: bytes) -> bytes:
+    """Store the weights of a graph as float16: half the size, computed in float32 all the same.
+
+    Parameters
+    ----------
+    graph : bytes
+        Serialised ONNX model of float32.
+
+    Returns
+    -------
+    bytes
+        Serialised ONNX model.
+    """
+    import onnx
+
+    model = onnx.load_from_string(graph)
+    store_float16(model)
+    del model.metadata_props[:]
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
 def store_float16(model: onnx.ModelProto, *, keep: Collection[str] = ()) -> None:
     """Store float32 weights as float16, in place, each behind a `Cast` to float32.
 

@@ -1,0 +1,101 @@
+"""Labelled images to calibrate and to judge a converted model on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.errors import InputError
+from tumorscope.common.progress import say, track
+from tumorscope.detection.seen import SeenImages
+from tumorscope.imaging import prepare, read_slice
+from tumorscope.model_file.onnx_file import ModelFile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Labelled images, prepared for a model.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (n, size, size)
+    labels : ndarray of int64, shape (n,)
+        Reference standard: 1 tumour, 0 no tumour.
+    groups : ndarray of str, shape (n,)
+        Images that must stay together.
+    seen : ndarray of bool, shape (n,), or None
+        Which the model was trained on; None where its file knows no image.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_]
+    seen: NDArray[np.bool_] | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of(self, positions: NDArray[np.int64]) -> Sample:
+        """Return the images at `positions`."""
+        return Sample(
+            self.pixels[positions],
+            self.labels[positions],
+            self.groups[positions],
+            None if self.seen is None else self.seen[positions],
+        )
+
+    @property
+    def known(self) -> int | None:
+        """How many of the images the model was trained on; None where nobody can tell."""
+        return None if self.seen is None else int(self.seen.sum())
+
+
+def load_sample(manifest: Manifest, model: ModelFile) -> Sample:
+    """Read the usable images of a manifest and prepare them as the model asks.
+
+    Raises
+    ------
+    InputError
+        If none is usable.
+    """
+    rows = manifest.usable.rows
+    if not rows:
+        raise InputError(
+            f"None of the {len(manifest)} calibration images can be read. Expected labelled brain "
+            "MRI slices. Give other images with --calibration."
+        )
+    how = model.metadata.preprocessing.preprocessing
+    pixels = np.empty((len(rows), how.size, how.size), dtype=np.uint8)
+    known = SeenImages(model.metadata.seen)
+    seen = np.zeros(len(rows), dtype=np.bool_)
+    for index, row in enumerate(track(rows, "Reading images")):
+        scan = read_slice(manifest.file(row))
+        pixels[index], seen[index] = prepare(scan, how), bool(known.holds(scan))
+    labels = np.array([row.label for row in rows], dtype=np.int64)
+    groups = np.array([row.group for row in rows], dtype=np.str_)
+    return Sample(pixels, labels, groups, seen if known.count else None)
+
+
+def say_what_is_known(sample: Sample, name: str) -> None:
+    """Say where the images make for an easy comparison, because the model was trained on them.
+
+    Parameters
+    ----------
+    sample : Sample
+        The images to judge by.
+    name : str
+        Of the model's file.
+    """
+    if sample.known is None:
+        say(
+            f"Whether {name} was trained on the images to judge by cannot be told: it holds no "
+            "thumbprints."
+        )
+    elif 2 * sample.known > len(sample):
+        say(
+            f"{sample.known} of the {len(sample)} images to judge by are known to the model from "
+            "training, where it is surer than elsewhere: others would test the conversion harder."
+        )
