@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tumorscope.common.errors import InputError
+from tumorscope.model_file.schema import OUTPUTS
 from tumorscope.networks.input_check_features import FeatureSpace
 from tumorscope.networks.network import input_check_features
 from tumorscope.networks.onnx_graph import Graph, UnsupportedLayerError, walk
@@ -59,26 +60,10 @@ def model_graph(
         If the backbone has layers that have no translation.
     """
     graph = Graph()
-    backbone = model.layers[0]
-    scale, offset = SCALINGS[recipe.input.scaling]
-    try:
-        features, checked = walk(
-            backbone,
-            graph,
-            taps=[backbone.output, input_check_features(backbone)],
-            scale=scale,
-            offset=offset,
-        )
-    except UnsupportedLayerError as error:
-        raise InputError(
-            f"The backbone {recipe.network.backbone} cannot be exported: {error} has no "
-            "translation to ONNX. Expected layers as MobileNetV2 has them."
-        ) from error
-    grid = (int(backbone.output.shape[1]), int(backbone.output.shape[2]))
-    if recipe.network.head == "pooled":
-        evidence, bias = _pooled(model, graph, features, grid)
-    else:
-        evidence, bias = _flatten(model, graph, features, grid)
+    features, checked = _backbone(model.layers[0], graph, recipe)
+    grid = (int(model.layers[0].output.shape[1]), int(model.layers[0].output.shape[2]))
+    head = _pooled if recipe.network.head == "pooled" else _flatten
+    evidence, bias = head(model, graph, features, grid)
     places = graph.constant(np.array([1, 2], np.int64))
     total = graph.node("ReduceSum", [evidence, places], keepdims=0)
     logit = graph.node("Add", [total, bias])
@@ -89,14 +74,22 @@ def model_graph(
     graph.output("evidence", evidence)
     graph.output("bias", bias)
     graph.output("distance", _distance(graph, checked, logit, space))
-    outputs: list[tuple[str, tuple[int, ...]]] = [
-        ("probability", ()),
-        ("logit", ()),
-        ("evidence", grid),
-        ("bias", ()),
-        ("distance", ()),
-    ]
-    return graph.model("tumorscope", (recipe.input.size, recipe.input.size), outputs)
+    shapes = [(name, grid if name == "evidence" else ()) for name in OUTPUTS]
+    return graph.model("tumorscope", (recipe.input.size, recipe.input.size), shapes)
+
+
+def _backbone(backbone: keras.Model, graph: Graph, recipe: Recipe) -> tuple[str, str]:
+    """Add the backbone; return its last features and those that the input check looks at."""
+    scale, offset = SCALINGS[recipe.input.scaling]
+    taps = [backbone.output, input_check_features(backbone)]
+    try:
+        features, checked = walk(backbone, graph, taps=taps, scale=scale, offset=offset)
+    except UnsupportedLayerError as error:
+        raise InputError(
+            f"The backbone {recipe.network.backbone} cannot be exported: {error} has no "
+            "translation to ONNX. Expected layers as MobileNetV2 has them."
+        ) from error
+    return features, checked
 
 
 def _pooled(
