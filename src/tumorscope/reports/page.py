@@ -89,7 +89,7 @@ def _environment() -> Environment:
 
     environment = Environment(
         loader=FunctionLoader(_source),
-        autoescape=True,
+        autoescape=lambda name: not (name or "").endswith(".md"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
