@@ -36,7 +36,9 @@ def test_a_backbone_answers_as_in_onnx(tmp_path: Path, backbone: str) -> None:
     after = open_engine(read_any(tmp_path / "model.tflite")).run(pixels)
     for name in ("probability", "logit", "evidence", "bias", "distance"):
         ours, theirs = getattr(after, name), getattr(before, name)
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
+        # Random layers make all pictures alike, and the rest of a distance is rounding.
+        near = 1e-3 if name == "distance" else 1e-4 * np.abs(theirs).max()
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=near)
 
 
 def test_an_operator_of_others_is_refused(
