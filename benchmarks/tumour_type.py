@@ -19,7 +19,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import NO_TYPE, Row
 from tumorscope.common.csv_files import write_csv
 from tumorscope.common.files import sha256_of
-from tumorscope.experiments.types import crossval_types
+from tumorscope.experiments.crossval import crossval_types
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics import Interval
 from tumorscope.statistics.estimate import Estimate

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tumorscope.assessment.evaluate_run import evaluate
+    from tumorscope.assessment.evaluate_types import TypeEvaluation, evaluate_types
     from tumorscope.assessment.evaluation import Evaluation
     from tumorscope.assessment.robustness import Robustness, measure_robustness
     from tumorscope.auditing.audit import audit
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
     from tumorscope.detection.finding import Finding
     from tumorscope.experiments.comparison.compare import compare
     from tumorscope.experiments.comparison.table import Comparison
-    from tumorscope.experiments.crossval import CrossValidation, crossval
+    from tumorscope.experiments.crossval import CrossValidation, crossval, crossval_types
     from tumorscope.experiments.search.result import Search
     from tumorscope.experiments.search.tune import tune
-    from tumorscope.experiments.types import TypeEvaluation, crossval_types, evaluate_types
     from tumorscope.imaging import Image, Slice, read_slice
     from tumorscope.recipes.recipe import Recipe
     from tumorscope.records.run_folder import Run
@@ -52,13 +52,13 @@ _HOMES = {
     "Run": "records.run_folder",
     "Search": "experiments.search.result",
     "Slice": "imaging",
-    "TypeEvaluation": "experiments.types",
+    "TypeEvaluation": "assessment.evaluate_types",
     "audit": "auditing.audit",
     "compare": "experiments.comparison.compare",
     "crossval": "experiments.crossval",
-    "crossval_types": "experiments.types",
+    "crossval_types": "experiments.crossval",
     "evaluate": "assessment.evaluate_run",
-    "evaluate_types": "experiments.types",
+    "evaluate_types": "assessment.evaluate_types",
     "measure_robustness": "assessment.robustness",
     "read_slice": "imaging",
     "split": "cohort.split",

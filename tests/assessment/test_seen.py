@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from tumorscope.assessment.evaluate_run import evaluate
+from tumorscope.assessment.evaluate_types import evaluate_types
 from tumorscope.assessment.seen import seen_by
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.duplicates import thumbprint_v1
-from tumorscope.experiments.types import evaluate_types
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import Seen

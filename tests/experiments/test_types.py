@@ -13,12 +13,12 @@ from PIL import Image
 from tests.fixtures.audits import audit
 
 from tumorscope.assessment.evaluate_run import evaluate
+from tumorscope.assessment.evaluate_types import evaluate_types
 from tumorscope.cli.app import run
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
-from tumorscope.experiments.crossval import crossval
-from tumorscope.experiments.types import crossval_types, evaluate_types
+from tumorscope.experiments.crossval import crossval, crossval_types
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import data_hash
 from tumorscope.records.run_folder import Run
@@ -57,7 +57,8 @@ def test_cross_validation_scores_every_class(
     assert found.metrics.split == "grouped"
     with pytest.raises(UsageError, match="--resume"):
         crossval_types(types, output=tmp_path / "cv", **options)
-    again = crossval_types(types, output=tmp_path / "cv", resume=True, **options)
+    options |= {"recipe": quick.for_task("tumour-type"), "repeats": 1}
+    again = crossval(types, output=tmp_path / "cv", resume=True, **options)
     np.testing.assert_allclose(again.scores, found.scores, atol=1e-8)
 
     (tmp_path / "recipe.toml").write_text(quick.to_toml())
@@ -158,12 +159,8 @@ def test_a_training_part_without_a_type_is_refused(
 
 
 def test_tasks_are_not_mixed_up(types: Path, quick: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="crossval_types"):
-        crossval(types, recipe=quick.for_task("tumour-type"), output=tmp_path / "cv")
     with pytest.raises(UsageError, match="at least 2 folds"):
         crossval_types(types, recipe=quick, folds=1, output=tmp_path / "cv")
-    words = ["crossval", str(types), "--task", "tumour-type", "--hold-out", "types"]
-    assert run([*words, "-o", str(tmp_path / "cv")]) == 2
 
 
 def test_made_up_lesions_have_no_type() -> None:

@@ -11,8 +11,8 @@ from tests.fixtures.audits import audit
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import UsageError
-from tumorscope.experiments.comparison.features import FeatureClassifier, feature_fitter
-from tumorscope.experiments.fold_runner import network_fitter
+from tumorscope.experiments.comparison.features import FeatureClassifier, feature_classifier
+from tumorscope.experiments.learner import network_estimator
 from tumorscope.networks import network
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.systems import DEFAULT, lookup, names, recipe_for
@@ -66,13 +66,12 @@ def test_a_system_fits_and_scores(name: str, tiny: Recipe, manifest: Manifest) -
     system = lookup(name)
     if system.classifier is None:
         own = recipe_for(system, tiny, system.backbones[0])
-        fitter = network_fitter(own, "none", manifest)
+        estimator = network_estimator(own, "none", manifest)
     else:
-        fitter = feature_fitter(system, tiny, "none", manifest)
+        estimator = feature_classifier(system, tiny, "none", manifest)
     calls: list[object] = []
-    training, tuning = np.array([0, 1, 2, 6, 7, 8]), np.array([3, 9])
-    fitter.fit(training=training, tuning=tuning, seed=0, on_epoch=calls.append)
-    scores = fitter.predict(np.array([4, 5, 10, 11]))
+    estimator.fit(np.array([0, 1, 2, 3, 6, 7, 8, 9]), seed=0, on_epoch=calls.append)
+    scores = estimator.predict(np.array([4, 5, 10, 11]))
     assert scores.shape == (4,)
     assert ((scores >= 0) & (scores <= 1)).all()
     assert len(calls) == 1
@@ -114,18 +113,18 @@ def test_a_classifier_learns_and_forgets_the_fold_before(classifier: str) -> Non
     features[:, 0] += 3 * labels
     groups = np.array([f"g{index // 4}" for index in range(60)])
     groups = np.char.add(groups, labels.astype(str))
-    fitter = FeatureClassifier(
+    estimator = FeatureClassifier(
         features,
         labels,
         groups,
         classifier=classifier,
         balanced=True,  # type: ignore[arg-type]
     )
-    training, tuning, testing = np.arange(30), np.arange(30, 40), np.arange(40, 60)
-    fitter.fit(training=training, tuning=tuning, seed=1)
-    scores = fitter.predict(testing)
+    known, testing = np.arange(40), np.arange(40, 60)
+    estimator.fit(known, seed=1)
+    scores = estimator.predict(testing)
     assert ((scores >= 0.5) == labels[testing]).mean() > 0.8
     assert scores[labels[testing] == 1].mean() > scores[labels[testing] == 0].mean() + 0.2
-    fitter.fit(training=testing, tuning=tuning[:0], seed=1)
-    fitter.fit(training=training, tuning=tuning, seed=1)
-    np.testing.assert_allclose(fitter.predict(testing), scores)
+    estimator.fit(testing, seed=1)
+    estimator.fit(known, seed=1)
+    np.testing.assert_allclose(estimator.predict(testing), scores)

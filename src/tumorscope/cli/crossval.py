@@ -17,7 +17,6 @@ from tumorscope.cli.options import (
     Weights,
     chosen_recipe,
 )
-from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 
 
@@ -56,36 +55,11 @@ def crossval(
     """
     check_there(data)
     from tumorscope.experiments.crossval import crossval as run_crossval
-    from tumorscope.experiments.types import crossval_types
 
     common = common or Common()
-    chosen = chosen_recipe(recipe, seed=seed, task=task)
-    if chosen.task == "tumour-type":
-        if hold_out:
-            raise UsageError(
-                "Received --hold-out with tumour types; expected one of them. Sources are left out "
-                "with --task tumour only."
-            )
-        types = crossval_types(
-            data,
-            recipe=chosen,
-            folds=folds,
-            repeats=repeats,
-            weights=weights,
-            output=output,
-            split_by=split,
-            resume=resume,
-        )
-        emit(
-            common,
-            {**types.metrics.to_json(), "passed_over": types.passed_over.to_json()},
-            types.metrics.table(),
-        )
-        say(f"Report: {types.folder / 'report.html'}")
-        return left_out(types.unreadable, types.passed_over)
     result = run_crossval(
         data,
-        recipe=chosen,
+        recipe=chosen_recipe(recipe, seed=seed, task=task),
         folds=folds,
         repeats=repeats,
         weights=weights,

@@ -42,7 +42,7 @@ def evaluate(
     """
     check_there(None if str(run) == "packaged" else run, data)
     from tumorscope.assessment.evaluate_run import evaluate as run_evaluation
-    from tumorscope.experiments.types import evaluate_types
+    from tumorscope.assessment.evaluate_types import evaluate_types
     from tumorscope.records.run_folder import Run
 
     common = common or Common()

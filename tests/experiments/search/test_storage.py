@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.experiments.search import storage as studies
 from tumorscope.experiments.search.storage import (
     IDENTITY,
+    PROTOCOL,
     database,
     finished,
     open_studies,
@@ -97,8 +101,29 @@ def test_a_search_of_an_older_version_goes_on(tmp_path: Path) -> None:
     assert finished(again) == 1
     assert again.user_attrs[IDENTITY] == _search("a").key
     study.set_user_attr(IDENTITY, "another")
+    study.set_user_attr(PROTOCOL, "")  # which older versions did not write
     with pytest.raises(InputError, match="another cohort, recipe or space"):
         _open(tmp_path / "a.db")
+
+
+def test_workers_that_begin_at_once_share_one_new_database(tmp_path: Path) -> None:
+    for number in range(3):
+        at_once = threading.Barrier(6)
+
+        def begin(_: int, path: Path = tmp_path / f"{number}.db", at: Any = at_once) -> set[str]:
+            at.wait()
+            return set(_open(path, "outer-0", "outer-1", "final"))
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(begin, range(6))) == [{"outer-0", "outer-1", "final"}] * 6
+        assert len(_open(tmp_path / f"{number}.db")) == 1
+
+
+def test_a_record_that_says_the_same_is_the_same_search_whatever_its_key(tmp_path: Path) -> None:
+    study = _open(tmp_path / "a.db")["final"]
+    _run(study, 1)
+    study.set_user_attr(IDENTITY, "as a version with fewer settings would write it")
+    assert finished(_open(tmp_path / "a.db")["final"]) == 1
 
 
 def test_studies_of_others_in_the_database_stay(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tumorscope.cli.app import run
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
-from tumorscope.experiments.search.objective import Bench, loss_of
+from tumorscope.experiments.search.objective import SharedNetwork, loss_of
 from tumorscope.experiments.search.report import importances_of
 from tumorscope.experiments.search.space import Range, changed, load_space
 from tumorscope.experiments.search.storage import finished
@@ -113,7 +113,7 @@ def test_outer_images_are_never_seen_by_their_search(
 def test_going_on_adds_trials_and_keeps_those_there_are(options: dict[str, Any]) -> None:
     first = tune(trials=2, outer_folds=0, **options)
     assert first.metrics is None
-    assert "no figure" in (options["output"] / "report.html").read_text("utf-8")
+    assert "no result" in (options["output"] / "report.html").read_text("utf-8")
     before = [trial.datetime_complete for trial in first.studies["final"].trials]
     more = tune(trials=4, outer_folds=0, **options)
     trials = more.studies["final"].trials
@@ -234,10 +234,10 @@ def test_weights_that_change_during_a_search_are_told(
 ) -> None:
     file = options["output"].parent / "start.weights.h5"
     _write_weights(head_only, file, seed=1)
-    bench = Bench(_manifest(options), head_only, file, origin=weights_identity(file))
+    bench = SharedNetwork(_manifest(options), head_only, file, origin=weights_identity(file))
     _write_weights(head_only, file, seed=2)
     with pytest.raises(InputError, match="have changed since the search was begun"):
-        bench.fitter(head_only)
+        bench.estimator(head_only)
 
 
 def test_networks_are_not_kept_for_every_number_tried(
@@ -250,16 +250,16 @@ def test_networks_are_not_kept_for_every_number_tried(
         return start(recipe, weights)
 
     monkeypatch.setattr("tumorscope.experiments.search.objective.start", watch)
-    bench = Bench(_manifest(options), head_only, "none", origin="none")
+    bench = SharedNetwork(_manifest(options), head_only, "none", origin="none")
     for rate in (0.1, 0.2, 0.3):
-        fitter = bench.fitter(changed(head_only, {"network.dropout": rate}))
+        fitter = bench.estimator(changed(head_only, {"network.dropout": rate}))
         assert fitter.model.get_layer("dropout").rate == rate
     assert built == [0.1]
     first = fitter.model
-    other = bench.fitter(changed(head_only, {"network.dropout": 0.1, "network.head": "flatten"}))
+    other = bench.estimator(changed(head_only, {"network.dropout": 0.1, "network.head": "flatten"}))
     assert other.model is not first
     assert len(built) == 2
-    assert bench.fitter(head_only).model is not first
+    assert bench.estimator(head_only).model is not first
 
 
 def test_what_was_tried_is_not_fitted_again(

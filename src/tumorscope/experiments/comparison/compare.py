@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say, track
 from tumorscope.common.versions import versions
-from tumorscope.experiments.comparison.features import feature_fitter
+from tumorscope.experiments.comparison.features import feature_classifier
 from tumorscope.experiments.comparison.measure import measure
 from tumorscope.experiments.comparison.table import QUALITY, Comparison, Row, write_comparison
 from tumorscope.experiments.crossval import crossval
-from tumorscope.experiments.fold_runner import FoldFitter, Method, network_fitter
+from tumorscope.experiments.learner import Estimator, Learner, network_estimator
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.backbones import lookup as lookup_backbone
 from tumorscope.networks.backend import load_keras
@@ -41,7 +41,7 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.commands import command_line
 from tumorscope.records.evaluation_folder import folder_read, named
 from tumorscope.records.fold_protocol import read_protocol
-from tumorscope.records.protocol import Cohort, Protocol, changed_recipe, data_hash
+from tumorscope.records.protocol import Cohort, Protocol, SplitMode, changed_recipe, data_hash
 from tumorscope.records.reserve import must_resume, refuse_changes
 from tumorscope.training.fit import DivergedError, epochs_of
 
@@ -298,7 +298,7 @@ def _quality(
         repeats=protocol.repeats,
         weights=weights,
         output=folder,
-        method=_method(system, protocol),
+        method=_learner(system, protocol, weights),
         resume=resume,
     )
     fitted = protocol.folds * protocol.repeats - before
@@ -315,23 +315,23 @@ def _quality(
     return document
 
 
-def _method(system: System, protocol: _Protocol) -> Method:
-    start: Callable[[Recipe, str | Path, Manifest], FoldFitter] = network_fitter
-    epochs = epochs_of(recipe_for(system, protocol.recipe, system.backbones[0]))
-    if system.classifier is not None:
+def _learner(system: System, protocol: _Protocol, weights: str | Path) -> Learner:
+    """Return what is cross-validated of a system; several backbones have a folder of weights."""
+    recipe = _recipe_of(system, protocol.recipe)
 
-        def start(_: Recipe, weights: str | Path, manifest: Manifest) -> FoldFitter:
-            return feature_fitter(system, protocol.recipe, weights, manifest)
+    def start(manifest: Manifest, split_by: SplitMode) -> Estimator:
+        if system.classifier is None:
+            return network_estimator(recipe, weights, manifest, split_by=split_by)
+        return feature_classifier(system, protocol.recipe, weights, manifest)
 
-        epochs = 1
-    return Method(
+    return Learner(
         name=system.name,
         # With several backbones the weights are a folder, whose path says nothing of its files.
-        weights=lambda *_: protocol.weights_of(system),
+        weights=protocol.weights_of(system),
         title=f"{system.title}, by the recipe “{protocol.recipe.name}”",
         command=_command(system, protocol, str(protocol.weights)),
         start=start,
-        epochs=epochs,
+        epochs=1 if system.classifier else epochs_of(recipe),
     )
 
 

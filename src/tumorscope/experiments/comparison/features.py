@@ -66,28 +66,26 @@ class FeatureClassifier:
 
     def fit(
         self,
+        known: NDArray[np.int64],
         *,
-        training: NDArray[np.int64],
-        tuning: NDArray[np.int64],
         seed: int,
         on_epoch: Callable[[Record], None] | None = None,
     ) -> None:
-        """Fit to the training and tuning images together; nothing else needs tuning images.
+        """Fit to the images at these positions.
 
         Raises
         ------
         InputError
             If a class has fewer than two groups.
         """
-        both = np.sort(np.concatenate([training, tuning]))
-        labels, groups = self._labels[both], self._groups[both]
+        labels, groups = self._labels[known], self._groups[known]
         of_class = [len(set(groups[labels == label].tolist())) for label in (0, 1)]
         inner = grouped_folds(labels, groups, folds=max(2, min(5, *of_class)), seed=seed)
         splits = [
             (np.flatnonzero(inner != fold), np.flatnonzero(inner == fold))
             for fold in range(int(inner.max()) + 1)
         ]
-        self._fitted = self._model(splits).fit(self._features[both], labels)
+        self._fitted = self._model(splits).fit(self._features[known], labels)
         if on_epoch is not None:
             on_epoch({})
 
@@ -114,7 +112,7 @@ class FeatureClassifier:
         return GridSearchCV(steps, grid, scoring="neg_log_loss", cv=splits)
 
 
-def feature_fitter(
+def feature_classifier(
     system: System, recipe: Recipe, weights: str | Path, manifest: Manifest
 ) -> FeatureClassifier:
     """Compute the features of a cohort and return what classifies them.

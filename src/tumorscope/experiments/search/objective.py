@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +14,8 @@ from tumorscope.cohort.arrays import Images, load_images
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError
-from tumorscope.experiments.fold_runner import training_and_tuning
+from tumorscope.experiments.fold_runner import finite_scores
+from tumorscope.experiments.learner import NetworkEstimator
 from tumorscope.experiments.search.space import Range, changed, suggest
 from tumorscope.experiments.search.storage import known_loss
 from tumorscope.networks.start import start
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
     import keras
     import optuna
 
-Objective = Literal["log-loss", "auc"]
+Loss = Literal["log-loss", "auc"]
 
 
-class Bench:
+class SharedNetwork:
     """The cohort, and what trials can share: images, a network, the features of frozen layers.
 
     Of each only what the last trial used is kept: a search over a number would fill the memory.
@@ -55,8 +57,8 @@ class Bench:
         self._stores: Stores = {}
         self._kind = ""
 
-    def fitter(self, recipe: Recipe) -> Fitter:
-        """Return a fitter of a recipe, from the same starting weights every time.
+    def estimator(self, recipe: Recipe) -> NetworkEstimator:
+        """Return the network of a recipe, from the same starting weights every time.
 
         Only the last one may be used: they share a network.
 
@@ -72,7 +74,9 @@ class Bench:
         if kind != self._kind:
             self._kind, self._stores = kind, {}
         model = self._started(recipe, network)
-        return Fitter(model, self._prepared(recipe), recipe, stores=self._stores)
+        images = self._prepared(recipe)
+        fitter = Fitter(model, images, recipe, stores=self._stores)
+        return NetworkEstimator(fitter, images, recipe)
 
     def _prepared(self, recipe: Recipe) -> Images:
         key = recipe.input.model_dump_json()
@@ -113,30 +117,30 @@ def _network_key(recipe: Recipe) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Objective:
     """What a trial is worth: the mean over inner folds.
 
     Attributes
     ----------
-    bench : Bench
-        Makes the fitters.
+    shared : SharedNetwork
+        Makes the networks.
     rest : ndarray of int64
         Positions in the cohort of the images of this study.
-    space : dict of str to Range
+    space : mapping of str to Range
         What is searched.
     folds : int
         Inner folds.
-    objective : {"log-loss", "auc"}
+    loss : {"log-loss", "auc"}
         What is to be made small: see `loss_of`.
     seed : int
         Of folds and fits.
     """
 
-    bench: Bench
+    shared: SharedNetwork
     rest: NDArray[np.int64]
-    space: dict[str, Range]
+    space: Mapping[str, Range]
     folds: int
-    objective: Objective
+    loss: Loss
     seed: int
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -149,30 +153,30 @@ class Judge:
         """
         import optuna
 
-        bench, rest, base = self.bench, self.rest, self.bench.base
+        shared, rest, base = self.shared, self.rest, self.shared.base
         recipe = changed(base, suggest(trial, self.space, base))
         known = known_loss(trial)
         if known is not None:
             return known
-        fitter = bench.fitter(recipe)
-        labels, groups = bench.manifest.labels, bench.manifest.groups
+        estimator = shared.estimator(recipe)
+        labels, groups = shared.manifest.labels, shared.manifest.groups
         folds = grouped_folds(labels[rest], groups[rest], folds=self.folds, seed=self.seed)
         values: list[float] = []
         for fold in range(self.folds):
             testing = rest[folds == fold]
             try:
-                fit_rest(fitter, recipe, bench.manifest, rest[folds != fold], seed=self.seed)
-                scores = scored(fitter, testing)
+                estimator.fit(rest[folds != fold], seed=self.seed)
+                scores = finite_scores(estimator, testing)
             except DivergedError as error:  # as where the learning rate is too high
                 raise optuna.TrialPruned(str(error)) from error
-            values.append(loss_of(labels[testing], scores, self.objective))
+            values.append(loss_of(labels[testing], scores, self.loss))
             trial.report(float(np.mean(values)), fold)
             if fold + 1 < self.folds and trial.should_prune():
                 raise optuna.TrialPruned
         return float(np.mean(values))
 
 
-def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], objective: Objective) -> float:
+def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], loss: Loss) -> float:
     """Return what is to be made small: the log loss, or 1 − AUC.
 
     Raises
@@ -182,7 +186,7 @@ def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], objective: O
     """
     from sklearn.metrics import log_loss, roc_auc_score
 
-    if objective == "log-loss":
+    if loss == "log-loss":
         return float(log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7), labels=[0, 1]))
     if not 0 < labels.sum() < len(labels):
         raise InputError(
@@ -190,30 +194,3 @@ def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], objective: O
             "Expected both classes. Use --objective log-loss, fewer --inner-folds, or more groups."
         )
     return 1.0 - float(roc_auc_score(labels, scores))
-
-
-def fit_rest(
-    fitter: Fitter, recipe: Recipe, manifest: Manifest, rest: NDArray[np.int64], *, seed: int
-) -> None:
-    """Fit on `rest`; a part of it tunes the learning rate where the recipe wants that."""
-    training, tuning = training_and_tuning(
-        rest, manifest.labels, manifest.groups, recipe, seed=seed, split_by="group"
-    )
-    fitter.fit(training=training, tuning=tuning, seed=seed)
-
-
-def scored(fitter: Fitter, testing: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the scores of images, float64 (n,).
-
-    Raises
-    ------
-    DivergedError
-        If one is not a number.
-    """
-    scores = fitter.predict(testing)
-    if not np.isfinite(scores).all():
-        raise DivergedError(
-            "The scores are not numbers after the last epoch; expected finite values. The learning "
-            "rate is probably too high: lower it in the recipe."
-        )
-    return scores

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError
@@ -31,6 +32,10 @@ PATIENCE = 60
 
 WAITING = {"pysqlite": "timeout", "psycopg2": "connect_timeout", "psycopg": "connect_timeout"}
 """Driver → its option for that. SQLite would give up after 5 s, and PostgreSQL's wait for ever."""
+
+ATTEMPTS, PAUSE = 20, 0.1
+"""How often a worker tries to open a new database while another makes its tables, and the seconds
+between."""
 
 OURS = re.compile(r"final|outer-\d+")
 """Names of the studies of a search."""
@@ -106,41 +111,73 @@ def open_studies(
     with database(url, opening=True):
         import optuna
 
-        from tumorscope.experiments.search.sampler import NumberedSampler
-
         # Failed and interrupted trials would be told of with a traceback, beside our own message.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         storage = _storage(url)
-        there = [
-            optuna.load_study(study_name=name, storage=storage)
-            for name in optuna.get_all_study_names(storage)
-            if OURS.fullmatch(name)
-        ]
-        # Before anything is changed: those of all names, as another search may have other folds.
-        ours = (protocol.key, older)
-        others = [study for study in there if study.user_attrs.get(IDENTITY) not in ours]
-        for study in others:
-            if _begun(study):
-                raise _another(url, study, protocol)
-        for study in others:
-            if IDENTITY not in study.user_attrs:
-                continue  # another worker is just beginning it
-            optuna.delete_study(study_name=study.study_name, storage=storage)
-        studies = {}
-        for name in names:
-            studies[name] = optuna.create_study(
-                storage=storage,
-                study_name=name,
-                direction="minimize",
-                load_if_exists=True,
-                sampler=NumberedSampler(seed),
-                # The first trials show what is usual; later ones end early where they are worse.
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0),
-            )
-            studies[name].set_user_attr(IDENTITY, protocol.key)
-            studies[name].set_user_attr(PROTOCOL, protocol.model_dump_json())
-            studies[name].set_user_attr("objective", objective)
+        _make_room(storage, url, protocol, older)
+        studies = {name: _study(storage, name, seed) for name in names}
+        for study in studies.values():
+            study.set_user_attr(IDENTITY, protocol.key)
+            study.set_user_attr(PROTOCOL, protocol.model_dump_json())
+            study.set_user_attr("objective", objective)
         return studies
+
+
+def _make_room(
+    storage: optuna.storages.RDBStorage, url: str, protocol: Protocol, older: str
+) -> None:
+    """Delete studies of another search in which nothing ran; refuse where something did."""
+    import optuna
+
+    # Before anything is changed: those of all names, as another search may have other folds.
+    there = [
+        optuna.load_study(study_name=name, storage=storage)
+        for name in optuna.get_all_study_names(storage)
+        if OURS.fullmatch(name)
+    ]
+    # Asked once: another worker, which is just beginning this search, may name it meanwhile.
+    attributes = [(study, study.user_attrs) for study in there]
+    others = [(study, said) for study, said in attributes if not _is_of(said, protocol, older)]
+    for study, said in others:
+        if _begun(study):
+            raise _another(url, said, protocol)
+    for study, said in others:
+        if IDENTITY in said:
+            optuna.delete_study(study_name=study.study_name, storage=storage)
+
+
+def _study(storage: optuna.storages.RDBStorage, name: str, seed: int) -> optuna.Study:
+    import optuna
+
+    from tumorscope.experiments.search.sampler import NumberedSampler
+
+    return optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="minimize",
+        load_if_exists=True,
+        sampler=NumberedSampler(seed),
+        # The first trials show what is usual; later ones end early where they are worse.
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0),
+    )
+
+
+def _is_of(said: Mapping[str, object], protocol: Protocol, older: str) -> bool:
+    """Whether a study, by its attributes, belongs to this search.
+
+    A later version may write another key, where a recipe has gained a setting whose default is
+    what was done before: the records themselves tell.
+    """
+    if said.get(IDENTITY) in (protocol.key, older):
+        return True
+    kept = _protocol_in(said)
+    return kept is not None and not kept.changes(protocol)
+
+
+def _protocol_in(said: Mapping[str, object]) -> Protocol | None:
+    """Return what a study was made by; older versions did not write it."""
+    text = said.get(PROTOCOL)
+    return parse_protocol(str(text), origin="The storage") if text else None
 
 
 def finished(study: optuna.Study, *, complete: bool = False) -> int:
@@ -191,8 +228,6 @@ def run_trials(
     Trials of killed workers are marked as failed and not counted, so that they are repeated. A
     trial that is interrupted is marked so too, and the interrupt goes on.
     """
-    import time
-
     import optuna
 
     with warnings.catch_warnings():
@@ -208,6 +243,22 @@ def run_trials(
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:
+    """Open a database, and make its tables where it is new; another worker may be making them."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return _opened(url)
+        except DBAPIError as error:
+            # Optuna looks which tables are missing, and makes them: not in one step.
+            at_once = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not at_once or not left:
+                raise
+            time.sleep(PAUSE)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _opened(url: str) -> optuna.storages.RDBStorage:
     import optuna
     from sqlalchemy import make_url
 
@@ -225,11 +276,9 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
         )
 
 
-def _another(url: str, study: optuna.Study, asked: Protocol) -> InputError:
-    words = ""
-    if PROTOCOL in study.user_attrs:
-        kept = parse_protocol(study.user_attrs[PROTOCOL], origin=_shown(url))
-        words = f"{told(kept.changes(asked))} "
+def _another(url: str, said: Mapping[str, object], asked: Protocol) -> InputError:
+    kept = _protocol_in(said)
+    words = "" if kept is None else f"{told(kept.changes(asked))} "
     return InputError(
         f"The storage {_shown(url)} holds a search over another cohort, recipe or space, or from "
         f"other weights; nothing was changed. {words}Expected the same as when it was begun. Give "
