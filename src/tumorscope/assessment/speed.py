@@ -11,8 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +30,24 @@ from tumorscope.detection.engines import EngineName
 from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.model_file.onnx_file import ModelFile, read_model
 
+if TYPE_CHECKING:
+    import onnxruntime
+
 KERAS = "Keras predict"
 ENGINE_ALONE = "ONNX Runtime alone"
 LIMIT = "arithmetic limit"
+KERAS_SCRIPT = "Keras script"
+TAILED = ("one image", "network")
+"""What is timed often enough to have a 99th percentile."""
 
 ENGINES_OF: Mapping[str, tuple[EngineName, ...]] = {".xml": ("openvino",), ".tflite": ("litert",)}
 """Engines that read a file of that ending; any other is read by ONNX Runtime and OpenVINO."""
+
+WARM_UP = 3
+"""First turns that are not counted."""
+
+Contenders = Mapping[str, Callable[[int], int]]
+"""Name → what is timed: it takes the number of the turn and returns how many images it did."""
 
 _KERAS_SCRIPT = """
 import sys, keras, numpy as np
@@ -126,12 +141,13 @@ def bench(
         raise InputError("Received no images to time. Expected at least one readable image.")
     reference = read_model(models[0])
     detectors = dict(_detectors(models))
-    keras_predict = None if keras_model is None else _keras(keras_model)
+    keras = None if keras_model is None else _Keras(keras_model)
+    starts = max(3, repeats // 10)
     return [
-        *_one_image(detectors, images, keras_predict, repeats),
-        *_folder(detectors, reference, images, keras_model),
-        *_network(reference, images, repeats),
-        *_cold_start(models[0], images[0], keras_model, max(3, repeats // 10)),
+        *_timings("one image", _one_image(detectors, images, keras, repeats)),
+        *_timings("folder", _folder(detectors, reference, images, keras), n=len(images)),
+        *_network(reference, images[0], repeats),
+        *_timings("cold start", _cold_start(models[0], images[0], keras_model, starts)),
     ]
 
 
@@ -154,181 +170,157 @@ def _blank(detector: Detector) -> Slice:
     return Slice(pixels=pixels, source="warm-up")
 
 
-def _keras(path: Path) -> Callable[[NDArray[np.float32]], object]:
-    from tumorscope.networks.backend import load_keras
+class _Keras:
+    """A Keras model, used as its documentation says."""
 
-    load_keras()
-    import keras
+    def __init__(self, path: Path) -> None:
+        from tumorscope.networks.backend import load_keras
 
-    model = keras.models.load_model(path)
-    size = model.input_shape[1]
-    model.predict(np.zeros((1, size, size, 3), np.float32), verbose=0)
-    return lambda batch: model.predict(batch, verbose=0)
+        load_keras()
+        import keras
+
+        self._utils: Any = keras.utils
+        self._model = keras.models.load_model(path)
+        self._size = self._model.input_shape[1]
+        self._predict(np.zeros((1, self._size, self._size, 3), np.float32))
+
+    def _predict(self, batches: object) -> int:
+        return len(self._model.predict(batches, verbose=0))
+
+    def file(self, path: Path) -> int:
+        """Predict one image."""
+        image = self._utils.load_img(path, target_size=(self._size, self._size))
+        return self._predict(self._utils.img_to_array(image)[None] / 127.5 - 1)
+
+    def folder(self, folder: Path) -> int:
+        """Predict every image in a folder; return how many there are."""
+        data = self._utils.image_dataset_from_directory(
+            folder, labels=None, image_size=(self._size, self._size), shuffle=False, verbose=False
+        )
+        return self._predict(data.map(lambda batch: batch / 127.5 - 1))
+
+
+def _in_turns(
+    contenders: Contenders, turns: int, what: str, *, warm_up: int = 0
+) -> dict[str, list[float]]:
+    """Return the milliseconds per image of every contender in every turn after the warm-up."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in track(range(turns + warm_up), what, total=turns + warm_up):
+        for name, work in contenders.items():
+            began = time.perf_counter()
+            count = work(turn)
+            taken[name].append(1000.0 * (time.perf_counter() - began) / count)
+    return {name: times[warm_up:] for name, times in taken.items()}
 
 
 def _one_image(
-    detectors: Mapping[str, Detector],
-    images: Sequence[Path],
-    keras_predict: Callable[[NDArray[np.float32]], object] | None,
-    repeats: int,
-) -> list[Timing]:
-    contenders: dict[str, Callable[[Path], object]] = {
-        name: detector.detect for name, detector in detectors.items()
-    }
-    if keras_predict is not None:
-        contenders[KERAS] = _keras_file(next(iter(detectors.values())), keras_predict)
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in track(range(repeats + 3), "One image at a time", total=repeats + 3):
-        path = images[turn % len(images)]
-        for name, answer in contenders.items():
-            began = time.perf_counter()
-            answer(path)
-            taken[name].append(1000.0 * (time.perf_counter() - began))
-    return _timings("one image", {name: times[3:] for name, times in taken.items()})
+    detectors: Mapping[str, Detector], images: Sequence[Path], keras: _Keras | None, repeats: int
+) -> dict[str, list[float]]:
+    def answer(turn: int, *, by: Callable[[Path], object]) -> int:
+        by(images[turn % len(images)])
+        return 1
 
-
-def _keras_file(
-    detector: Detector, predict: Callable[[NDArray[np.float32]], object]
-) -> Callable[[Path], object]:
-    import keras
-
-    size = detector.metadata.preprocessing.size
-
-    def answer(path: Path) -> object:
-        image = keras.utils.load_img(path, target_size=(size, size))
-        return predict(keras.utils.img_to_array(image)[None] / 127.5 - 1)
-
-    return answer
+    contenders = {name: partial(answer, by=each.detect) for name, each in detectors.items()}
+    if keras is not None:
+        contenders[KERAS] = partial(answer, by=keras.file)
+    return _in_turns(contenders, repeats, "One image at a time", warm_up=WARM_UP)
 
 
 def _folder(
     detectors: Mapping[str, Detector],
     reference: ModelFile,
     images: Sequence[Path],
-    keras_model: Path | None,
-) -> list[Timing]:
+    keras: _Keras | None,
+) -> dict[str, list[float]]:
     """Time whole passes over the images, contenders in turn, three times."""
-    pixels = np.stack(
-        [
-            prepare(read_slice(path), reference.metadata.preprocessing.preprocessing)
-            for path in images[:256]
-        ]
-    )
-    contenders: dict[str, Callable[[], int]] = {
-        name: _pass(detector, images) for name, detector in detectors.items()
+
+    def work(_: int, *, detector: Detector) -> int:
+        return sum(1 for _ in detector.detect_many(images))
+
+    contenders: dict[str, Callable[[int], int]] = {
+        name: partial(work, detector=detector) for name, detector in detectors.items()
     }
-    contenders[ENGINE_ALONE] = _engine_alone(reference, pixels)
-    if keras_model is not None:
-        contenders[KERAS] = _keras_folder(reference, images, keras_model)
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in track(range(3), "A folder", total=3):
-        for name, work in contenders.items():
-            began = time.perf_counter()
-            count = work()
-            taken[name].append(1000.0 * (time.perf_counter() - began) / count)
-    return _timings("folder", taken, n=len(images), tail=False)
+    contenders[ENGINE_ALONE] = _engine_alone(reference, images[:256])
+    if keras is not None:
+        contenders[KERAS] = lambda _: keras.folder(images[0].parent)
+    return _in_turns(contenders, 3, "A folder")
 
 
-def _pass(detector: Detector, images: Sequence[Path]) -> Callable[[], int]:
-    return lambda: sum(1 for _ in detector.detect_many(images))
+def _engine_alone(model: ModelFile, images: Sequence[Path]) -> Callable[[int], int]:
+    """Return the engine's own limit: ready tensors, one run per core, nothing around it."""
+    session = _session(model, threads=1)
+    ready = [_prepared(model, path) for path in images]
 
-
-def _engine_alone(model: ModelFile, pixels: NDArray[np.uint8]) -> Callable[[], int]:
-    """Return the engine's own limit: ready tensors, one session per core, nothing around it."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
-
-    def work() -> int:
+    def work(_: int) -> int:
         with ThreadPoolExecutor(cores()) as pool:
-            runs = pool.map(
-                lambda index: session.run(None, {"pixels": pixels[index : index + 1]}),
-                range(len(pixels)),
-            )
-            return sum(1 for _ in runs)
+            return sum(1 for _ in pool.map(lambda each: session.run(None, {"pixels": each}), ready))
 
     return work
 
 
-def _keras_folder(
-    reference: ModelFile, images: Sequence[Path], keras_model: Path
-) -> Callable[[], int]:
-    import keras
-
-    model = keras.models.load_model(keras_model)
-    size = reference.metadata.preprocessing.size
-
-    def work() -> int:
-        data = keras.utils.image_dataset_from_directory(
-            images[0].parent, labels=None, image_size=(size, size), shuffle=False, verbose=False
-        )
-        return len(model.predict(data.map(lambda batch: batch / 127.5 - 1), verbose=0))
-
-    return work
-
-
-def _network(model: ModelFile, images: Sequence[Path], repeats: int) -> list[Timing]:
+def _network(model: ModelFile, image: Path, repeats: int) -> list[Timing]:
     """Time the engine alone on one ready tensor, all cores, beside what the arithmetic allows."""
-    import onnxruntime
-
-    how = model.metadata.preprocessing.preprocessing
-    pixels = prepare(read_slice(images[0]), how)[None]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = cores()
-    session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
+    session, pixels = _session(model, threads=cores()), _prepared(model, image)
     left = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
-    run_ms, product_ms = [], []
-    for _ in range(repeats + 3):
-        began = time.perf_counter()
-        session.run(None, {"pixels": pixels})
-        run_ms.append(1000.0 * (time.perf_counter() - began))
-        began = time.perf_counter()
-        left @ left
-        product_ms.append(1000.0 * (time.perf_counter() - began))
-    timings = _timings("network", {ENGINE_ALONE: run_ms[3:]})
+
+    def run(_: int) -> int:
+        return len(session.run(None, {"pixels": pixels})[0])
+
+    def multiply(_: int) -> int:
+        return len(left @ left) // len(left)
+
+    contenders: Contenders = {ENGINE_ALONE: run, LIMIT: multiply}
+    taken = _in_turns(contenders, repeats, "The network alone", warm_up=WARM_UP)
+    timings = _timings("network", {ENGINE_ALONE: taken[ENGINE_ALONE]})
     try:
         from tumorscope.networks.cost import macs
 
-        share = macs(model.graph, size=how.size) / 1024**3
+        share = macs(model.graph, size=model.metadata.preprocessing.size) / 1024**3
     except ImportError:
         say(
             f"Left out: {LIMIT}: the onnx package, of the extra “train”, counts operations. "
             f"{how_to_install('train')}"
         )
         return timings
-    best = share * statistics.median(product_ms[3:])
+    best = share * statistics.median(taken[LIMIT])
     return [*timings, Timing("network", LIMIT, 1, repeats, best, None)]
 
 
-def _cold_start(model: Path, image: Path, keras_model: Path | None, repeats: int) -> list[Timing]:
-    ours = [sys.executable, "-m", "tumorscope", "predict", str(image), "--model", str(model)]
-    contenders = {"tumorscope predict": ours}
+def _session(model: ModelFile, *, threads: int) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
+
+
+def _prepared(model: ModelFile, path: Path) -> NDArray[np.uint8]:
+    """Return an image as the network takes it, uint8 (1, size, size)."""
+    return prepare(read_slice(path), model.metadata.preprocessing.preprocessing)[None]
+
+
+def _cold_start(
+    model: Path, image: Path, keras_model: Path | None, repeats: int
+) -> dict[str, list[float]]:
+    def started(_: int, *, command: Sequence[str]) -> int:
+        subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        return 1
+
+    ours = ["-m", "tumorscope", "predict", str(image), "--model", str(model)]
+    contenders = {"tumorscope predict": partial(started, command=ours)}
     if keras_model is not None:
-        contenders["Keras script"] = [
-            sys.executable, "-c", _KERAS_SCRIPT, str(keras_model), str(image)
-        ]  # fmt: skip
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in track(range(repeats), "Cold starts", total=repeats):
-        for name, command in contenders.items():
-            began = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
-            taken[name].append(1000.0 * (time.perf_counter() - began))
-    return _timings("cold start", taken, tail=False, reference="Keras script")
+        theirs = ["-c", _KERAS_SCRIPT, str(keras_model), str(image)]
+        contenders[KERAS_SCRIPT] = partial(started, command=theirs)
+    return _in_turns(contenders, repeats, "Cold starts")
 
 
 def _timings(
-    measure: str,
-    taken: Mapping[str, Sequence[float]],
-    *,
-    n: int | None = None,
-    tail: bool = True,
-    reference: str = KERAS,
+    measure: str, taken: Mapping[str, Sequence[float]], *, n: int | None = None
 ) -> list[Timing]:
+    """Summarise times; Keras is what the others are held against, where it was timed."""
     medians = {name: statistics.median(times) for name, times in taken.items()}
+    keras = medians.get(KERAS, medians.get(KERAS_SCRIPT))
+    tail = measure in TAILED
     return [
         Timing(
             measure=measure,
@@ -337,7 +329,7 @@ def _timings(
             n=n or len(times),
             median_ms=medians[name],
             p99_ms=float(np.percentile(times, 99)) if tail and len(times) >= 20 else None,
-            against_keras=medians[reference] / medians[name] if reference in medians else None,
+            against_keras=None if keras is None else keras / medians[name],
         )
         for name, times in taken.items()
     ]

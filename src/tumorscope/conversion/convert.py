@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from tumorscope.common.errors import HonestyError
 from tumorscope.common.files import atomic_path, output_folder, write_json
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say
+from tumorscope.common.versions import versions
 from tumorscope.conversion import int8
 from tumorscope.conversion.formats import FORMATS, Format, check_original, require_for
 from tumorscope.conversion.parity import (
@@ -36,7 +36,7 @@ from tumorscope.model_file.schema import Precision
 
 PARITY = "parity.json"
 
-PACKAGES = ("tumorscope", "onnxruntime", "onnx", "openvino", "ai-edge-litert", "tensorflow-cpu")
+PACKAGES = ("onnxruntime", "onnx", "openvino", "ai-edge-litert", "tensorflow-cpu")
 BATCH = 8
 
 
@@ -157,7 +157,7 @@ def _convert(model: ModelFile, to: Format, folder: Path, sample: Sample) -> Conv
             "images_judged_on": len(judged),
             "of_these_seen_in_training": judged.known,
             "attempts": [attempt.to_json() for attempt in attempts],
-            "versions": _versions(),
+            "versions": versions(PACKAGES),
             "machine": platform.machine(),
         }
         write_json(Path(name, PARITY), _merged(folder / PARITY, to, parity))
@@ -250,13 +250,3 @@ def _merged(path: Path, to: Format, parity: dict[str, object]) -> dict[str, obje
 def _publish(path: Path, folder: Path) -> None:
     with atomic_path(folder / path.name) as temporary:
         shutil.move(path, temporary)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {**found, "python": platform.python_version()}

@@ -57,7 +57,7 @@ def ways(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Way]:
     InputError
         If the graph has no convolutions to quantise.
     """
-    if "Conv" not in backbone_nodes(_load(graph)).values():
+    if not backbone_nodes(_load(graph)):
         raise InputError(
             "The model has no convolutions, of which 8-bit models are made. Expected a "
             "convolutional network. Export it as onnx-f16."
@@ -95,7 +95,7 @@ def quantise(graph: bytes, pixels: NDArray[np.uint8]) -> bytes:
             _reader(pixels),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
-            nodes_to_quantize=list(backbone_nodes(model)),
+            nodes_to_quantize=backbone_nodes(model),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -122,43 +122,25 @@ def weights_only(graph: bytes, *, smallest: int) -> bytes:
     return _finish(model)
 
 
-def backbone_nodes(model: onnx.ModelProto) -> dict[str, str]:
-    """Return name → operator of the nodes to quantise, in order.
+def backbone_nodes(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the nodes to quantise, in order.
 
-    These lie between the first convolution and the last one that makes features, and the last
-    one's activation. Nodes that no such convolution depends on are the head.
+    These lie between the first convolution and the last one that makes features, and beyond it
+    the activations of either: our graphs stand in the order of computation, and the head is last.
     """
-    from onnx import numpy_helper
-
-    kernels = {tensor.name: tensor for tensor in model.graph.initializer}
-    maker = {output: node for node in model.graph.node for output in node.output}
-    leads: set[str] = set()
-    for node in reversed(model.graph.node):
-        after = any(output in leads for output in node.output)
-        if node.op_type == "Conv" and node.input[1] in kernels:
-            wide = numpy_helper.to_array(kernels[node.input[1]]).shape[0] > HEAD_CHANNELS
-            after = after or wide
-        if after:
-            leads.update(node.input)
-            leads.update(node.output)
-    found: dict[str, str] = {}
-    deep: set[str] = set()  # values that a convolution of the backbone has been through
-    for node in model.graph.node:
-        if node.op_type not in QUANTISED:
-            if any(value in deep for value in node.input):
-                deep.update(node.output)
-            continue
-        belongs = all(output in leads for output in node.output)
-        if node.op_type != "Conv":
-            source = maker.get(node.input[0])
-            activates = (
-                node.op_type in ("Clip", "Relu") and source is not None and source.name in found
-            )
-            belongs = (belongs or activates) and node.input[0] in deep
-        if belongs:
-            found[node.name] = node.op_type
-            deep.update(node.output)
-    return found
+    sizes = {tensor.name: tensor.dims[0] for tensor in model.graph.initializer if tensor.dims}
+    nodes = list(model.graph.node)
+    wide = [
+        place
+        for place, node in enumerate(nodes)
+        if node.op_type == "Conv" and sizes.get(node.input[1], 0) > HEAD_CHANNELS
+    ]
+    if not wide:
+        return []
+    body, rest = nodes[wide[0] : wide[-1] + 1], nodes[wide[-1] + 1 :]
+    made = {output for node in body for output in node.output}
+    body += [node for node in rest if node.op_type in ("Clip", "Relu") and node.input[0] in made]
+    return [node.name for node in body if node.op_type in QUANTISED]
 
 
 def _load(graph: bytes) -> onnx.ModelProto:
