@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -227,3 +228,54 @@ def test_the_citation_gives_the_version_of_the_package() -> None:
     lines = (ROOT / "CITATION.cff").read_text("utf-8").splitlines()
     assert "cff-version: 1.2.0" in lines
     assert f"version: {__version__}" in lines
+
+
+ARCHITECTURE = ROOT / "docs" / "concepts" / "architecture.md"
+SOURCE = ROOT / "src" / "tumorscope"
+
+
+def test_the_architecture_page_has_every_room_in_the_order_of_imports() -> None:
+    text = ARCHITECTURE.read_text("utf-8")
+    written = re.findall(r"^\| `(\w+)` \| [A-Z].+\. \|$", text, re.MULTILINE)
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    layers = config["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert written == [each.removeprefix("tumorscope.") for each in reversed(layers)]
+
+
+def test_the_picture_of_imports_shows_what_is_imported() -> None:
+    """Each arrow is an import, and each import follows from arrows."""
+    [picture] = fenced(ARCHITECTURE, "mermaid")
+    arrows = re.findall(r"(\w+) --> (\w+)", picture)
+    found: set[tuple[str, str]] = set()
+    for file in SOURCE.rglob("*.py"):
+        room = file.relative_to(SOURCE).parts[0]
+        imported = re.findall(
+            r"^\s*(?:from|import) tumorscope\.(\w+)", file.read_text("utf-8"), re.M
+        )
+        found |= {(room, other) for other in imported if other != room and "." not in room}
+    assert set(arrows) <= found
+    follows = set(arrows)
+    while more := {(a, d) for a, b in follows for c, d in follows if b == c} - follows:
+        follows |= more
+    assert found <= follows
+
+
+def test_every_place_that_the_architecture_page_names_is_there() -> None:
+    text = ARCHITECTURE.read_text("utf-8")
+    places = set(re.findall(r"`((?:[a-z0-9_]+/)+(?:\w+\.py)?)`", text))
+    assert len(places) > 40
+    for place in places:
+        assert (SOURCE / place).exists() or (ROOT / place).exists(), place
+    named = re.findall(r"`(\w+)` in `((?:\w+/)+\w+\.py)`", text)
+    assert len(named) >= 10
+    for name, place in named:
+        code = (SOURCE / place).read_text("utf-8")
+        assert re.search(rf"^(?:def|class) {name}\b|^{name}\b.* =", code, re.MULTILINE), (
+            name,
+            place,
+        )
+    assert len(re.findall(r"^\*\*(?:A new|Something) ", text, re.MULTILINE)) >= 10
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").split()) <= 900

@@ -108,7 +108,7 @@ def test_listing_the_commands_imports_none_of_them() -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"{words}; {loaded}"], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == "['tumorscope.cli.app']"
+    assert done.stdout.splitlines()[-1] == "['tumorscope.cli.options', 'tumorscope.cli.app']"
 
 
 @pytest.mark.parametrize("buffered", ["", "1"])

@@ -31,6 +31,7 @@ print(json.dumps(answers))
 WORK = [
     ["split", "manifest.csv"],
     ["predict", "scans", "-o", "findings.csv"],
+    ["predict", "scans", "-o", "with-a-page.csv", "--report", "findings.html"],
     ["predict", "scans", "--model", "packaged", "-o", "again.csv"],
     ["describe", "packaged"],
     ["describe", "--recipe", "paper", "--toml"],

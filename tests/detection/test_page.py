@@ -142,7 +142,7 @@ def test_cards_and_pictures_end_where_it_says(
     assert len(found.pictures) == len(readable)
     assert f"Pictures are shown of {len(readable)} of 13 images that could be read" in text
     assert f"Cards are shown of {len(found.cards)} of 14 images: the first 2 of each" in text
-    assert "All findings stand in all.csv." in text
+    assert "All findings are in all.csv." in text
 
 
 def test_a_result_without_its_finding_is_refused(

@@ -22,6 +22,7 @@ from tumorscope.common.names import printable
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
 from tumorscope.detection.detector import Detector
+from tumorscope.detection.pictures import THUMBNAILS
 from tumorscope.detection.records import Result
 
 if TYPE_CHECKING:
@@ -116,15 +117,15 @@ class FindingsPage:
         """Say what the page leaves out, by which rule, and where it stands."""
         if self._pictures < self._readable:
             yield (
-                f"Pictures are shown of {self._pictures} of {self._readable} images that could be "
-                "read: the first of each decision, in the order of the images."
+                f"Pictures are shown of {self._pictures:,} of {self._readable:,} images that could "
+                f"be read: the first {THUMBNAILS:,} of each decision, in the order of the images."
             )
         total = self._counts.total()
         if self._shown < total:
-            where = "" if table is None else f" All findings stand in {printable(table.name)}."
+            where = "" if table is None else f" All findings are in {printable(table.name)}."
             yield (
-                f"Cards are shown of {self._shown} of {total} images: the first {self._most} of "
-                f"each decision, in the order of the images.{where}"
+                f"Cards are shown of {self._shown:,} of {total:,} images: the first "
+                f"{self._most:,} of each decision, in the order of the images.{where}"
             )
 
     def _link(self, result: Result) -> str | None:
