@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tumorscope.reports.caveats import RANDOM_SPLIT, doubts, guessing_accuracy, guessing_log_loss
+from tumorscope.reports.caveats import RANDOM_SPLIT, caveats
 from tumorscope.statistics import wilson
 from tumorscope.statistics.two_classes import evaluate_scores
 
@@ -14,7 +14,7 @@ def doubts_on(labels, scores, **more):
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=float)
     groups = more.pop("groups", np.arange(len(labels)))
     metrics = evaluate_scores(labels, scores, groups=groups, n_resamples=100, **more)
-    return doubts(metrics, labels=labels, mean_scores=scores)
+    return caveats(metrics, labels=labels, mean_scores=scores)
 
 
 def test_a_random_split_is_the_first_doubt():
@@ -64,12 +64,6 @@ def test_the_wider_interval_of_groups_is_recommended():
     assert any("believe this one" in sentence for sentence in found)
 
 
-def test_what_guessing_reaches():
-    metrics = evaluate_scores([1, 1, 1, 0], [0.5] * 4, groups=range(4), n_resamples=5)
-    assert guessing_accuracy(metrics) == 0.75
-    assert guessing_log_loss(metrics) == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
-
-
 def test_a_log_loss_like_that_of_guessing_is_not_called_too_sure():
     labels = np.arange(60) % 2
     found = doubts_on(labels, np.where(np.arange(60) % 4 < 2, 0.45, 0.55) + 0.01 * (labels == 0))
@@ -94,5 +88,5 @@ def test_a_detector_that_seldom_answers_is_the_first_doubt(abstained, refused, w
         abstained=wilson(abstained, 10),
         refused=wilson(refused, 10),
     )
-    first = doubts(metrics, labels=labels, mean_scores=scores)[0]
+    first = caveats(metrics, labels=labels, mean_scores=scores)[0]
     assert first == RANDOM_SPLIT if words is None else words in first

@@ -44,7 +44,7 @@ def test_the_report(tmp_path: Path, split: Split) -> None:
     assert ("random split, leaks" in page) == (split == "random")
     assert "Two images &lt;disagree&gt;." in page
     assert "Research use only" in page
-    assert "Surest errors" in page
+    assert "<h2>Errors</h2>" in page
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["metrics"]["accuracy"]["value"] == metrics.metrics["accuracy"].value
     assert np.sum(written["confusion"]) == pytest.approx(60)

@@ -9,7 +9,6 @@ from tumorscope.statistics.calibration_error import (
     bin_count,
     equal_mass_bins,
     expected_calibration_error,
-    predictive_values,
     reliability_bins,
 )
 
@@ -57,15 +56,3 @@ def test_reliability_bins_of_repeats_count_images_once():
     for each in bins:
         assert each.lowest <= each.predicted <= each.highest
         assert each.observed.low < each.observed.value < each.observed.high
-
-
-def test_predictive_values_by_counting_people():
-    # Of 10,000 people 200 have a tumour: 180 found, 490 false alarms; 9,310 rightly cleared.
-    positive, negative = predictive_values(0.9, 0.95, 0.02)
-    assert positive == pytest.approx(180 / (180 + 490))
-    assert negative == pytest.approx(9310 / (9310 + 20))
-
-
-def test_predictive_values_without_calls_are_none():
-    assert predictive_values(0.0, 1.0, 0.1) == (None, pytest.approx(0.9))
-    assert predictive_values(1.0, 0.0, 0.1) == (pytest.approx(0.1), None)

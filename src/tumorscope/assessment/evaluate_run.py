@@ -35,7 +35,8 @@ from tumorscope.records.run_folder import Run
 from tumorscope.records.run_record import RunRecord
 from tumorscope.records.scores import scores_of
 from tumorscope.reports.inputs import ReportInputs
-from tumorscope.reports.report import THE_PAPER, Published, write_report
+from tumorscope.reports.published import THE_PAPER, Published
+from tumorscope.reports.report import write_report
 from tumorscope.statistics.answers import RAW_THRESHOLD
 from tumorscope.statistics.metrics import Metrics
 

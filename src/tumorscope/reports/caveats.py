@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.reports.text import percent
 from tumorscope.statistics import Interval
+from tumorscope.statistics.baselines import base_rate_log_loss, no_information_rate
 from tumorscope.statistics.estimate import Estimate
 from tumorscope.statistics.metrics import Metrics
 
 RANDOM_SPLIT = (
     "The images were split at random, without keeping near-duplicates and images of one patient "
-    "together. Wherever such copies exist, testing images were seen in training: these figures "
+    "together. Wherever such copies exist, testing images were seen in training: these results "
     "leak and are too good. Use the grouped split, except to compare with papers that did this."
 )
 
@@ -23,40 +23,31 @@ CONFIDENT = 0.9
 """A wrong call at this probability or more is a confident error."""
 
 
-def doubts(
+def caveats(
     metrics: Metrics, *, labels: NDArray[np.int64], mean_scores: NDArray[np.float64]
 ) -> list[str]:
-    """Return sentences on what weakens these figures; the worst come first.
+    """Return sentences on what weakens these results; the worst come first.
 
     Parameters
     ----------
     metrics : Metrics
-        The figures.
-    labels, mean_scores : ndarray of shape (n,)
-        Reference standard, and probability averaged over repeats.
+        The results.
+    labels : ndarray of shape (n,)
+        Reference standard.
+    mean_scores : ndarray of shape (n,) or (n, classes)
+        Probabilities averaged over repeats.
     """
     found = _few_answers(metrics)
     found += [RANDOM_SPLIT] if metrics.split == "random" else []
     if metrics.copies is not None:
         found.append(metrics.copies.words())
-    found += _one_class(metrics)
-    found += _no_better_than_guessing(metrics)
-    found += _confident_errors(metrics, labels, mean_scores)
-    found += _sources(metrics)
+    if metrics.threshold is not None:
+        found += _one_class(metrics)
+        found += _no_better_than_guessing(metrics)
+        found += _confident_errors(metrics, labels, mean_scores)
+        found += _sources(metrics)
     found += _few_images(metrics)
     return found
-
-
-def guessing_accuracy(metrics: Metrics) -> float:
-    """Return the accuracy of giving every image the commoner label."""
-    share = metrics.n_positive / metrics.n
-    return max(share, 1 - share)
-
-
-def guessing_log_loss(metrics: Metrics) -> float:
-    """Return the log loss of giving every image the share of tumours as its probability."""
-    share = metrics.n_positive / metrics.n
-    return sum(-part * log(part) for part in (share, 1 - share) if 0 < part < 1)
 
 
 def _one_class(metrics: Metrics) -> list[str]:
@@ -72,7 +63,7 @@ def _one_class(metrics: Metrics) -> list[str]:
 def _no_better_than_guessing(metrics: Metrics) -> list[str]:
     found = []
     accuracy, loss = metrics.cautious("accuracy"), metrics.metrics["log_loss"]
-    usual = guessing_accuracy(metrics)
+    usual = no_information_rate(metrics)
     if isinstance(accuracy, Interval) and usual < 1 and accuracy.low <= usual:
         word = "a tumour" if 2 * metrics.n_positive >= metrics.n else "tumour-free"
         found.append(
@@ -80,7 +71,7 @@ def _no_better_than_guessing(metrics: Metrics) -> list[str]:
             f"accuracy's interval ({percent(accuracy.low)} to {percent(accuracy.high)}) does not "
             "lie above that."
         )
-    naive = guessing_log_loss(metrics)
+    naive = base_rate_log_loss(metrics)
     if _value(loss) > naive > 0:
         found.append(_too_sure(loss, naive))
     return found
@@ -118,7 +109,7 @@ def _few_answers(metrics: Metrics) -> list[str]:
         return []
     return [
         f"The detector answers {answered or 'none'} of these {metrics.n} images: the model "
-        f"abstains on {abstained}, and the input check refuses {refused}. The figures of all "
+        f"abstains on {abstained}, and the input check refuses {refused}. The results of all "
         "images call those by the threshold too; a user would get no answer for them."
     ]
 
@@ -144,7 +135,7 @@ def _sources(metrics: Metrics) -> list[str]:
     if single and 0 < metrics.n_positive < metrics.n:
         found.append(
             f"{_list(single)} held images of one class only. A model can be right there by "
-            "telling where an image comes from instead of what it shows; these figures cannot "
+            "telling where an image comes from instead of what it shows; these results cannot "
             "tell the two apart."
         )
     known = {name: _value(part.metrics["accuracy"]) for name, part in parts.items()}

@@ -1,13 +1,18 @@
-"""What papers claim, to be shown beside our own figures."""
+"""What papers claim, to be shown beside our own results."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tumorscope.reports.text import PERCENTAGES, percent, shown, span
+from tumorscope.statistics import Interval, wilson
+from tumorscope.statistics.estimate import Estimate
+from tumorscope.statistics.metrics import NAMES, Metrics
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
-    """Figures that a paper gives for its own test images.
+    """What a paper reports of its own test images.
 
     Attributes
     ----------
@@ -18,7 +23,7 @@ class Published:
     n : int
         Test images.
     remarks : tuple of str
-        What a reader of these figures should know, one sentence or two each.
+        What a reader of these values should know, one sentence or two each.
     """
 
     name: str
@@ -49,3 +54,44 @@ THE_PAPER = Published(
     ),
 )
 """The paper whose recipe ships as ``paper``, with its contradictions."""
+
+
+def published_rows(published: Published | None, ours: Metrics) -> list[tuple[str, str, str, str]]:
+    """Return our metrics beside those of a paper, as the rows of a table.
+
+    Parameters
+    ----------
+    published : Published, optional
+        Without one there are no rows.
+    ours : Metrics
+        Of our raw score: a paper scores with its network alone.
+    """
+    if published is None:
+        return []
+    claims = {
+        "accuracy": published.accuracy, "auc": published.auc, "log_loss": published.log_loss
+    }  # fmt: skip
+    rows = []
+    for name, claim in claims.items():
+        found = ours.cautious(name)
+        if claim is None:
+            rows.append((NAMES[name], shown(name, found), "not given", ""))
+            continue
+        theirs = percent(claim, 2) if name in PERCENTAGES else f"{claim:.4f}"
+        reading = _against(claim, found)
+        if name == "accuracy":
+            spread = wilson(round(claim * published.n), published.n)
+            theirs += f" ({span(percent(spread.low), percent(spread.high))})"
+            if isinstance(found, Interval):
+                apart = spread.low > found.high or spread.high < found.low
+                reading += "; the two intervals " + ("do not overlap" if apart else "overlap")
+        rows.append((NAMES[name], shown(name, found), theirs, reading))
+    return rows
+
+
+def _against(claim: float, ours: Estimate) -> str:
+    if not isinstance(ours, Interval):
+        return "not comparable"
+    if claim > ours.high:
+        return "above our interval"
+    return "below our interval" if claim < ours.low else "inside our interval"

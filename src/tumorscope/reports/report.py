@@ -1,4 +1,4 @@
-"""Everything about one evaluation → report.html, metrics.json and figures/."""
+"""Everything about one evaluation → report.html, metrics.json, metrics.csv and figures/."""
 
 from __future__ import annotations
 
@@ -6,33 +6,19 @@ from pathlib import Path
 
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.reports import (
-    Section,
-    claim_sections,
-    class_sections,
-    detector_sections,
-    sections,
-    write_page,
-)
-from tumorscope.reports.caveats import RANDOM_SPLIT, doubts
-from tumorscope.reports.context import Material
+from tumorscope.reports.caveats import RANDOM_SPLIT, caveats
+from tumorscope.reports.context import context_of
+from tumorscope.reports.figures import draw_figures
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.measure import measure
-from tumorscope.reports.published import THE_PAPER, Published
-from tumorscope.statistics.calibration_error import PREVALENCES
+from tumorscope.reports.metrics_csv import write_metrics_csv
+from tumorscope.reports.page import write_html
 from tumorscope.statistics.metrics import Metrics
-
-__all__ = ["THE_PAPER", "Published", "ReportInputs", "write_report"]
-
-FIGURES = (
-    "workflow", "model_summary", "confusion_matrix", "classification_report", "training_curves",
-    "samples", "roc", "precision_recall", "score_distribution", "reliability", "folds", "per_class",
-)  # fmt: skip
-"""Names of the files under figures/, without ``.png`` and ``.svg``."""
+from tumorscope.statistics.prevalence import values_elsewhere
 
 
 def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
-    """Write ``report.html``, ``metrics.json`` and ``figures/`` into `folder`.
+    """Write ``report.html``, ``metrics.json``, ``metrics.csv`` and ``figures/`` into `folder`.
 
     Same inputs, same bytes. Figures of an earlier report that do not belong to this one are
     removed.
@@ -58,91 +44,53 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
     """
     metrics = measure(inputs)
     output_folder(folder)
-    for name in FIGURES:
-        for suffix in (".png", ".svg"):
-            (folder / "figures" / (name + suffix)).unlink(missing_ok=True)
-    title, warning = _title_and_warning(inputs)
-    document: dict[str, object] = {
-        "notice": RESEARCH_USE_ONLY,
-        "title": title,
-        "warning": warning,
-        **metrics.to_json(),
-        "notes": list(inputs.notes),
-        "cohort": dict(inputs.cohort),
-        "command": inputs.command,
-        "subject": inputs.subject,
-        "data_sha256": inputs.data_sha256,
-    }
-    if inputs.two_classes:
-        material = Material(
-            inputs=inputs,
-            metrics=metrics,
-            labels=inputs.labels,
-            scores=inputs.columns,
-            figures=folder / "figures",
-            doubts=doubts(metrics, labels=inputs.labels, mean_scores=inputs.mean_scores),
-        )
-        document |= _of_a_detector(material)
-        lead, parts = sections.lead(material), _sections(material)
-    else:
-        lead = class_sections.lead(metrics)
-        parts = class_sections.class_sections(inputs, metrics, folder / "figures")
-    write_json(folder / "metrics.json", document)
-    write_page(
+    drawn = draw_figures(inputs, metrics, folder / "figures")
+    found = caveats(metrics, labels=inputs.labels, mean_scores=inputs.mean_scores)
+    random = inputs.split == "random"
+    title = inputs.title + (" — random split, leaks" if random else "")
+    warning = " ".join(filter(None, [inputs.warning, RANDOM_SPLIT if random else None])) or None
+    write_json(
+        folder / "metrics.json",
+        {
+            "notice": RESEARCH_USE_ONLY,
+            "title": title,
+            "warning": warning,
+            **metrics.to_json(),
+            "doubts": [*found, *inputs.notes],
+            "notes": list(inputs.notes),
+            "cohort": dict(inputs.cohort),
+            "command": inputs.command,
+            "subject": inputs.subject,
+            "data_sha256": inputs.data_sha256,
+            **(_of_a_detector(inputs, metrics) if inputs.two_classes else {}),
+        },
+    )
+    write_metrics_csv(folder / "metrics.csv", metrics)
+    # What a random split does is in the box on top, and how many copies it has in the lead.
+    above = {RANDOM_SPLIT, metrics.copies.words() if metrics.copies else ""}
+    doubts = [each for each in found if each not in above]
+    write_html(
         folder / "report.html",
+        "reports/evaluation.html",
         title=title,
-        lead=lead,
-        sections=parts,
         warning=warning,
-        footer="Every figure is in figures/, every number in metrics.json.",
+        footer="Every figure is in figures/, every number in metrics.json and metrics.csv.",
+        samples_gone=drawn.samples_gone,
+        **context_of(inputs, metrics, doubts=[*doubts, *inputs.notes], pictures=drawn.pictures),
     )
     return metrics
 
 
-def _title_and_warning(inputs: ReportInputs) -> tuple[str, str | None]:
-    random = inputs.split == "random"
-    title = inputs.title + (" — random split, leaks" if random else "")
-    warnings = [inputs.warning or "", RANDOM_SPLIT if random else ""]
-    return title, " ".join(filter(None, warnings)) or None
-
-
-def _sections(material: Material) -> list[Section]:
-    """Worst news first, then results, then what papers leave out."""
-    built = {
-        "What to doubt first": sections.doubts_section,
-        "Beside the published figures": sections.published_section,
-        "Results": sections.results,
-        "As the paper measures: raw score at 0.5": detector_sections.raw_section,
-        "Errors": sections.errors,
-        "Every threshold": sections.threshold_curves,
-        "By source": sections.by_source,
-        "Can the probabilities be believed?": sections.calibration,
-        "Fold by fold": sections.fold_by_fold,
-        "Training": sections.training,
-        "Some of the images": sections.samples,
-        "Data and reference standard": claim_sections.data,
-        "Sample size": claim_sections.sample_size,
-        "Robustness": claim_sections.robustness,
-        "How the model is made": claim_sections.making,
-        "Availability": claim_sections.availability,
-    }
-    found = [(title, make(material)) for title, make in built.items()]
-    return [Section(title, html) for title, html in found if html]
-
-
-def _of_a_detector(material: Material) -> dict[str, object]:
+def _of_a_detector(inputs: ReportInputs, metrics: Metrics) -> dict[str, object]:
     """Return what ``metrics.json`` says of two classes alone."""
-    inputs, published = material.inputs, material.inputs.published
+    answers, published = inputs.answers, inputs.published
     document: dict[str, object] = {
         "predictive_values": [
-            {"prevalence": prevalence, **dict(zip(("ppv", "npv"), values[0], strict=True))}
-            for prevalence in PREVALENCES
-            if (values := sections.values_at(material.metrics, prevalence))
+            {"prevalence": each.prevalence, **each.estimate._asdict()}
+            for each in values_elsewhere(metrics)
         ],
-        "doubts": [*material.doubts, *inputs.notes],
         "detector": None,
     }
-    answers = inputs.answers
     if answers is not None:
         document["detector"] = {
             "model": answers.model,

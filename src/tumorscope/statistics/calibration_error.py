@@ -1,4 +1,4 @@
-"""Do the probabilities mean what they say? Reliability, ECE, and predictive values elsewhere."""
+"""Do the probabilities mean what they say? Reliability and calibration error."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.statistics import Interval, wilson
-
-PREVALENCES = (0.005, 0.02, 0.05, 0.10)
-"""Shares of tumours among the scanned for which reports give predictive values."""
 
 MOST_BINS = 10
 IMAGES_PER_BIN = 10
@@ -119,23 +116,3 @@ def reliability_bins(
             )
         )
     return found
-
-
-def predictive_values(
-    sensitivity: float, specificity: float, prevalence: float
-) -> tuple[float | None, float | None]:
-    """Return positive and negative predictive value where `prevalence` of the scanned have tumours.
-
-    By Bayes' theorem; None where no image would be called so. Test sets hold far more tumours than
-    a clinic sees, so the predictive values measured on them do not carry over; these show how far.
-
-    Parameters
-    ----------
-    sensitivity, specificity, prevalence : float
-        Each 0..1.
-    """
-    hits, false_alarms = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
-    rejections, misses = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
-    positive = hits / (hits + false_alarms) if hits + false_alarms > 0 else None
-    negative = rejections / (rejections + misses) if rejections + misses > 0 else None
-    return positive, negative

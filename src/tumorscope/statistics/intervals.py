@@ -1,10 +1,10 @@
-"""Intervals: how far a figure measured on a few images may be from the truth."""
+"""Intervals: how far a value measured on a few images may be from the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import exp, isfinite, log, sqrt
+from math import ceil, exp, isfinite, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -18,7 +18,7 @@ MAX_REDRAWS = 10
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure and the interval that goes with it.
+    """A value and the interval that goes with it.
 
     Attributes
     ----------
@@ -81,6 +81,20 @@ def wilson(successes: float, n: int, *, level: float = 0.95) -> Interval:
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return Interval(p, low, high, "Wilson score")
+
+
+def trials_needed(proportion: float, *, within: float) -> int:
+    """Return about how many trials give a proportion an interval of ± `within`.
+
+    Near 0 and 1, where the normal approximation asks for too few, as for 0.05 and 0.95.
+
+    Examples
+    --------
+    >>> trials_needed(0.9, within=0.03)
+    385
+    """
+    p = min(max(proportion, 0.05), 0.95)
+    return ceil(p * (1 - p) * (1.96 / within) ** 2)
 
 
 def delong(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -203,7 +217,7 @@ def cluster_bootstrap(
     Parameters
     ----------
     statistic : callable
-        Maps an array of image indices (with repetitions) to a figure; NaN where it is undefined.
+        Maps an array of image indices (with repetitions) to a value; NaN where it is undefined.
     groups : array_like of shape (n,)
         Group of each image; at least two different ones.
     n_resamples : int
@@ -225,15 +239,15 @@ def cluster_bootstrap(
     found: list[float] = []
     redrawn = 0
     while isfinite(value) and len(found) < n_resamples and redrawn <= MAX_REDRAWS * n_resamples:
-        figure = float(statistic(next(draws)))
-        if isfinite(figure):
-            found.append(figure)
+        drawn = float(statistic(next(draws)))
+        if isfinite(drawn):
+            found.append(drawn)
         else:
             redrawn += 1
     if n_resamples < 1 or len(found) < n_resamples:
         raise InputError(
             f"Bootstrap: {len(found)} of {n_resamples} resamples of {len(np.unique(groups))} "
-            "groups gave a defined figure. Expected at least one resample, and a figure that is "
+            "groups gave a defined value. Expected at least one resample, and a value that is "
             "defined on all images and on most resamples. Use more images of each class."
         )
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])

@@ -21,6 +21,9 @@ Scores = NDArray[np.float64]
 PROPORTIONS = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
 """Metrics that are shares of images, and get Wilson's interval."""
 
+BY_IMAGES = (*PROPORTIONS, "auc")
+"""Metrics whose interval counts images; that of the others comes from resampling groups."""
+
 BY_GROUP = ("accuracy", "auc", "sensitivity", "specificity")
 """Metrics that get a second interval, which does not take near-duplicates for independent."""
 

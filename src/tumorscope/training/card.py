@@ -14,12 +14,9 @@ from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.schema import Estimate, Metadata, OperatingPoint
 from tumorscope.reports.page import render
 from tumorscope.statistics import Interval
-from tumorscope.statistics.calibration_error import (
-    PREVALENCES,
-    ReliabilityBin,
-    predictive_values,
-)
+from tumorscope.statistics.calibration_error import ReliabilityBin
 from tumorscope.statistics.decisions import Decisions
+from tumorscope.statistics.prevalence import PREVALENCES, predictive_values
 
 SOURCES_OF = "training and tuning"
 """What a model file says of its sources, where they are those of no other images."""
