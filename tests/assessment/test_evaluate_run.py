@@ -192,7 +192,7 @@ def test_images_from_elsewhere_are_not_said_to_be_split(run: Run, tmp_path: Path
         assert "external images" in found.metrics.table()
         assert found.metrics.to_json()["external"] is True
         page = found.report.read_text("utf-8")
-        assert "no split parted them" in page
+        assert "These images come from elsewhere" in page
         assert "kept on one side" not in page
         assert "measured with: tumorscope" in page
     own = evaluate(run)

@@ -123,3 +123,11 @@ def test_the_recipe_that_a_report_prints_can_be_followed(name: str) -> None:
     recipe = Recipe.load(name).changed(weights)
     assert Recipe.from_toml(recipe_text(recipe.model_dump())) == recipe
     assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+def test_whether_a_recipe_is_the_papers_is_not_told_from_its_name() -> None:
+    paper = Recipe.load("paper")
+    assert paper.changed({"name": "mine", "seed": 3, "frozen.epochs": 5}).follows(paper)
+    assert not paper.changed({"network.head": "pooled"}).follows(paper)
+    assert not paper.changed({"input.fit": "pad"}).follows(paper)
+    assert not paper.for_task("tumour-type").follows(paper)

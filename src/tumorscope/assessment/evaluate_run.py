@@ -296,8 +296,8 @@ def _evaluate_model(
 
 
 def published_for(recipe: Recipe) -> Published | None:
-    """Return what the paper claims, where the recipe is the paper's."""
-    return THE_PAPER if recipe.name.startswith("paper") else None
+    """Return what the paper claims, where the recipe is the paper's, whatever its name."""
+    return THE_PAPER if recipe.follows(Recipe.load("paper")) else None
 
 
 def _own_testing(run: Run) -> Manifest:

@@ -181,6 +181,21 @@ class Recipe(Part):
             place[last] = value
         return Recipe.parse(document, origin=origin)
 
+    def follows(self, other: Recipe) -> bool:
+        """Whether the network, and what it is shown, are those of another recipe.
+
+        Neither names nor epochs nor learning rates matter.
+
+        Examples
+        --------
+        >>> paper = Recipe.load("paper")
+        >>> paper.changed({"name": "mine", "frozen.epochs": 5}).follows(paper)
+        True
+        >>> Recipe.load("recommended").follows(paper)
+        False
+        """
+        return (self.task, self.input, self.network) == (other.task, other.input, other.network)
+
     @property
     def corrects_twice(self) -> bool:
         """Whether rare classes are both shown more often and weighed more."""
