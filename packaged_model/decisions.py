@@ -13,7 +13,7 @@ from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.files import atomic_path
 from tumorscope.model_file.onnx_file import read_model, write_model
-from tumorscope.statistics.decisions import Fit, fit_decisions
+from tumorscope.statistics.decisions import FittedRules, fit_and_measure
 from tumorscope.statistics.platt import logit
 from tumorscope.training.card import with_decisions
 from tumorscope.training.export import MEASURING_FOLDS
@@ -45,7 +45,7 @@ def redecide(path: Path, scored: Path) -> str:
     manifest = manifest.having(row for row in manifest.rows if row.split != "testing")
     score_of = {each["path"]: float(each["score"]) for each in read_csv(scored / "scores.csv")}
     labels, groups = manifest.labels, manifest.groups
-    found = fit_decisions(
+    found = fit_and_measure(
         labels,
         logit(np.array([score_of[row.path] for row in manifest.rows])),
         grouped_folds(labels, groups, folds=MEASURING_FOLDS, seed=0),
@@ -57,7 +57,7 @@ def redecide(path: Path, scored: Path) -> str:
         )
         for name, point in metadata.operating_points.items()
     }
-    kept = Fit(
+    kept = FittedRules(
         slope=metadata.calibration.slope,
         intercept=metadata.calibration.intercept,
         thresholds={name: point.threshold for name, point in points.items()},
@@ -72,10 +72,10 @@ def redecide(path: Path, scored: Path) -> str:
         written = write_model(temporary, model.graph, changed.model_copy(update={"card": card}))
     if written.metadata.id != metadata.id:
         raise SystemExit(f"{path}: the id changed from {metadata.id} to {written.metadata.id}.")
-    return f"{metadata.id}, {len(labels)} scores. {_apart(kept, found.fit)}"
+    return f"{metadata.id}, {len(labels)} scores. {_apart(kept, found.rules)}"
 
 
-def _apart(stored: Fit, fitted: Fit) -> str:
+def _apart(stored: FittedRules, fitted: FittedRules) -> str:
     pairs = {
         "slope": (stored.slope, fitted.slope),
         "intercept": (stored.intercept, fitted.intercept),

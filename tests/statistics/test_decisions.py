@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tumorscope.common.errors import InputError
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.statistics.conformal import fit_quantiles
-from tumorscope.statistics.decisions import fit_all, fit_decisions
+from tumorscope.statistics.decisions import fit_and_measure, fit_rules
 from tumorscope.statistics.operating_points import POLICIES, choose_threshold
 from tumorscope.statistics.platt import fit_calibration, logit, sigmoid
 
@@ -114,9 +114,9 @@ def test_operating_points_keep_what_they_promise(seed: int) -> None:
 
 def test_figures_are_measured_on_folds_that_were_not_fitted() -> None:
     labels, true = cohort(3000, seed=5)
-    found = fit_decisions(labels, 3.0 * true + 2.0, np.arange(3000) % 5)
+    found = fit_and_measure(labels, 3.0 * true + 2.0, np.arange(3000) % 5)
     assert found.ece_after < 0.03 < found.ece_before
-    assert found.fit.slope == pytest.approx(1 / 3, rel=0.15)
+    assert found.rules.slope == pytest.approx(1 / 3, rel=0.15)
     for point in found.points.values():
         assert all(each.high >= 0.9 for each in point.coverage)
     # At the balanced threshold the zone is that of the quantiles, so nothing is widened.
@@ -135,13 +135,13 @@ def test_figures_are_measured_on_folds_that_were_not_fitted() -> None:
 def test_what_a_point_reached_is_what_its_own_rule_does(seed: int) -> None:
     labels, values = cohort(120, seed=seed)
     folds = np.arange(120) % 4
-    found = fit_decisions(labels, values, folds)
+    found = fit_and_measure(labels, values, folds)
     for policy, point in found.points.items():
-        assert point.threshold == found.fit.thresholds[policy]
+        assert point.threshold == found.rules.thresholds[policy]
         right = wrong = answered = 0
         covered = [0, 0]
         for fold in range(4):
-            part = fit_all(labels[folds != fold], values[folds != fold], miscoverage=0.1)
+            part = fit_rules(labels[folds != fold], values[folds != fold], miscoverage=0.1)
             for label, value in zip(labels[folds == fold], values[folds == fold], strict=True):
                 answer, held = part.rule(policy).decide(float(part.probabilities(value)))
                 covered[label] += ("no tumour", "tumour")[label] in held
@@ -159,7 +159,7 @@ def test_what_a_point_reached_is_what_its_own_rule_does(seed: int) -> None:
 def test_what_was_measured_on_no_image_is_not_told() -> None:
     labels, values = cohort(16, seed=0)
     labels[:8], labels[8:] = 0, 1
-    found = fit_decisions(labels, values, np.arange(16) % 2)
+    found = fit_and_measure(labels, values, np.arange(16) % 2)
     for point in found.points.values():  # too few scores of each class: it never answers
         assert point.abstained.value == 1.0
         assert point.error_answered is point.sensitivity_answered is None
@@ -169,7 +169,7 @@ def test_what_was_measured_on_no_image_is_not_told() -> None:
 def test_scores_by_chance_are_not_made_to_look_good() -> None:
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 2, 400)
-    found = fit_decisions(labels, generator.normal(0, 3, 400), np.arange(400) % 5)
+    found = fit_and_measure(labels, generator.normal(0, 3, 400), np.arange(400) % 5)
     balanced = found.points["balanced"]
     assert balanced.error.low <= 0.5 <= balanced.error.high
     assert balanced.abstained.value > 0.65
@@ -177,8 +177,8 @@ def test_scores_by_chance_are_not_made_to_look_good() -> None:
 
 def test_repeats_do_not_count_as_images() -> None:
     labels, true = cohort(100, seed=7)
-    once = fit_decisions(labels, true, np.arange(100) % 5)
-    thrice = fit_decisions(labels, np.stack([true] * 3, axis=1), np.arange(100) % 5)
+    once = fit_and_measure(labels, true, np.arange(100) % 5)
+    thrice = fit_and_measure(labels, np.stack([true] * 3, axis=1), np.arange(100) % 5)
     assert thrice.n == once.n == 100
     for name, point in once.points.items():  # thresholds hang on the last digits of a fit
         assert thrice.points[name].model_copy(update={"threshold": point.threshold}) == point
@@ -186,7 +186,7 @@ def test_repeats_do_not_count_as_images() -> None:
 
 def test_reliability_is_told_before_and_after() -> None:
     labels, true = cohort(3000, seed=8)
-    found = fit_decisions(labels, 4.0 * true, np.arange(3000) % 5)
+    found = fit_and_measure(labels, 4.0 * true, np.arange(3000) % 5)
     gaps = {
         name: max(abs(each.predicted - each.observed.value) for each in bins)
         for name, bins in (("before", found.reliability_before), ("after", found.reliability_after))

@@ -11,12 +11,12 @@ from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.onnx_file import read_model
 from tumorscope.model_file.schema import Conformal, Metadata
 from tumorscope.statistics import wilson
-from tumorscope.statistics.decisions import Decisions, fit_decisions
+from tumorscope.statistics.decisions import MeasuredRules, fit_and_measure
 from tumorscope.training.card import SOURCES_OF, model_card
 
 
 @pytest.fixture
-def metadata(tiny_model: Path, decisions: Decisions) -> Metadata:
+def metadata(tiny_model: Path, decisions: MeasuredRules) -> Metadata:
     known = read_model(tiny_model).metadata
     data = {
         "images": {"training": 90, "testing": 10, "tuning": 0},
@@ -27,7 +27,7 @@ def metadata(tiny_model: Path, decisions: Decisions) -> Metadata:
         "weights": "none",
         "split": "grouped",
     }
-    without, having = decisions.fit.quantiles
+    without, having = decisions.rules.quantiles
     conformal = Conformal(no_tumour=without, tumour=having)
     return known.model_copy(
         update={"data": data, "operating_points": decisions.points, "conformal": conformal}
@@ -35,10 +35,10 @@ def metadata(tiny_model: Path, decisions: Decisions) -> Metadata:
 
 
 @pytest.fixture
-def decisions() -> Decisions:
+def decisions() -> MeasuredRules:
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 2, 400)
-    return fit_decisions(labels, generator.normal(2.0 * labels - 1, 1), np.arange(400) % 5)
+    return fit_and_measure(labels, generator.normal(2.0 * labels - 1, 1), np.arange(400) % 5)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def decisions() -> Decisions:
     ],
 )
 def test_abstaining_is_praised_only_where_intervals_part(
-    metadata: Metadata, decisions: Decisions, answered: object, everything: object, words: str
+    metadata: Metadata, decisions: MeasuredRules, answered: object, everything: object, words: str
 ) -> None:
     point = decisions.points["balanced"].model_copy(
         update={"error_answered": answered, "error": everything}
@@ -67,7 +67,7 @@ def test_abstaining_is_praised_only_where_intervals_part(
 
 
 def test_images_kept_for_testing_are_not_counted_as_trained_on(
-    metadata: Metadata, decisions: Decisions
+    metadata: Metadata, decisions: MeasuredRules
 ) -> None:
     card = model_card(metadata, decisions, "scores")
     assert "Images: training 90, testing 10; 100 in all, 40 with a tumour" in card
@@ -81,7 +81,7 @@ def test_images_kept_for_testing_are_not_counted_as_trained_on(
 
 
 def test_every_point_is_told_with_its_zone_and_what_was_answered(
-    metadata: Metadata, decisions: Decisions
+    metadata: Metadata, decisions: MeasuredRules
 ) -> None:
     card = model_card(metadata, decisions, "scores")
     for name, point in metadata.operating_points.items():
@@ -96,7 +96,7 @@ def test_every_point_is_told_with_its_zone_and_what_was_answered(
     assert "called by the threshold" in card
 
 
-def test_what_could_not_be_measured_is_a_dash(metadata: Metadata, decisions: Decisions) -> None:
+def test_what_could_not_be_measured_is_a_dash(metadata: Metadata, decisions: MeasuredRules) -> None:
     silent = {
         name: point.model_copy(
             update={f"{each}_answered": None for each in ("sensitivity", "specificity", "error")}

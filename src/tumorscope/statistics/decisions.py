@@ -1,13 +1,12 @@
 """Held-out scores → everything that turns a logit into a decision, and what that is worth.
 
 Everything is fitted twice: on all scores, which is what the model file gets; and for each fold on
-the other folds, which is what the figures are measured on. No figure here was fitted on itself.
+the other folds, to measure it on images that it was not fitted on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FittedRules:
     """What is fitted on a set of scores: calibration, thresholds by policy, quantiles by class."""
 
     slope: float
@@ -52,12 +51,12 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
-    """The fit on all scores, and what the same procedure reached on held-out folds.
+class MeasuredRules:
+    """The rules fitted on all scores, and what the same procedure reached on held-out folds.
 
     Attributes
     ----------
-    fit : Fit
+    rules : FittedRules
         For the model file.
     n, n_positive, repeats : int
         Images, those with a tumour, and scores of each.
@@ -69,7 +68,7 @@ class Decisions:
         For the model file, by name; each with what it reached.
     """
 
-    fit: Fit
+    rules: FittedRules
     n: int
     n_positive: int
     repeats: int
@@ -81,11 +80,13 @@ class Decisions:
     points: dict[str, OperatingPoint]
 
 
-def fit_all(labels: Labels, logits: Values, *, miscoverage: float, repeats: int = 1) -> Fit:
+def fit_rules(
+    labels: Labels, logits: Values, *, miscoverage: float, repeats: int = 1
+) -> FittedRules:
     """Fit calibration, thresholds and quantiles on the same scores."""
     slope, intercept = fit_calibration(labels, logits)
     probabilities = sigmoid(slope * logits + intercept)
-    return Fit(
+    return FittedRules(
         slope=slope,
         intercept=intercept,
         thresholds={
@@ -95,13 +96,13 @@ def fit_all(labels: Labels, logits: Values, *, miscoverage: float, repeats: int 
     )
 
 
-def fit_decisions(
+def fit_and_measure(
     labels: Labels,
     logits: Values,
     folds: NDArray[np.int64],
     *,
     miscoverage: float = MISCOVERAGE,
-) -> Decisions:
+) -> MeasuredRules:
     """Fit everything that turns a logit into a decision, and measure it on held-out folds.
 
     Parameters
@@ -111,8 +112,8 @@ def fit_decisions(
     logits : ndarray of shape (n,) or (n, repeats)
         Of images that the network was not fitted on, as out-of-fold scores are.
     folds : ndarray of int, shape (n,)
-        Parts images for measuring; groups must not be parted, and every fold's complement must
-        hold both classes.
+        Which images are measured together. Groups must lie in one fold each, and the other folds
+        together must hold both classes.
     miscoverage : float
         Of the conformal prediction sets.
 
@@ -124,30 +125,23 @@ def fit_decisions(
     columns = logits[:, None] if logits.ndim == 1 else logits
     repeats = columns.shape[1]
 
-    def stacked(chosen: NDArray[np.bool_]) -> tuple[Labels, Values]:
-        return np.repeat(labels[chosen], repeats), columns[chosen].reshape(-1)
+    def rules_of(chosen: NDArray[np.bool_]) -> FittedRules:
+        truth, values = np.repeat(labels[chosen], repeats), columns[chosen].reshape(-1)
+        return fit_rules(truth, values, miscoverage=miscoverage, repeats=repeats)
 
-    everything = np.ones(len(labels), dtype=bool)
-    whole = fit_all(*stacked(everything), miscoverage=miscoverage, repeats=repeats)
+    whole = rules_of(np.ones(len(labels), dtype=bool))
     probabilities = np.empty_like(columns)
-    shape = columns.shape
-    calls = {policy: np.empty(shape, dtype=bool) for policy in POLICIES}
-    answers = {policy: np.empty(shape, dtype=np.int8) for policy in POLICIES}
-    sets = {policy: np.empty((*shape, 2), dtype=bool) for policy in POLICIES}
+    made = {policy: _Made.empty(columns.shape) for policy in POLICIES}
     for fold in np.unique(folds):
         held_out = folds == fold
-        part = fit_all(*stacked(~held_out), miscoverage=miscoverage, repeats=repeats)
+        part = rules_of(~held_out)
         probabilities[held_out] = part.probabilities(columns[held_out])
-        for policy in POLICIES:
-            rule = part.rule(policy)
-            calls[policy][held_out] = rule.calls(probabilities[held_out])
-            answers[policy][held_out] = rule.answers(probabilities[held_out])
-            sets[policy][held_out] = rule.sets(probabilities[held_out])
+        for policy, decisions in made.items():
+            decisions.fill(held_out, part.rule(policy), probabilities[held_out])
 
-    truth = np.repeat(labels[:, None], repeats, axis=1)
     flat = np.repeat(labels, repeats)
-    return Decisions(
-        fit=whole,
+    return MeasuredRules(
+        rules=whole,
         n=len(labels),
         n_positive=int(labels.sum()),
         repeats=repeats,
@@ -157,57 +151,55 @@ def fit_decisions(
         reliability_before=tuple(reliability_bins(labels, sigmoid(columns), n_bins=BINS)),
         reliability_after=tuple(reliability_bins(labels, probabilities, n_bins=BINS)),
         points={
-            policy: OperatingPoint(
-                threshold=whole.thresholds[policy],
-                policy=words,
-                **_reached(truth, calls[policy], answers[policy], sets[policy]),
-            )
-            for policy, words in POLICIES.items()
+            policy: decisions.measured(labels, whole.thresholds[policy], POLICIES[policy])
+            for policy, decisions in made.items()
         },
     )
 
 
-class _Reached(TypedDict):
-    """The figures of an `OperatingPoint`."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Decisions on held-out images, (n, repeats), and their prediction sets, (n, repeats, 2)."""
 
-    sensitivity: Estimate | None
-    specificity: Estimate | None
-    error: Estimate | None
-    abstained: Estimate | None
-    sensitivity_answered: Estimate | None
-    specificity_answered: Estimate | None
-    error_answered: Estimate | None
-    coverage: tuple[Estimate, Estimate] | None
+    calls: NDArray[np.bool_]
+    answers: NDArray[np.int8]
+    sets: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> _Made:
+        return cls(np.empty(shape, bool), np.empty(shape, np.int8), np.empty((*shape, 2), bool))
+
+    def fill(self, chosen: NDArray[np.bool_], rule: DecisionRule, probabilities: Values) -> None:
+        """Decide on some images."""
+        self.calls[chosen] = rule.calls(probabilities)
+        self.answers[chosen] = rule.answers(probabilities)
+        self.sets[chosen] = rule.sets(probabilities)
+
+    def measured(self, labels: Labels, threshold: float, policy: str) -> OperatingPoint:
+        """Return what was decided rightly, as of an operating point."""
+        truth = np.repeat(labels[:, None], self.calls.shape[1], axis=1) == 1
+        answered, every = self.answers != ABSTAINED, np.ones(truth.shape, dtype=bool)
+        right = self.calls == truth
+        without, having = _share(self.sets[..., 0], ~truth), _share(self.sets[..., 1], truth)
+        return OperatingPoint(
+            threshold=threshold,
+            policy=policy,
+            sensitivity=_share(right, truth),
+            specificity=_share(right, ~truth),
+            error=_share(~right, every),
+            abstained=_share(~answered, every),
+            sensitivity_answered=_share(right, answered & truth),
+            specificity_answered=_share(right, answered & ~truth),
+            error_answered=_share(~right, answered),
+            coverage=(without, having) if without and having else None,
+        )
 
 
-def _reached(
-    truth: Labels, calls: NDArray[np.bool_], answers: NDArray[np.int8], sets: NDArray[np.bool_]
-) -> _Reached:
-    """Measure decisions (n, repeats), whose sets are (n, repeats, 2), against the truth."""
-    with_tumour, answered = truth == 1, answers != ABSTAINED
-    every = np.ones(truth.shape, dtype=bool)
-
-    def share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Estimate | None:
-        return _share(events, among, truth.shape[1])
-
-    without, having = share(sets[..., 0], ~with_tumour), share(sets[..., 1], with_tumour)
-    return _Reached(
-        sensitivity=share(calls, with_tumour),
-        specificity=share(~calls, ~with_tumour),
-        error=share(calls != with_tumour, every),
-        abstained=share(~answered, every),
-        sensitivity_answered=share(calls, answered & with_tumour),
-        specificity_answered=share(~calls, answered & ~with_tumour),
-        error_answered=share(calls != with_tumour, answered),
-        coverage=(without, having) if without and having else None,
-    )
-
-
-def _share(events: NDArray[np.bool_], among: NDArray[np.bool_], repeats: int) -> Estimate | None:
-    """Return the share of events with an interval for n images, None where there are none."""
+def _share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Estimate | None:
+    """Return the share of events (n, repeats) with an interval for n images; None of nothing."""
     if not among.any():
         return None
     # Some images may be counted in some repeats only, so their number need not be whole.
-    trials = max(1, round(among.sum() / repeats))
+    trials = max(1, round(among.sum() / among.shape[1]))
     found = wilson(float(events[among].mean()) * trials, trials)
     return Estimate(value=found.value, low=found.low, high=found.high)

@@ -15,7 +15,7 @@ from tumorscope.model_file.schema import Estimate, Metadata, OperatingPoint
 from tumorscope.reports.page import render
 from tumorscope.statistics import Interval
 from tumorscope.statistics.calibration_error import ReliabilityBin
-from tumorscope.statistics.decisions import Decisions
+from tumorscope.statistics.decisions import MeasuredRules
 from tumorscope.statistics.prevalence import PREVALENCES, predictive_values
 
 SOURCES_OF = "training and tuning"
@@ -29,7 +29,7 @@ REDONE, KEPT = "Training data", "Input check"
 
 def model_card(
     metadata: Metadata,
-    decisions: Decisions | None,
+    decisions: MeasuredRules | None,
     origin: str,
     pointing: Pointing | None = None,
 ) -> str:
@@ -39,7 +39,7 @@ def model_card(
     ----------
     metadata : Metadata
         Of the model, still without card.
-    decisions : Decisions or None
+    decisions : MeasuredRules or None
         What the decisions reached on held-out folds; None where there were too few scores.
     origin : str
         Where those scores come from.
@@ -61,7 +61,9 @@ def model_card(
     )
 
 
-def with_decisions(card: str, metadata: Metadata, decisions: Decisions | None, origin: str) -> str:
+def with_decisions(
+    card: str, metadata: Metadata, decisions: MeasuredRules | None, origin: str
+) -> str:
     """Return a card whose decisions were measured anew, from its training data to its input check.
 
     Parameters
@@ -78,7 +80,7 @@ def with_decisions(card: str, metadata: Metadata, decisions: Decisions | None, o
 
 
 def _written(
-    template: str, metadata: Metadata, found: Decisions | None, origin: str, **more: object
+    template: str, metadata: Metadata, found: MeasuredRules | None, origin: str, **more: object
 ) -> str:
     points = metadata.operating_points
     card = render(

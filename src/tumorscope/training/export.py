@@ -54,7 +54,7 @@ from tumorscope.records.run_folder import Run
 from tumorscope.records.run_record import RunRecord
 from tumorscope.records.scores import read_records, scores_in, scores_of
 from tumorscope.statistics import Interval, wilson
-from tumorscope.statistics.decisions import MISCOVERAGE, Decisions, fit_decisions
+from tumorscope.statistics.decisions import MISCOVERAGE, MeasuredRules, fit_and_measure
 from tumorscope.statistics.operating_points import POLICIES
 from tumorscope.statistics.platt import logit, sigmoid
 from tumorscope.synthetic.not_brain import draw_not_brain
@@ -341,18 +341,20 @@ def _folds(labels: NDArray[np.int64], groups: NDArray[np.str_]) -> NDArray[np.in
     return grouped_folds(labels, groups, folds=MEASURING_FOLDS, seed=0)
 
 
-def _decide(held_out: _HeldOut, miscoverage: float) -> Decisions | None:
+def _decide(held_out: _HeldOut, miscoverage: float) -> MeasuredRules | None:
     if held_out.folds is None:
         return None
-    return fit_decisions(held_out.labels, held_out.logits, held_out.folds, miscoverage=miscoverage)
+    return fit_and_measure(
+        held_out.labels, held_out.logits, held_out.folds, miscoverage=miscoverage
+    )
 
 
-def _calibration(decisions: Decisions | None, held_out: _HeldOut) -> Calibration:
+def _calibration(decisions: MeasuredRules | None, held_out: _HeldOut) -> Calibration:
     if decisions is None:
         return Calibration(n=len(held_out.labels))
     return Calibration(
-        slope=decisions.fit.slope,
-        intercept=decisions.fit.intercept,
+        slope=decisions.rules.slope,
+        intercept=decisions.rules.intercept,
         fitted_on=held_out.origin,
         n=decisions.n,
         ece_before=decisions.ece_before,
@@ -360,7 +362,7 @@ def _calibration(decisions: Decisions | None, held_out: _HeldOut) -> Calibration
     )
 
 
-def _operating_points(decisions: Decisions | None) -> dict[str, OperatingPoint]:
+def _operating_points(decisions: MeasuredRules | None) -> dict[str, OperatingPoint]:
     if decisions is None:
         return {
             policy: OperatingPoint(threshold=0.5, policy=f"{words}; too few scores to choose")
@@ -369,12 +371,14 @@ def _operating_points(decisions: Decisions | None) -> dict[str, OperatingPoint]:
     return decisions.points
 
 
-def _conformal(decisions: Decisions | None, held_out: _HeldOut, miscoverage: float) -> Conformal:
+def _conformal(
+    decisions: MeasuredRules | None, held_out: _HeldOut, miscoverage: float
+) -> Conformal:
     positives = int(held_out.labels.sum())
     n = (len(held_out.labels) - positives, positives)
     if decisions is None:
         return Conformal(miscoverage=miscoverage, n=n)
-    without, having = decisions.fit.quantiles
+    without, having = decisions.rules.quantiles
     return Conformal(miscoverage=miscoverage, no_tumour=without, tumour=having, n=n)
 
 
