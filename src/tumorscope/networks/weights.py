@@ -115,9 +115,9 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
         If the download fails, or the file cannot be read or does not fit.
     """
     if weights == "none":
-        return "none (random)"
+        return Weights(kind="none").sentence
     if weights == MRI:
-        return load_backbone(backbone, name=name)
+        return load_backbone(backbone, name=name).sentence
     if weights == "imagenet":
         path = _imagenet_file(name)
     else:
@@ -135,23 +135,28 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
             f"HDF5 weights of {name} without its top ({backbone.count_params():,} parameters), as "
             "keras.applications keeps them. Use that file, or --weights none."
         ) from error
-    return weights_identity(path)
+    return _noted(path).sentence
 
 
 def weights_identity(weights: str | Path) -> str:
     """Return what tells starting weights apart: the content of a file, not its path."""
     if weights == MRI:
-        return origin_of(read_model(PACKAGED))
+        return origin_of(read_model(PACKAGED)).sentence
     if weights in ("imagenet", "none") or not Path(weights).is_file():
         return str(weights)
-    return f"{Path(weights).name} (sha256 {sha256_of(Path(weights))})"
+    return _noted(Path(weights)).sentence
 
 
 def sentence_of(name: str, weights: str | Path) -> str:
     """Return what `load_weights` would, without loading; Keras' file is fetched if need be."""
     if weights == "none":
-        return "none (random)"
+        return Weights(kind="none").sentence
     return weights_identity(_imagenet_file(name) if weights == "imagenet" else weights)
+
+
+def _noted(path: Path) -> Weights:
+    """Return a file as runs note it: by its SHA-256, also where it is Keras' own."""
+    return Weights(kind="file", name=path.name, digest=sha256_of(path))
 
 
 def record_of(name: str, weights: str | Path) -> Weights:
@@ -163,8 +168,7 @@ def record_of(name: str, weights: str | Path) -> Weights:
         If there is no such file.
     """
     if str(weights) == MRI:
-        file = read_model(PACKAGED)
-        return Weights(kind="mri", name=file.metadata.id, digest=file.metadata.graph_sha256)
+        return origin_of(read_model(PACKAGED))
     if str(weights) in ("imagenet", "none"):
         return canonical(parse_weights(str(weights)), name)
     path = Path(weights)
@@ -173,7 +177,7 @@ def record_of(name: str, weights: str | Path) -> Weights:
     md5 = md5_of(path)
     if md5 in _digests():
         return Weights(kind="imagenet", name=path.name, digest=md5)
-    return canonical(Weights(kind="file", name=path.name, digest=sha256_of(path)), name)
+    return canonical(_noted(path), name)
 
 
 def canonical(weights: Weights, name: str) -> Weights:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tumorscope.common.errors import InputError
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.model_file.onnx_file import ModelFile, read_model
+from tumorscope.recipes.origin import Weights
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +22,7 @@ MRI = "mri"
 """Name of the packaged model's backbone among starting weights."""
 
 
-def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None) -> str:
+def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None) -> Weights:
     """Load the backbone of a model file into a Keras backbone, in place.
 
     In the file every batch normalisation is folded into the convolution before it and the three
@@ -39,8 +40,8 @@ def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None
 
     Returns
     -------
-    str
-        Which model it came from, for the record of the run.
+    Weights
+        Which model it came from.
 
     Raises
     ------
@@ -74,9 +75,9 @@ def packaged_backbone() -> str | None:
         return None
 
 
-def origin_of(file: ModelFile) -> str:
-    """Return which model starting weights come from, for the record of a run."""
-    return f"{MRI} ({file.metadata.id}, sha256 {file.metadata.graph_sha256})"
+def origin_of(file: ModelFile) -> Weights:
+    """Return which model starting weights come from."""
+    return Weights(kind="mri", name=file.metadata.id, digest=file.metadata.graph_sha256)
 
 
 def _theirs(file: ModelFile) -> str:

@@ -46,20 +46,34 @@ class Weights(BaseModel):
         named = self.kind if self.kind != "file" else self.name or "a file"
         return f"{named} ({self.digest[:12]}…)" if self.digest else named
 
+    @property
+    def sentence(self) -> str:
+        """The same in full, as run.json tells it; `parse_weights` reads it back."""
+        if self.kind == "none":
+            return "none (random)"
+        if self.kind == "mri":
+            return f"mri ({self.name}, sha256 {self.digest})"
+        return f"{self.name} (sha256 {self.digest})" if self.kind == "file" else self.kind
+
 
 def parse_weights(sentence: str) -> Weights:
-    """Read the sentence on starting weights that runs and protocols hold, strictly.
+    """Read the sentence on starting weights that runs of older versions hold, strictly.
 
     Parameters
     ----------
     sentence : str
-        As `tumorscope.networks.weights.load_weights` returns it; the word ``imagenet`` alone
-        says nothing of the file.
+        As `Weights.sentence` makes it; the word ``imagenet`` alone says nothing of the file.
 
     Raises
     ------
     InputError
         If it is none that tumorscope writes.
+
+    Examples
+    --------
+    >>> weights = Weights(kind="file", name="vgg16.h5", digest=64 * "0")
+    >>> parse_weights(weights.sentence) == weights
+    True
     """
     if sentence in ("none", "none (random)"):
         return Weights(kind="none")
