@@ -240,7 +240,16 @@ def _answers(outputs: Outputs, metadata: Metadata) -> NDArray[np.int8]:
 
 
 def violations(found: Parity, limits: Limits) -> tuple[str, ...]:
-    """Return in words which limits a converted model exceeds; nothing if it passes."""
+    """Return in words which limits a converted model exceeds; nothing if it passes.
+
+    Examples
+    --------
+    >>> metrics = ParityMetrics(0.2, 0.01, 0.97, 0.96, 3, 0.09, 1e-6)
+    >>> for sentence in violations(Parity(n=100, n_positive=50, metrics=metrics), Limits()):
+    ...     print(sentence)
+    AUC falls from 0.9700 to 0.9600 (at most 0.005)
+    3 of 100 decisions change (at most 1%)
+    """
     metrics = found.metrics
     if metrics is None:
         return ("its outputs are not all finite numbers of the expected shape",)

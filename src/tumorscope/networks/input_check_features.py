@@ -63,7 +63,17 @@ class FeatureSpace:
         )
 
     def distances(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the distance of each image from its pooled features (n, c); float64 (n,)."""
+        """Return the distance of each image from its pooled features (n, c); float64 (n,).
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> brains = rng.normal([9, 1, 1, 1], 0.5, (40, 4))
+        >>> space = FeatureSpace.fit(brains)
+        >>> near, far = space.distances(np.array([[9.0, 1, 1, 1], [1.0, 9, 1, 1]]))
+        >>> bool(near < 1 < far)
+        True
+        """
         apart = _directions(features) - self.mean
         squares = (apart @ self.axes) ** 2
         inside = (squares * (1.0 / self.variances - 1.0 / self.noise)).sum(axis=1)
@@ -96,6 +106,14 @@ def limit_of(brains: NDArray[np.float64], others: NDArray[np.float64]) -> float:
         Distances of held-out brain MRI.
     others : ndarray of float64, shape (m,)
         Distances of pictures that are none.
+
+    Examples
+    --------
+    >>> brains = np.linspace(0.01, 1.0, 100)
+    >>> round(limit_of(brains, np.full(9, 3.0)), 3)  # three quarters of the way from 0.99
+    2.497
+    >>> round(limit_of(brains, np.full(9, 0.2)), 3)  # no room between them
+    0.99
     """
     low = float(np.quantile(brains, PASSING, method="higher"))
     high = float(np.quantile(others, 1.0 - REFUSING, method="lower"))

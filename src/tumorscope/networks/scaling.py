@@ -26,7 +26,16 @@ deviation of ImageNet's red, green and blue (of 0…1), and means of blue, green
 
 
 def network_input(pixels: NDArray[np.uint8], scaling: str) -> NDArray[np.float32]:
-    """Return grey images uint8 (n, h, w) as network input float32 (n, h, w, 3)."""
+    """Return grey images uint8 (n, h, w) as network input float32 (n, h, w, 3).
+
+    Examples
+    --------
+    >>> white = np.full((1, 2, 2), 255, np.uint8)
+    >>> network_input(white, "symmetric")[0, 0, 0].tolist()
+    [1.0, 1.0, 1.0]
+    >>> network_input(white, "caffe")[0, 0, 0].astype(int).tolist()  # each channel its own
+    [151, 138, 131]
+    """
     scale, offset = (np.asarray(values, dtype=np.float32) for values in SCALINGS[scaling])
     if scale.ndim == offset.ndim == 0:
         return np.repeat((pixels.astype(np.float32) * scale + offset)[..., None], 3, axis=-1)

@@ -121,6 +121,13 @@ def lookup(name: str) -> System:
     ------
     UsageError
         If there is none.
+
+    Examples
+    --------
+    >>> lookup("inception_v3-densenet201").backbones
+    ('inception_v3', 'densenet201')
+    >>> lookup("resnet50").title  # every backbone is a system too
+    'ResNet-50'
     """
     for system in COMBINED:
         if system.name == name:
@@ -144,6 +151,12 @@ def recipe_for(system: System, recipe: Recipe, backbone: str) -> Recipe:
     in proportion to the one it was published for, and where fine-tuning starts if that is inside
     the network. Training on smaller pictures first needs sizes that are multiples of 32 and a
     pooled head; elsewhere it happens at full size.
+
+    Examples
+    --------
+    >>> followed = recipe_for(lookup("inception_v3"), Recipe.load("paper"), "inception_v3")
+    >>> followed.input.size, followed.input.scaling, followed.network.backbone
+    (299, 'symmetric', 'inception_v3')
     """
     known = lookup_backbone(backbone)
     size = known.size_for(recipe.input.size)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Builder = Callable[[int], "keras.Model"]
 
 Scaling = Literal["unit", "symmetric", "imagenet", "caffe"]
-"""Names of `tumorscope.training.feature_store.SCALINGS`."""
+"""Names of `tumorscope.networks.scaling.SCALINGS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,13 @@ class Backbone:
     def size_for(self, size: int) -> int:
         """Return the edge that this backbone gets where others get `size`.
 
-        Their ratio is that of the published sizes: 299 for Inception-v3 where others get 224.
+        Their ratio is that of the published sizes.
+
+        Examples
+        --------
+        >>> from tumorscope.networks.backbones import lookup
+        >>> lookup("inception_v3").size_for(224), lookup("resnet50").size_for(224)
+        (299, 224)
         """
         return max(self.smallest, round(size * self.size / 224))
 
