@@ -1,4 +1,4 @@
-"""Brain-MRI tumour detection that is honest about itself.
+"""Train, check and run brain-MRI tumour detectors.
 
 Research use only. Not a medical device. Not for diagnosis.
 

@@ -8,7 +8,8 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from cyclopts import App, CycloptsError
 
@@ -22,6 +23,7 @@ from tumorscope.common.streams import calm_warnings, holds_all_text, prepare_str
 
 if TYPE_CHECKING:
     from tumorscope.imaging.passed_over import PassedOver
+    from tumorscope.statistics.metrics import Metrics
 
 COMMANDS = {
     "demo": "Run the whole job offline on synthetic slices: audit, split, train, evaluate, detect.",
@@ -35,7 +37,7 @@ COMMANDS = {
     "predict": "Tell tumour from no tumour on brain MRI slices, or say why not.",
     "export": "Convert a model; keep the result only if it still decides as the original.",
     "bench": "Time one image, a folder and a cold start, engine by engine.",
-    "tune": "Search for a better recipe, nested in grouped folds: no reported figure was tuned.",
+    "tune": "Search for a better recipe, nested in grouped folds: what is reported was not tuned.",
     "robustness": "Measure what noise, blur, contrast, turns and crops do to a model's answers.",
     "describe": "Print what a model file says of itself, or the layers of a recipe's network.",
     "phantom": "Write a synthetic cohort that looks like axial brain MRI: DIR/yes and DIR/no.",
@@ -50,7 +52,7 @@ SHOWN_FAILURES = 5
 def _application(*, summaries: bool) -> App:
     made = App(
         name="tumorscope",
-        help=f"Brain-MRI tumour detection that is honest about itself.\n\n{RESEARCH_USE_ONLY}",
+        help=f"Train, check and run brain-MRI tumour detectors.\n\n{RESEARCH_USE_ONLY}",
         version=__version__,
         help_format="markdown",
         # `run` says what is kept; cyclopts would exit without a word.
@@ -74,6 +76,25 @@ def emit(common: Common, document: dict[str, object], table: str) -> None:
         print(json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
         print(table)
+
+
+class _Measured(Protocol):
+    """What evaluations and cross-validations have in common."""
+
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def unreadable(self) -> Sequence[str]: ...
+    @property
+    def passed_over(self) -> PassedOver: ...
+
+
+def emit_metrics(common: Common, result: _Measured, *, report: Path) -> int:
+    """Print metrics, name the report and what was left out; return the exit code that says so."""
+    document = {**result.metrics.to_json(), "passed_over": result.passed_over.to_json()}
+    emit(common, document, result.metrics.table())
+    say(f"Report: {report}")
+    return left_out(result.unreadable, result.passed_over)
 
 
 def check_there(*paths: str | os.PathLike[str] | None) -> None:
@@ -127,7 +148,7 @@ def run(words: Sequence[str]) -> int:
     """Run one command in this process and return its exit code.
 
     0 done; 1 internal fault; 2 wrong usage; 3 input or output unusable; 4 done, but some inputs
-    failed; 5 refused for honesty; 130 interrupted.
+    failed; 5 refused because the result would mislead; 130 interrupted.
     """
     debug = "--debug" in words
     chosen = app if words and words[0] in COMMANDS else _application(summaries=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, check_there, emit
+from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Output, Paths
 from tumorscope.common.progress import say
 
@@ -120,5 +121,4 @@ def _table(found: Audit, *, compared: bool) -> str:
         auc = shortcut.auc
         value = f"{auc.value:.2f} ({auc.low:.2f}–{auc.high:.2f})" if auc else "too few groups"
         lines.append((f"AUC {shortcut.probe}", value))
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+    return aligned(lines)

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tumorscope.cli.app import emit, left_out
+from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, OptionalOutput, Paths, Whole
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
@@ -93,11 +94,4 @@ def bench(
 
 def _table(records: list[dict[str, object]]) -> str:
     rows = [COLUMNS, *([str(record[name]) for name in COLUMNS] for record in records)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(
-            f"{cell:<{width}}" if column < 2 else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    return aligned(rows, right=range(2, len(COLUMNS)))

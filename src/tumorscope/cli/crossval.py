@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.app import check_there, emit_metrics
 from tumorscope.cli.options import (
     Common,
     Data,
@@ -17,7 +17,6 @@ from tumorscope.cli.options import (
     Weights,
     chosen_recipe,
 )
-from tumorscope.common.progress import say
 
 
 def crossval(
@@ -56,7 +55,6 @@ def crossval(
     check_there(data)
     from tumorscope.experiments.crossval import crossval as run_crossval
 
-    common = common or Common()
     result = run_crossval(
         data,
         recipe=chosen_recipe(recipe, seed=seed, task=task),
@@ -68,10 +66,4 @@ def crossval(
         hold_out=hold_out or (),
         resume=resume,
     )
-    emit(
-        common,
-        {**result.metrics.to_json(), "passed_over": result.passed_over.to_json()},
-        result.metrics.table(),
-    )
-    say(f"Report: {result.folder / 'report.html'}")
-    return left_out(result.unreadable, result.passed_over)
+    return emit_metrics(common or Common(), result, report=result.folder / "report.html")

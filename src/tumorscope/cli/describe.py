@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.cli.app import emit
+from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Flag
 from tumorscope.common.errors import UsageError
 
@@ -66,11 +67,6 @@ def describe(
     layers = summarise(network)
     rows = [(each.layer, each.output_shape, f"{each.parameters:,}") for each in layers]
     header = ("Layer (type)", "Output shape", "Param #")
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
-    lines = [
-        f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
-        for name, shape, count in (header, *rows)
-    ]
     total = network.count_params()
     document = {
         "recipe": chosen.name,
@@ -78,7 +74,7 @@ def describe(
         "layers": [asdict(each) for each in layers],
         "parameters": total,
     }
-    emit(common, document, "\n".join((*lines, f"Total parameters: {total:,}")))
+    emit(common, document, f"{aligned((header, *rows), right=[2])}\nTotal parameters: {total:,}")
 
 
 def _describe_model(path: Path, common: Common) -> None:
@@ -112,9 +108,7 @@ def _describe_model(path: Path, common: Common) -> None:
                 "abstention does not hold for these ranges",
             )
         )
-    width = max(len(name) for name, _ in rows)
-    table = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
-    emit(common, {"id": metadata.id, **document}, f"{table}\n\n{metadata.card}".rstrip())
+    emit(common, {"id": metadata.id, **document}, f"{aligned(rows)}\n\n{metadata.card}".rstrip())
 
 
 def _decisions(metadata: Metadata) -> list[tuple[str, str]]:

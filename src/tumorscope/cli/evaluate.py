@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.app import check_there, emit_metrics
 from tumorscope.cli.options import Common, Flag, OptionalOutput
-from tumorscope.common.progress import say
 
 
 def evaluate(
@@ -48,18 +47,6 @@ def evaluate(
     common = common or Common()
     if (run / "run.json").is_file() and Run.open(run).recipe.task == "tumour-type":
         types = evaluate_types(run, data, output=output, allow_seen=allow_seen)
-        emit(
-            common,
-            {**types.metrics.to_json(), "passed_over": types.passed_over.to_json()},
-            types.metrics.table(),
-        )
-        say(f"Report: {types.folder / 'report.html'}")
-        return left_out(types.unreadable, types.passed_over)
+        return emit_metrics(common, types, report=types.folder / "report.html")
     result = run_evaluation(run, data, output=output, allow_seen=allow_seen)
-    emit(
-        common,
-        {**result.metrics.to_json(), "passed_over": result.passed_over.to_json()},
-        result.metrics.table(),
-    )
-    say(f"Report: {result.report}")
-    return left_out(result.unreadable, result.passed_over)
+    return emit_metrics(common, result, report=result.report)

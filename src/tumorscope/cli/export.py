@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Output
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
@@ -163,5 +164,4 @@ def _table(conversion: Conversion) -> str:
         ),
         ("evidence", f"misses the logit by {found.evidence_error:.1g} at most"),
     ]
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+    return aligned(lines)

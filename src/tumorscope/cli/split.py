@@ -38,7 +38,7 @@ def split(
     """Fill the column `split` of a manifest: training, tuning, testing.
 
     Stratified by label, and by tumour type where the manifest names types; images of one group
-    (near-duplicates, one patient) are never parted, and groups that share a picture are joined.
+    (near-duplicates, one patient) are never divided, and groups that share a picture are joined.
     The same seed gives the same split on every machine. A split that the manifest has already is
     replaced; columns that tumorscope does not know stay as they are, and so does the form of the
     file (commas, semicolons or tabs).

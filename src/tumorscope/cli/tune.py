@@ -28,7 +28,7 @@ def tune(
     seed: Whole = 0,
     common: Common | None = None,
 ) -> int:
-    """Search for a better recipe, nested in grouped folds: no reported figure was tuned.
+    """Search for a better recipe, nested in grouped folds: what is reported was not tuned.
 
     Example: `tumorscope tune scans/ --trials 20 --recipe recommended -o tuning/`
 
@@ -47,7 +47,7 @@ def tune(
     weights
         imagenet, mri, none, or the path of an HDF5 file.
     outer_folds
-        0 searches once and reports no figure.
+        0 searches once and measures nothing.
     inner_folds
         By which a trial is judged.
     objective
@@ -78,9 +78,9 @@ def tune(
     document = json.loads((result.folder / "tuning.json").read_text("utf-8"))
     lines = [f"{key}  {value}" for key, value in document["best"].items()]
     if result.metrics is None:
-        lines.append("No figure was measured: --outer-folds 0.")
+        lines.append("Nothing was measured: --outer-folds 0.")
     else:
-        lines += ["", "Nested figures (search included):", result.metrics.table()]
+        lines += ["", "Nested results (search included):", result.metrics.table()]
     document["passed_over"] = result.passed_over.to_json()
     emit(common, document, "\n".join(lines))
     say(f"Recipe: {result.folder / 'best.toml'}\nReport: {result.folder / 'report.html'}")

@@ -73,6 +73,11 @@ def model_path(model: str | Path | None = None) -> Path:
     ------
     InputError
         If that is asked for, and the package holds none.
+
+    Examples
+    --------
+    >>> model_path().name, model_path("packaged") == PACKAGED
+    ('default.onnx', True)
     """
     if model is not None and (str(model) != PACKAGED_NAME or Path(model).exists()):
         inside = Path(model) / "model.onnx"
@@ -112,6 +117,15 @@ class Detector:
         If the graph is not that of a model file.
     UsageError
         If the engine or operating point is unknown, or the engine is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> detector = Detector.load()  # the packaged model
+    >>> detector.detect(np.zeros((64, 64), np.uint8)).reasons
+    ('blank',)
+    >>> [found.decision for found in detector.detect_many([np.zeros((9, 9), np.uint8)])]
+    ['refused']
     """
 
     def __init__(

@@ -20,7 +20,13 @@ TOWARDS, AWAY = (235, 45, 40), (50, 120, 255)
 
 
 def full_colour(shape: tuple[int, ...]) -> float:
-    """Return the logit per cell at which a colour is full, for an evidence map of that shape."""
+    """Return the logit per cell at which a colour is full, for an evidence map of that shape.
+
+    Examples
+    --------
+    >>> full_colour((7, 7)), full_colour((14, 14))
+    (1.0, 0.25)
+    """
     return LIMIT * 49 / (shape[0] * shape[1])
 
 
@@ -69,6 +75,12 @@ def blend(grey: NDArray[np.uint8], share: NDArray[np.float32]) -> NDArray[np.uin
     -------
     ndarray of uint8, shape (height, width, 3)
         RGB.
+
+    Examples
+    --------
+    >>> grey = np.full((1, 3), 100, np.uint8)
+    >>> blend(grey, np.array([[1.0, 0.0, -1.0]], np.float32)).tolist()
+    [[[194, 62, 58], [100, 100, 100], [65, 114, 208]]]
     """
     opacity = np.minimum(np.abs(share), 1.0) * np.float32(OPACITY)
     red, value = share > 0, grey.astype(np.float32)
@@ -80,7 +92,13 @@ def blend(grey: NDArray[np.uint8], share: NDArray[np.float32]) -> NDArray[np.uin
 
 
 def scaled(pixels: NDArray[np.uint8], *, longest: int, shortest: int = 1) -> NDArray[np.uint8]:
-    """Resize a grey image so that its longer side lies between `shortest` and `longest` pixels."""
+    """Resize a grey image so that its longer side lies between `shortest` and `longest` pixels.
+
+    Examples
+    --------
+    >>> scaled(np.zeros((300, 600), np.uint8), longest=200).shape
+    (100, 200)
+    """
     edge = max(pixels.shape)
     wanted = min(max(edge, shortest), longest)
     if wanted == edge:

@@ -50,7 +50,7 @@ class Finding:
     operating_point : str
         Name of the operating point that decided.
     threshold : float or None
-        Probability from which on that operating point calls "tumour".
+        Probability at and above which that operating point calls "tumour".
     zone : tuple of float or None
         Between which probabilities the model abstains there; the threshold lies in it.
     distance : float or None
@@ -81,7 +81,14 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """The finding in sentences for people, without the research-use notice."""
+        """The finding in sentences for people, without the research-use notice.
+
+        Examples
+        --------
+        >>> from tumorscope.detection.detector import Detector
+        >>> Detector.load().detect(np.zeros((64, 64), np.uint8)).words[-43:]
+        'It is blank: its grey values hardly differ.'
+        """
         why = [_WORDS[code] for code in self.reasons if code in _WORDS]
         if self.decision == "unreadable":
             said = next((code.partition(": ")[2] for code in self.reasons), "")

@@ -115,7 +115,7 @@ def open_results(
     """
     if batch is not None:
         check_batch(batch)  # before a log is begun
-    table, overlays, page = outputs.table, outputs.overlays, outputs.page
+    table, overlays = outputs.table, outputs.overlays
     with contextlib.ExitStack() as locks:
         for place in outputs.given:
             locks.enter_context(writing(place))
@@ -127,19 +127,27 @@ def open_results(
                 stack.enter_context(log)
             if resume:
                 _remove_leftovers(outputs)
-            sinks: list[Callable[[Result], None]] = []
-            if table is not None:
-                write = stack.enter_context(open_table(table))
-                sinks.append(lambda result: write(result.values))
-            if page is not None:
-                opened = open_page(page, detector, table=table, overlays=overlays)
-                sinks.append(stack.enter_context(opened).add)
-            drawn = overlays is not None or page is not None
-            pictures = Pictures(overlays=overlays, thumbnails=page is not None) if drawn else None
+            sinks = _open_sinks(stack, detector, outputs)
+            drawn = overlays is not None or outputs.page is not None
+            pictures = Pictures(overlays, outputs.page is not None) if drawn else None
             results = run_batch(detector, images, log=log, pictures=pictures, batch=batch)
             yield _written(results, sinks)
         if log is not None:
             log.remove()
+
+
+def _open_sinks(
+    stack: contextlib.ExitStack, detector: Detector, outputs: Outputs
+) -> list[Callable[[Result], None]]:
+    """Return what writes a result down, for everything that was asked for."""
+    sinks: list[Callable[[Result], None]] = []
+    if outputs.table is not None:
+        write = stack.enter_context(open_table(outputs.table))
+        sinks.append(lambda result: write(result.values))
+    if outputs.page is not None:
+        page = open_page(outputs.page, detector, table=outputs.table, overlays=outputs.overlays)
+        sinks.append(stack.enter_context(page).add)
+    return sinks
 
 
 def _written(

@@ -87,10 +87,10 @@ def write_overlay(path: str | Path, scan: Slice, finding: Finding, metadata: Met
     OutputError
         If it cannot be written.
     """
-    figure = draw(scan, finding, metadata.preprocessing.preprocessing)
+    picture = draw(scan, finding, metadata.preprocessing.preprocessing)
     with atomic_path(Path(path)) as temporary:
         # Level 1: level 6 takes five times as long and saves a tenth.
-        figure.save(temporary, "PNG", compress_level=1, pnginfo=_mark())
+        picture.save(temporary, "PNG", compress_level=1, pnginfo=_mark())
 
 
 def _mark() -> PngInfo:
@@ -108,24 +108,24 @@ def draw(scan: Slice, finding: Finding, how: Preprocessing) -> Image.Image:
     caption = _caption(finding, peak, across - 2 * MARGIN)
     top = HEADER + (0 if finding.probability is None else PROBABILITY_SCALE)
     below = top + height + MARGIN - 4
-    figure = Image.new("RGB", (across, below + LINE * len(caption) + 54), PAPER)
-    ink = ImageDraw.Draw(figure)
+    picture = Image.new("RGB", (across, below + LINE * len(caption) + 54), PAPER)
+    ink = ImageDraw.Draw(picture)
     ink.text((MARGIN, 16), f"Decision: {finding.decision}", INK, font=font(28))
     point = f"calibrated probability at the operating point {finding.operating_point}"
     ink.text((across - MARGIN, 44), point, FAINT, font=font(16), anchor="rs")
-    draw_scale(figure, finding, left=MARGIN, top=56, right=across - MARGIN)
+    draw_scale(picture, finding, left=MARGIN, top=56, right=across - MARGIN)
     for index, (name, panel) in enumerate(panels):
         left = MARGIN + index * (width + MARGIN)
         ink.text((left, top - 26), name, FAINT, font=font(16))
-        figure.paste(panel, (int(left), top))
+        picture.paste(panel, (int(left), top))
     if finding.evidence is not None:
         cells = (finding.evidence.shape[0], finding.evidence.shape[1])
-        _bar(figure, 2 * (width + MARGIN) + MARGIN, (top, height), cells, peak)
+        _bar(picture, 2 * (width + MARGIN) + MARGIN, (top, height), cells, peak)
     for index, line in enumerate(caption):
         ink.text((MARGIN, below + LINE * index), line, INK, font=font(16))
     last = below + LINE * len(caption) + 8
     ink.text((MARGIN, last), RESEARCH_USE_ONLY, WARNING, font=font(18))
-    return figure
+    return picture
 
 
 def _panels(
@@ -165,7 +165,7 @@ def _mark_box(panel: Image.Image, place: Placement, shape: tuple[int, ...]) -> b
 
 
 def _bar(
-    figure: Image.Image,
+    picture: Image.Image,
     left: int,
     rows: tuple[int, int],
     cells: tuple[int, int],
@@ -173,10 +173,10 @@ def _bar(
 ) -> None:
     """Draw the scale of the colours (top and height in `rows`), with the peak's place on it."""
     (top, height), limit = rows, full_colour(cells)
-    ink, words = ImageDraw.Draw(figure), left + BAR + 10
+    ink, words = ImageDraw.Draw(picture), left + BAR + 10
     share = np.linspace(1.0, -1.0, height, dtype=np.float32)[:, None].repeat(BAR, axis=1)
     bar = blend(np.full(share.shape, TISSUE, np.uint8), share)
-    figure.paste(Image.fromarray(bar), (left, top))
+    picture.paste(Image.fromarray(bar), (left, top))
     ink.text((left, top - 46), "logit per cell", FAINT, font=font(16))
     ink.text((left, top - 26), f"of {cells[0]} x {cells[1]}", FAINT, font=font(16))
 

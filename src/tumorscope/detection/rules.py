@@ -39,6 +39,11 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
     coloured : float
         Share of pixels that are really coloured, 0 to 1; see
         `tumorscope.imaging.read.open_image`.
+
+    Examples
+    --------
+    >>> input_reasons(Slice(np.zeros((16, 200), np.uint8), "a line"), InputCheck())
+    ('not-brain-mri', 'blank', 'too-small')
     """
     height, width = scan.pixels.shape
     reasons = []
@@ -55,5 +60,11 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
 
 
 def abstention_reasons(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Return why the model abstained, by its prediction set; empty where it answered."""
+    """Return why the model abstained, by its prediction set; empty where it answered.
+
+    Examples
+    --------
+    >>> abstention_reasons(("no tumour", "tumour")), abstention_reasons(("tumour",))
+    (('uncertain',), ())
+    """
     return {0: ("unlike-training",), 2: ("uncertain",)}.get(len(labels), ())

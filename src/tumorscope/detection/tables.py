@@ -92,7 +92,13 @@ def open_table(path: Path) -> Iterator[Write]:
 
 
 def cells(row: Row) -> list[str]:
-    """Return a row as text, one cell per column: true and false, empty where there is no value."""
+    """Return a row as text, one cell per column: true and false, empty where there is no value.
+
+    Examples
+    --------
+    >>> cells({"path": "a.png", "probability": 0.25, "seen": False})[:5]
+    ['a.png', '0.25', '', '', 'false']
+    """
     return [_cell(row.get(name)) for name in COLUMNS]
 
 

@@ -34,6 +34,14 @@ def thumbnail(scan: Slice, finding: Finding, how: Preprocessing) -> bytes:
         Of that slice. Without evidence (refused), the slice alone is drawn.
     how : Preprocessing
         Of the model.
+
+    Examples
+    --------
+    >>> from tumorscope.detection.detector import Detector
+    >>> scan = Slice(np.zeros((300, 200), np.uint8), "black")
+    >>> picture = thumbnail(scan, Detector.load().detect(scan), Preprocessing())
+    >>> Image.open(io.BytesIO(picture)).size
+    (91, 136)
     """
     grey = _small(scan.pixels)
     shape = (grey.shape[0], grey.shape[1])
