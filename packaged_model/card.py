@@ -12,7 +12,7 @@ WORST = 8
 """Surest errors that are listed of each kind."""
 
 DOUBTS = (
-    "The recipe was chosen of two by its figures on `external_dev` and `stripped_dev`. In "
+    "The recipe was chosen from two by its results on `external_dev` and `stripped_dev`. In "
     "`external_dev` source and label are partly confounded: trivial features reach an AUC of 0.79 "
     "within it. `navoneel_253` holds an abdominal CT labelled tumour and a head CT with a mass "
     "labelled none."
@@ -91,7 +91,7 @@ def _sources(records: Records) -> str:
     ]
     return (
         "## Results on sources left out of training\n\n"
-        "The model in the file has seen all of these but `stripped_dev`. The figures are those of "
+        "The model in the file has seen all of these but `stripped_dev`. The results are those of "
         "the same recipe trained without the source, and without images elsewhere that show the "
         "same picture or patient; calibration and operating point (balanced) come from other "
         "sources. Intervals (95 %) resample groups. Sources were left out several at a time, as "
@@ -102,8 +102,8 @@ def _sources(records: Records) -> str:
 
 
 def _seeds(records: Records) -> str:
-    """Say how much of these figures is luck of the seed."""
-    figures = [
+    """Say how much of these results is luck of the seed."""
+    results = [
         f"`{source}` {_and([f'{auc} (seed {seed})' for seed, auc in reached])}"
         for source in dict.fromkeys(each["source"] for each in records)
         if (
@@ -112,12 +112,12 @@ def _seeds(records: Records) -> str:
             ]
         )
     ]
-    if not figures:
+    if not results:
         return ""
     return (
-        "\n\nThe same training with other seeds, same sources left out: AUC on "
-        f"{' and on '.join(figures)}. The packaged model has seed 0, whose figures were looked at "
-        "first; take the spread as part of every figure above "
+        "\n\nThe same training with different seeds, with the same sources left out: AUC on "
+        f"{' and on '.join(results)}. The packaged model has seed 0, whose results were looked at "
+        "first; take the spread as part of every result above "
         "(`python -m packaged_model.build --steps seeds`, `benchmarks/results/seeds.csv`)."
     )
 
@@ -149,8 +149,8 @@ def _robustness(records: Records, patients: int) -> str:
     whole = records[0]
     return (
         f"## Robustness\n\nThe packaged model on {whole['images']} images of {patients} patients "
-        "of `stripped_dev`, changed by degrees. They had no part in the model, except that its "
-        "recipe was chosen of two: neither in its weights, nor in its calibration and thresholds "
+        "of `stripped_dev`, changed step by step. They had no part in the model, except that its "
+        "recipe was chosen from two: neither in its weights, nor in its calibration and thresholds "
         "(those come from other sources), nor in the choice "
         "of its 8-bit form (that was judged on the other patients). As they are: AUC "
         f"{_interval(whole, 'auc')}, sensitivity {_interval(whole, 'sensitivity')}, specificity "
@@ -200,6 +200,6 @@ def _errors(held_out: Manifest, scores: dict[str, float]) -> str:
         ]
     return (
         "## Surest errors\n\nOn sources left out of training; look at them before you trust a "
-        "figure. Some labels are doubtful.\n\n| image | reference standard | score |\n|---|---|---"
+        "result. Some labels are doubtful.\n\n| image | reference standard | score |\n|---|---|---"
         "|\n" + "\n".join(rows)
     )
