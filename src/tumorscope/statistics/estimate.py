@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,36 @@ class Undefined:
 
 
 Estimate = Interval | Undefined
+
+
+def estimate_of(document: Mapping[str, Any]) -> Estimate:
+    """Return what `to_json` of an interval, or of a value without one, was called on.
+
+    Examples
+    --------
+    >>> estimate_of({"value": 0.9, "low": 0.8, "high": 0.95, "method": "Wilson"}).high
+    0.95
+    >>> estimate_of(Undefined("one class only").to_json())
+    Undefined(reason='one class only', value=None)
+    """
+    value, low, high = (document[name] for name in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return Undefined(str(document["reason"]), value)
+    return Interval(value, low, high, str(document["method"]))
+
+
+def wider(by_images: Estimate, by_groups: Estimate | None) -> Estimate:
+    """Return the more cautious of two estimates: the one with the wider interval.
+
+    Examples
+    --------
+    >>> wider(Interval(0.9, 0.85, 0.95, "images"), Interval(0.9, 0.7, 1.0, "groups")).method
+    'groups'
+    """
+    if not isinstance(by_groups, Interval) or not isinstance(by_images, Interval):
+        return by_images
+    by_groups_is = by_groups.high - by_groups.low > by_images.high - by_images.low
+    return by_groups if by_groups_is else by_images
 
 
 @dataclass(frozen=True, slots=True)

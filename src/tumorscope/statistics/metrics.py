@@ -8,7 +8,7 @@ from typing import Literal
 
 from tumorscope.statistics import Interval
 from tumorscope.statistics.copies import Copies
-from tumorscope.statistics.estimate import Estimate, Undefined
+from tumorscope.statistics.estimate import Estimate, Undefined, wider
 
 Split = Literal["grouped", "random"]
 
@@ -122,11 +122,7 @@ class Metrics:
         Images of one group are alike, so an interval that counts each of them may be too narrow;
         near 0 and 1 and with few groups resampling is.
         """
-        by_images, by_groups = self.metrics[name], self.by_group.get(name)
-        if not isinstance(by_groups, Interval) or not isinstance(by_images, Interval):
-            return by_images
-        wider = by_groups.high - by_groups.low > by_images.high - by_images.low
-        return by_groups if wider else by_images
+        return wider(self.metrics[name], self.by_group.get(name))
 
     def to_json(self) -> dict[str, object]:
         """Return the content of ``metrics.json``; undefined values are null, with a reason."""

@@ -13,11 +13,13 @@ import pytest
 
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.experiments.comparison import compare as module
+from tumorscope.experiments.comparison import system_folder
 from tumorscope.experiments.comparison.compare import compare
 from tumorscope.experiments.comparison.measure import Cost
 from tumorscope.experiments.comparison.table import COLUMNS, QUALITY
 from tumorscope.networks import weights as weights_module
 from tumorscope.networks.backbones import build_backbone
+from tumorscope.networks.backbones import lookup as lookup_backbone
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.fit import DivergedError
 
@@ -188,16 +190,16 @@ def test_a_system_that_diverges_does_not_stop_the_others(
     folder = tmp_path / "weights"
     folder.mkdir()
     for name in ("alexnet", "small_cnn"):
-        size = module.lookup_backbone(name).smallest
+        size = lookup_backbone(name).smallest
         build_backbone(name, size).save_weights(folder / f"{name}.weights.h5")
-    whole = module.crossval
+    whole = system_folder.crossval
 
     def diverge(manifest: object, **options: object) -> object:
         if "alexnet" in str(options["output"]):
             raise DivergedError("The loss is not a number after epoch 1.")
         return whole(manifest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "crossval", diverge)
+    monkeypatch.setattr(system_folder, "crossval", diverge)
     found = compare(
         tiny_cohort,
         backbones=["alexnet", "small_cnn"],

@@ -1,30 +1,17 @@
-"""The rows of a comparison → CSV, JSON and a page."""
+"""The rows of a comparison, as records and as a table for the terminal."""
 
 from __future__ import annotations
 
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from tumorscope.common.cores import cores
-from tumorscope.common.csv_files import write_csv
-from tumorscope.common.files import write_json
-from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.versions import versions
-from tumorscope.experiments.comparison.measure import FROZEN, STEP
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.networks.systems import System
-from tumorscope.reports import Section, figure_html, table_html, write_page
-from tumorscope.reports.displays.comparison import ComparisonDisplay, CostDisplay
-from tumorscope.reports.drawing import draw
-from tumorscope.statistics.metrics import NAMES
 
 QUALITY = ("accuracy", "auc", "sensitivity", "specificity", "log_loss", "ece")
-"""Metrics of the table, each with its 95 % interval."""
+"""Metrics of the table, each with its 95 % interval: by images or by groups, the wider one."""
 
 COST = ("input_px", "parameters", "gmac", "latency_ms", "latency_engine", "frozen_images_per_s",
         "tuning_images_per_s")  # fmt: skip
@@ -56,8 +43,8 @@ class Row:
     quality : mapping or None
         Metrics with intervals, images, starting weights, seconds per fold; None where it was not
         measured.
-    note : str
-        Why not, and the command that measures it.
+    why, command : str
+        Why not, and what measures it.
     missing : bool
         Whether it should have been measured, and could not be: no weights, or it diverged.
     """
@@ -65,8 +52,14 @@ class Row:
     system: System
     cost: Mapping[str, Any]
     quality: Mapping[str, Any] | None
-    note: str = ""
+    why: str = ""
+    command: str = ""
     missing: bool = False
+
+    @property
+    def note(self) -> str:
+        """Why it was not measured, and the command that measures it."""
+        return self.why + self.command
 
     def to_record(self) -> dict[str, object]:
         """Return a line of comparison.csv; what was not measured is None."""
@@ -124,9 +117,9 @@ class Comparison:
                 row.system.name,
                 f"{row.cost['parameters'] / 1e6:.1f}",
                 f"{row.cost['gmac']:.2f}",
-                _number(row.cost["latency_ms"]),
-                _estimate(row, "accuracy").replace("\u2060", "") or "-",
-                _estimate(row, "auc").replace("\u2060", "") or "-",
+                short_number(row.cost["latency_ms"]),
+                estimate_text(row, "accuracy").replace("\u2060", "") or "-",
+                estimate_text(row, "auc").replace("\u2060", "") or "-",
             )
             for row in self.rows
         ]
@@ -144,63 +137,12 @@ class Comparison:
         return {
             "folder": str(self.folder),
             "missing": [row.system.name for row in self.missing],
-            "rows": [_document(row) for row in self.rows],
+            "rows": [row_document(row) for row in self.rows],
         }
 
 
-def write_comparison(
-    rows: Sequence[Row],
-    folder: Path,
-    *,
-    protocol: Mapping[str, object],
-    unreadable: tuple[str, ...] = (),
-    passed_over: PassedOver | None = None,
-) -> Comparison:
-    """Write comparison.csv, comparison.json and comparison.html into `folder`.
-
-    Raises
-    ------
-    OutputError
-        If `folder` cannot be written to.
-    """
-    machine = {"processor": platform.machine(), "cores": cores(), **versions()}
-    write_csv(
-        folder / "comparison.csv",
-        COLUMNS,
-        [
-            {key: "" if value is None else value for key, value in row.to_record().items()}
-            for row in rows
-        ],
-    )
-    write_json(
-        folder / "comparison.json",
-        {
-            "notice": RESEARCH_USE_ONLY,
-            "protocol": dict(protocol),
-            "machine": machine,
-            "rows": [_document(row) for row in rows],
-        },
-    )
-    measured = [row for row in rows if row.quality is not None]
-    sections = [
-        Section("Quality", _quality(rows)),
-        Section("Cost", _cost(rows)),
-        Section("The systems", _systems(rows)),
-        Section("How this was measured", _how(protocol, machine)),
-    ]
-    if len(measured) > 1:
-        sections.insert(1, Section("Quality against cost", _against(measured)))
-    write_page(
-        folder / "comparison.html",
-        title=f"Comparison of {len(rows)} systems",
-        lead=_lead(rows, measured, protocol),
-        sections=sections,
-        footer="Every number is in comparison.json and comparison.csv.",
-    )
-    return Comparison(rows, folder, unreadable, passed_over or PassedOver())
-
-
-def _document(row: Row) -> dict[str, object]:
+def row_document(row: Row) -> dict[str, object]:
+    """Return a row as plain values, for comparison.json."""
     quality = None
     if row.quality is not None:
         quality = {
@@ -218,131 +160,8 @@ def _document(row: Row) -> dict[str, object]:
     }
 
 
-def _lead(rows: Sequence[Row], measured: Sequence[Row], protocol: Mapping[str, object]) -> str:
-    words = (
-        "Every system follows the same recipe on the same grouped folds. Quality is that of raw "
-        "scores, called at 0.5, so it measures recipes; a detector has a calibration and an "
-        "operating point of its own. "
-    )
-    if not measured:
-        words = "Costs only: nothing here says which system is better. "
-    elif len(measured) < len(rows):
-        words += (
-            f"Quality was measured for {len(measured)} of {len(rows)}; where starting weights "
-            "were not to be had the cell is empty, because a pretrained network trained from "
-            "random weights is another system. "
-        )
-    if len(measured) > 1:
-        words += (
-            "All are tested on the same images; where two intervals overlap widely, these images "
-            "cannot tell the two systems apart. "
-        )
-    return f"<p>{escape(words)}Recipe <code>{escape(str(protocol['recipe']))}</code>.</p>"
-
-
-def _quality(rows: Sequence[Row]) -> str:
-    header = ("System", *(NAMES[name] for name in QUALITY), "Starting weights")
-    lines = []
-    for row in rows:
-        cells = [_estimate(row, name) for name in QUALITY]
-        origin = (
-            "" if row.quality is None else re.sub(r" \(sha256 .*?\)", "", row.quality["weights"])
-        )
-        lines.append((row.system.title, *cells, origin))
-    notes = "".join(
-        f"<li><b>{escape(row.system.title)}</b>: {_with_command(row.note)}</li>"
-        for row in rows
-        if row.note
-    )
-    table = table_html(header, lines)
-    return table + (f"<h3>Not measured</h3><ul>{notes}</ul>" if notes else "")
-
-
-def _with_command(note: str) -> str:
-    words, found, command = note.partition("tumorscope compare")
-    return escape(words) + (f"<code>{escape(found + command)}</code>" if found else "")
-
-
-def _cost(rows: Sequence[Row]) -> str:
-    header = ("System", "Input (px)", "Parameters (M)", "GMAC", "One image (ms)", "Engine",
-              "Frozen pass (images/s)", "Training (images/s)", "One fold (s)")  # fmt: skip
-    lines = [
-        (
-            row.system.title,
-            str(row.cost["input_px"]),
-            f"{row.cost['parameters'] / 1e6:.2f}",
-            f"{row.cost['gmac']:.3g}",
-            _number(row.cost["latency_ms"]),
-            str(row.cost["latency_engine"]),
-            _number(row.cost["frozen_images_per_s"]),
-            _number(row.cost["tuning_images_per_s"]),
-            _number(None if row.quality is None else row.quality["seconds_per_fold"]),
-        )
-        for row in rows
-    ]
-    display = CostDisplay.from_rows(
-        [row.system.title for row in rows],
-        parameters=[row.cost["parameters"] for row in rows],
-        gmac=[row.cost["gmac"] for row in rows],
-        latency_ms=[row.cost["latency_ms"] for row in rows],
-    )
-    picture = figure_html(
-        draw(
-            display,
-            "Cheapest first. All three axes are logarithmic. Parameters are those of the network "
-            "with its head, which is not the one that it was published with.",
-            alt="Parameters, arithmetic and latency of each system",
-        )
-    )
-    return table_html(header, lines, numeric=(2, 3, 4, 6, 7, 8)) + picture
-
-
-def _against(measured: Sequence[Row]) -> str:
-    pictures = []
-    for name in ("auc", "accuracy"):
-        estimates = [row.quality["metrics"][name] for row in measured if row.quality is not None]
-        display = ComparisonDisplay.from_rows(
-            [row.system.title for row in measured],
-            cost=[row.cost["gmac"] for row in measured],
-            values=[each["value"] for each in estimates],
-            low=[each["low"] for each in estimates],
-            high=[each["high"] for each in estimates],
-            quality=NAMES[name],
-        )
-        pictures.append(
-            figure_html(
-                draw(
-                    display,
-                    f"{NAMES[name]} with its 95 % interval against the arithmetic of one image. "
-                    "Systems of about the same cost are drawn beside each other; the table below "
-                    "has the exact cost.",
-                )
-            )
-        )
-    return "".join(pictures)
-
-
-def _systems(rows: Sequence[Row]) -> str:
-    lines = [(row.system.title, row.system.citation, row.system.remark) for row in rows]
-    return table_html(("System", "Published", "Here"), lines)
-
-
-def _how(protocol: Mapping[str, object], machine: Mapping[str, object]) -> str:
-    facts = {**protocol, **machine}
-    words = (
-        "Each system gets the input size and scaling that its ImageNet weights expect, and the "
-        "head, augmentation, epochs and learning rates of the recipe; frozen features get its "
-        "preprocessing and class weights. Tops with 1000 classes are left out. "
-        "GMAC: multiply-accumulates of convolutions and dense layers. One image: median of one "
-        "prepared image through the network on all cores. Frozen pass: a pass of "
-        f"{FROZEN} images as training runs frozen layers. Training: Adam through all layers in "
-        f"steps of {STEP} images. Timings hold for this machine and whatever else ran on it."
-    )
-    lines = [(key.replace("_", " "), str(value)) for key, value in facts.items()]
-    return f"<p>{escape(words)}</p>" + table_html(("", ""), lines)
-
-
-def _estimate(row: Row, name: str) -> str:
+def estimate_text(row: Row, name: str) -> str:
+    """Return a metric of a system with its interval; "" where it was not measured."""
     if row.quality is None:
         return ""
     found = row.quality["metrics"][name]
@@ -354,7 +173,8 @@ def _estimate(row: Row, name: str) -> str:
     return f"{found['value']:.3f} ({found['low']:.3f}\u2060–\u2060{found['high']:.3f})"
 
 
-def _number(value: float | None) -> str:
+def short_number(value: float | None) -> str:
+    """Return a number of three digits or so; "" for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
