@@ -17,7 +17,7 @@ from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.common.extras import require
 from tumorscope.common.locks import one_writer
 from tumorscope.experiments.crossval_report import write_crossval_report
-from tumorscope.experiments.crossval_scores import FoldsAsked, score_cohort
+from tumorscope.experiments.crossval_scores import FoldsAsked, ScoredCohort, score_cohort
 from tumorscope.experiments.learner import Learner
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.recipes.recipe import Recipe
@@ -85,7 +85,7 @@ def crossval(
         A folder of class folders, or a manifest; its splits are not used, except that images of
         the split "testing" never train where sources are left out.
     recipe, weights
-        As for `tumorscope.training.train.train`.
+        As for `tumorscope.training.train.train`; the recipe's task decides which classes.
     folds, repeats : int
         At least 2 and at least 1.
     output : path
@@ -108,16 +108,14 @@ def crossval(
         If the cohort, the numbers or the folder cannot be used.
     """
     require("train", to="cross-validate a recipe")
-    asked = FoldsAsked(folds=folds, repeats=repeats, split_by=split_by, hold_out=hold_out)
+    asked = FoldsAsked(folds, repeats, split_by, hold_out)
     found = score_cohort(
-        data,
-        asked,
-        recipe=Recipe.of(recipe),
-        weights=weights,
-        learner=method,
-        output=Path(output),
-        resume=resume,
+        data, asked, Recipe.of(recipe), weights, learner=method, output=Path(output), resume=resume
     )
+    return _reported(found)
+
+
+def _reported(found: ScoredCohort) -> CrossValidation:
     scores = found.scores
     return CrossValidation(
         found.manifest,

@@ -84,9 +84,9 @@ class ScoredCohort:
 def score_cohort(
     data: Data,
     asked: FoldsAsked,
-    *,
     recipe: Recipe,
     weights: str | Path,
+    *,
     output: Path,
     learner: Learner | None = None,
     resume: bool = False,

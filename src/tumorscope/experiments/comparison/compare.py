@@ -75,11 +75,6 @@ def compare(
     resume : bool
         Keep what is finished in `output`; systems there that are not named stay in the table.
 
-    Returns
-    -------
-    Comparison
-        The rows; `Comparison.missing` are those that could not be measured.
-
     Raises
     ------
     UsageError

@@ -50,6 +50,25 @@ class SearchAsked:
         """How many networks are fitted at most."""
         return self.trials * self.inner_folds * (self.outer_folds + 1) + self.outer_folds
 
+    @property
+    def studies(self) -> list[str]:
+        """Names of the searches: one for each outer fold, and one on everything."""
+        return [*(f"outer-{fold}" for fold in range(self.outer_folds)), "final"]
+
+    def in_words(self) -> str:
+        """Return how much work this is.
+
+        Examples
+        --------
+        >>> SearchAsked(20, 5, 3, "log-loss", None, 0).in_words()[:18]
+        'At most 365 fits: '
+        """
+        return (
+            f"At most {self.fits} fits: {self.trials} trials × {self.inner_folds} inner folds × "
+            f"{self.outer_folds + 1} searches, and {self.outer_folds} to measure them. Pruning "
+            "saves some."
+        )
+
     def recorded(self, space: Mapping[str, Range]) -> dict[str, JsonValue]:
         """Return what of this, and of the space, decides the scores: for the protocol."""
         return {

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tumorscope.assessment.seen_weights import refuse_seen
 from tumorscope.cohort.manifest import Data, Manifest
@@ -30,11 +29,12 @@ from tumorscope.experiments.search.objective import Loss, SharedNetwork
 from tumorscope.experiments.search.report import write_search_report
 from tumorscope.experiments.search.result import Search
 from tumorscope.experiments.search.searcher import Searcher, nested_scores
-from tumorscope.experiments.search.space import load_space
+from tumorscope.experiments.search.space import Range, load_space
 from tumorscope.experiments.search.storage import database, open_studies
 from tumorscope.networks.weights import record_of, weights_identity
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import Cohort, Protocol, data_hash
+from tumorscope.statistics.metrics import Metrics
 from tumorscope.statistics.two_classes import evaluate_scores
 
 COLUMNS = ("path", "label", "fold", "score")
@@ -79,17 +79,14 @@ def tune(
         workers that give the same URL share the trials.
     weights : str or path
         As for `tumorscope.training.train.train`.
-    outer_folds : int
-        0 searches once, on everything, and reports no figure.
-    inner_folds : int
-        By which a trial is judged.
+    outer_folds, inner_folds : int
+        By which the search is measured, and a trial judged; with 0 outer folds it searches once,
+        on everything, and measures nothing.
     objective : {"log-loss", "auc"}
         The log loss by default: it is a proper score, so that it also rewards probabilities that
         mean what they say, and it is less coarse than an AUC of a few dozen images.
-    timeout : float, optional
-        Seconds after which each study stops.
-    seed : int
-        Of the folds and the sampler.
+    timeout, seed : float, int
+        Seconds after which each study stops, if any; seed of the folds and the sampler.
 
     Raises
     ------
@@ -103,16 +100,24 @@ def tune(
     require("train", "tune", to="search for a recipe")
     base = Recipe.of(recipe)
     _check_task(base)
-    ranges = load_space(space, base)
-    folder = output_folder(Path(output))
+    return _searched(data, asked, base, load_space(space, base), weights, Path(output), storage)
+
+
+def _searched(
+    data: Data,
+    asked: SearchAsked,
+    base: Recipe,
+    ranges: dict[str, Range],
+    weights: str | Path,
+    output: Path,
+    storage: str | None,
+) -> Search:
+    folder = output_folder(output)
     cohort = SearchedCohort.of(data)
     started_from = record_of(base.network.backbone, weights)
     refuse_seen(started_from, cohort.manifest, "the search")
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
-    say(
-        f"At most {asked.fits} fits: {trials} trials × {inner_folds} inner folds × "
-        f"{outer_folds + 1} searches, and {outer_folds} to measure them. Pruning saves some."
-    )
+    say(asked.in_words())
     protocol = Protocol(
         recipe=base,
         weights=(started_from,),
@@ -124,34 +129,45 @@ def tune(
     older = asked.older_key(base, ranges, cohort.manifest, origin)
     # Nothing is written before it is clear that folder and database belong to this search.
     cohort.check(folder)
-    names = [*(f"outer-{fold}" for fold in range(outer_folds)), "final"]
     studies = open_studies(
-        url, names, protocol=protocol, older=older, objective=objective, seed=seed
+        url, asked.studies, protocol=protocol, older=older, objective=asked.loss, seed=asked.seed
     )
     manifest = cohort.keep(folder, data)
     shared = SharedNetwork(manifest, base, weights, origin=origin)
     searcher = Searcher(asked, ranges, shared, studies, url)
-    metrics = None
-    if outer_folds:
-        plan = _outer_folds(manifest, asked)
-        scores = nested_scores(plan, searcher, folder=folder, protocol=protocol, older=older)
-        metrics = evaluate_scores(plan.labels, scores, groups=manifest.groups)
-        write_csv(folder / "scores.csv", COLUMNS, _records(plan, scores))
+    metrics = _nested(searcher, folder, protocol, older) if asked.outer_folds else None
     best = searcher.search("final", np.arange(len(manifest)))
     write_text(folder / "best.toml", best.to_toml())
+    whole = cohort.whole
     result = Search(
         best,
         metrics,
         studies,
         folder,
-        cohort.whole.unreadable,
+        whole.unreadable,
         cohort.testing,
-        cohort.whole.notes.passed_over,
+        whole.notes.passed_over,
     )
     facts = _facts(base, asked.fits, manifest)
     with database(url):
-        write_search_report(result, objective=objective, best=searcher.best, facts=facts)
+        write_search_report(result, objective=asked.loss, best=searcher.best, facts=facts)
     return result
+
+
+def _nested(searcher: Searcher, folder: Path, protocol: Protocol, older: str) -> Metrics:
+    """Score every image by a search that has not seen it, write scores.csv, and measure."""
+    manifest, asked = searcher.shared.manifest, searcher.asked
+    labels, groups = manifest.labels, manifest.groups
+    held_out = grouped_folds(labels, groups, folds=asked.outer_folds, seed=asked.seed)
+    nothing = np.zeros(len(labels), dtype=bool)
+    plan = FoldPlan(manifest, labels, held_out[:, None], seed=asked.seed, barred=nothing)
+    scores = nested_scores(plan, searcher, folder=folder, protocol=protocol, older=older)
+    records = [
+        {"path": row.path, "label": row.label, "fold": int(fold), "score": f"{score:.8f}"}
+        for row, fold, score in zip(manifest.rows, held_out, scores, strict=True)
+    ]
+    write_csv(folder / "scores.csv", COLUMNS, records)
+    return evaluate_scores(labels, scores, groups=groups)
 
 
 def _check_task(base: Recipe) -> None:
@@ -162,20 +178,6 @@ def _check_task(base: Recipe) -> None:
             f"what was found with --task {base.task}; or compare recipes of that task with "
             "tumorscope crossval."
         )
-
-
-def _outer_folds(manifest: Manifest, asked: SearchAsked) -> FoldPlan:
-    labels = manifest.labels
-    held_out = grouped_folds(labels, manifest.groups, folds=asked.outer_folds, seed=asked.seed)
-    nothing = np.zeros(len(labels), dtype=bool)
-    return FoldPlan(manifest, labels, held_out[:, None], seed=asked.seed, barred=nothing)
-
-
-def _records(plan: FoldPlan, scores: NDArray[np.float64]) -> list[dict[str, object]]:
-    return [
-        {"path": row.path, "label": row.label, "fold": int(fold), "score": f"{score:.8f}"}
-        for row, fold, score in zip(plan.manifest.rows, plan.held_out[:, 0], scores, strict=True)
-    ]
 
 
 def _facts(base: Recipe, fits: int, manifest: Manifest) -> dict[str, str]:
