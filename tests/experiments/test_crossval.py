@@ -196,7 +196,7 @@ def test_folds_of_a_file_that_was_replaced_are_refused(
     crossval(cohort, output=tmp_path / "cv", **options)  # type: ignore[arg-type]
     backbone.set_weights([0.5 * each for each in backbone.get_weights()])
     backbone.save_weights(tmp_path / "w.weights.h5")
-    with pytest.raises(InputError, match="another recipe, cohort or protocol"):
+    with pytest.raises(InputError, match="another recipe, cohort, protocol"):
         crossval(cohort, output=tmp_path / "cv", resume=True, **options)  # type: ignore[arg-type]
 
 

@@ -165,7 +165,7 @@ def test_a_row_keeps_the_weights_that_it_was_measured_with(
         compare(tiny_cohort, backbones=["small_cnn"], **resumed)  # type: ignore[arg-type]
     # Half finished: its folds are of the old file too.
     (tmp_path / "c" / "systems" / "small_cnn" / "quality.json").unlink()
-    with pytest.raises(InputError, match="another recipe, cohort or protocol"):
+    with pytest.raises(InputError, match="another recipe, cohort, protocol"):
         compare(tiny_cohort, backbones=["small_cnn"], **resumed)  # type: ignore[arg-type]
 
 
@@ -174,7 +174,7 @@ def test_costs_are_not_added_to_figures_of_another_protocol(
 ) -> None:
     options = {"backbones": ["small_cnn"], "recipe": quick, "output": tmp_path / "c"}
     compare(tiny_cohort, **options, **OPTIONS)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="another recipe, cohort or protocol"):
+    with pytest.raises(InputError, match="another recipe, cohort, protocol"):
         compare(cost_only=True, resume=True, **options)  # type: ignore[arg-type]
     found = compare(cost_only=True, resume=True, **options, **OPTIONS)  # type: ignore[arg-type]
     assert found.rows[0].quality is not None
