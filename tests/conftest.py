@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.other_engines",
     "tests.fixtures.tiff_files",
     "tests.fixtures.trained",
+    "tests.fixtures.undrawn",
 ]
 
 # No deadline: on a busy machine a slow example says nothing about the code.

@@ -18,6 +18,8 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.run_folder import Run
 from tumorscope.training.train import train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def finished(

@@ -17,6 +17,8 @@ from tumorscope.common.errors import UsageError
 from tumorscope.experiments.crossval import crossval
 from tumorscope.synthetic.perturbations import PERTURBATIONS
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def run(able_run: Path, tmp_path: Path) -> Path:

@@ -27,6 +27,8 @@ from tumorscope.records.scores import scores_of
 from tumorscope.statistics.answers import Answers, with_answers
 from tumorscope.statistics.two_classes import evaluate_scores
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def measured(able_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

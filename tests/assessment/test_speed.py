@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tumorscope.assessment import speed
 from tumorscope.assessment.speed import ENGINE_ALONE, KERAS, LIMIT, bench
 from tumorscope.cli.app import run
 from tumorscope.common.errors import InputError, UsageError
@@ -24,6 +25,17 @@ def images(tmp_path: Path) -> list[Path]:
         pixels = rng.integers(0, 256, (64, 64), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "scans" / f"{number}.png")
     return sorted((tmp_path / "scans").iterdir())
+
+
+@pytest.fixture(autouse=True)
+def _one_cold_start_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start of Keras takes seconds, and its median is not what is tested."""
+    start = speed._cold_start
+    monkeypatch.setattr(
+        speed,
+        "_cold_start",
+        lambda model, image, keras_model, _: start(model, image, keras_model, 1),
+    )
 
 
 def test_every_measure_has_its_contenders(tiny_model: Path, images: list[Path]) -> None:

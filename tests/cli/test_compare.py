@@ -11,6 +11,8 @@ from tumorscope.cli.app import run
 from tumorscope.experiments.comparison import compare, measure
 from tumorscope.networks import weights
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 RECIPE = """
 name = "tiny"
 [input]

@@ -11,6 +11,8 @@ import pytest
 
 from tumorscope.cli.app import run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 RECIPE = """
 name = "tiny"
 [input]

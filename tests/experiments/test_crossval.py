@@ -23,6 +23,8 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def cohort(tiny_cohort: Path) -> Path:

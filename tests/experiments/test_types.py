@@ -25,6 +25,8 @@ from tumorscope.records.run_folder import Run
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def types(tmp_path: Path) -> Path:

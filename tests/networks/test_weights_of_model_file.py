@@ -32,6 +32,8 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def recipe(quick: Recipe) -> Recipe:

@@ -24,6 +24,8 @@ from tumorscope.records.checkpoint import identity_in, load_checkpoint, save_che
 from tumorscope.records.protocol import data_hash
 from tumorscope.training.train import train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 class Begun(Protocol):
     """What the fixture `begun` holds."""

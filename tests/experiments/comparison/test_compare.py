@@ -23,6 +23,8 @@ from tumorscope.networks.backbones import lookup as lookup_backbone
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.fit import DivergedError
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 OPTIONS: dict[str, object] = {"folds": 2, "repeats": 1}
 
 

@@ -37,6 +37,8 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SPACE = """
 "frozen.learning_rate" = {low = 1e-4, high = 1e-1, log = true}
 "network.dropout" = {low = 0, high = 0.6}
