@@ -28,7 +28,7 @@ from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.model_file.onnx_file import read_model
 from tumorscope.networks.scaling import network_input
 from tumorscope.records.run_folder import Run
-from tumorscope.statistics.pointing_game import measure, measure_chance
+from tumorscope.statistics.pointing_game import measure_pointing, measure_pointing_by_chance
 
 RESULTS = Path(__file__).parent / "results" / "evidence.csv"
 Sample = tuple[Slice, NDArray[np.bool_], str]
@@ -96,7 +96,7 @@ def measured(name: str, samples: list[Sample], run: Path) -> list[dict[str, obje
     known = SeenImages(model.metadata.seen)
     seen = sum(bool(known.holds(scan)) for scan in scans)
     found = {
-        who: measure(
+        who: measure_pointing(
             [
                 evidence_field(each, scan, how, shape=lesion.shape)
                 for each, scan, lesion in zip(grids, scans, lesions, strict=True)
@@ -106,7 +106,7 @@ def measured(name: str, samples: list[Sample], run: Path) -> list[dict[str, obje
         )
         for who, grids in maps.items()
     }
-    found["chance"] = measure_chance(
+    found["chance"] = measure_pointing_by_chance(
         [scan.pixels > 20 for scan in scans], lesions, np.array(groups)
     )
     records = []

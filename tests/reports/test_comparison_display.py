@@ -31,8 +31,8 @@ def test_systems_of_one_cost_are_drawn_beside_each_other() -> None:
     assert display.ax_.get_ylabel() == "AUC"
 
 
-def test_figures_that_do_not_fit_are_refused() -> None:
+def test_values_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="at least one system"):
         CostDisplay.from_rows([], parameters=[], gmac=[], latency_ms=[])
-    with pytest.raises(InputError, match="one figure of each kind"):
+    with pytest.raises(InputError, match="one value of each kind"):
         ComparisonDisplay.from_rows(["a"], **QUALITY, quality="AUC")

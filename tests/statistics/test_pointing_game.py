@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tumorscope.common.errors import InputError
 from tumorscope.statistics.pointing_game import (
     mass_inside,
-    measure,
-    measure_chance,
+    measure_pointing,
+    measure_pointing_by_chance,
     points_at,
 )
 
@@ -44,7 +44,7 @@ def test_figures_of_a_cohort() -> None:
     fields = [lesion.astype(np.float32) for lesion in lesions]
     fields[:10] = [np.roll(field, 8, axis=1) for field in fields[:10]]
     groups = np.array([str(index // 2) for index in range(30)])
-    found = measure(fields, lesions, groups, n_resamples=500)
+    found = measure_pointing(fields, lesions, groups, n_resamples=500)
     assert found.n == 30
     assert found.hits.value == pytest.approx(20 / 30)
     assert found.hits.low < found.hits.value < found.hits.high
@@ -55,7 +55,7 @@ def test_figures_of_a_cohort() -> None:
 def test_chance_is_the_lesions_share_of_the_tissue(row: int, column: int) -> None:
     tissue = np.ones((20, 20), dtype=bool)
     lesions = [lesion_at(row, column), lesion_at(column, row)]
-    found = measure_chance([tissue] * 2, lesions, np.array(["a", "b"]), n_resamples=20)
+    found = measure_pointing_by_chance([tissue] * 2, lesions, np.array(["a", "b"]), n_resamples=20)
     assert found.hits.value == found.mass.value == pytest.approx(16 / 400)
 
 
@@ -72,4 +72,4 @@ def test_what_does_not_fit_is_refused(
     fields: list[np.ndarray], lesions: list[np.ndarray], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        measure(fields, lesions, np.array(["a"] * len(fields)))
+        measure_pointing(fields, lesions, np.array(["a"] * len(fields)))

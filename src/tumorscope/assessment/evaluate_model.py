@@ -103,7 +103,7 @@ def evaluate_model(
             threshold=metadata.operating_points[operating_point].threshold,
             external=True,
             made_by="random" if metadata.data.get("split") == "random" else "grouped",
-            parted=_parted(metadata),
+            split_sizes=_split_sizes(metadata),
             answers=said.answers,
             pixels=picture_reader(manifest),
             recipe=metadata.recipe,
@@ -187,6 +187,6 @@ def _facts(metadata: Metadata, operating_point: str) -> Mapping[str, str]:
     }
 
 
-def _parted(metadata: Metadata) -> dict[str, int]:
+def _split_sizes(metadata: Metadata) -> dict[str, int]:
     images = metadata.data.get("images")
     return {name: int(str(n)) for name, n in images.items()} if isinstance(images, dict) else {}

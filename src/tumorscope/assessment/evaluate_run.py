@@ -241,7 +241,7 @@ def _report(
             split="random" if random else "grouped",
             external=data is not None,
             made_by="random" if record.split == "random" else "grouped",
-            parted=split_counts(run.manifest.usable.rows),
+            split_sizes=split_counts(run.manifest.usable.rows),
             answers=None if said is None else said.answers,
             copied=trained_copies(run.manifest.usable, manifest) if random else None,
             history=run.history,

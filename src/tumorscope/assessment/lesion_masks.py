@@ -18,7 +18,11 @@ from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.imaging.masks import pair_masks
 from tumorscope.model_file.onnx_file import ModelFile
-from tumorscope.statistics.pointing_game import Localisation, measure, measure_chance
+from tumorscope.statistics.pointing_game import (
+    Localisation,
+    measure_pointing,
+    measure_pointing_by_chance,
+)
 
 TISSUE = 20
 """Grey value above which a pixel is tissue, where chance may point."""
@@ -110,7 +114,9 @@ def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
     lesions = [lesion for _, lesion in pairs]
     groups = np.arange(len(pairs)).astype(np.str_)
     return Pointing(
-        evidence=measure(fields, lesions, groups),
-        chance=measure_chance([scan.pixels > TISSUE for scan, _ in pairs], lesions, groups),
+        evidence=measure_pointing(fields, lesions, groups),
+        chance=measure_pointing_by_chance(
+            [scan.pixels > TISSUE for scan, _ in pairs], lesions, groups
+        ),
         seen=seen,
     )

@@ -26,7 +26,7 @@ PALETTE = {
     "grey": "#6B7280",
     "ink": "#1F2937",
 }
-"""Okabe and Ito's colours, told apart with every common kind of colour blindness."""
+"""Okabe and Ito's colours, which differ for people with every common kind of colour blindness."""
 
 STYLE = {
     "font.size": 11,

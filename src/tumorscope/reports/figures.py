@@ -69,7 +69,7 @@ def _displays(inputs: ReportInputs, metrics: Metrics) -> dict[str, Callable[[], 
         found["workflow"] = lambda: displays.WorkflowDisplay.from_recipe(
             inputs.recipe,
             split=inputs.made_by or inputs.split,
-            images=inputs.parted,
+            images=inputs.split_sizes,
             folds=inputs.protocol,
         )
     history, layers = inputs.history, inputs.model_summary

@@ -56,7 +56,7 @@ def paragraph(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Return plain text as HTML in which no number is parted from its percent sign."""
+    """Return plain text as HTML in which no number is separated from its percent sign."""
     return escape(no_break(text))
 
 

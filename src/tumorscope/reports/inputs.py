@@ -42,7 +42,7 @@ class ReportInputs:
         images.
     made_by : {"grouped", "random"}, optional
         How the images that the model was made from were split, where that is not `split`.
-    parted : mapping of str to int
+    split_sizes : mapping of str to int
         Split → images of it that the model was made from.
     protocol : str
         Of a cross-validation: how many folds, how often.
@@ -67,7 +67,7 @@ class ReportInputs:
         Which images have a copy among those that their model was trained or tuned on; told where
         the split is random.
     published : Published, optional
-        What a paper claims, to be shown beside our figures.
+        What a paper claims, to be shown beside our results.
     warning : str, optional
         What makes these results misleading, such as images seen in training.
     command : str
@@ -92,7 +92,7 @@ class ReportInputs:
     split: Split = "grouped"
     external: bool = False
     made_by: Split | None = None
-    parted: Mapping[str, int] = field(default_factory=dict)
+    split_sizes: Mapping[str, int] = field(default_factory=dict)
     protocol: str = ""
     folds: NDArray[np.int64] | None = None
     history: Sequence[Mapping[str, float | int | str]] | None = None
@@ -113,7 +113,7 @@ class ReportInputs:
 
     @property
     def two_classes(self) -> bool:
-        """Whether an image shows a tumour or none, and nothing else is told apart."""
+        """Whether an image shows a tumour or none, and no other class is known."""
         return len(self.classes) == 2
 
     @property

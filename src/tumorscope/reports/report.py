@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tumorscope.common.files import output_folder, write_json
@@ -49,22 +50,8 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
     random = inputs.split == "random"
     title = inputs.title + (" — random split, leaks" if random else "")
     warning = " ".join(filter(None, [inputs.warning, RANDOM_SPLIT if random else None])) or None
-    write_json(
-        folder / "metrics.json",
-        {
-            "notice": RESEARCH_USE_ONLY,
-            "title": title,
-            "warning": warning,
-            **metrics.to_json(),
-            "doubts": [*found, *inputs.notes],
-            "notes": list(inputs.notes),
-            "cohort": dict(inputs.cohort),
-            "command": inputs.command,
-            "subject": inputs.subject,
-            "data_sha256": inputs.data_sha256,
-            **(_of_a_detector(inputs, metrics) if inputs.two_classes else {}),
-        },
-    )
+    heading = {"notice": RESEARCH_USE_ONLY, "title": title, "warning": warning}
+    write_json(folder / "metrics.json", heading | _document(inputs, metrics, found))
     write_metrics_csv(folder / "metrics.csv", metrics)
     # What a random split does is in the box on top, and how many copies it has in the lead.
     above = {RANDOM_SPLIT, metrics.copies.words() if metrics.copies else ""}
@@ -79,6 +66,20 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
         **context_of(inputs, metrics, doubts=[*doubts, *inputs.notes], pictures=drawn.pictures),
     )
     return metrics
+
+
+def _document(inputs: ReportInputs, metrics: Metrics, doubts: Sequence[str]) -> dict[str, object]:
+    """Return the content of ``metrics.json``."""
+    return {
+        **metrics.to_json(),
+        "doubts": [*doubts, *inputs.notes],
+        "notes": list(inputs.notes),
+        "cohort": dict(inputs.cohort),
+        "command": inputs.command,
+        "subject": inputs.subject,
+        "data_sha256": inputs.data_sha256,
+        **(_of_a_detector(inputs, metrics) if inputs.two_classes else {}),
+    }
 
 
 def _of_a_detector(inputs: ReportInputs, metrics: Metrics) -> dict[str, object]:

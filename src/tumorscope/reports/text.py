@@ -18,13 +18,13 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def shown(name: str, found: Estimate, *, short: bool = False) -> str:
-    """Return a figure and its interval as text: "84.2 % (79.2 to 88.2 %)"."""
+    """Return a value and its interval as text: "84.2 % (79.2 to 88.2 %)"."""
     value, interval = shown_apart(name, found)
     return value if short and not isinstance(found, Interval) else f"{value} ({interval})"
 
 
 def shown_apart(name: str, found: Estimate) -> tuple[str, str]:
-    """Return the figure and its interval, or why there is none, as text."""
+    """Return the value and its interval, or why there is none, as text."""
 
     def number(value: float) -> str:
         return percent(value) if name in PERCENTAGES else f"{value:.3f}"

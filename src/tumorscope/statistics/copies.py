@@ -77,7 +77,7 @@ class Copies:
             return f"{first} No image is without one, so nothing here is of a new picture."
         return (
             f"{first} {with_copies}, {_shown(self.without)} without them, and {_shown(self.alone)} "
-            "on them alone. The figure without them is the one that may hold for new pictures."
+            "on them alone. The value without them is the one that may hold for new pictures."
         )
 
     def to_json(self) -> dict[str, object]:

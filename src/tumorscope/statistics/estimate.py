@@ -98,6 +98,10 @@ class Bootstrap:
 
     def __call__(self, statistic: Statistic) -> Estimate:
         """Return the mean of a statistic over repeats, with its 95 % interval."""
+        if self.n_resamples < 1:
+            raise InputError(
+                f"Received {self.n_resamples} bootstrap resamples. Expected 1 or more; use 2000."
+            )
 
         def mean(index: NDArray[np.intp]) -> float:
             return float(np.mean(statistic(index)))

@@ -127,6 +127,27 @@ def delong(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95) -> Inte
     O. M. Klose, Ann. Math. Stat. 28 (1957) 933-945.
     """
     z = _normal_quantile(level)
+    truth, columns = _both_classes(labels, scores)
+    estimates = [auc_and_variance(truth, column) for column in columns.T]
+    auc = float(np.mean([area for area, _ in estimates]))
+    variance = float(np.mean([spread for _, spread in estimates]))
+    if not (isfinite(variance) and variance > 1e-12 and 0 < auc < 1):
+        smaller = int(min(truth.sum(), (1 - truth).sum()))
+        fallback = wilson(auc * smaller, smaller, level=level)
+        return Interval(
+            auc,
+            fallback.low,
+            fallback.high,
+            "Wilson score on the smaller class (DeLong's variance is zero or undefined)",
+        )
+    centre, half = log(auc / (1 - auc)), z * sqrt(variance) / (auc * (1 - auc))
+    return Interval(auc, _expit(centre - half), _expit(centre + half), "DeLong, logit scale")
+
+
+def _both_classes(
+    labels: ArrayLike, scores: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return labels [n] and scores [n, repeats], or say why they have no AUC."""
     truth = np.asarray(labels)
     columns = np.asarray(scores, dtype=np.float64)
     columns = columns[:, None] if columns.ndim == 1 else columns
@@ -146,20 +167,7 @@ def delong(labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95) -> Inte
             f"AUC: received {positives} positive and {negatives} negative images. Expected at "
             "least one of each; AUC compares the two classes."
         )
-    estimates = [auc_and_variance(truth, column) for column in columns.T]
-    auc = float(np.mean([area for area, _ in estimates]))
-    variance = float(np.mean([spread for _, spread in estimates]))
-    if not (isfinite(variance) and variance > 1e-12 and 0 < auc < 1):
-        smaller = min(positives, negatives)
-        fallback = wilson(auc * smaller, smaller, level=level)
-        return Interval(
-            auc,
-            fallback.low,
-            fallback.high,
-            "Wilson score on the smaller class (DeLong's variance is zero or undefined)",
-        )
-    centre, half = log(auc / (1 - auc)), z * sqrt(variance) / (auc * (1 - auc))
-    return Interval(auc, _expit(centre - half), _expit(centre + half), "DeLong, logit scale")
+    return truth.astype(np.int64), columns
 
 
 def auc_and_variance(labels: NDArray[np.integer], scores: ArrayLike) -> tuple[float, float]:

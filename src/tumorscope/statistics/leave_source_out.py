@@ -27,7 +27,7 @@ def measure_left_out(
 ) -> dict[str, Metrics]:
     """Measure each source with a calibration and an operating point chosen on other sources.
 
-    A threshold chosen on a source flatters every figure on it, so the "balanced" one (Youden) and
+    A threshold chosen on a source flatters every result on it, so the "balanced" one (Youden) and
     the calibration come from the other sources that have both labels.
 
     Parameters

@@ -117,7 +117,7 @@ class Metrics:
         return sum(self.n_of_class[1:])
 
     def cautious(self, name: str) -> Estimate:
-        """Return a figure with the wider of its intervals: by images, or by groups.
+        """Return a value with the wider of its intervals: by images, or by groups.
 
         Images of one group are alike, so an interval that counts each of them may be too narrow;
         near 0 and 1 and with few groups resampling is.

@@ -47,7 +47,7 @@ def mass_inside(field: Field, lesion: Mask) -> float:
     return float(positive[lesion].sum()) / total if total > 0 else 0.0
 
 
-def measure(
+def measure_pointing(
     fields: Sequence[Field],
     lesions: Sequence[Mask],
     groups: NDArray[np.str_],
@@ -56,7 +56,7 @@ def measure(
 ) -> Localisation:
     """Measure maps against outlines.
 
-    For chance, pass maps that are 1 on tissue and 0 elsewhere to `measure_chance`.
+    For chance, pass maps that are 1 on tissue and 0 elsewhere to `measure_pointing_by_chance`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def measure(
     return _summary(hits, mass, groups, n_resamples)
 
 
-def measure_chance(
+def measure_pointing_by_chance(
     tissues: Sequence[Mask],
     lesions: Sequence[Mask],
     groups: NDArray[np.str_],
@@ -95,7 +95,7 @@ def measure_chance(
     Raises
     ------
     InputError
-        As for `measure`.
+        As for `measure_pointing`.
     """
     _check(tissues, lesions, groups)
     share = np.array(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -71,41 +71,28 @@ def evaluate_classes(
     truth, cube, names = _checked(labels, scores, classes, groups)
     bootstrap = Bootstrap(names, n_resamples, seed)
     calls = cube.argmax(axis=2)
-    parts = [
-        OneClass((truth == place)[:, None], calls == place, cube[:, :, place])
-        for place in range(len(classes))
-    ]
-    sizes = np.bincount(truth, minlength=len(classes)).tolist()
-    per_class = {
-        name: _of_class(part, size, len(truth), bootstrap)
-        for name, part, size in zip(classes, parts, sizes, strict=True)
+    parts = {
+        name: OneClass((truth == place)[:, None], calls == place, cube[:, :, place])
+        for place, name in enumerate(classes)
     }
-    absent = [name for name, size in zip(classes, sizes, strict=True) if not size]
-    missing = Undefined(f"no image of {', '.join(absent)}, so no mean over the classes")
     return Metrics(
         classes=tuple(classes),
-        n_of_class=tuple(sizes),
+        n_of_class=tuple(int(part.held.sum()) for part in parts.values()),
         n_groups=len(np.unique(names)),
         repeats=cube.shape[1],
         split=split,
-        metrics={
-            name: missing
-            if absent and name in MEANS
-            else bootstrap(_of_all(name, truth, cube, parts))
-            for name in OF_ALL_CLASSES
-        },
-        per_class=per_class,
+        metrics=_of_all_classes(truth, cube, parts, bootstrap),
+        per_class={name: _of_class(part, bootstrap) for name, part in parts.items()},
         confusion=confusion(truth, calls, len(classes)),
     )
 
 
-def _of_class(part: OneClass, size: int, n: int, bootstrap: Bootstrap) -> dict[str, Estimate]:
-    """Return the metrics of a class that `size` of `n` images are of."""
+def _of_class(part: OneClass, bootstrap: Bootstrap) -> dict[str, Estimate]:
     undefined: dict[str, Estimate] = {}
-    if size == 0:
+    if not part.held.any():
         why = Undefined("no image of this class")
         undefined = dict.fromkeys(("sensitivity", "ppv", "f1", "auc"), why)
-    elif size == n:
+    elif part.held.all():
         why = Undefined("no image of other classes")
         undefined = dict.fromkeys(("specificity", "ppv", "auc"), why)
     return {
@@ -114,17 +101,29 @@ def _of_class(part: OneClass, size: int, n: int, bootstrap: Bootstrap) -> dict[s
     }
 
 
-def _of_all(
-    name: str, labels: NDArray[np.int64], scores: NDArray[np.float64], parts: Sequence[OneClass]
-) -> Statistic:
-    if name == "accuracy":
-        right = scores.argmax(axis=2) == labels[:, None]
-        return lambda index: np.asarray(right[index].mean(axis=0))
-    if name == "log_loss":
-        given = np.take_along_axis(scores, labels[:, None, None], axis=2)[:, :, 0]
-        losses = -np.log(np.clip(given, CLIP, 1.0))
-        return lambda index: np.asarray(losses[index].mean(axis=0))
-    return partial(_mean, [part.statistic(MEANS[name]) for part in parts])
+def _of_all_classes(
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    parts: Mapping[str, OneClass],
+    bootstrap: Bootstrap,
+) -> dict[str, Estimate]:
+    right = scores.argmax(axis=2) == labels[:, None]
+    given = np.take_along_axis(scores, labels[:, None, None], axis=2)[:, :, 0]
+    losses = -np.log(np.clip(given, CLIP, 1.0))
+    statistics: dict[str, Statistic] = {
+        "accuracy": lambda index: np.asarray(right[index].mean(axis=0)),
+        "log_loss": lambda index: np.asarray(losses[index].mean(axis=0)),
+        **{
+            name: partial(_mean, [part.statistic(metric) for part in parts.values()])
+            for name, metric in MEANS.items()
+        },
+    }
+    absent = [name for name, part in parts.items() if not part.held.any()]
+    missing = Undefined(f"no image of {', '.join(absent)}, so no mean over the classes")
+    return {
+        name: missing if absent and name in MEANS else bootstrap(statistics[name])
+        for name in OF_ALL_CLASSES
+    }
 
 
 def _mean(statistics: Sequence[Statistic], index: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,10 +59,8 @@ def evaluate_scores(
         Operating point, 0..1; scores at or above it are called tumours.
     split : {"grouped", "random"}
         How training and testing images were separated; recorded, not checked.
-    n_resamples : int
-        Bootstrap resamples.
-    seed : int
-        Seed of the bootstrap.
+    n_resamples, seed : int
+        Of the bootstrap.
 
     Raises
     ------
@@ -79,17 +77,12 @@ def evaluate_scores(
     ((2.0, 0.0), (1.0, 1.0))
     """
     truth, columns = check_scores(labels, scores, threshold=threshold)
-    if n_resamples < 1:
-        raise InputError(
-            f"Received {n_resamples} bootstrap resamples. Expected 1 or more; use 2000."
-        )
     group = _column(groups, "groups", len(truth))
     source = None if sources is None else _column(sources, "sources", len(truth))
 
     def of(chosen: NDArray[np.bool_]) -> Metrics:
-        sample = _Sample(truth[chosen], columns[chosen], threshold)
         bootstrap = Bootstrap(group[chosen], n_resamples, seed)
-        return _evaluate(sample, bootstrap, split)
+        return _evaluate(truth[chosen], columns[chosen], threshold, bootstrap, split)
 
     whole = of(np.ones(len(truth), dtype=bool))
     names = [] if source is None else sorted(set(source.tolist()))
@@ -155,80 +148,56 @@ def tumour_calls(labels: Labels, scores: Scores, threshold: float) -> OneClass:
     return OneClass((labels == 1)[:, None], scores >= threshold, scores)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """Images that are measured together.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (n,)
-    scores : ndarray of shape (n, repeats)
-    threshold : float
-    """
-
-    labels: Labels
-    scores: Scores
-    threshold: float
-
-    def statistics(self) -> dict[str, Statistic]:
-        """Return the statistic of each metric."""
-        labels, scores = self.labels, self.scores
-        tumour = tumour_calls(labels, scores, self.threshold)
-        n_bins = bin_count(len(labels))
-        losses = _log_losses(labels, scores)
-        squares = (scores - labels[:, None]) ** 2
-
-        def ece(index: NDArray[np.intp]) -> NDArray[np.float64]:
-            truth = labels[index]
-            columns = scores[index].T
-            return np.array([expected_calibration_error(truth, s, n_bins=n_bins) for s in columns])
-
-        own: dict[str, Statistic] = {
-            "log_loss": lambda index: np.asarray(losses[index].mean(axis=0)),
-            "brier": lambda index: np.asarray(squares[index].mean(axis=0)),
-            "ece": ece,
-        }
-        return {name: own.get(name) or tumour.statistic(name) for name in NAMES}
-
-
-def _evaluate(sample: _Sample, bootstrap: Bootstrap, split: Split) -> Metrics:
-    labels = sample.labels
-    tumour = tumour_calls(labels, sample.scores, sample.threshold)
+def _evaluate(
+    labels: Labels, scores: Scores, threshold: float, bootstrap: Bootstrap, split: Split
+) -> Metrics:
+    tumour = tumour_calls(labels, scores, threshold)
+    statistics = _statistics(labels, scores) | {
+        name: tumour.statistic(name) for name in (*BY_IMAGES, "f1", "mcc")
+    }
     undefined = _undefined(tumour.counts())
-    metrics: dict[str, Estimate] = {}
-    by_group: dict[str, Estimate] = {}
-    for name, statistic in sample.statistics().items():
-        if name in undefined:
-            metrics[name] = undefined[name]
-        elif name == "auc":
-            metrics[name] = delong(labels, sample.scores)
-        elif name in PROPORTIONS:
-            share = tumour.ratio(name)
-            value = float(np.mean(share(np.arange(len(labels)))))
-            # Over repeats the number of calls varies, and its mean need not be whole.
-            metrics[name] = wilson(min(value * share.trials, share.trials), share.trials)
-        else:
-            metrics[name] = bootstrap(statistic)
-        if name in BY_GROUP:
-            by_group[name] = undefined.get(name) or bootstrap(statistic)
+
+    def by_images(name: str) -> Estimate:
+        if name == "auc":
+            return delong(labels, scores)
+        share = tumour.ratio(name)
+        value = float(np.mean(share(np.arange(len(labels)))))
+        # Over repeats the number of calls varies, and its mean need not be whole.
+        return wilson(min(value * share.trials, share.trials), share.trials)
+
     return Metrics(
         classes=TUMOUR_OR_NOT,
         n_of_class=(int((labels == 0).sum()), int(labels.sum())),
         n_groups=len(np.unique(bootstrap.groups)),
-        repeats=sample.scores.shape[1],
+        repeats=scores.shape[1],
         split=split,
-        threshold=sample.threshold,
-        metrics=metrics,
-        by_group=by_group,
+        threshold=threshold,
+        metrics={
+            name: undefined.get(name)
+            or (by_images(name) if name in BY_IMAGES else bootstrap(statistics[name]))
+            for name in NAMES
+        },
+        by_group={name: undefined.get(name) or bootstrap(statistics[name]) for name in BY_GROUP},
         confusion=confusion(labels, tumour.called.astype(np.int64), 2),
     )
 
 
-def _log_losses(labels: Labels, scores: Scores) -> Scores:
-    """Return the cross-entropy (natural logarithm) of each image and repeat."""
+def _statistics(labels: Labels, scores: Scores) -> dict[str, Statistic]:
+    """Return the statistics of the probabilities themselves, whatever the threshold."""
+    n_bins = bin_count(len(labels))
     safe = np.clip(scores, CLIP, 1 - CLIP)
-    losses: Scores = -np.log(np.where(labels[:, None] == 1, safe, 1 - safe))
-    return losses
+    losses = -np.log(np.where(labels[:, None] == 1, safe, 1 - safe))
+    squares = (scores - labels[:, None]) ** 2
+
+    def ece(index: NDArray[np.intp]) -> NDArray[np.float64]:
+        truth, columns = labels[index], scores[index].T
+        return np.array([expected_calibration_error(truth, s, n_bins=n_bins) for s in columns])
+
+    return {
+        "log_loss": lambda index: np.asarray(losses[index].mean(axis=0)),
+        "brier": lambda index: np.asarray(squares[index].mean(axis=0)),
+        "ece": ece,
+    }
 
 
 def _undefined(counts: NDArray[np.float64]) -> Mapping[str, Undefined]:

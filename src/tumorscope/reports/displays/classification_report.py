@@ -49,7 +49,7 @@ class ClassificationReportDisplay(Display):
         both = np.stack(list(classes.values()))
         weights = np.array([n - positives, positives]) / n
         rows = {**classes, "mean of classes": both.mean(axis=0)}
-        # A class without images weighs nothing, whatever its undefined figures.
+        # A class without images weighs nothing, whatever it leaves undefined.
         rows["mean by images"] = np.sum(
             np.where(weights[:, None] > 0, both * weights[:, None], 0), axis=0
         )

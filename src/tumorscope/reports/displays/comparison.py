@@ -177,6 +177,6 @@ def _check(names: Sequence[str], columns: Sequence[NDArray[np.float64]]) -> None
     lengths = {len(names), *(len(each) for each in columns)}
     if lengths == {0} or len(lengths) > 1:
         raise InputError(
-            f"Received {len(names)} names and columns of {sorted(lengths)} figures. Expected at "
-            "least one system, and one figure of each kind for every system."
+            f"Received {len(names)} names and columns of {sorted(lengths)} values. Expected at "
+            "least one system, and one value of each kind for every system."
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class FoldDisplay(Display):
-    """Figures by fold.
+    """Accuracy and AUC by fold.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class FoldDisplay(Display):
     def from_predictions(
         cls, labels: ArrayLike, scores: ArrayLike, *, folds: ArrayLike, threshold: float = 0.5
     ) -> FoldDisplay:
-        """Compute figures from labels [n], scores and folds, both [n] or [n, repeats].
+        """Measure each fold from labels [n], scores and folds, both [n] or [n, repeats].
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How far figures fall when images look as if from elsewhere: a panel for each change."""
+"""How far results fall when images look as if from elsewhere: a panel for each change."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class WorkflowDisplay(Display):
         recipe : mapping, optional
             That was followed, nested, as in ``recipe.toml``.
         split : {"grouped", "random"}
-            How images were parted.
+            How images were split.
         images : mapping of str to int, optional
             Split → images in it; without, the shares that the recipe asks for are drawn.
         folds : str
