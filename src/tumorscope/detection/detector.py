@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -20,8 +19,9 @@ from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
 from tumorscope.common.limits import MOST_THREADS, check_whole
 from tumorscope.detection import rules
-from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of, open_engine
-from tumorscope.detection.finding import Finding
+from tumorscope.detection.engine_pair import EnginePair
+from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of
+from tumorscope.detection.finding import Decision, Finding
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging.inputs import Image, slice_and_colour, source_of
 from tumorscope.imaging.preprocess import prepare
@@ -46,18 +46,6 @@ class _Ready:
     reasons: tuple[str, ...]
     seen: bool | None
     pixels: NDArray[np.uint8] | None
-
-
-@dataclass(slots=True)
-class _Engines:
-    """What a process has opened; engines have threads, which no fork and no pickle takes along."""
-
-    before: _Engines | None = None
-    """Of the process that this one was forked from: to close them would wait for their threads."""
-    process: int = field(default_factory=os.getpid)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    latency: Engine | None = None
-    throughput: Engine | None = None
 
 
 def model_path(model: str | Path | None = None) -> Path:
@@ -144,16 +132,11 @@ class Detector:
         self._rule = rules.rule_of(model.metadata, operating_point)
         self.operating_point = operating_point
         self.threads, self.fast = threads or cores(), fast
-        self._opened = _Engines()
+        self._engines = EnginePair(model, self._engine_name, threads=self.threads, fast=self.fast)
 
     def __getstate__(self) -> dict[str, object]:
         # What is made of the model again at need is not sent along: 20 MB of known images.
-        made = ("_opened", "_known")
-        return {name: value for name, value in self.__dict__.items() if name not in made}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state)
-        self._opened = _Engines()
+        return {name: value for name, value in self.__dict__.items() if name != "_known"}
 
     @classmethod
     def load(
@@ -216,35 +199,6 @@ class Detector:
             "precision": "bfloat16" if self.fast and self._engine_name == "openvino" else "float32",
         }
 
-    @property
-    def _engines(self) -> _Engines:
-        if self._opened.process != os.getpid():
-            self._opened = _Engines(before=self._opened)
-        return self._opened
-
-    @property
-    def _latency_engine(self) -> Engine:
-        """Every core on one image: the shortest wait."""
-        engines = self._engines
-        with engines.lock:
-            if engines.latency is None:
-                engines.latency = self._open(threads=self.threads, runs=1)
-            return engines.latency
-
-    @property
-    def _throughput_engine(self) -> Engine:
-        """One core per run, several runs side by side: the most images per second."""
-        engines = self._engines
-        with engines.lock:
-            if engines.throughput is None:
-                engines.throughput = self._open(threads=1, runs=self.threads)
-            return engines.throughput
-
-    def _open(self, *, threads: int, runs: int) -> Engine:
-        return open_engine(
-            self._model, self._engine_name, threads=threads, runs=runs, fast=self.fast
-        )
-
     @cached_property
     def _known(self) -> SeenImages:
         return SeenImages(self.metadata.seen)
@@ -269,7 +223,7 @@ class Detector:
         """
         began = time.perf_counter()
         ready = self._ready(image)
-        return self._findings(self._latency_engine, [ready], began)[0]
+        return self._findings(self._engines.latency, [ready], began)[0]
 
     def detect_many(
         self, images: Iterable[Image], *, batch: int | None = None
@@ -302,7 +256,7 @@ class Detector:
         return self._stream(iter(images), batch or 1)
 
     def _stream(self, images: Iterator[Image], batch: int) -> Iterator[Finding]:
-        engine = self._throughput_engine
+        engine = self._engines.throughput
         waiting: deque[Future[list[Finding]]] = deque()
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="tumorscope")
         try:
@@ -341,20 +295,46 @@ class Detector:
         findings, index = [], 0
         for item in ready:
             if item.pixels is None or outputs is None:
-                findings.append(self._without_answer(item, None, ms))
+                unread = any(code.startswith("unreadable") for code in item.reasons)
+                decision: Decision = "unreadable" if unread else "refused"
+                findings.append(self._finding(item, decision, item.reasons, ms))
                 continue
-            findings.append(self._finding(item, outputs, index, ms))
+            findings.append(self._answer(item, outputs, index, ms))
             index += 1
         return findings
 
-    def _without_answer(self, item: _Ready, distance: float | None, ms: float) -> Finding:
-        unread = any(code.startswith("unreadable") for code in item.reasons)
+    def _answer(self, item: _Ready, outputs: Outputs, index: int, ms: float) -> Finding:
+        distance, limit = float(outputs.distance[index]), self.metadata.input_check.distance
+        if limit is not None and distance > limit:
+            return self._finding(item, "refused", ("not-brain-mri",), ms, distance=distance)
+        probability = float(outputs.probability[index])
+        decision, labels = self._rule.decide(probability)
+        reasons = rules.abstention_reasons(labels)
+        return replace(
+            self._finding(item, decision, reasons, ms, distance=distance),
+            probability=probability,
+            prediction_set=labels,
+            logit=float(outputs.logit[index]),
+            bias=float(outputs.bias[index]),
+            evidence=outputs.evidence[index],
+        )
+
+    def _finding(
+        self,
+        item: _Ready,
+        decision: Decision,
+        reasons: tuple[str, ...],
+        ms: float,
+        *,
+        distance: float | None = None,
+    ) -> Finding:
+        """Return a finding that has no probability yet."""
         return Finding(
             source=item.source,
-            decision="unreadable" if unread else "refused",
+            decision=decision,
             probability=None,
             prediction_set=(),
-            reasons=(*item.reasons, "seen") if item.seen else item.reasons,
+            reasons=(*reasons, "seen") if item.seen else reasons,
             seen=item.seen,
             model=self.model_id,
             operating_point=self.operating_point,
@@ -364,33 +344,6 @@ class Detector:
             logit=None,
             bias=None,
             evidence=None,
-            ms=ms,
-        )
-
-    def _finding(self, item: _Ready, outputs: Outputs, index: int, ms: float) -> Finding:
-        probability = float(outputs.probability[index])
-        distance = float(outputs.distance[index])
-        limit = self.metadata.input_check.distance
-        if limit is not None and distance > limit:
-            refused = _Ready(item.source, ("not-brain-mri",), item.seen, None)
-            return self._without_answer(refused, distance, ms)
-        decision, labels = self._rule.decide(probability)
-        reasons = rules.abstention_reasons(labels)
-        return Finding(
-            source=item.source,
-            decision=decision,
-            probability=probability,
-            prediction_set=labels,
-            reasons=(*reasons, "seen") if item.seen else reasons,
-            seen=item.seen,
-            model=self.model_id,
-            operating_point=self.operating_point,
-            threshold=self._rule.threshold,
-            zone=self._rule.zone,
-            distance=distance,
-            logit=float(outputs.logit[index]),
-            bias=float(outputs.bias[index]),
-            evidence=outputs.evidence[index],
             ms=ms,
         )
 
