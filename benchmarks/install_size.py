@@ -8,6 +8,7 @@ benchmarks/results/install_size.csv: MiB of site-packages, without pip itself, b
 
 from __future__ import annotations
 
+import argparse
 import csv
 import subprocess
 import sys
@@ -19,6 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "install_size.csv"
 
 
 def main() -> None:
+    _arguments()
     with tempfile.TemporaryDirectory() as name:
         subprocess.run([sys.executable, "-m", "venv", name], check=True)
         python = Path(name) / "bin" / "python"
@@ -41,6 +43,12 @@ def main() -> None:
 
 def _files(item: Path) -> list[Path]:
     return [item] if item.is_file() else [each for each in item.rglob("*") if each.is_file()]
+
+
+def _arguments() -> None:
+    """Take none but --help, which must not begin to measure."""
+    how = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=how).parse_args()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ the floor; ``import keras`` is, because it is what a command would cost without 
 
 from __future__ import annotations
 
+import argparse
 import csv
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ COMMANDS = {
 
 
 def main() -> None:
+    _arguments()
     records = []
     for name, words in COMMANDS.items():
         runs = 3 if name == "import keras" else RUNS
@@ -48,6 +50,12 @@ def main() -> None:
         writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
+
+
+def _arguments() -> None:
+    """Take none but --help, which must not begin to measure."""
+    how = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=how).parse_args()
 
 
 if __name__ == "__main__":

@@ -228,9 +228,12 @@ def _run(model: ModelFile, name: EngineName, pixels: NDArray[np.uint8]) -> Outpu
 def _refusal(model: ModelFile, to: Format, attempts: list[Attempt]) -> str:
     reasons = ". ".join(f"{each.name}: {'; '.join(each.violations)}" for each in attempts)
     others = "onnx-f16" if to != "onnx-f16" else "the float32 original"
+    none = (
+        f"none of {len(attempts)} ways kept" if len(attempts) > 1 else "the only way did not keep"
+    )
     return (
-        f"{model.path} cannot be exported as {to}: none of {len(attempts)} ways kept its decisions "
-        f"on {attempts[-1].parity.n} images that it was not calibrated on. {reasons}. Nothing was "
+        f"{model.path} cannot be exported as {to}: {none} its decisions on "
+        f"{attempts[-1].parity.n} images that it was not calibrated on. {reasons}. Nothing was "
         f"written. Use {others}, or calibrate on more images of the kind that it will see."
     )
 
