@@ -9,19 +9,20 @@ from tumorscope.common.progress import say
 from tumorscope.networks.backend import load_keras
 from tumorscope.networks.network import build
 from tumorscope.networks.weights import load_weights
+from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import CORRECTS_TWICE, Recipe
 
 if TYPE_CHECKING:
     import keras
 
 
-def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, str]:
+def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, Weights]:
     """Build the network with its starting weights, and make what follows reproducible.
 
     Returns
     -------
     tuple
-        The model, and a sentence on where its weights come from.
+        The model, and where its weights come from.
     """
     load_keras()
     import keras

@@ -87,7 +87,7 @@ class WeightsError(InputError):
         self.message = message
 
 
-def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> str:
+def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> Weights:
     """Load starting weights into `backbone` in place.
 
     Parameters
@@ -104,8 +104,8 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
 
     Returns
     -------
-    str
-        What was loaded, with the SHA-256 of the file: for the record of the run.
+    Weights
+        What was loaded, as `noted` tells it.
 
     Raises
     ------
@@ -115,9 +115,9 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
         If the download fails, or the file cannot be read or does not fit.
     """
     if weights == "none":
-        return Weights(kind="none").sentence
+        return Weights(kind="none")
     if weights == MRI:
-        return load_backbone(backbone, name=name).sentence
+        return load_backbone(backbone, name=name)
     if weights == "imagenet":
         path = _imagenet_file(name)
     else:
@@ -135,27 +135,30 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> st
             f"HDF5 weights of {name} without its top ({backbone.count_params():,} parameters), as "
             "keras.applications keeps them. Use that file, or --weights none."
         ) from error
-    return _noted(path).sentence
+    return _of_file(path)
+
+
+def noted(name: str, weights: str | Path) -> Weights:
+    """Return what `load_weights` would, without loading.
+
+    A file is noted by its SHA-256, also where it is Keras' own, which is fetched if need be;
+    `record_of` tells what is the same under two names.
+    """
+    if weights == "none":
+        return Weights(kind="none")
+    if weights == MRI:
+        return origin_of(read_model(PACKAGED))
+    return _of_file(_imagenet_file(name) if weights == "imagenet" else Path(weights))
 
 
 def weights_identity(weights: str | Path) -> str:
     """Return what tells starting weights apart: the content of a file, not its path."""
-    if weights == MRI:
-        return origin_of(read_model(PACKAGED)).sentence
-    if weights in ("imagenet", "none") or not Path(weights).is_file():
+    if weights in ("imagenet", "none") or (weights != MRI and not Path(weights).is_file()):
         return str(weights)
-    return _noted(Path(weights)).sentence
+    return noted("", weights).sentence
 
 
-def sentence_of(name: str, weights: str | Path) -> str:
-    """Return what `load_weights` would, without loading; Keras' file is fetched if need be."""
-    if weights == "none":
-        return Weights(kind="none").sentence
-    return weights_identity(_imagenet_file(name) if weights == "imagenet" else weights)
-
-
-def _noted(path: Path) -> Weights:
-    """Return a file as runs note it: by its SHA-256, also where it is Keras' own."""
+def _of_file(path: Path) -> Weights:
     return Weights(kind="file", name=path.name, digest=sha256_of(path))
 
 
@@ -177,7 +180,7 @@ def record_of(name: str, weights: str | Path) -> Weights:
     md5 = md5_of(path)
     if md5 in _digests():
         return Weights(kind="imagenet", name=path.name, digest=md5)
-    return canonical(_noted(path), name)
+    return canonical(_of_file(path), name)
 
 
 def canonical(weights: Weights, name: str) -> Weights:

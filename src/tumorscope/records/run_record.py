@@ -10,18 +10,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.networks.network import LayerSummary
 from tumorscope.recipes.origin import Weights, parse_weights
 from tumorscope.recipes.parts import Task
-
-
-class Layer(BaseModel):
-    """One line of a network's summary."""
-
-    model_config = ConfigDict(frozen=True)
-
-    layer: str
-    output_shape: str
-    parameters: int
 
 
 class RunRecord(BaseModel):
@@ -59,7 +50,7 @@ class RunRecord(BaseModel):
         Of the libraries.
     backend, machine, started : str
     seconds_training, seconds_total : float
-    layers : tuple of Layer
+    layers : tuple of LayerSummary
         The network's summary.
     """
 
@@ -87,7 +78,7 @@ class RunRecord(BaseModel):
     started: str = ""
     seconds_training: float = 0.0
     seconds_total: float = 0.0
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerSummary, ...]
 
     @property
     def origin(self) -> Weights:

@@ -17,7 +17,7 @@ from tumorscope.cohort.split import split
 from tumorscope.common.errors import UsageError
 from tumorscope.common.versions import versions
 from tumorscope.imaging.passed_over import PassedOver
-from tumorscope.networks.weights import record_of, sentence_of
+from tumorscope.networks.weights import noted, record_of
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import identity_in
 from tumorscope.records.protocol import Cohort, Protocol, SplitMode
@@ -152,7 +152,7 @@ def gone_on_with(folder: Path, plan: Plan) -> Plan:
         plan.protocol,
         there="an interrupted run",
         kept=lambda: interrupted_protocol(
-            folder, plan.protocol, weights=lambda: sentence_of(backbone, weights)
+            folder, plan.protocol, weights=lambda: noted(backbone, weights).sentence
         ),
         resume=True,
         what=f"The run in {folder} belongs",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +26,11 @@ from tumorscope.common.versions import versions
 from tumorscope.networks.backend import load_keras
 from tumorscope.networks.network import summarise
 from tumorscope.networks.start import start
+from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import SplitMode, data_hash
 from tumorscope.records.run_folder import HISTORY, SCORE_COLUMNS, Run
-from tumorscope.records.run_record import Layer, RunRecord
+from tumorscope.records.run_record import RunRecord
 from tumorscope.training.export import write_checked
 from tumorscope.training.fit import Fitter, epochs_of
 from tumorscope.training.plan import Plan, check_finished, gone_on_with, plan_run, state_of
@@ -178,7 +178,7 @@ def _write_scores(folder: Path, plan: Plan, scores: NDArray[np.float64]) -> None
 
 
 def _record(
-    plan: Plan, model: keras.Model, origin: str, *, seconds: float, started: float
+    plan: Plan, model: keras.Model, origin: Weights, *, seconds: float, started: float
 ) -> RunRecord:
     import keras
 
@@ -189,7 +189,7 @@ def _record(
         task=recipe.task,
         seed=recipe.seed,
         split="grouped" if protocol.split == "group" else "random",
-        weights=origin,
+        weights=origin.sentence,
         weights_given=str(plan.weights),
         identity=protocol.key,
         protocol=json.loads(protocol.model_dump_json()),
@@ -205,5 +205,5 @@ def _record(
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         seconds_training=round(seconds, 1),
         seconds_total=round(time.time() - started, 1),
-        layers=tuple(Layer(**asdict(layer)) for layer in summarise(model)),
+        layers=tuple(summarise(model)),
     )

@@ -20,7 +20,7 @@ from tumorscope.experiments.comparison.shared import SharedProtocol
 from tumorscope.experiments.comparison.table import QUALITY
 from tumorscope.experiments.crossval import crossval
 from tumorscope.networks.systems import System
-from tumorscope.networks.weights import IMAGENET, WeightsError, sentence_of, weights_of
+from tumorscope.networks.weights import IMAGENET, WeightsError, noted, weights_of
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.fold_protocol import read_protocol
 from tumorscope.records.protocol import Protocol, changed_recipe
@@ -109,7 +109,7 @@ def measure_quality(
     for name in system.backbones:
         if shared.weights == "imagenet" and name not in IMAGENET:
             raise WeightsError(f"Keras publishes no ImageNet weights of {name}.")
-        origins.append(sentence_of(name, weights_of(name, shared.weights)))
+        origins.append(noted(name, weights_of(name, shared.weights)).sentence)
     # Several backbones have a folder of weights.
     alone = weights_of(system.backbones[0], shared.weights) if len(system.backbones) == 1 else ""
     began, before = time.perf_counter(), len(list((folder / "folds").glob("repeat-*.csv")))

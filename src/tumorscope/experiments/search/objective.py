@@ -89,7 +89,7 @@ class SharedNetwork:
         if self._network is None or self._network[0] != key:
             self._network = None
             model, origin = start(recipe, self._weights)
-            self._check_origin(origin)
+            self._check_origin(origin.sentence)
             self._network = key, model, model.get_weights()
         _, model, weights = self._network
         model.set_weights(weights)
