@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.alignment import agreement
-from tumorscope.duplicates.portrait import Portrait, portrait, view_matrix
+from tumorscope.duplicates.normalised_head import NormalisedHead, normalised_head, view_matrix
 from tumorscope.imaging import Slice
 
 Head = Callable[..., NDArray[np.uint8]]
 
-STRAIGHT = view_matrix((0, False), 0.0, 1.0)
+STRAIGHT = view_matrix(0, 0.0, 1.0)
 
 
-def of(pixels: NDArray[np.uint8]) -> Portrait:
-    return portrait(Slice(pixels, "test"))
+def of(pixels: NDArray[np.uint8]) -> NormalisedHead:
+    return normalised_head(Slice(pixels, "test"))
 
 
 def test_a_picture_agrees_with_itself(head: Head) -> None:
@@ -37,7 +37,7 @@ def test_a_shear_and_a_shift_are_registered(head: Head) -> None:
 
 
 def test_a_wrong_start_a_quarter_turn_away_finds_nothing(head: Head) -> None:
-    assert agreement(of(head(1)), of(head(1)), view_matrix((1, False), 0.0, 1.0)) < 0.8
+    assert agreement(of(head(1)), of(head(1)), view_matrix(2, 0.0, 1.0)) < 0.8
 
 
 def test_blank_images_agree_with_nothing(head: Head) -> None:

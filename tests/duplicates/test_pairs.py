@@ -17,8 +17,8 @@ from PIL import Image
 from tumorscope.auditing.overlap import overlap
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan import scan_folder
+from tumorscope.duplicates.normalised_head import normalised_head
 from tumorscope.duplicates.pairs import SAME_PICTURE, Sets, matching, near_pairs
-from tumorscope.duplicates.portrait import portrait
 from tumorscope.imaging import Slice, read_slice
 
 Pixels = NDArray[np.uint8]
@@ -89,8 +89,8 @@ CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
 def test_a_changed_copy_is_found_among_heads_that_look_alike(
     head: Head, change: Callable[[Pixels], Pixels]
 ) -> None:
-    heads = [portrait(of(head(seed))) for seed in range(12)]
-    copies = [portrait(of(change(head(seed)))) for seed in (2, 7)]
+    heads = [normalised_head(of(head(seed))) for seed in range(12)]
+    copies = [normalised_head(of(change(head(seed)))) for seed in (2, 7)]
     assert matching(copies, heads) == {0: [2], 1: [7]}
 
 
@@ -117,12 +117,12 @@ def test_any_mixture_of_changes_leads_back_to_its_picture(
     pixels = np.rot90(tilted(head(seed), angle), turn)
     pixels = pixels[:, ::-1] if mirrored else pixels
     pixels = resized(np.pad(curve(pixels, power), border), edge, edge)
-    heads = [portrait(of(head(number))) for number in range(12)]
-    assert matching([portrait(of(pixels))], heads) == {0: [seed]}
+    heads = [normalised_head(of(head(number))) for number in range(12)]
+    assert matching([normalised_head(of(pixels))], heads) == {0: [seed]}
 
 
 def test_different_heads_do_not_merge(head: Head) -> None:
-    assert near_pairs([portrait(of(head(seed))) for seed in range(100, 140)]) == []
+    assert near_pairs([normalised_head(of(head(seed))) for seed in range(100, 140)]) == []
 
 
 def test_the_same_skull_with_another_brain_is_another_picture(head: Head) -> None:
@@ -130,20 +130,20 @@ def test_the_same_skull_with_another_brain_is_another_picture(head: Head) -> Non
     y, x = np.mgrid[:192, :192]
     brain = np.hypot((x - 96) / 50, (y - 96) / 62) < 1
     mixed = np.where(brain, other, one).astype(np.uint8)
-    assert near_pairs([portrait(of(one)), portrait(of(mixed))]) == []
+    assert near_pairs([normalised_head(of(one)), normalised_head(of(mixed))]) == []
 
 
 def test_a_lesion_painted_on_is_still_the_same_picture(head: Head) -> None:
     marked = head(3).copy()
     cv2.circle(marked, (120, 70), 10, 250, -1)
     cv2.putText(marked, "R", (5, 30), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 255, 2)
-    (pair,) = near_pairs([portrait(of(head(3))), portrait(of(marked))])
+    (pair,) = near_pairs([normalised_head(of(head(3))), normalised_head(of(marked))])
     assert pair.agreement >= SAME_PICTURE
 
 
 def test_pairs_connect_each_set_of_copies_once(head: Head) -> None:
-    looks = [portrait(of(change(head(5)))) for change in list(CHANGES.values())[:6]]
-    looks += [portrait(of(head(6))), portrait(of(head(7)))]
+    looks = [normalised_head(of(change(head(5)))) for change in list(CHANGES.values())[:6]]
+    looks += [normalised_head(of(head(6))), normalised_head(of(head(7)))]
     pairs = near_pairs(looks)
     sets: Sets[int] = Sets()
     for pair in pairs:
@@ -155,13 +155,13 @@ def test_pairs_connect_each_set_of_copies_once(head: Head) -> None:
 
 def test_nothing_has_no_copies(head: Head) -> None:
     assert near_pairs([]) == []
-    assert near_pairs([portrait(of(head(1)))]) == []
-    assert matching([], [portrait(of(head(1)))]) == {}
-    assert matching([portrait(of(head(1)))], []) == {}
+    assert near_pairs([normalised_head(of(head(1)))]) == []
+    assert matching([], [normalised_head(of(head(1)))]) == {}
+    assert matching([normalised_head(of(head(1)))], []) == {}
 
 
 def test_blank_images_are_not_copies_of_each_other() -> None:
-    blank = [portrait(of(np.full((80, 80), grey, np.uint8))) for grey in (0, 90, 255)]
+    blank = [normalised_head(of(np.full((80, 80), grey, np.uint8))) for grey in (0, 90, 255)]
     assert near_pairs(blank) == []
 
 
@@ -222,8 +222,8 @@ def test_overlap_goes_on_past_files_that_broke(head: Head, tmp_path: Path) -> No
 def test_copies_of_real_scans_are_found(real_data: Path, name: str) -> None:
     files = sorted((real_data / "external_dev").rglob("*.jpg"))[::6]
     scans = [read_slice(file) for file in files]
-    copies = [portrait(of(CHANGES[name](scan.pixels))) for scan in scans]
-    found = matching(copies, [portrait(scan) for scan in scans])
+    copies = [normalised_head(of(CHANGES[name](scan.pixels))) for scan in scans]
+    found = matching(copies, [normalised_head(scan) for scan in scans])
     hit = sum(index in found.get(index, ()) for index in range(len(scans)))
     wrong = sum(len(set(matches) - {index}) for index, matches in found.items())
     assert len(scans) > 25

@@ -204,7 +204,7 @@ class _Sets:
 
     @classmethod
     def of(cls, cohort: Manifest, looks: Sequence[Look]) -> _Sets:
-        copies = copies_of(cohort.rows, [look.portrait for look in looks])
+        copies = copies_of(cohort.rows, [look.head for look in looks])
         named = cohort.having(with_pictures(cohort.rows, copies))
         # Groups that an audit makes of single images are told only where one that somebody named
         # is among them.

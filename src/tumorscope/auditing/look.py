@@ -12,8 +12,8 @@ from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import as_read, as_unreadable, check_readable, having_read
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.files import sha256_of
+from tumorscope.duplicates.normalised_head import NormalisedHead, normalised_head
 from tumorscope.duplicates.pairs import in_threads
-from tumorscope.duplicates.portrait import Portrait, portrait
 from tumorscope.imaging.read import open_image
 
 COLOURED = 0.001
@@ -30,7 +30,7 @@ class Look:
     ----------
     row : Row
         As its file is now.
-    portrait : Portrait or None
+    head : NormalisedHead or None
         What copies are recognised by; None where the picture cannot be looked at.
     traces : dict or None
         What the probes for shortcuts see, see `traces_of`; None where that was not asked.
@@ -41,7 +41,7 @@ class Look:
     """
 
     row: Row
-    portrait: Portrait | None = None
+    head: NormalisedHead | None = None
     traces: dict[str, dict[str, float]] | None = None
     reason: str = ""
     checked: Checked | None = None
@@ -81,14 +81,14 @@ def check_any_readable(cohort: Manifest, looks: Sequence[Look]) -> None:
 
 
 def look_at_listed(manifest: Manifest) -> list[Look]:
-    """Return the usable images of a manifest, with portraits of those that are as it says."""
+    """Return the usable images of a manifest, with the heads of those that are as it says."""
 
     def look(row: Row) -> Look:
         try:
             opened = open_image(manifest.file(row))
         except (UnreadableImageError, OSError):
             return Look(row)
-        return Look(row, portrait(opened.slice) if opened.sha256 == row.sha256 else None)
+        return Look(row, normalised_head(opened.slice) if opened.sha256 == row.sha256 else None)
 
     return in_threads(look, manifest.usable.rows, "Reading")
 
@@ -103,7 +103,7 @@ def _look(cohort: Manifest, row: Row, probes: bool, check: InputCheck | None) ->
     coloured = opened.coloured
     return Look(
         as_read(row, opened.info, opened.sha256, coloured=coloured >= COLOURED),
-        portrait(opened.slice),
+        normalised_head(opened.slice),
         traces_of(opened) if probes else None,
         checked=Checked(*check.check(opened.slice, coloured)) if check else None,
     )

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from tumorscope.auditing.look import Look, look_at_listed
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
+from tumorscope.duplicates.normalised_head import NormalisedHead
 from tumorscope.duplicates.pairs import matching
-from tumorscope.duplicates.portrait import Portrait
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ def as_listed(rows: Sequence[Row], looks: Sequence[Look]) -> list[Look]:
     """
     listed: list[Look] = []
     for row, look in zip(rows, looks, strict=True):
-        if look.portrait is not None:
+        if look.head is not None:
             listed.append(look)
         # Of a folder that was listed no hash is claimed.
-        if look.portrait is None or (row.sha256 and row.sha256 != look.row.sha256):
+        if look.head is None or (row.sha256 and row.sha256 != look.row.sha256):
             listed.append(Look(row))
     return listed
 
@@ -113,9 +113,9 @@ def named_in_full(manifest: Manifest, looks: Sequence[Look]) -> list[Look]:
     ]
 
 
-def _distinct(looks: Sequence[Look]) -> dict[str, Portrait]:
-    distinct: dict[str, Portrait] = {}
+def _distinct(looks: Sequence[Look]) -> dict[str, NormalisedHead]:
+    distinct: dict[str, NormalisedHead] = {}
     for look in looks:
-        if look.portrait is not None:
-            distinct.setdefault(look.row.sha256, look.portrait)
+        if look.head is not None:
+            distinct.setdefault(look.row.sha256, look.head)
     return distinct

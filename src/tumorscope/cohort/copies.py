@@ -12,23 +12,23 @@ from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.progress import say
 from tumorscope.common.sets import Sets
 from tumorscope.common.words import some_of
+from tumorscope.duplicates.normalised_head import NormalisedHead, normalised_head
 from tumorscope.duplicates.pairs import in_threads, near_pairs
-from tumorscope.duplicates.portrait import Portrait, portrait
 from tumorscope.imaging.read import read_slice
 
 NEAR = "near-duplicate"
 
 
-def copies_of(rows: Sequence[Row], portraits: Sequence[Portrait | None]) -> list[list[int]]:
+def copies_of(rows: Sequence[Row], heads: Sequence[NormalisedHead | None]) -> list[list[int]]:
     """Return the positions of images that show one picture, set by set.
 
     What the rows say already, by their bytes and their column ``picture``, is believed; images
-    without a portrait are in no set.
+    that nobody looked at are in no set.
     """
     pictures: Sets[int] = Sets()
     bearer: dict[tuple[str, str], int] = {}
-    distinct: list[tuple[int, Portrait]] = []
-    for index, (row, seen) in enumerate(zip(rows, portraits, strict=True)):
+    distinct: list[tuple[int, NormalisedHead]] = []
+    for index, (row, seen) in enumerate(zip(rows, heads, strict=True)):
         if seen is None:
             continue
         if not row.sha256 or ("sha256", row.sha256) not in bearer:
@@ -37,9 +37,7 @@ def copies_of(rows: Sequence[Row], portraits: Sequence[Portrait | None]) -> list
             pictures.join(bearer.setdefault(key, index), index)
     for pair in near_pairs([seen for _, seen in distinct]):
         pictures.join(distinct[pair.first][0], distinct[pair.second][0])
-    return alike(
-        None if seen is None else pictures.find(index) for index, seen in enumerate(portraits)
-    )
+    return alike(None if seen is None else pictures.find(index) for index, seen in enumerate(heads))
 
 
 def alike(keys: Iterable[Hashable | None]) -> list[list[int]]:
@@ -109,8 +107,8 @@ def settle_copies(manifest: Manifest) -> Manifest:
         "which (it has no column picture); looking at the images."
     )
     usable = manifest.usable
-    portraits = in_threads(lambda row: _portrait(usable, row), usable.rows, "Reading")
-    lost = [row.path for row, seen in zip(usable.rows, portraits, strict=True) if seen is None]
+    heads = in_threads(lambda row: _head(usable, row), usable.rows, "Reading")
+    lost = [row.path for row, seen in zip(usable.rows, heads, strict=True) if seen is None]
     if lost:
         raise InputError(
             f"{len(unknown)} images of the manifest are flagged as near-duplicates ("
@@ -119,7 +117,7 @@ def settle_copies(manifest: Manifest) -> Manifest:
             f"({some_of(lost, 1)}). Expected the column picture, or the "
             "images. Put the images back, or run `tumorscope audit` on them again."
         )
-    rows = with_pictures(usable.rows, copies_of(usable.rows, portraits))
+    rows = with_pictures(usable.rows, copies_of(usable.rows, heads))
     # One whose copy is not among the rows is a picture of its own: it is not looked for again.
     rows = [
         replace(row, picture=row.sha256[:12]) if NEAR in row.flags and not row.picture else row
@@ -129,8 +127,8 @@ def settle_copies(manifest: Manifest) -> Manifest:
     return manifest.having(next(found) if row.usable else row for row in manifest.rows)
 
 
-def _portrait(manifest: Manifest, row: Row) -> Portrait | None:
+def _head(manifest: Manifest, row: Row) -> NormalisedHead | None:
     try:
-        return portrait(read_slice(manifest.file(row)))
+        return normalised_head(read_slice(manifest.file(row)))
     except (UnreadableImageError, OSError):
         return None

@@ -1,1 +1,1 @@
-"""Do two pictures show the same? Thumbprints, portraits, alignment, pairs."""
+"""Do two pictures show the same? Thumbprints, normalised heads, alignment, pairs."""

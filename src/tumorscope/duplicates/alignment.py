@@ -1,4 +1,4 @@
-"""Two portraits → how well they agree once one is laid upon the other.
+"""Two normalised heads → how well they agree once one is laid upon the other.
 
 Heads are alike in outline and layout, so a correlation of whole images cannot tell one patient
 from the next. The folds of the brain can: after registration they agree in nearly every part of
@@ -11,7 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.duplicates.portrait import COARSE_EDGE, PORTRAIT_EDGE, Portrait, pixel_map
+from tumorscope.duplicates.normalised_head import (
+    COARSE_EDGE,
+    FINE_EDGE,
+    NormalisedHead,
+    pixel_map,
+)
 
 BLOCK = 16
 STEP = 8
@@ -31,18 +36,18 @@ _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 _REFINE = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 
 
-def agreement(still: Portrait, moving: Portrait, start: NDArray[np.float32]) -> float:
+def agreement(still: NormalisedHead, moving: NormalisedHead, start: NDArray[np.float32]) -> float:
     """Register `moving` to `still` and measure how far their structure agrees, part by part.
 
     An affine map is refined from `start` by maximising the enhanced correlation coefficient
-    (Evangelidis and Psarakis, 2008), coarse then fine. The portraits are then compared in
+    (Evangelidis and Psarakis, 2008), coarse then fine. They are then compared in
     overlapping blocks of 16 × 16; the result is the least of three: the median correlation of all
     blocks, that of the inner blocks (skulls agree where brains do not), and the 20th percentile of
     all plus 0.15 (a banner or an arrow may spoil some blocks, not every fifth).
 
     Parameters
     ----------
-    still, moving : Portrait
+    still, moving : NormalisedHead
         The two images.
     start : ndarray of float32, shape (2, 2)
         First guess, a `view_matrix` of `moving`.
@@ -75,8 +80,8 @@ def agreement(still: Portrait, moving: Portrait, start: NDArray[np.float32]) -> 
 
 
 def _doubled(coarse: NDArray[np.float32]) -> NDArray[np.float32]:
-    ratio = PORTRAIT_EDGE / COARSE_EDGE
-    centre, centre_fine = (COARSE_EDGE - 1) / 2, (PORTRAIT_EDGE - 1) / 2
+    ratio = FINE_EDGE / COARSE_EDGE
+    centre, centre_fine = (COARSE_EDGE - 1) / 2, (FINE_EDGE - 1) / 2
     shift = coarse[:, :2] @ np.array([centre, centre]) + coarse[:, 2] - centre
     fine = coarse.copy()
     fine[:, 2] = shift * ratio + centre_fine - coarse[:, :2] @ np.array([centre_fine, centre_fine])
@@ -86,7 +91,7 @@ def _doubled(coarse: NDArray[np.float32]) -> NDArray[np.float32]:
 def _blockwise(
     still: NDArray[np.float32], moving: NDArray[np.float32], matrix: NDArray[np.float32]
 ) -> float:
-    size = (PORTRAIT_EDGE, PORTRAIT_EDGE)
+    size = (FINE_EDGE, FINE_EDGE)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(moving, matrix, size, flags=flags)
     inside = cv2.warpAffine(np.ones_like(moving), matrix, size, flags=flags)
@@ -107,6 +112,6 @@ def _blockwise(
 
 def _block_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
     means = cv2.blur(values, (BLOCK, BLOCK), anchor=(0, 0))
-    last = PORTRAIT_EDGE - BLOCK + 1
+    last = FINE_EDGE - BLOCK + 1
     result: NDArray[np.float32] = means[:last:STEP, :last:STEP]
     return result

@@ -1,6 +1,6 @@
-"""Portraits → pairs that show the same picture → groups that a split must not part.
+"""Normalised heads → pairs that show the same picture → groups that a split must keep whole.
 
-Candidates come from comparing every fingerprint with every other in 120 views (turned, mirrored,
+Candidates come from comparing every layout with every other in 120 views (turned, mirrored,
 tilted, zoomed) by matrix products; each candidate is then verified by registration
 (`tumorscope.duplicates.alignment`). Limits were set on public images with a grouping checked by
 eye; docs/how-to/read-the-audit.md says what they find and what they miss.
@@ -20,17 +20,10 @@ from tumorscope.common.cores import cores
 from tumorscope.common.progress import track
 from tumorscope.common.sets import Sets
 from tumorscope.duplicates.alignment import agreement
-from tumorscope.duplicates.portrait import (
-    VIEWS,
-    Portrait,
-    fingerprint,
-    vector,
-    view_matrix,
-    views,
-)
+from tumorscope.duplicates.normalised_head import VIEWS, NormalisedHead, layout, view_matrix, views
 
 SUSPICION = 0.3
-"""Cosine of fingerprints above which a pair is verified. Low, because a crop of a tenth of the head
+"""Cosine of layouts above which a pair is verified. Low, because a crop of a tenth of the head
 costs half of the likeness, and still leaves the picture among the most alike."""
 
 NEIGHBOURS = 32
@@ -58,6 +51,8 @@ the other pairs above 0.75, looked through by eye, none showed two patients.
 _ROUND = 64
 _QUERIES = 32  # views of so many images are multiplied at a time: 100 MB against 7,000 others
 
+Heads = Sequence[NormalisedHead]
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -81,12 +76,12 @@ class _Candidate:
     likeness: float
 
 
-def near_pairs(portraits: Sequence[Portrait]) -> list[Pair]:
+def near_pairs(heads: Heads) -> list[Pair]:
     """Find pairs that show the same picture, enough of them to connect each set of copies.
 
     Parameters
     ----------
-    portraits : sequence of Portrait
+    heads : sequence of NormalisedHead
         One per image.
 
     Returns
@@ -95,13 +90,13 @@ def near_pairs(portraits: Sequence[Portrait]) -> list[Pair]:
         The most alike first. A pair whose images are connected already is left out.
     """
     best: dict[tuple[int, int], _Candidate] = {}
-    for one in _candidates(portraits, portraits, "Comparing"):
+    for one in _candidates(heads, heads, "Comparing"):
         key = (min(one.query, one.known), max(one.query, one.known))
         if one.query != one.known and (key not in best or one.likeness > best[key].likeness):
             best[key] = one
     ordered = sorted(best.values(), key=lambda one: (-one.likeness, one.query, one.known))
     copies: Sets[int] = Sets()
-    failures = [0] * len(portraits)
+    failures = [0] * len(heads)
     pairs = []
 
     def promising(one: _Candidate) -> bool:
@@ -112,8 +107,8 @@ def near_pairs(portraits: Sequence[Portrait]) -> list[Pair]:
         ordered,
         promising,
         lambda one: _verify(
-            portraits[one.known],
-            portraits[one.query],
+            heads[one.known],
+            heads[one.query],
             one,
             thorough=min(failures[one.query], failures[one.known]) < THOROUGH,
         ),
@@ -128,28 +123,28 @@ def near_pairs(portraits: Sequence[Portrait]) -> list[Pair]:
     return pairs
 
 
-def matching(portraits: Sequence[Portrait], known: Sequence[Portrait]) -> dict[int, list[int]]:
-    """Return, for each portrait that shows a known picture, the positions of its copies in `known`.
+def matching(heads: Heads, known: Heads) -> dict[int, list[int]]:
+    """Return, for each head that shows a known picture, the positions of its copies in `known`.
 
     Both sides are looked at in all views, because a zoom finds a crop in one direction only.
     """
-    best = {(one.query, one.known): one for one in _candidates(portraits, known, "Comparing")}
+    best = {(one.query, one.known): one for one in _candidates(heads, known, "Comparing")}
     backward: dict[tuple[int, int], _Candidate] = {}
-    for one in _candidates(known, portraits, "Comparing back"):
+    for one in _candidates(known, heads, "Comparing back"):
         key = (one.known, one.query)
         if key not in best or one.likeness > best[key].likeness:
             backward[key] = one
     best |= backward
     ordered = sorted(best.items(), key=lambda item: (-item[1].likeness, item[0]))
-    failures = [0] * len(portraits)
+    failures = [0] * len(heads)
     matches: dict[int, list[int]] = {}
 
     def verify(item: tuple[tuple[int, int], _Candidate]) -> float:
         (mine, theirs), one = item
         thorough = failures[mine] < THOROUGH
         if (mine, theirs) in backward:
-            return _verify(portraits[mine], known[theirs], one, thorough=thorough)
-        return _verify(known[theirs], portraits[mine], one, thorough=thorough)
+            return _verify(heads[mine], known[theirs], one, thorough=thorough)
+        return _verify(known[theirs], heads[mine], one, thorough=thorough)
 
     for ((mine, theirs), _), score in _rounds(
         ordered, lambda item: failures[item[0][0]] < PATIENCE, verify
@@ -171,13 +166,11 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], label: str | None = N
         return list(track(results, label, total=len(items)) if label else results)
 
 
-def _candidates(
-    queries: Sequence[Portrait], known: Sequence[Portrait], label: str
-) -> Iterator[_Candidate]:
+def _candidates(queries: Heads, known: Heads, label: str) -> Iterator[_Candidate]:
     """Yield, query by query, the known images most alike; an image is its own candidate."""
     if not queries or not known:
         return
-    vectors = np.stack([vector(fingerprint(one)) for one in known])
+    vectors = np.stack([layout(one) for one in known])
     count = min(NEIGHBOURS + 1, len(known))
     for start in track(range(0, len(queries), _QUERIES), label):
         block = np.stack(in_threads(views, queries[start : start + _QUERIES]))
@@ -204,7 +197,9 @@ def _rounds(
         yield from zip(batch, in_threads(verify, batch), strict=True)
 
 
-def _verify(still: Portrait, moving: Portrait, candidate: _Candidate, *, thorough: bool) -> float:
+def _verify(
+    still: NormalisedHead, moving: NormalisedHead, candidate: _Candidate, *, thorough: bool
+) -> float:
     best = 0.0
     for view in candidate.views[: STARTS if thorough else 1]:
         start = view_matrix(*VIEWS[view], moving.aspect)

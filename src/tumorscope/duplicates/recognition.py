@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.duplicates.sampling import TURNS, in_blocks, turned
 from tumorscope.duplicates.thumbprint import (
     COARSE,
     COARSE_BAND,
@@ -45,8 +46,7 @@ TWICE = 12
 FINALISTS = 12
 
 _BLOCK = 160
-"""So many known images are multiplied at a time: a linear algebra library starts no threads for
-so little, and those would fight with the threads that read images."""
+"""So many known images are multiplied at a time."""
 
 _SOFT = 1.0
 _LEAST_OVERLAP = 0.4
@@ -77,10 +77,7 @@ class Recogniser:
     def __init__(self, prints: NDArray[np.uint8]) -> None:
         layouts, self._grids = unpacked(prints)
         self._count = len(prints)
-        missing = -len(layouts) % _BLOCK
-        padded = np.concatenate([layouts, np.zeros((missing, layouts.shape[1]), np.float32)])
-        blocks = padded.reshape(-1, _BLOCK, COARSE * COARSE).transpose(0, 2, 1)
-        self._layouts = np.ascontiguousarray(blocks)
+        self._layouts = in_blocks(layouts, _BLOCK)
 
     def is_copy(self, scan: Slice) -> bool:
         """Whether a slice shows the same picture as one that is known."""
@@ -106,16 +103,16 @@ class Recogniser:
     def _verified(
         self, heads: list[NDArray[np.float32]], nearest: NDArray[np.intp], views: NDArray[np.intp]
     ) -> Best:
-        turned = _Turned([fine(each) for each in heads])
+        oriented = _Turned([fine(each) for each in heads])
         planes, parts = np.divmod(views, len(VIEWS))
         maps = _STARTS[planes % 8, parts]
         grids = self._grids[nearest]
         known = _blurred(grids)
-        moving = [turned.rough(int(each)) for each in planes]
+        moving = [oriented.rough(int(each)) for each in planes]
         maps = _laid_upon(known, moving, maps, 3)
         kept = np.argsort(-_agreement(known, moving, maps), kind="stable")[:FINALISTS]
         known, nearest = grids[kept], nearest[kept]
-        moving = [turned.sharp(int(each)) for each in planes[kept]]
+        moving = [oriented.sharp(int(each)) for each in planes[kept]]
         found = _agreement(known, moving, _laid_upon(known, moving, maps[kept], 4))
         first = int(found.argmax())
         return Best(int(nearest[first]), float(np.clip(found[first], 0.0, 1.0)))
@@ -133,7 +130,7 @@ class _Turned:
         """Return head ``which // 8`` in orientation ``which % 8``."""
         if which not in self._sharp:
             head, turn = divmod(which, 8)
-            self._sharp[which] = np.ascontiguousarray(_turn(self._heads[head], turn))
+            self._sharp[which] = np.ascontiguousarray(turned(self._heads[head], turn))
         return self._sharp[which]
 
     def rough(self, which: int) -> NDArray[np.float32]:
@@ -142,14 +139,6 @@ class _Turned:
             sigma = _ROUGH * SIDE / FINE
             self._rough[which] = cv2.GaussianBlur(self.sharp(which), (0, 0), sigma)
         return self._rough[which]
-
-
-def _turn(plane: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
-    quarters, mirrored = divmod(turn, 2)
-    turned: NDArray[np.float32] = np.rot90(plane, quarters, axes=(-2, -1))
-    if mirrored:
-        turned = turned[..., ::-1]
-    return turned
 
 
 def _starts() -> NDArray[np.float64]:
@@ -173,7 +162,7 @@ def _turned_views(bands: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     views = []
     for plane in bands:
         zoomed = np.stack([sampled(plane, edge, view) for view in VIEWS])
-        views += [_turn(zoomed, turn) for turn in range(8)]
+        views += [turned(zoomed, turn) for turn in TURNS]
     return np.concatenate(views)
 
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.duplicates.sampling import averaged, local_contrast, stretched, units
 from tumorscope.imaging.frame import even_head_box, trimmed
 from tumorscope.imaging.preprocess import head_box
 from tumorscope.imaging.slice import Slice
@@ -33,6 +34,7 @@ BYTES = COARSE * COARSE // 2 + FINE * FINE // 8
 _LARGEST = 224
 _STEPS = 20.0  # of the layout, a unit vector of 63 numbers, few of which are above 0.35
 _GRID = 16
+_LEAST = 1e-3
 
 Box = tuple[int, int, int, int]
 
@@ -71,7 +73,7 @@ def unpacked(prints: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np
     layouts = (steps.astype(np.float32) - 8.0) * there
     signs = np.unpackbits(prints[:, half:], axis=1).astype(np.float32) * 2.0 - 1.0
     grids = (signs * there).reshape(len(prints), FINE, FINE)
-    return units(layouts), grids
+    return units(layouts, least=_LEAST), grids
 
 
 COARSE_BAND = (1.33, 6.7)
@@ -97,13 +99,8 @@ def framed_heads(scan: Slice) -> list[NDArray[np.float32]]:
 
 
 def band(head: NDArray[np.float32], inner: float, outer: float) -> NDArray[np.float32]:
-    """Return each value's difference from its surroundings, divided by their contrast."""
-    smooth = cv2.GaussianBlur(head, (0, 0), inner)
-    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), outer)
-    # 5 grey levels keep the noise of an empty background from being blown up to full contrast.
-    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), outer)) + 5.0
-    result: NDArray[np.float32] = detail / contrast
-    return result
+    """Return the structure of a framed head between two scales; see `local_contrast`."""
+    return local_contrast(head, inner, outer, floor=5.0)
 
 
 def fine(head: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -142,14 +139,7 @@ def coarse(small: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the layout of sampled bands (..., 16, 16): 64 numbers of unit length, or all zero."""
     waves: NDArray[np.float32] = np.matmul(np.matmul(_WAVES, small), _WAVES.T)
     waves[..., 0, 0] = 0.0
-    return units(waves.reshape(*small.shape[:-2], COARSE * COARSE))
-
-
-def units(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return vectors (..., k) of unit length; zeros stay zero."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    scaled: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-3)
-    return scaled
+    return units(waves.reshape(*small.shape[:-2], COARSE * COARSE), least=_LEAST)
 
 
 def _cosines() -> NDArray[np.float32]:
@@ -165,13 +155,9 @@ _WAVES = _cosines()
 
 
 def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # Averaging whole numbers of pixels first takes a quarter of the time. What is cut off at the
-    # end is less than a hundredth of the image.
     factor = max(pixels.shape) // (2 * _LARGEST)
-    if factor >= 2 and min(pixels.shape) >= 100 * factor:
-        height, width = (side // factor for side in pixels.shape)
-        whole = pixels[: height * factor, : width * factor]
-        pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    if factor >= 2 and min(pixels.shape) >= 100 * factor:  # less than a hundredth is cut off
+        pixels = averaged(pixels, factor)
     share = _LARGEST / max(pixels.shape)
     if share >= 1.0:
         return pixels
@@ -187,9 +173,7 @@ def _alike(one: Box, other: Box) -> bool:
 
 def _head(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
     top, bottom, left, right = box
-    part = pixels[top:bottom, left:right]
-    how = cv2.INTER_AREA if min(part.shape) >= SIDE else cv2.INTER_LINEAR
-    head = cv2.resize(part.astype(np.float32), (SIDE, SIDE), interpolation=how)
+    head = stretched(pixels[top:bottom, left:right], SIDE)
     low, high = np.percentile(head, (2, 99))
     head = np.clip((head - low) / max(high - low, 1.0), 0.0, 1.0)
     tissue = head[head > 0.08]

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.duplicates.sampling import TURNS, averaged, in_blocks, local_contrast, turned, units
 from tumorscope.imaging.frame import trimmed
 from tumorscope.imaging.preprocess import Preprocessing, prepare
 from tumorscope.imaging.slice import Slice
@@ -18,6 +19,7 @@ from tumorscope.imaging.slice import Slice
 VERSION = 1
 
 EDGE = 16
+_BLOCK = 64
 
 COPY = 0.95
 """Cosine from which two images are taken for copies of one picture.
@@ -44,10 +46,7 @@ def thumbprint(scan: Slice) -> NDArray[np.int8]:
         All zero for an image without structure, which resembles nothing.
     """
     small = prepare(_shrunk(scan), Preprocessing(size=3 * EDGE))
-    smooth = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1.0)
-    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), 5.0)
-    # 3 grey levels keep the noise of an empty background from being blown up to full contrast.
-    detail /= np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 5.0)) + 3.0
+    detail = local_contrast(small.astype(np.float32), 1.0, 5.0, floor=3.0)
     flat = cv2.resize(detail, (EDGE, EDGE), interpolation=cv2.INTER_AREA).ravel()
     flat -= flat.mean()
     length = float(np.linalg.norm(flat))
@@ -59,23 +58,8 @@ def thumbprint(scan: Slice) -> NDArray[np.int8]:
 
 
 def _shrunk(scan: Slice) -> Slice:
-    # Averaging whole numbers of pixels first takes a quarter of the time. What is cut off at the
-    # end is less than a hundredth of the image.
     factor = min(scan.pixels.shape) // (6 * EDGE)
-    if factor < 2:
-        return scan
-    height, width = (side // factor for side in scan.pixels.shape)
-    whole = scan.pixels[: height * factor, : width * factor]
-    pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    return Slice(pixels=pixels, source=scan.source)
-
-
-def units(thumbprints: NDArray[np.int8]) -> NDArray[np.float32]:
-    """Return thumbprints int8 (n, 256) as unit vectors float32 (n, 256); zeros stay zero."""
-    values = thumbprints.astype(np.float32)
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    scaled: NDArray[np.float32] = values / np.maximum(lengths, 1.0)
-    return scaled
+    return scan if factor < 2 else Slice(averaged(scan.pixels, factor), scan.source)
 
 
 class WholeImages:
@@ -89,10 +73,7 @@ class WholeImages:
 
     def __init__(self, prints: NDArray[np.int8]) -> None:
         self._count = len(prints)
-        missing = -len(prints) % _BLOCK
-        padded = np.concatenate([units(prints), np.zeros((missing, EDGE * EDGE), np.float32)])
-        blocks = padded.reshape(-1, _BLOCK, EDGE * EDGE).transpose(0, 2, 1)
-        self._known = np.ascontiguousarray(blocks)
+        self._known = in_blocks(units(prints.astype(np.float32), least=1.0), _BLOCK)
 
     def is_copy(self, scan: Slice) -> bool:
         """Whether a slice, as it is or without its border, shows a known picture."""
@@ -106,11 +87,7 @@ class WholeImages:
         inner = trimmed(scan.pixels)
         if inner.shape != scan.pixels.shape:
             prints.append(thumbprint(Slice(pixels=inner, source=scan.source)))
-        squares = np.stack(prints).reshape(-1, EDGE, EDGE)
-        turned = [np.rot90(squares, quarters, axes=(1, 2)) for quarters in range(4)]
-        views = np.concatenate([*turned, *(each[:, :, ::-1] for each in turned)])
-        likeness = np.matmul(units(views.reshape(-1, EDGE * EDGE)), self._known)
+        squares = np.stack(prints).reshape(-1, EDGE, EDGE).astype(np.float32)
+        views = np.concatenate([turned(squares, turn) for turn in TURNS])
+        likeness = np.matmul(units(views.reshape(-1, EDGE * EDGE), least=1.0), self._known)
         return float(likeness.max(axis=1).ravel()[: self._count].max())
-
-
-_BLOCK = 64  # so few that a linear algebra library starts no threads for them

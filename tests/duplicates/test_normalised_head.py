@@ -1,4 +1,4 @@
-"""Fingerprints: small, stable, the same for copies, different for different heads."""
+"""Normalised heads: the same for copies, different for different heads."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.duplicates.portrait import (
+from tumorscope.duplicates.normalised_head import (
     EDGE,
     VIEWS,
-    fingerprint,
-    portrait,
-    resemblance,
-    vector,
+    layout,
+    normalised_head,
     view_matrix,
     views,
 )
@@ -31,18 +29,17 @@ def scan(pixels: NDArray[np.uint8]) -> Slice:
     return Slice(np.ascontiguousarray(pixels), "test")
 
 
-def test_a_fingerprint_uses_its_eight_bits(head: Head) -> None:
-    values = fingerprint(scan(head(2))).values
-    assert 40 <= np.abs(values.astype(int)).max() <= 127
+def known_as(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return layout(normalised_head(scan(pixels)))
 
 
-def test_the_portrait_gives_the_same_fingerprint_as_the_slice(head: Head) -> None:
-    one = scan(head(3))
-    assert np.array_equal(fingerprint(one).values, fingerprint(portrait(one)).values)
+def resemblance(one: Slice, known: NDArray[np.float32]) -> float:
+    """The cosine of the best view."""
+    return float((views(normalised_head(one)) @ known).max())
 
 
 def test_a_slice_resembles_itself_and_not_another(head: Head) -> None:
-    known = fingerprint(scan(head(4)))
+    known = known_as(head(4))
     assert resemblance(scan(head(4)), known) > 0.99
     assert all(resemblance(scan(head(seed)), known) < 0.94 for seed in range(5, 15))
 
@@ -53,46 +50,47 @@ def test_turns_and_mirrors_are_seen_through(head: Head, quarters: int, mirrored:
     pixels = head(6)
     turned = np.rot90(pixels, quarters)
     turned = turned[:, ::-1] if mirrored else turned
-    assert resemblance(scan(turned), fingerprint(scan(pixels))) > 0.97
+    assert resemblance(scan(turned), known_as(pixels)) > 0.97
 
 
-def test_views_are_unit_vectors_and_the_upright_one_is_the_fingerprint(head: Head) -> None:
-    one = portrait(scan(head(7)))
+def test_views_are_unit_vectors_and_the_upright_one_is_the_layout(head: Head) -> None:
+    one = normalised_head(scan(head(7)))
     seen = views(one)
     assert seen.shape == (len(VIEWS), EDGE * EDGE)
     assert np.allclose(np.linalg.norm(seen, axis=1), 1.0, atol=1e-5)
-    upright = VIEWS.index(((0, False), 0.0, 1.0))
-    assert float(seen[upright] @ vector(fingerprint(one))) > 0.999
+    upright = VIEWS.index((0, 0.0, 1.0))
+    assert float(seen[upright] @ layout(one)) > 0.999
 
 
 def test_an_upright_view_looks_straight_ahead() -> None:
-    assert np.allclose(view_matrix((0, False), 0.0, 1.0, 0.7), np.eye(2))
-    assert np.allclose(view_matrix((0, True), 0.0, 2.0), [[-0.5, 0.0], [0.0, 0.5]])
-    # A quarter turn: what is right in the view is below in the portrait (y grows downwards).
-    assert np.allclose(view_matrix((1, False), 0.0, 1.0) @ [1.0, 0.0], [0.0, 1.0], atol=1e-6)
+    assert np.allclose(view_matrix(0, 0.0, 1.0, 0.7), np.eye(2))
+    assert np.allclose(view_matrix(1, 0.0, 2.0), [[-0.5, 0.0], [0.0, 0.5]])
+    # A quarter turn: what is right in the view is below in the head (y grows downwards).
+    assert np.allclose(view_matrix(2, 0.0, 1.0) @ [1.0, 0.0], [0.0, 1.0], atol=1e-6)
 
 
 @given(angle=st.floats(-20, 20), aspect=st.floats(0.4, 2.5), zoom=st.floats(0.8, 1.5))
 def test_a_tilt_keeps_the_area_of_an_ellipse(angle: float, aspect: float, zoom: float) -> None:
-    """The unit circle of the portrait is the head: a tilted box is larger, never smaller."""
-    matrix = view_matrix((0, False), angle, zoom, aspect).astype(float)
+    """The unit circle is the head: a tilted box is larger, never smaller."""
+    matrix = view_matrix(0, angle, zoom, aspect).astype(float)
     assert np.linalg.det(matrix) * zoom**2 >= 1.0 - 1e-4
-    back = view_matrix((0, False), 0.0, zoom, aspect)
+    back = view_matrix(0, 0.0, zoom, aspect)
     assert np.allclose(back, np.eye(2) / zoom, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (300, 2), (16, 16), (64, 64)])
 def test_images_without_structure_resemble_nothing(shape: tuple[int, int]) -> None:
     blank = scan(np.full(shape, 77, np.uint8))
-    assert portrait(blank).blank
-    assert not fingerprint(blank).values.any()
-    assert resemblance(blank, fingerprint(blank)) == 0.0
+    one = normalised_head(blank)
+    assert one.blank
+    assert not layout(one).any()
+    assert resemblance(blank, layout(one)) == 0.0
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 99))
-def test_any_image_has_a_portrait(height: int, width: int, seed: int) -> None:
+def test_any_image_has_a_normalised_head(height: int, width: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    one = portrait(scan(pixels))
+    one = normalised_head(scan(pixels))
     assert np.isfinite(one.fine).all()
     assert np.isfinite(one.coarse).all()
     assert 0.25 <= one.aspect <= 4.0
@@ -102,12 +100,12 @@ def test_a_frame_and_padding_leave_no_trace(head: Head) -> None:
     pixels = head(8)
     framed = np.pad(pixels, 4, constant_values=255)
     framed = np.pad(framed, ((30, 5), (0, 60)), constant_values=128)
-    assert resemblance(scan(framed), fingerprint(scan(pixels))) > 0.97
+    assert resemblance(scan(framed), known_as(pixels)) > 0.97
 
 
 def test_it_survives_what_the_oracle_survives_and_turns_that_it_does_not(head: Head) -> None:
     pixels = head(9)
-    known = fingerprint(scan(pixels))
+    known = known_as(pixels)
     hashed = imagehash.phash(Image.fromarray(pixels))
     half = np.asarray(Image.fromarray(pixels).resize((96, 96)))
     assert hashed - imagehash.phash(Image.fromarray(half)) <= 8
