@@ -13,8 +13,8 @@ from PIL import Image
 from tests.fixtures.audits import audit
 
 from tumorscope.cohort.copies import settle_copies, unattributed
-from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.overwriting import protect_edits
 from tumorscope.common.errors import InputError, UsageError
 
 Head = Callable[..., NDArray[np.uint8]]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tumorscope.assessment.seen import how_to_list_seen, seen_before
 from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.arrays import BATCH, batches
-from tumorscope.cohort.lying_there import Document, refuse_others
 from tumorscope.cohort.manifest import Data
+from tumorscope.cohort.overwriting import Document, refuse_others
 from tumorscope.common.cores import cores
 from tumorscope.common.csv_files import write_csv
 from tumorscope.common.errors import HonestyError, InputError

@@ -12,11 +12,10 @@ from tumorscope.auditing.overlap import Overlap, as_listed, named_in_full, overl
 from tumorscope.auditing.result import Audit
 from tumorscope.auditing.shortcuts import measure_shortcuts
 from tumorscope.cohort.copies import alike, copies_of, with_pictures
-from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.file_names import patients_in_names
 from tumorscope.cohort.group_from import Grouping, group_by
-from tumorscope.cohort.lying_there import refuse_others
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.overwriting import protect_edits, refuse_others
 from tumorscope.cohort.row import FLAGS, Row
 from tumorscope.cohort.scan import list_cohort
 from tumorscope.cohort.together import given_names
@@ -69,7 +68,7 @@ def audit(
     OutputError
         If `output` cannot be written to.
     MissingExtraError
-        If probes or a report are asked for, and the extra “train” is not installed.
+        If the extra “train” is not installed, which probes and the report need.
 
     Examples
     --------
@@ -82,21 +81,15 @@ def audit(
     cohort, others = _cohort(data), [_cohort(other) for other in against]
     # A rule that names nobody is refused before the images are read, and asked again once it is
     # known which of them can be.
-    ruled = cohort if group_from is None else group_by(cohort, group_from)[0]
+    ruled, _ = _grouped(cohort, group_from)
     folder = None if output is None else _reserved(Path(output), ruled, data)
     check = packaged_check() if input_check is True else input_check or None
     cohort, looks = look_at_all(cohort, "Reading", probes=probes, check=check)
     check_any_readable(cohort, looks)
-    grouping = None
-    if group_from is not None:
-        cohort, grouping = group_by(cohort, group_from)
+    cohort, grouping = _grouped(cohort, group_from)
     found = _found(cohort, with_rows(looks, cohort.rows), others, check, grouping)
     if folder is not None:
-        from tumorscope.auditing.report import write_report
-
-        found.manifest.save(folder / "manifest.csv")
-        write_json(folder / "audit.json", found.to_json())
-        write_report(found, folder / "report.html")
+        _write(found, folder)
     return found
 
 
@@ -105,6 +98,18 @@ def _cohort(data: str | Path | Manifest) -> Manifest:
         return data
     path = Path(data)
     return Manifest.load(path) if path.is_file() else list_cohort(path)
+
+
+def _grouped(cohort: Manifest, rule: str | Path | None) -> tuple[Manifest, Grouping | None]:
+    return (cohort, None) if rule is None else group_by(cohort, rule)
+
+
+def _write(found: Audit, folder: Path) -> None:
+    from tumorscope.auditing.report import write_report
+
+    found.manifest.save(folder / "manifest.csv")
+    write_json(folder / "audit.json", found.to_json())
+    write_report(found, folder / "report.html")
 
 
 def _reserved(folder: Path, cohort: Manifest, data: str | Path | Manifest) -> Path:

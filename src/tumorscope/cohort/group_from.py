@@ -15,7 +15,7 @@ from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.sets import Sets
 from tumorscope.common.words import some_of
 
-COLUMNS = ("group", "patient", "patient_id", "subject", "subject_id")
+GROUP_COLUMNS = ("group", "patient", "patient_id", "subject", "subject_id")
 """Columns of a table that may name groups; the first that is there does."""
 
 
@@ -155,11 +155,11 @@ def _by_table(cohort: Manifest, table: Path) -> tuple[dict[str, str], tuple[str,
         what="table of groups",
         advice="Give one with the columns path and patient.",
     )
-    column = next((name for name in COLUMNS if name in form.columns), None)
+    column = next((name for name in GROUP_COLUMNS if name in form.columns), None)
     if column is None:
         raise InputError(
             f"The table {table} has the columns {', '.join(form.columns)}. Expected path and one "
-            f"of {', '.join(COLUMNS)}. Name the column of patients so."
+            f"of {', '.join(GROUP_COLUMNS)}. Name the column of patients so."
         )
     places = _Places(cohort, table)
     names: dict[str, str] = {}

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.row import FLAGS, NO_TYPE, SPLITS, Row
+from tumorscope.cohort.cells import (
+    MANIFEST_COLUMNS,
+    OPTIONAL,
+    REQUIRED,
+    cells_of,
+    check_flags_quoted,
+    row_of,
+)
+from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan_notes import ScanNotes
-from tumorscope.cohort.table import Form, Record, read_table, write_table
+from tumorscope.cohort.table import Form, read_table, write_table
 from tumorscope.cohort.together import Joined, kept_together
-from tumorscope.common.classes import TUMOUR_TYPES
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import sha256_of
 from tumorscope.common.words import some_of
-
-COLUMNS = tuple(one.name for one in fields(Row) if one.name != "extra")
-"""Those of `OPTIONAL` are written only where an image has something there."""
-
-OPTIONAL = ("tumour_type", "picture")
-
-REQUIRED = ("path", "sha256", "label", "group")
-_SHA256 = re.compile("[0-9a-f]{64}")
-_PIXELS = re.compile("[0-9]{0,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +109,18 @@ class Manifest:
         write_table(
             path,
             self._columns(),
-            (self._cells(row, path.parent) for row in self.rows),
+            (cells_of(row, portable_path(self.file(row), path.parent)) for row in self.rows),
             form=self.form if self.form.is_of(path) else None,
         )
 
     def _columns(self) -> tuple[str, ...]:
-        own = [name for name in COLUMNS if name not in OPTIONAL]
+        own = [name for name in MANIFEST_COLUMNS if name not in OPTIONAL]
         own += [name for name in OPTIONAL if any(getattr(row, name) for row in self.rows)]
         return tuple(
             dict.fromkeys(
                 (*self.form.columns, *own, *(name for row in self.rows for name in row.extra))
             )
         )
-
-    def _cells(self, row: Row, folder: Path) -> dict[str, object]:
-        cells: dict[str, object] = {
-            **row.extra,
-            **{name: getattr(row, name) or row.extra.get(name, "") for name in OPTIONAL},
-            **{name: getattr(row, name) for name in COLUMNS if name not in OPTIONAL},
-        }
-        cells["path"] = portable_path(self.file(row), folder)
-        cells["flags"] = ";".join(row.flags)
-        return cells
 
     @classmethod
     def load(cls, path: str | Path) -> Manifest:
@@ -160,8 +147,8 @@ class Manifest:
                 f"The manifest {path} has a header and no rows; expected one row per image. "
                 "Write one with `tumorscope audit DATA -o DIR`."
             )
-        _check_flags_quoted(form, records)
-        rows = [_parse(record, path, line) for line, record in records]
+        check_flags_quoted(form, records)
+        rows = [row_of(record, path, line) for line, record in records]
         seen: set[str] = set()
         for row in rows:
             # ./a.png and a.png are one file, which must not be trained and tested on.
@@ -244,68 +231,3 @@ def portable_path(file: Path, folder: Path) -> str:
     # Not resolve(): a symbolic link in a cohort should keep the name that the user gave it.
     file, folder = file.absolute(), folder.absolute()
     return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()
-
-
-def _check_flags_quoted(form: Form, records: list[tuple[int, Record]]) -> None:
-    """Refuse flags joined by ; without quotes where ; parts cells: the second would be lost."""
-    if form.delimiter != ";" or "flags" not in form.columns:
-        return
-    after = (*form.columns, "")[form.columns.index("flags") + 1]
-    for line, record in records:
-        if record.get(after) in FLAGS:
-            raise InputError(
-                f"{form.path}, line {line}: the flag {record[after]} stands in a cell of its own. "
-                "Expected all flags of an image in one cell, in quotes where semicolons part the "
-                'cells: "disguised;colour". Put them in quotes.'
-            )
-
-
-def _parse(record: Record, manifest: Path, line: int) -> Row:
-    def refuse(column: str, expected: str) -> InputError:
-        return InputError(
-            f"{manifest}, line {line}: {column} is {record.get(column)!r}; expected {expected}. "
-            "Correct the line, or write the manifest again with `tumorscope audit`."
-        )
-
-    values = {name: (record.get(name) or "").strip() for name in COLUMNS}
-    if not values["path"] or "\0" in values["path"]:
-        raise refuse("path", "the path of an image")
-    if values["label"] not in ("0", "1"):
-        raise refuse("label", "1 (tumour) or 0 (no tumour)")
-    if not values["group"]:
-        raise refuse("group", "a name (images that must stay together share it)")
-    if values["split"] not in ("", *SPLITS):
-        raise refuse("split", f"one of {', '.join(SPLITS)}, or nothing")
-    flags = tuple(flag for flag in values["flags"].split(";") if flag)
-    if not set(flags) <= set(FLAGS):
-        raise refuse("flags", f"codes from {', '.join(FLAGS)}, joined by ;")
-    if "unreadable" not in flags and not _SHA256.fullmatch(values["sha256"].lower()):
-        raise refuse("sha256", "64 hexadecimal digits")
-    kind = values["tumour_type"].lower()
-    if values["label"] == "1" and kind not in ("", *TUMOUR_TYPES):
-        raise refuse("tumour_type", f"one of {', '.join(TUMOUR_TYPES)}, or nothing")
-    if values["label"] == "0" and kind not in ("", NO_TYPE):
-        raise refuse("tumour_type", "nothing, as the label is 0 (no tumour)")
-    for column in ("width", "height"):
-        if not _PIXELS.fullmatch(values[column]):
-            raise refuse(column, "a number of pixels")
-    return Row(
-        path=values["path"],
-        sha256=values["sha256"].lower(),
-        label=int(values["label"]),
-        group=values["group"],
-        split=values["split"],
-        source=values["source"],
-        width=int(values["width"] or 0),
-        height=int(values["height"] or 0),
-        mode=values["mode"],
-        flags=flags,
-        tumour_type="" if kind == NO_TYPE else kind,
-        picture=values["picture"],
-        extra={
-            name: cell or ""
-            for name, cell in record.items()
-            # "none" is how the user says it, so it is written again.
-            if name not in COLUMNS or (name == "tumour_type" and kind == NO_TYPE)
-        },
-    )

@@ -82,12 +82,7 @@ def split(
     check_whole("seed", seed, at_least=0)  # it is hashed, so none is too large
     if mode == "group":
         manifest = settle_copies(manifest)
-    usable = manifest.usable
-    if not usable.rows:
-        raise InputError(
-            f"None of the {len(manifest)} images of the manifest can be read, so there is nothing "
-            "to split. Expected readable images of both classes; see the flags in the manifest."
-        )
+    usable = _usable(manifest)
     names = [row.group if mode == "group" else row.path for row in usable.rows]
     wanted = [name for name, share in zip(SPLITS, fractions, strict=True) if share > 0]
     truth = strata_of(usable) if classes is None else classes
@@ -148,6 +143,16 @@ def grouped_folds(
         names = [str(position) for position in range(len(names))]
     _check_classes((truth > 0).astype(np.int64), names, folds, f"{folds} folds")
     return _part(truth, names, (1.0 / folds,) * folds, seed)
+
+
+def _usable(manifest: Manifest) -> Manifest:
+    usable = manifest.usable
+    if not usable.rows:
+        raise InputError(
+            f"None of the {len(manifest)} images of the manifest can be read, so there is nothing "
+            "to split. Expected readable images of both classes; see the flags in the manifest."
+        )
+    return usable
 
 
 def _part(

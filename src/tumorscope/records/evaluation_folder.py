@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from tumorscope.cohort.lying_there import Document, read_document, refuse_others
 from tumorscope.cohort.manifest import Data, Manifest
+from tumorscope.cohort.overwriting import Document, read_document, refuse_others
 from tumorscope.common.files import output_folder
 from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
 from tumorscope.records.protocol import data_hash

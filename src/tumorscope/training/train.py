@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tumorscope.assessment.seen import keep_thumbprints
 from tumorscope.assessment.seen_weights import prints_of
 from tumorscope.cohort.arrays import load_images
-from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.facts import split_counts
 from tumorscope.cohort.manifest import Data, Manifest
+from tumorscope.cohort.overwriting import protect_edits
 from tumorscope.cohort.tumour_type import types_missing
 from tumorscope.common.csv_files import write_csv
 from tumorscope.common.files import atomic_path, output_folder, write_json, write_text

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tumorscope.auditing.prepare import prepare_manifest
-from tumorscope.cohort.lying_there import refuse_others
 from tumorscope.cohort.manifest import Data, Manifest
+from tumorscope.cohort.overwriting import refuse_others
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import output_folder
 from tumorscope.common.limits import check_folds
