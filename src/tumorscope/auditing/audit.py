@@ -53,10 +53,8 @@ def audit(
         What says which images are perhaps not brain MRI: by default the packaged model, where the
         installation holds one; False asks nobody.
     group_from : str or path, optional
-        What says which images belong together: a regular expression that is searched for in each
-        path, as seen from the folder, and whose first group (or whole match) is the patient; or a
-        CSV file with the columns ``path`` and ``group``, ``patient`` or ``subject``. Groups of a
-        manifest are joined by it, never separated.
+        What says which images are of one patient: a regular expression on paths, or a CSV file;
+        see `tumorscope.cohort.group_from.group_by`.
 
     Raises
     ------
@@ -75,9 +73,7 @@ def audit(
     >>> found = audit("scans/", output="audit/")  # doctest: +SKIP
     >>> found.manifest.groups  # doctest: +SKIP
     """
-    needed = ("sklearn",) * probes + ("matplotlib",) * (output is not None)
-    if needed:
-        require("train", to="audit a cohort", only=needed)
+    _require(probes=probes, report=output is not None)
     cohort, others = _cohort(data), [_cohort(other) for other in against]
     # A rule that names nobody is refused before the images are read, and asked again once it is
     # known which of them can be.
@@ -91,6 +87,12 @@ def audit(
     if folder is not None:
         _write(found, folder)
     return found
+
+
+def _require(*, probes: bool, report: bool) -> None:
+    needed = ("sklearn",) * probes + ("matplotlib",) * report
+    if needed:
+        require("train", to="audit a cohort", only=needed)
 
 
 def _cohort(data: str | Path | Manifest) -> Manifest:

@@ -14,7 +14,7 @@ from tumorscope.common.classes import TUMOUR_TYPES
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.common.words import counted
-from tumorscope.imaging.find import count_link, images_below, list_folder
+from tumorscope.imaging.find import cannot_list, count_link, images_below, list_folder
 from tumorscope.imaging.passed_over import PassedOver, Reason
 
 POSITIVE = frozenset({"yes", "tumour", "tumor", "positive", *TUMOUR_TYPES})
@@ -133,10 +133,7 @@ def _list(folder: Path, root: Path, passed: PassedOver | None) -> tuple[list[str
         # A class folder may be a link: it stands where it was put to be found.
         return list_folder(folder, root=root, passed=passed, follow=True)
     except OSError as error:
-        raise InputError(
-            f"Cannot list the folder {printable(folder)}: {error.strerror or error}. Expected a "
-            "folder that you may read. Check its permissions."
-        ) from error
+        raise cannot_list(folder, error) from error
 
 
 def _classes(folder: Path, subfolders: Sequence[str]) -> dict[str, Path]:

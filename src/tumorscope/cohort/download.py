@@ -15,7 +15,7 @@ from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import writing
 from tumorscope.common.progress import track
-from tumorscope.imaging.read import IMAGE_SUFFIXES
+from tumorscope.imaging.kinds import IMAGE_SUFFIXES
 
 KAGGLE = "https://www.kaggle.com/api/v1/datasets/download/"
 

@@ -11,7 +11,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.together import GIVEN, given_names
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.imaging.read import IMAGE_SUFFIXES
+from tumorscope.imaging.kinds import IMAGE_SUFFIXES
 
 Document = Mapping[str, object]
 

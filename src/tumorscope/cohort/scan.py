@@ -14,9 +14,9 @@ from tumorscope.cohort.row import FLAGS, Row
 from tumorscope.cohort.scan_notes import ScanNotes
 from tumorscope.common.classes import CLASSES
 from tumorscope.common.errors import InputError, UnreadableImageError
+from tumorscope.imaging.kinds import IMAGE_SUFFIXES
 from tumorscope.imaging.opening import ImageInfo, read_header
 from tumorscope.imaging.passed_over import PassedOver
-from tumorscope.imaging.read import IMAGE_SUFFIXES
 
 __all__ = ["TINY", "label_of_folder", "list_cohort", "scan_folder"]
 

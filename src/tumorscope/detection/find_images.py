@@ -13,8 +13,8 @@ from pathlib import Path, PurePath
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import as_text, printable
 from tumorscope.imaging.find import images_below
+from tumorscope.imaging.kinds import IMAGE_SUFFIXES
 from tumorscope.imaging.passed_over import PassedOver
-from tumorscope.imaging.read import IMAGE_SUFFIXES
 
 __all__ = ["Found", "as_text", "count_images", "find_images", "printable"]
 

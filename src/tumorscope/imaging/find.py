@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
+from tumorscope.imaging.kinds import IMAGE_SUFFIXES, format_of, is_dicom
 from tumorscope.imaging.passed_over import PassedOver, Reason
-from tumorscope.imaging.read import IMAGE_SUFFIXES
 
 LEFT_BY_SYSTEMS = frozenset(
     {"__macosx", "__pycache__", "@eadir", "desktop.ini", "ehthumbs.db", "lost+found", "thumbs.db"}
@@ -36,15 +36,6 @@ NEVER_IMAGES = frozenset(
 MASK_FOLDERS = frozenset({"mask", "masks", "segmentation", "segmentations"})
 _MASK = re.compile(r"(?P<image>.+)[ _.-](?:mask|seg|segmentation)(?:[ _.-]?\d+)?", re.IGNORECASE)
 
-_OF_IMAGES = (
-    b"\xff\xd8\xff",
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF8",
-    b"II*\0",
-    b"MM\0*",
-    b"II+\0",
-    b"MM\0+",
-)
 OVERLAY_SOFTWARE = "tumorscope overlay"
 """What an overlay's PNG names as its software: it is no scan."""
 
@@ -114,10 +105,7 @@ def images_below(
             names, subfolders = list_folder(place, root=folder, passed=passed, masks=masks)
         except OSError as error:
             if named:
-                raise InputError(
-                    f"Cannot list the folder {printable(place)}: {error.strerror or error}. "
-                    "Expected a folder that you may read. Check its permissions."
-                ) from error
+                raise cannot_list(place, error) from error
             yield place
             continue
         named = False
@@ -129,6 +117,14 @@ def images_below(
             for name in reversed(subfolders)
             if not out or _identity(place / name) not in out
         ]
+
+
+def cannot_list(folder: Path, error: OSError) -> InputError:
+    """Return the error for a folder that cannot be listed."""
+    return InputError(
+        f"Cannot list the folder {printable(folder)}: {error.strerror or error}. Expected a folder "
+        "that you may read. Check its permissions."
+    )
 
 
 def list_folder(
@@ -242,10 +238,10 @@ def _is_overlay(path: Path, passed: PassedOver | None) -> bool:
 def _kind_by_content(path: Path) -> str:
     """Return "image" or "DICOM" where the first bytes say so, else ""."""
     head = _head(path, 132)
-    if head[128:] == b"DICM":
+    if is_dicom(head):
         return "DICOM"
-    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return "image" if webp or head.startswith(_OF_IMAGES) else ""
+    # Two letters, which begin a BMP, begin many a text.
+    return "" if format_of(head) in (None, "BMP") else "image"
 
 
 def _head(path: Path, size: int) -> bytes:

@@ -23,6 +23,7 @@ from tumorscope.imaging.grey import (
     is_grey,
     sample,
 )
+from tumorscope.imaging.kinds import format_of
 from tumorscope.imaging.opening import MAX_PIXELS, check_size, refuse
 from tumorscope.imaging.read import open_bytes, open_image
 from tumorscope.imaging.slice import Slice
@@ -41,7 +42,6 @@ Image = str | os.PathLike[str] | bytes | NDArray[np.generic] | pillow.Image | Sl
 - a `Slice`: taken as it is.
 """
 
-_SIGNATURES = (b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PHOTOMETRIC = 262
 
 _EXPECTED = (
@@ -165,7 +165,7 @@ def _still_encoded(image: pillow.Image) -> bytes | None:
     except (OSError, ValueError):  # a stream that cannot go back, or was closed
         return None
     # Else the picture lies somewhere within another file.
-    return data if data[:4] in _SIGNATURES else None
+    return data if format_of(data) == image.format else None
 
 
 def _is_negative(image: pillow.Image) -> bool:

@@ -12,6 +12,31 @@ from dataclasses import dataclass
 HEAD = 1024
 """Bytes of a file that tell its kind."""
 
+SUFFIXES = {
+    "BMP": {".bmp"},
+    "GIF": {".gif"},
+    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
+    "PNG": {".png"},
+    "TIFF": {".tif", ".tiff"},
+    "WEBP": {".webp"},
+}
+"""Format that is read → endings (lower case) of its files' names."""
+
+IMAGE_SUFFIXES = frozenset().union(*SUFFIXES.values())
+"""Endings that a folder scan takes for images."""
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),  # BigTIFF
+    (b"MM\x00+", "TIFF"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -96,6 +121,19 @@ _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "a HEIC"),
     **dict.fromkeys((b"avif", b"avis"), "an AVIF"),
 }
+
+
+def format_of(data: bytes) -> str | None:
+    """Return the format of an image that is read, by its first bytes; None for anything else.
+
+    Examples
+    --------
+    >>> format_of(b"GIF89a and more"), format_of(b"text")
+    ('GIF', None)
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for start, name in _SIGNATURES if data.startswith(start)), None)
 
 
 def kind_of(data: bytes) -> Kind | None:

@@ -16,34 +16,13 @@ from PIL import Image
 
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.imaging.damage import why
-from tumorscope.imaging.kinds import is_dicom, kind_of
+from tumorscope.imaging.kinds import SUFFIXES, format_of, is_dicom, kind_of
 from tumorscope.imaging.tiff import Page, pages_of, picture_of
 
 MAX_PIXELS = 64_000_000
 """Largest width × height that is decoded; a 30,000 × 30,000 PNG of a few kB would need 0.9 GB."""
 
 MAX_BYTES = 512 * 1024 * 1024
-
-_SUFFIXES_OF_FORMAT = {
-    "BMP": {".bmp"},
-    "GIF": {".gif"},
-    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
-    "PNG": {".png"},
-    "TIFF": {".tif", ".tiff"},
-    "WEBP": {".webp"},
-}
-
-_SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"II+\x00", "TIFF"),  # BigTIFF
-    (b"MM\x00+", "TIFF"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +143,7 @@ def _recognised(data: bytes, source: str) -> tuple[str, Page | None, int]:
     """Return the format by content, the page of a TIFF that is read, and how many pictures."""
     if not data:
         refuse(source, "it is empty", "an image file", "Copy it again from where it came from.")
-    name = next((form for magic, form in _SIGNATURES if data.startswith(magic)), None)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        name = "WEBP"
+    name = format_of(data)
     page, count = picture_of(pages_of(data)) if name == "TIFF" else (None, 1)
     if name == "TIFF" and not (page and page.width and page.height) and is_dicom(data):
         name = None  # the preamble of a DICOM file may look like a TIFF's header
@@ -198,7 +175,7 @@ def _parsed(data: bytes, name: str, page: Page | None) -> tuple[Image.Image, int
 def _info(
     source: str, name: str, image: Image.Image | None, page: Page | None, is_deep: bool
 ) -> ImageInfo:
-    disguised = PurePath(source).suffix.lower() not in _SUFFIXES_OF_FORMAT.get(name, set())
+    disguised = PurePath(source).suffix.lower() not in SUFFIXES[name]
     if image is None:
         assert page is not None
         width, height, mode = page.width, page.height, ""

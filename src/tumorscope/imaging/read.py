@@ -40,7 +40,6 @@ from tumorscope.imaging.opening import (
 from tumorscope.imaging.slice import Slice
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "ImageInfo",
     "Opened",
@@ -49,11 +48,6 @@ __all__ = [
     "open_image",
     "read_slice",
 ]
-
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-)
-"""File name endings (lower case) that a folder scan takes for images."""
 
 _EXIF_ORIENTATION = 0x0112
 
