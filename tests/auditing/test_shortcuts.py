@@ -54,7 +54,7 @@ def test_what_tells_the_classes_apart_is_exposed_and_noise_is_not() -> None:
     assert not trivial.clear
 
 
-def test_a_group_is_counted_once_and_never_parted() -> None:
+def test_a_group_is_counted_once_and_never_divided() -> None:
     """Labels at random and one value per group: parting groups would reach an AUC of 1."""
     rng = np.random.default_rng(1)
     labels = [int(rng.integers(2)) for _ in range(40) for _ in range(8)]

@@ -94,7 +94,7 @@ def test_splits_that_part_copies_are_told_by_an_audit(cohort: Path, tmp_path: Pa
     given = renamed.having(
         replace(row, split="testing" if "jpeg" in row.path else "training") for row in renamed.rows
     )
-    assert given.parted_groups() == []
+    assert given.divided_groups() == []
     found = audit(given, probes=False)
     assert len(found.to_json()["groups_parted"]) == 4
     assert any("4 groups lie in more than one split" in line for line in found.words())

@@ -108,7 +108,7 @@ def test_files_are_compared_with_their_hashes(tmp_path: Path) -> None:
     Manifest((rows[0], broken), tmp_path).check_files()
 
 
-def test_parted_groups_are_refused() -> None:
+def test_divided_groups_are_refused() -> None:
     rows = (Row("a", HASH, 1, "g", "training"), Row("b", HASH, 1, "g", "testing"))
     with pytest.raises(HonestyError, match="1 groups lie in more than one split: g"):
         Manifest(rows, Path()).check_groups()

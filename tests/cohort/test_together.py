@@ -56,7 +56,7 @@ def test_splits_of_a_file_that_part_copies_are_refused_with_their_names(tmp_path
 
 def test_an_image_without_a_split_parts_no_group() -> None:
     rows = [replace(row("a", "g", sha=1), split="training"), row("b", "g", sha=2)]
-    assert Manifest(tuple(rows), Path()).parted_groups() == []
+    assert Manifest(tuple(rows), Path()).divided_groups() == []
 
 
 def test_splitting_keeps_copies_together() -> None:

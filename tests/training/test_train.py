@@ -148,7 +148,7 @@ def test_a_finished_run_is_not_overwritten(manifest: Path, quick: Recipe, tmp_pa
     assert (run.folder / "scores.csv").stat().st_mtime_ns == before
 
 
-def test_parted_groups_are_refused(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
+def test_divided_groups_are_refused(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
     loaded = Manifest.load(manifest)
     rows = [replace(row, group="one") if row.label else row for row in loaded.rows]
     loaded.having(rows).save(manifest)

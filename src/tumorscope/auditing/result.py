@@ -115,10 +115,10 @@ class Audit:
     def words_on_groups(self) -> list[str]:
         """Return what was said of groups, and what file names tell of them, in sentences."""
         lines = [one.in_words() for one in (self.grouping, self.shared_prefixes) if one]
-        parted = self.manifest.parted_groups()
-        if parted:
+        divided = self.manifest.divided_groups()
+        if divided:
             lines.append(
-                f"{len(parted)} groups lie in more than one split ({some_of(parted)}): "
+                f"{len(divided)} groups lie in more than one split ({some_of(divided)}): "
                 "these splits cannot be trained or tested on. "
                 "`tumorscope split` makes others."
             )
@@ -137,7 +137,7 @@ class Audit:
             "readable": len(self.manifest.usable),
             "group_count": len(self.groups),
             "classes": self.classes,
-            "groups_parted": self.manifest.parted_groups(),
+            "groups_parted": self.manifest.divided_groups(),
             "groups_joined": [list(names) for names in self.manifest.joined],
             "group_from": self.grouping.to_json() if self.grouping else None,
             "shared_prefixes": self.shared_prefixes.to_json() if self.shared_prefixes else None,

@@ -82,7 +82,7 @@ def split(
         "manifest": str(manifest),
         "split": "random" if mode == "random" else "grouped",
         "seed": seed,
-        "groups_parted": len(cohort.parted_groups()),
+        "groups_parted": len(cohort.divided_groups()),
         "groups_joined": [list(names) for names in cohort.joined],
         "splits": counts,
         "without_split": without,

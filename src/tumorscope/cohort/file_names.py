@@ -46,10 +46,9 @@ class SharedPrefixes:
         example = f"--group-from '{self.pattern}'" if self.pattern else "--group-from REGEX"
         return (
             f"The names of {self.files} files begin alike ({some_of(self.prefixes)}), "
-            "as slices of one patient do, and they are "
-            "in different groups, so a split may part patients. If these are patients, give "
-            f"`tumorscope audit` the option {example}, or a CSV file with the columns path and "
-            "patient."
+            "as slices of one patient do, and they are in different groups, so a split may "
+            "separate images of one patient. If these are patients, give `tumorscope audit` the "
+            f"option {example}, or a CSV file with the columns path and patient."
         )
 
     def to_json(self) -> dict[str, object]:

@@ -69,8 +69,8 @@ class Grouping:
 def group_by(cohort: Manifest, rule: str | Path) -> tuple[Manifest, Grouping]:
     """Return the cohort with the groups that a rule gives, and what the rule did.
 
-    Groups that a manifest has are joined by the rule, never parted; those of a folder, which
-    nobody gave, are replaced.
+    A manifest's groups are joined by the rule, never divided; those of a folder, which nobody
+    chose, are replaced.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def group_by(cohort: Manifest, rule: str | Path) -> tuple[Manifest, Grouping]:
         )
     if cohort.form.path is None:
         rows = [replace(row, group=names.get(row.path, row.group)) for row in cohort.rows]
-        # Folders that the rule parts or joins are no longer one group each.
+        # Folders that the rule divides or joins are no longer one group each.
         notes = replace(cohort.notes, patients=(), patient_images=0, other_folders=())
         return replace(cohort.having(rows), notes=notes), found
     return _joined(cohort, names), found

@@ -186,15 +186,15 @@ class Manifest:
                     "run `tumorscope audit` again to describe what is there now."
                 )
 
-    def parted_groups(self) -> list[str]:
+    def divided_groups(self) -> list[str]:
         """Return the groups whose usable images lie in more than one split.
 
-        An image without a split is used for nothing, so it parts no group.
+        An image without a split is used for nothing, so it divides no group.
         """
-        return list(self._parted())
+        return list(self._divided())
 
-    def _parted(self) -> dict[str, dict[str, str]]:
-        """Return parted groups, each with an image of every split that it reaches."""
+    def _divided(self) -> dict[str, dict[str, str]]:
+        """Return divided groups, each with an image of every split that it reaches."""
         sides: dict[str, dict[str, str]] = {}
         for row in self.rows:
             if row.usable and row.split:
@@ -207,16 +207,16 @@ class Manifest:
         Raises
         ------
         HonestyError
-            If groups are parted, naming up to three of them.
+            If groups are divided, naming up to three of them.
         """
-        parted = [
+        divided = [
             f"{group} ({', '.join(f'{path} in {split}' for split, path in there.items())})"
-            for group, there in self._parted().items()
+            for group, there in self._divided().items()
         ]
-        if parted:
+        if divided:
             raise HonestyError(
-                f"{len(parted)} groups lie in more than one split: {some_of(parted)}. Images of a "
-                "group are copies of one picture or one patient, so a model tested on them has "
+                f"{len(divided)} groups lie in more than one split: {some_of(divided)}. Images of "
+                "a group are copies of one picture or one patient, so a model tested on them has "
                 "seen the answer. Run `tumorscope split` to split by group, and train anew what "
                 "was trained on these splits."
             )

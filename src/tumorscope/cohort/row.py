@@ -1,4 +1,4 @@
-"""One image of a cohort: the nouns that a manifest is made of."""
+"""One image of a cohort: a row of a manifest."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Row:
     label : int
         Reference standard: 1 tumour, 0 no tumour.
     group : str
-        Images with the same group must never be parted by a split.
+        Images with the same group must never be divided by a split.
     split : str
         "training", "tuning", "testing", or "" before splitting.
     source : str

@@ -1,4 +1,4 @@
-"""Splits and folds that never part a group.
+"""Splits and folds that never divide a group.
 
 Groups are put in an order that depends on their names and the seed alone (SHA-256 of both), laid
 end to end, and the line is cut where the requested fractions fall, at the nearest border between
@@ -58,8 +58,8 @@ def split(
     seed : int
         Another seed gives another split.
     mode : {"group", "random"}
-        "random" ignores groups, as most published splits do: copies of one picture then lie on
-        both sides, and every result is too good. For comparison only.
+        "random" ignores groups, as most published splits do: copies of one picture then land on
+        both sides, and every result looks too good. For comparison only.
     classes : ndarray of int64, optional
         What to balance of the usable images, from 0, which is no tumour; by default labels and
         types.
@@ -206,7 +206,7 @@ def _part(
 def _turns(
     got: NDArray[np.float64], columns: Sequence[int], first: Sequence[int]
 ) -> Callable[[int], tuple[bool, int]]:
-    """Return by what parts are sorted where a stratum is too small for all: who gets a group.
+    """Return the key by which parts queue for groups where a stratum is too small for all.
 
     A part that lacks a label altogether comes first: a type may be absent from it, a label not.
     """

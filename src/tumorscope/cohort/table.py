@@ -74,7 +74,7 @@ def read_table(
     path : Path
         The file.
     required : sequence of str
-        Columns that it must have; they tell by which character cells are parted.
+        Columns that it must have; they tell which character separates the cells.
     what : str
         What the table is, for messages: "manifest".
     advice : str
@@ -108,8 +108,8 @@ def read_table(
     if missing:
         raise InputError(
             f"The {what} {path} lacks the columns {', '.join(missing)}; it has "
-            f"{', '.join(header) or 'none'}. Expected at least {', '.join(required)}, parted by "
-            f"commas, semicolons or tabs. {advice}"
+            f"{', '.join(header) or 'none'}. Expected at least {', '.join(required)}, separated "
+            f"by commas, semicolons or tabs. {advice}"
         )
     columns, records = _records(path, header, lines[1:])
     return Form(columns, delimiter, encoding, mark, line_end, announced, path), records

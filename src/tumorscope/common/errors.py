@@ -33,7 +33,7 @@ class OutputError(TumorscopeError):
 
 
 class HonestyError(TumorscopeError):
-    """Refused, because the figure would mislead: seen images, groups parted (exit code 5)."""
+    """Refused, because the result would mislead: seen images, divided groups (exit code 5)."""
 
     exit_code = 5
 

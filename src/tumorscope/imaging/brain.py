@@ -1,4 +1,4 @@
-"""Where the brain is in a slice that shows the whole head: for stripping the skull at will.
+"""Where the brain is in a slice that shows the whole head, so that its skull can be removed.
 
 A rule of thumb, not a segmentation: it says nothing where it is not sure. It is good for making
 training images without skull, and for asking a model whether it answers the same without.
@@ -19,7 +19,7 @@ def brain_mask(pixels: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     """Find the brain inside the skull.
 
     The head is what is brighter than air. Skull and fluid around the brain are dark in most
-    sequences, so eroding tissue by a growing amount parts the brain from scalp and face; the
+    sequences, so eroding tissue by a growing amount detaches the brain from scalp and face; the
     largest roundish piece near the middle is grown back by as much.
 
     Parameters
@@ -30,7 +30,7 @@ def brain_mask(pixels: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     Returns
     -------
     ndarray of bool, shape (height, width), or None
-        True inside the brain; None where no skull is parted from a brain, as in slices that are
+        True inside the brain; None where no skull can be told from a brain, as in slices that are
         stripped already, or no piece looks like a brain.
     """
     height, width = pixels.shape

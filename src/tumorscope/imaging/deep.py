@@ -130,8 +130,8 @@ def _range(values: NDArray[np.floating]) -> tuple[float, float]:
     last = values.size - 1
     ends = math.ceil(TAIL * last), math.floor((1.0 - TAIL) * last)
     if ends[0] < ends[1]:
-        parted = np.partition(values, ends, axis=None)
-        low, high = float(parted[ends[0]]), float(parted[ends[1]])
+        ordered = np.partition(values, ends, axis=None)
+        low, high = float(ordered[ends[0]]), float(ordered[ends[1]])
         if low < high:
             return low, high
     return float(values.min()), float(values.max())

@@ -111,11 +111,12 @@ def placement(scan: Slice, how: Preprocessing) -> Placement:
 def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Find the bounding box of the head: what is brighter than air, specks left out.
 
-    The threshold is Otsu's on a smoothed copy, halved, because Otsu parts bright tissue from dark
-    tissue as readily as tissue from air. Gaps of 3 % of the edge are closed and every component of
-    at least 5 % of the largest counts, because skull and brain often come apart: with the largest
-    alone, 17 % of the paper's images got another box (overlap under 0.9) when re-encoded, resized
-    and brightened; so they get in 3 %. A box under a tenth of the image is taken for a failure.
+    The threshold is half of Otsu's on a smoothed copy, because Otsu separates bright tissue from
+    dark tissue as readily as tissue from air. Gaps of 3 % of the edge are closed, and every
+    component of at least 5 % of the largest counts, because skull and brain often come apart: with
+    the largest component alone, 17 % of the paper's images got another box (overlap below 0.9) once
+    re-encoded, resized and brightened; this way 3 % do. A box under a tenth of the image is taken
+    for a failure.
 
     Returns
     -------

@@ -107,7 +107,7 @@ def _older(
         weights=asked.weights,
         data=Cohort.of(manifest),
         # The hash does not tell; what parts groups was random.
-        split="random" if manifest.parted_groups() else asked.split,
+        split="random" if manifest.divided_groups() else asked.split,
     )
 
 
