@@ -6,9 +6,11 @@ import json
 import shutil
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.fixtures.audits import audit
 
+from tumorscope.auditing import look
 from tumorscope.auditing.result import Audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan import scan_folder
-from tumorscope.common.errors import InputError, OutputError
+from tumorscope.common.errors import InputError, OutputError, UsageError
 
 Head = Callable[..., NDArray[np.uint8]]
 
@@ -266,6 +269,41 @@ def test_a_folder_with_nothing_to_audit_is_refused(
             (tmp_path / f"{name}.jpg").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match=r"[Ee]xpected"):
         audit(tmp_path)
+
+
+def test_each_image_is_opened_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Counter[str] = Counter()
+    whole = Path.open
+
+    def counting(path: Path, *args: Any, **kwargs: Any) -> Any:
+        if path.is_relative_to(folder):
+            opened[path.name] += 1
+        return whole(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", counting)
+    audit(folder)
+    # The beginning of a PNG is looked at before, for the mark of an overlay.
+    assert opened == {"c.jpg": 1, "d.png": 4, **{f"{name}.png": 2 for name in "abefg"}}
+
+
+def test_a_rule_that_names_nobody_is_refused_before_any_image_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "open_image", lambda *_, **__: pytest.fail("an image was read"))
+    with pytest.raises(UsageError, match="names no image"):
+        audit(folder, group_from="(patient[0-9]+)")
+
+
+def test_what_cannot_be_decoded_is_counted_to_no_patient(folder: Path, head: Head) -> None:
+    for name in ("P1", "P2"):
+        save(folder / f"yes/{name}/a.jpg", head(20 + len(name)), quality=80)
+    whole = (folder / "yes/P2/a.jpg").read_bytes()
+    (folder / "yes/P2/a.jpg").write_bytes(whole[: len(whole) // 2])
+    found = audit(folder, probes=False)
+    assert found.manifest.notes.patients == ("P1",)
+    assert found.manifest.notes.patient_images == 1
+    assert group_of(found, "yes/P1/a.jpg") == "P1"
+    assert group_of(found, "yes/P2/a.jpg").startswith("u")
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(
