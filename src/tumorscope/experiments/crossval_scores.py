@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tumorscope.assessment.seen_weights import refuse_seen
 from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.arrays import labels_for
-from tumorscope.cohort.edits import protect_edits
 from tumorscope.cohort.manifest import Data, Manifest
+from tumorscope.cohort.overwriting import protect_edits
 from tumorscope.common.limits import check_folds
 from tumorscope.common.versions import versions
 from tumorscope.experiments.fold_plan import FoldPlan, repeated_folds, source_folds, sources_of
