@@ -1,4 +1,4 @@
-"""Names in a list, nouns after numbers, tables on a terminal."""
+"""Names in a list, nouns after numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tumorscope.common.words import aligned, counted, some_of
+from tumorscope.common.words import counted, some_of
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,3 @@ def test_a_noun_follows_its_number() -> None:
     assert counted(1, "picture is", "pictures are") == "1 picture is"
     assert counted(0, "picture is", "pictures are") == "0 pictures are"
     assert counted(2, "group") == "2 groups"
-
-
-def test_columns_are_as_wide_as_their_longest_cell() -> None:
-    assert aligned([("a", "1", "x"), ("bcd", "20", "")], right={1}) == "a     1  x\nbcd  20"
