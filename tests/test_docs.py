@@ -262,7 +262,7 @@ def test_the_picture_of_imports_shows_what_is_imported() -> None:
 
 def test_every_place_that_the_architecture_page_names_is_there() -> None:
     text = ARCHITECTURE.read_text("utf-8")
-    places = set(re.findall(r"`((?:[a-z0-9_]+/)+(?:\w+\.py)?)`", text))
+    places = set(re.findall(r"`((?:[a-z0-9_]+/)+(?:\w+(?:\.\w+)+)?)`", text))
     assert len(places) > 40
     for place in places:
         assert (SOURCE / place).exists() or (ROOT / place).exists(), place

@@ -80,7 +80,7 @@ class FindingsPage:
             return
         self._shown += 1
         width, height = _size(picture)
-        card = self._environment.get_template("card.html.j2").render(
+        card = self._environment.get_template("card.html").render(
             decision=decision,
             probability=finding.probability,
             seen=finding.seen,
@@ -98,7 +98,7 @@ class FindingsPage:
     def write(self, path: Path, *, table: Path | None = None) -> None:
         """Write the whole page; `table` is where all findings stand, if they do."""
         self._cards.seek(0)
-        stream = self._environment.get_template("findings.html.j2").generate(
+        stream = self._environment.get_template("findings.html").generate(
             notice=RESEARCH_USE_ONLY,
             total=self._counts.total(),
             counts=[(each, self._counts[each]) for each in DECISIONS if self._counts[each]],
