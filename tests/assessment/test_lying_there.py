@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.fixtures.trained import Begun, discs
+from tests.fixtures.trained import discs
 
 from tumorscope.assessment.evaluate_run import evaluate
 from tumorscope.assessment.robustness import measure_robustness
@@ -69,13 +69,6 @@ def test_the_same_again_replaces_its_own_report(
     next((cohort / "yes").iterdir()).unlink()
     audit(cohort, output=audited)
     audit(audited / "manifest.csv", output=audited)
-
-
-def test_folds_are_gone_on_with(begun: Begun, tmp_path: Path) -> None:
-    folder = shutil.copytree(begun.crossval, tmp_path / "folds")
-    again = {"recipe": begun.recipe, "weights": "none", "folds": 2, "repeats": 1, "resume": True}
-    crossval(begun.cohort, output=folder, **again)  # type: ignore[arg-type]
-    refused(folder, lambda: audit(begun.cohort, output=folder), "Cross-validation")
 
 
 def test_robustness_of_something_else_stays(run: Path, other_discs: Path, tmp_path: Path) -> None:

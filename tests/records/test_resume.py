@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tumorscope.auditing.audit import audit
 from tumorscope.cli.app import run as command
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.common.errors import InputError
+from tumorscope.common.errors import InputError, UsageError
 from tumorscope.experiments.crossval import crossval
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.recipes.recipe import Recipe
@@ -242,4 +243,15 @@ def test_the_command_refuses_with_3_and_says_what_differs(
     before = held(folder)
     assert command([*words, "--seed", "3", "-o", str(folder), "--resume"]) == 3
     assert "recipe.seed: 0 then, 3 now" in capsys.readouterr().err
+    assert held(folder) == before
+
+
+def test_folds_are_gone_on_with_and_no_audit_is_written_over_them(
+    begun: Begun, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(begun.crossval, tmp_path / "folds")
+    go_on("crossval", folder, begun.cohort, recipe=begun.recipe, weights="none")
+    before = held(folder)
+    with pytest.raises(UsageError, match="Cross-validation"):
+        audit(begun.cohort, output=folder)
     assert held(folder) == before
