@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics.curves import average_precision, precision_recall_points, roc_points
+from tumorscope.statistics.curves import (
+    average_precision,
+    precision_recall_points,
+    roc_band,
+    roc_points,
+)
 
 
 @given(
@@ -36,3 +41,16 @@ def test_curves_agree_with_scikit_learn(labels, seed, decimals):
 def test_one_class_has_no_curve(curve, label):
     with pytest.raises(InputError, match="both classes"):
         curve(np.full(3, label), np.array([0.1, 0.2, 0.3]))
+
+
+def test_the_band_holds_the_curve_and_is_none_without_spread() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    scores = generator.normal(labels, 1.0)[:, None]
+    band = roc_band(labels, scores, np.arange(40))
+    assert band is not None
+    low, high = band
+    assert (low <= high).all()
+    assert (low < high).any()
+    assert roc_band(labels, labels[:, None].astype(float), np.arange(40)) is None
+    assert roc_band(labels, scores, np.zeros(40)) is None

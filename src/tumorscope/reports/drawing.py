@@ -139,6 +139,7 @@ def draw(display: Display, caption: str, *, stem: Path | None = None, alt: str =
         figure = display.plot().figure_
         png = figure_png(figure)
         if stem is not None:
+            figure.set_layout_engine("none")  # the places are found; finding them again takes time
             for suffix, data in ((".png", png), (".svg", figure_svg(figure))):
                 with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
                     temporary.write_bytes(data)

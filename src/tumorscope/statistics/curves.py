@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.common.errors import InputError
+from tumorscope.statistics.intervals import resamples
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+GRID = np.linspace(0, 1, 201)
+"""False positive rates on which curves are averaged and resampled."""
+
+RESAMPLES = 400
 
 
 def roc_points(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Curve:
@@ -28,6 +34,45 @@ def roc_points(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Curve:
     need_both_classes(labels, "An ROC curve")
     true, false = _cumulated(labels, scores)
     return np.r_[0.0, false / false[-1]], np.r_[0.0, true / true[-1]]
+
+
+def roc_band(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], groups: ArrayLike, *, seed: int = 0
+) -> Curve | None:
+    """Return low and high true positive rate on `GRID`, 95 %, from resampling groups.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        0 or 1.
+    scores : ndarray of shape (n, repeats)
+        Curves are averaged over repeats.
+    groups : array_like of shape (n,)
+        What is resampled.
+    seed : int
+        Same seed, same band.
+
+    Returns
+    -------
+    (ndarray, ndarray) or None
+        Each of shape (201,), point by point; None with too few groups, or where all resamples
+        have the same curve.
+    """
+    draws = resamples(groups, seed=seed)
+    found = []
+    for _ in range(3 * RESAMPLES):
+        try:
+            index = next(draws)
+        except InputError:
+            return None
+        if 0 < labels[index].sum() < len(index):
+            curves = [roc_points(labels[index], column[index]) for column in scores.T]
+            found.append(np.mean([np.interp(GRID, *curve) for curve in curves], axis=0))
+        if len(found) == RESAMPLES:
+            low, high = np.quantile(found, [0.025, 0.975], axis=0)
+            # Perfect separation leaves nothing to resample; a band of no width would say "certain".
+            return (low, high) if (high > low).any() else None
+    return None
 
 
 def precision_recall_points(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Curve:

@@ -36,6 +36,11 @@ class Ratio:
         return divide(self.top[index].sum(axis=0), self.bottom[index].sum(axis=0))
 
     @property
+    def of_all(self) -> NDArray[np.float64]:
+        """Of all images, float64 (repeats,)."""
+        return self(np.arange(len(self.top)))
+
+    @property
     def trials(self) -> int:
         """How many images are below the line: over repeats the mean, rounded, at least 1."""
         return max(1, round(float(self.bottom.sum(axis=0).mean())))
@@ -58,6 +63,11 @@ class OneClass:
     held: NDArray[np.bool_]
     called: NDArray[np.bool_]
     scores: NDArray[np.float64]
+
+    @property
+    def others(self) -> OneClass:
+        """All other classes against this one."""
+        return OneClass(~self.held, ~self.called, 1 - self.scores)
 
     def statistic(self, metric: str) -> Statistic:
         """Return a metric by name: one of `ratio`, "auc" or "mcc"."""

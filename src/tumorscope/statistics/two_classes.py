@@ -161,7 +161,7 @@ def _evaluate(
         if name == "auc":
             return delong(labels, scores)
         share = tumour.ratio(name)
-        value = float(np.mean(share(np.arange(len(labels)))))
+        value = float(share.of_all.mean())
         # Over repeats the number of calls varies, and its mean need not be whole.
         return wilson(min(value * share.trials, share.trials), share.trials)
 

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.reports.displays._canvas import ROW_HEIGHT, canvas, draw_table
 from tumorscope.reports.drawing import Display
+from tumorscope.statistics.metrics import TUMOUR_OR_NOT
+from tumorscope.statistics.one_class import OneClass
 from tumorscope.statistics.two_classes import check_scores, tumour_calls
 
 if TYPE_CHECKING:
@@ -42,9 +44,8 @@ class ClassificationReportDisplay(Display):
     ) -> ClassificationReportDisplay:
         """Compute the table from labels [n] and scores [n] or [n, repeats]."""
         truth, columns = check_scores(labels, scores, threshold=threshold)
-        counts = tumour_calls(truth, columns, threshold).counts()
-        tn, fp, fn, tp = counts.T
-        classes = {"no tumour": _of_class(tn, fn, fp), "tumour": _of_class(tp, fp, fn)}
+        tumour = tumour_calls(truth, columns, threshold)
+        classes = dict(zip(TUMOUR_OR_NOT, map(_of_class, (tumour.others, tumour)), strict=True))
         n, positives = len(truth), int(truth.sum())
         both = np.stack(list(classes.values()))
         weights = np.array([n - positives, positives]) / n
@@ -54,7 +55,7 @@ class ClassificationReportDisplay(Display):
             np.where(weights[:, None] > 0, both * weights[:, None], 0), axis=0
         )
         images = dict(zip(rows, (n - positives, positives, n, n), strict=True))
-        return cls(rows, images, float(((tn + tp) / n).mean()))
+        return cls(rows, images, float(tumour.ratio("accuracy").of_all.mean()))
 
     def plot(self, ax: Axes | None = None) -> ClassificationReportDisplay:
         """Draw the table."""
@@ -79,13 +80,6 @@ class ClassificationReportDisplay(Display):
         return self
 
 
-def _of_class(
-    hits: NDArray[np.float64], alarms: NDArray[np.float64], misses: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    with np.errstate(invalid="ignore"):
-        figures = (
-            hits / (hits + alarms),
-            hits / (hits + misses),
-            2 * hits / (2 * hits + alarms + misses),
-        )
-    return np.array([figure.mean() for figure in figures])
+def _of_class(part: OneClass) -> NDArray[np.float64]:
+    """Return precision, recall and F1, means over repeats."""
+    return np.array([part.ratio(name).of_all.mean() for name in ("ppv", "sensitivity", "f1")])

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.common.errors import InputError
 from tumorscope.reports.displays._canvas import canvas
 from tumorscope.reports.drawing import PALETTE, Display
-from tumorscope.statistics import auc_and_variance
+from tumorscope.statistics.folds import by_fold
 from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
@@ -46,25 +45,7 @@ class FoldDisplay(Display):
             If folds and scores differ in shape, or labels or scores are not valid.
         """
         truth, columns = check_scores(labels, scores, threshold=threshold)
-        places = np.asarray(folds)
-        places = places[:, None] if places.ndim == 1 else places
-        if places.shape[1:] == (1,):
-            places = np.broadcast_to(places, (len(places), columns.shape[1]))
-        if places.shape != columns.shape:
-            raise InputError(
-                f"Received folds of shape {np.shape(folds)} for scores of shape "
-                f"{np.shape(scores)}. Expected the same shape, or one fold per image."
-            )
-        numbers = np.unique(places)
-        accuracy, auc = np.full((2, len(numbers), columns.shape[1]), np.nan)
-        for row, repeat in np.ndindex(accuracy.shape):
-            inside = places[:, repeat] == numbers[row]
-            here, found = truth[inside], columns[inside, repeat]
-            if len(here):
-                accuracy[row, repeat] = ((found >= threshold) == (here == 1)).mean()
-            if 0 < here.sum() < len(here):
-                auc[row, repeat] = auc_and_variance(here, found)[0]
-        return cls(numbers, accuracy, auc)
+        return cls(*by_fold(truth, columns, np.asarray(folds), threshold=threshold))
 
     def plot(self, ax: Axes | None = None) -> FoldDisplay:
         """Draw a dot per fold and repeat, and the mean over folds as a line."""

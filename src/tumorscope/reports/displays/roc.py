@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.common.errors import InputError
 from tumorscope.reports.displays._canvas import canvas
 from tumorscope.reports.drawing import PALETTE, Display
 from tumorscope.statistics import Interval, delong
-from tumorscope.statistics.curves import Curve, need_both_classes, roc_points
-from tumorscope.statistics.intervals import resamples
+from tumorscope.statistics.curves import GRID, Curve, need_both_classes, roc_band, roc_points
 from tumorscope.statistics.two_classes import check_scores, tumour_calls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-GRID = np.linspace(0, 1, 201)
-RESAMPLES = 400
 
 
 @dataclass(eq=False)
@@ -73,7 +68,7 @@ class RocCurveDisplay(Display):
             delong(truth, columns),
             (float(fp / (fp + tn)), float(tp / (tp + fn))),
             threshold,
-            None if groups is None else _band(truth, columns, groups, seed),
+            None if groups is None else roc_band(truth, columns, groups, seed=seed),
         )
 
     @property
@@ -108,23 +103,3 @@ class RocCurveDisplay(Display):
             axes.legend(loc="lower right", fontsize=9.5)
             self._remember(axes)
         return self
-
-
-def _band(
-    labels: NDArray[np.int64], scores: NDArray[np.float64], groups: ArrayLike, seed: int
-) -> Curve | None:
-    draws = resamples(groups, seed=seed)
-    found = []
-    for _ in range(3 * RESAMPLES):
-        try:
-            index = next(draws)
-        except InputError:
-            return None
-        if 0 < labels[index].sum() < len(index):
-            curves = [roc_points(labels[index], column[index]) for column in scores.T]
-            found.append(np.mean([np.interp(GRID, *curve) for curve in curves], axis=0))
-        if len(found) == RESAMPLES:
-            low, high = np.quantile(found, [0.025, 0.975], axis=0)
-            # Perfect separation leaves nothing to resample; a band of no width would say "certain".
-            return (low, high) if (high > low).any() else None
-    return None
