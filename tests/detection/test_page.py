@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,3 +219,37 @@ def test_a_kill_leaves_no_page_and_a_resume_no_leftovers(
         "findings.csv",
         "findings.html",
     ]
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+def test_it_sorts_and_filters_in_a_browser(tiny_model: Path, scans: Path, tmp_path: Path) -> None:
+    report, driven = tmp_path / "findings.html", tmp_path / "driven.html"
+    words = ["predict", str(scans), "--model", str(tiny_model), "--quiet"]
+    assert run([*words, "--report", str(report)]) == 4
+    # What a person does, appended to the page's own script.
+    acts = """
+form.sort.value = "-p";
+form.sort.dispatchEvent(new Event("input", { bubbles: true }));
+form.querySelector("[value=tumour]").click();
+const left = Array.from(main.children).filter(card => !card.hidden);
+const order = left.map(card => card.dataset.p ?? card.dataset.d).join();
+document.title = `${cards.length}|${form.shown.value}|${order}`;
+"""
+    text = report.read_text("utf-8").replace("</script>\n</html>", f"{acts}</script>\n</html>")
+    driven.write_text(text, "utf-8")
+    assert BROWSER is not None
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    done = subprocess.run(
+        [*command, driven.as_uri()], capture_output=True, text=True, check=True, timeout=120
+    )
+    title = re.search(r"<title>(.*?)</title>", done.stdout)
+    assert title is not None, done.stdout[:500]
+    count, shown, order = title[1].split("|")
+    kept = [card for card in cards_of(report).cards if card["data-d"] != "tumour"]
+    assert (count, shown) == ("14", f"{len(kept)} of 14 shown")
+    values = [float(each) for each in order.split(",") if each[0].isdigit()]
+    assert values == sorted(values, reverse=True)
+    assert order.split(",")[len(values) :] == ["refused", "unreadable"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tumorscope.cli.app import check_there, emit, left_out
+from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Flag, Output
 from tumorscope.common.progress import say
 
@@ -43,13 +44,13 @@ def robustness(
     result = measure_robustness(
         model, data, output=output, operating_point=operating_point, allow_seen=allow_seen
     )
-    lines = [f"{'change':<14} {'strength':>8} {'images':>6}    AUC  calls changed"]
+    rows = [("change", "strength", "images", "AUC", "calls changed")]
     for each in result.strengths:
-        auc = "    -" if each.auc is None else f"{each.auc.value:.3f}"
-        flips = each.flips
-        words = "" if flips is None else f"{flips.value:.3f} ({flips.low:.3f} to {flips.high:.3f})"
-        line = f"{each.perturbation:<14} {each.strength:>8g} {each.images:>6}  {auc}  {words}"
-        lines.append(line.rstrip())
+        auc = "-" if each.auc is None else f"{each.auc.value:.3f}"
+        changed = each.flips
+        words = changed and f"{changed.value:.3f} ({changed.low:.3f} to {changed.high:.3f})"
+        rows.append((each.perturbation, f"{each.strength:g}", str(each.images), auc, words or ""))
+    lines = [aligned(rows, right=(1, 2, 3))]
     if result.seen is None:
         lines.insert(0, "WARNING: whether the model was trained on these images is not known.")
     elif result.seen:

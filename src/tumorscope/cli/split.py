@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from tumorscope.cli.app import emit
+from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Whole
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
@@ -129,12 +130,9 @@ def _count(cohort: Manifest) -> dict[str, dict[str, int]]:
 
 def _table(counts: dict[str, dict[str, int]]) -> str:
     kinds = [name for name in next(iter(counts.values())) if name not in OWN]
-    names = "".join(f"{kind:>12}" for kind in kinds)
-    lines = [f"{'split':<10}{'images':>8}{'groups':>8}{'tumours':>9}{'tumour share':>14}{names}"]
+    rows = [["split", *OWN, "tumour share", *kinds]]
     for name, row in counts.items():
         share = f"{row['tumours'] / row['images']:.1%}" if row["images"] else "–"
-        lines.append(
-            f"{name:<10}{row['images']:>8}{row['groups']:>8}{row['tumours']:>9}{share:>14}"
-            + "".join(f"{row.get(kind, 0):>12}" for kind in kinds)
-        )
-    return "\n".join(lines)
+        own, rest = ([str(row.get(each, 0)) for each in some] for some in (OWN, kinds))
+        rows.append([name, *own, share, *rest])
+    return aligned(rows, right=range(1, len(rows[0])))
