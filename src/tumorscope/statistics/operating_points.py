@@ -1,4 +1,4 @@
-"""From which probability on an image is called tumour: three policies, and what each reached."""
+"""The probability from which an image is called a tumour: three policies for choosing it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def choose_threshold(
 ) -> float:
     """Return the threshold that follows a policy on these scores.
 
-    Thresholds lie half-way between neighbouring scores, so that none hangs on a last digit.
+    Thresholds lie half-way between neighbouring scores, so that none depends on a last digit.
 
     Parameters
     ----------

@@ -26,8 +26,8 @@ def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 def fit_calibration(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> tuple[float, float]:
     """Fit ``probability = sigmoid(slope · logit + intercept)`` by maximum likelihood.
 
-    Labels are smoothed as Platt does, so that scores which part the classes perfectly do not ask
-    for an infinite slope.
+    Labels are smoothed as Platt does, so that scores which separate the classes perfectly do not
+    lead to an infinite slope.
 
     Parameters
     ----------

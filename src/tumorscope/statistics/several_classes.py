@@ -39,16 +39,11 @@ def evaluate_classes(
     labels : array_like of int, shape (n,)
         Reference standard: positions in `classes`.
     scores : array_like of float, shape (n, classes) or (n, repeats, classes)
-        Probabilities; each row sums to 1. With repeats each metric is the mean over them, and
-        every interval is that of n images.
+        Probabilities; each row sums to 1.
     classes : sequence of str
         Names.
-    groups : array_like of str, shape (n,)
-        What a split must keep together.
-    split : {"grouped", "random"}
-        How training and testing images were separated; recorded, not checked.
-    n_resamples, seed : int
-        Of the bootstrap.
+    groups, split, n_resamples, seed
+        As for `tumorscope.statistics.two_classes.evaluate_scores`; so are repeats.
 
     Raises
     ------

@@ -41,8 +41,7 @@ def evaluate_scores(
 ) -> Metrics:
     """Return every metric with a 95 % interval.
 
-    Proportions (accuracy, sensitivity, specificity, predictive values) get Wilson's interval, AUC
-    DeLong's, the others a bootstrap of groups.
+    Proportions get Wilson's interval, AUC DeLong's, the others a bootstrap of groups.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class SampleGridDisplay(Display):
         most: int = 12,
         seed: int = 0,
     ) -> SampleGridDisplay:
-        """Draw lots for at most `most` images, good and bad alike, the most tumour-like first."""
+        """Pick at most `most` images at random, the most tumour-like first."""
         truth, columns = check_scores(labels, scores, threshold=threshold)
         mean = columns.mean(axis=1)
         drawn = np.random.default_rng(seed).permutation(len(truth))[:most]

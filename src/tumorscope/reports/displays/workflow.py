@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.reports.displays._canvas import canvas, plain
 from tumorscope.reports.drawing import PALETTE, Display
+from tumorscope.reports.text import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,12 +144,14 @@ def _phases(recipe: Mapping[str, object]) -> str:
     known = {words: _part(recipe, name).get("epochs") for name, words in PHASES.items()}
     if known["frozen"] is None or known["fine-tuning"] is None:
         return "not recorded"
-    lines = [f"{epochs} {words}" for words, epochs in known.items() if epochs]
-    if not lines:
+    found = [
+        (epochs, words) for words, epochs in known.items() if isinstance(epochs, int) and epochs
+    ]
+    if not found:
         return "0 epochs"
-    count, _, words = lines[0].partition(" ")
-    unit = "epoch" if count == "1" else "epochs"
-    return ",\n".join([f"{count} {unit} {words}", *lines[1:]])
+    (epochs, words), *rest = found
+    first = f"{plural(epochs, 'epoch')} {words}"
+    return ",\n".join([first, *(f"{epochs} {words}" for epochs, words in rest)])
 
 
 def _part(values: Mapping[str, object], name: str) -> Mapping[str, object]:
