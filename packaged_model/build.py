@@ -36,7 +36,7 @@ from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.places import INSTALLED, RESULTS, ROOT, SEEDS
 from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
-from tumorscope.assessment.seen import thumbprints_of
+from tumorscope.assessment.thumbprints import thumbprints_of
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.conversion.convert import convert

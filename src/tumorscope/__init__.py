@@ -15,9 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tumorscope.assessment.evaluate_run import evaluate
-    from tumorscope.assessment.evaluate_types import TypeEvaluation, evaluate_types
-    from tumorscope.assessment.evaluation import Evaluation
+    from tumorscope.assessment.evaluate import evaluate, evaluate_types
+    from tumorscope.assessment.evaluation import Evaluation, TypeEvaluation
     from tumorscope.assessment.robustness import Robustness, measure_robustness
     from tumorscope.auditing.audit import audit
     from tumorscope.auditing.result import Audit
@@ -52,13 +51,13 @@ _HOMES = {
     "Run": "records.run_folder",
     "Search": "experiments.search.result",
     "Slice": "imaging",
-    "TypeEvaluation": "assessment.evaluate_types",
+    "TypeEvaluation": "assessment.evaluation",
     "audit": "auditing.audit",
     "compare": "experiments.comparison.compare",
     "crossval": "experiments.crossval",
     "crossval_types": "experiments.crossval",
-    "evaluate": "assessment.evaluate_run",
-    "evaluate_types": "assessment.evaluate_types",
+    "evaluate": "assessment.evaluate",
+    "evaluate_types": "assessment.evaluate",
     "measure_robustness": "assessment.robustness",
     "read_slice": "imaging",
     "split": "cohort.split",

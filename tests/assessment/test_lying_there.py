@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.fixtures.trained import discs
 
-from tumorscope.assessment.evaluate_run import evaluate
+from tumorscope.assessment.evaluate import evaluate
 from tumorscope.assessment.robustness import measure_robustness
 from tumorscope.auditing.audit import audit
 from tumorscope.common.errors import UsageError

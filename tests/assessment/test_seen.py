@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tumorscope.assessment.evaluate_run import evaluate
-from tumorscope.assessment.evaluate_types import evaluate_types
-from tumorscope.assessment.seen import seen_by
+from tumorscope.assessment.evaluate import evaluate
+from tumorscope.assessment.thumbprints import seen_by
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.duplicates import thumbprint_v1
@@ -100,7 +99,7 @@ def test_seen_images_are_refused_with_the_training_images_and_without(
 def test_so_are_those_of_a_run_for_tumour_types(place: Path, how: str) -> None:
     lose(place, how)
     with pytest.raises(HonestyError, match="used to train"):
-        evaluate_types(place / "types", place / "again-types", output=place / "report")
+        evaluate(place / "types", place / "again-types", output=place / "report")
 
 
 @pytest.mark.parametrize("kept", ["missing", "damaged", "of other data", "empty"])
@@ -137,7 +136,7 @@ def test_the_same_files_are_known_by_their_hash_alone(place: Path) -> None:
     (place / "types" / "seen.json").unlink()
     lose(place, "gone")
     with pytest.raises(HonestyError, match=r"1 of .*same\.png"):
-        evaluate_types(place / "types", place / "moved", output=place / "report")
+        evaluate(place / "types", place / "moved", output=place / "report")
 
 
 def test_a_run_of_the_version_before_is_checked_by_its_own_thumbprints(place: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tumorscope.assessment.evaluate_run import evaluate
+from tumorscope.assessment.evaluate import evaluate
 from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cli.app import app
 from tumorscope.common.csv_files import read_csv

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tumorscope.common.errors import UsageError
-from tumorscope.detection.rules import abstention_reasons, input_reasons, rule_of
+from tumorscope.detection.rules import Verdict, input_reasons, judge, rule_of
 from tumorscope.imaging import Slice
+from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.onnx_file import read_model
 from tumorscope.model_file.schema import InputCheck
 
@@ -53,10 +54,19 @@ def test_a_faint_image_is_blank_only_below_the_limit() -> None:
     assert input_reasons(scan, InputCheck(aspect=10, spread=2.9)) == ()
 
 
-def test_why_it_abstains_follows_from_the_set() -> None:
-    assert abstention_reasons(()) == ("unlike-training",)
-    assert abstention_reasons(("no tumour", "tumour")) == ("uncertain",)
-    assert abstention_reasons(("tumour",)) == ()
+def test_a_verdict_is_an_answer_or_says_why_there_is_none() -> None:
+    check = InputCheck(distance=2.0)
+    wide = DecisionRule(threshold=0.5, no_tumour=0.6, tumour=0.6)
+    both = ("no tumour", "tumour")
+    assert judge(wide, check, 0.9, 1.0) == Verdict("tumour", ("tumour",), ())
+    assert judge(wide, check, 0.5, 1.0) == Verdict("abstain", both, ("uncertain",))
+    narrow = DecisionRule(threshold=0.5, no_tumour=0.2, tumour=0.2)
+    assert judge(narrow, check, 0.5, 1.0) == Verdict("abstain", (), ("unlike-training",))
+    # At the limit an image passes, and what was refused before is refused for that alone.
+    assert judge(wide, check, 0.9, 2.0).decision == "tumour"
+    assert judge(wide, check, 0.9, 2.1) == Verdict("refused", (), ("not-brain-mri",))
+    assert judge(wide, check, 0.9, 2.1, ("blank",)) == Verdict("refused", (), ("blank",))
+    assert judge(wide, InputCheck(), 0.9, 1e9).decision == "tumour"
 
 
 def test_an_unknown_operating_point_names_the_known(tiny_model: Path) -> None:

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 from tests.fixtures.audits import audit
 
-from tumorscope.assessment.evaluate_run import evaluate
-from tumorscope.assessment.evaluate_types import evaluate_types
+from tumorscope.assessment.evaluate import evaluate, evaluate_types
 from tumorscope.cli.app import run
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.csv_files import read_csv
@@ -90,12 +89,14 @@ def test_a_run_trains_learns_and_is_evaluated(
     document = json.loads(capsys.readouterr().out)
     assert document["n"] == len(done.manifest.of_split("testing"))
     with pytest.raises(HonestyError, match="used to train"):
-        evaluate_types(done, types, output=tmp_path / "seen")
-    seen = evaluate_types(Run.open(done.folder), types, output=tmp_path / "seen", allow_seen=True)
+        evaluate(done, types, output=tmp_path / "seen")
+    with pytest.warns(DeprecationWarning, match="is now evaluate"):
+        seen = evaluate_types(done.folder, types, output=tmp_path / "seen", allow_seen=True)
     assert seen.metrics.n == 32
+    assert seen.scores.shape == (32, 1, 4)
+    assert seen.folder == tmp_path / "seen"
     assert "images it was trained on" in (tmp_path / "seen" / "report.html").read_text("utf-8")
-    with pytest.raises(UsageError, match="evaluate_types"):
-        evaluate(done)
+    assert evaluate(done).scores.shape == (document["n"], 4)
     with pytest.raises(InputError, match="model files hold detectors"):
         export_run(done, tmp_path / "model.onnx")
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from tests.fixtures.audits import audit
 
-from tumorscope.assessment import seen_weights
-from tumorscope.assessment.evaluate_run import evaluate
-from tumorscope.assessment.seen import seen_before
-from tumorscope.assessment.seen_weights import refuse_seen
+from tumorscope.assessment import thumbprints
+from tumorscope.assessment.evaluate import evaluate
+from tumorscope.assessment.seen import refuse_seen
+from tumorscope.assessment.thumbprints import seen_before
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.conversion.storage import store_float16, store_int8
 from tumorscope.duplicates.thumbprint import thumbprint
@@ -59,7 +59,7 @@ def packaged_later(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
     (folder / "later").mkdir()
     other = Seen.pack(np.full((1, 104), 7, np.uint8))
     file = packaged(folder / "later", recipe, model_graph(build(recipe), recipe), other)
-    for module in (packaged_weights, seen_weights, weights):
+    for module in (packaged_weights, thumbprints, weights):
         monkeypatch.setattr(module, "PACKAGED", file.path)
 
 
@@ -119,7 +119,7 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
     turned.save(first)
     graph = model_graph(build(recipe), recipe)
     file = packaged(tmp_path, recipe, graph, Seen.pack(prints))
-    for module in (packaged_weights, seen_weights, weights):
+    for module in (packaged_weights, thumbprints, weights):
         monkeypatch.setattr(module, "PACKAGED", file.path)
     manifest = audit(tiny_cohort, probes=False).manifest
     seen = seen_before(manifest, Seen.pack(prints))

@@ -1,10 +1,10 @@
-"""What a model file says of every image of a cohort: the detector, asked by the thousand."""
+"""What a model file says of many images: the one loop over an engine, and a cohort's answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,39 @@ from tumorscope.common.csv_files import write_csv
 from tumorscope.common.progress import track
 from tumorscope.detection import rules
 from tumorscope.detection.engines import open_engine
+from tumorscope.detection.engines.base import Engine, Outputs
 from tumorscope.detection.seen import SeenImages
-from tumorscope.imaging import Preprocessing, prepare
+from tumorscope.imaging import prepare
 from tumorscope.imaging.read import open_image
 from tumorscope.model_file.onnx_file import ModelFile
-from tumorscope.model_file.schema import InputCheck
 from tumorscope.statistics.answers import Answers
 from tumorscope.statistics.platt import sigmoid
+
+
+def ask(engine: Engine, pixels: NDArray[np.uint8], *, label: str = "") -> Outputs:
+    """Return what an engine computes for any number of prepared images, batch by batch.
+
+    Parameters
+    ----------
+    engine : Engine
+        See `tumorscope.detection.engines.open_engine`.
+    pixels : ndarray of uint8, shape (n, size, size)
+        At least one.
+    label : str
+        Of a progress bar; none without.
+
+    Returns
+    -------
+    Outputs
+        Of all images, in their order.
+    """
+    parts = list(batches(np.arange(len(pixels)), BATCH))
+    asked = track(parts, label, total=len(parts)) if label else parts
+    found = [engine.run(pixels[part]) for part in asked]
+    names = [each.name for each in fields(Outputs)]
+    return Outputs(
+        **{name: np.concatenate([getattr(each, name) for each in found]) for name in names}
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +79,16 @@ class Said:
     answers: Answers
 
 
-def ask(model: ModelFile, manifest: Manifest, *, operating_point: str = "balanced") -> Said:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looked:
+    """A cohort as a model's engine takes it, and what is known of it before the engine is asked."""
+
+    pixels: NDArray[np.uint8]
+    refusals: Sequence[tuple[str, ...]]
+    seen: NDArray[np.bool_] | None
+
+
+def ask_cohort(model: ModelFile, manifest: Manifest, *, operating_point: str = "balanced") -> Said:
     """Return what a model says of the images of a manifest.
 
     Every image is scored, also those that the input check refuses.
@@ -67,54 +102,52 @@ def ask(model: ModelFile, manifest: Manifest, *, operating_point: str = "balance
     """
     metadata = model.metadata
     rule = rules.rule_of(metadata, operating_point)
-    how, check = metadata.preprocessing.preprocessing, metadata.input_check
-    known = SeenImages(metadata.seen)
+    looked = _look(model, manifest)
+    outputs = ask(open_engine(model), looked.pixels, label="Scoring")
+    scores, raw = outputs.probability.astype(np.float64), sigmoid(outputs.logit.astype(np.float64))
+    verdicts = [
+        rules.judge(rule, metadata.input_check, score, distance, refusals)
+        for score, distance, refusals in zip(
+            scores.tolist(), outputs.distance.tolist(), looked.refusals, strict=True
+        )
+    ]
+    return Said(
+        scores=scores,
+        raw=raw,
+        decisions=[each.decision for each in verdicts],
+        reasons=[each.reasons for each in verdicts],
+        seen=looked.seen,
+        answers=Answers(
+            model=metadata.id,
+            operating_point=operating_point,
+            zone=rule.zone,
+            raw=raw,
+            answers=rule.answers(scores),
+            refused=np.array([each.decision == "refused" for each in verdicts], dtype=bool),
+        ),
+    )
+
+
+def _look(model: ModelFile, manifest: Manifest) -> _Looked:
+    """Read every image once: for the engine, for the input check and for the thumbprints."""
+    metadata = model.metadata
+    how, known = metadata.preprocessing.preprocessing, SeenImages(metadata.seen)
+
+    def look(row: Row) -> tuple[NDArray[np.uint8], tuple[str, ...], bool]:
+        opened = open_image(manifest.file(row))
+        scan, check = opened.slice, metadata.input_check
+        refusals = rules.input_reasons(scan, check, coloured=opened.coloured)
+        return prepare(scan, how), refusals, bool(known.holds(scan))
+
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
     seen = np.zeros(len(manifest), dtype=bool)
     reasons: list[tuple[str, ...]] = []
-
-    def look(row: Row) -> tuple[NDArray[np.uint8], tuple[str, ...], bool]:
-        return _look(manifest.file(row), how, check, known)
-
     with ThreadPoolExecutor(cores()) as pool:
         looked = track(pool.map(look, manifest.rows), "Reading images", total=len(manifest))
         for index, (prepared, refusals, copy) in enumerate(looked):
             pixels[index], seen[index] = prepared, copy
             reasons.append(refusals)
-    engine = open_engine(model)
-    scores, logits, distance = (np.empty(len(manifest)) for _ in range(3))
-    parts = list(batches(np.arange(len(manifest)), BATCH))
-    for part in track(parts, "Scoring", total=len(parts)):
-        outputs = engine.run(pixels[part])
-        scores[part], logits[part] = outputs.probability, outputs.logit
-        distance[part] = outputs.distance
-    decisions: list[str] = []
-    for index, score in enumerate(scores.tolist()):
-        if check.distance is not None and distance[index] > check.distance and not reasons[index]:
-            reasons[index] = ("not-brain-mri",)
-        if reasons[index]:
-            decisions.append("refused")
-            continue
-        decision, labels = rule.decide(score)
-        reasons[index] = rules.abstention_reasons(labels)
-        decisions.append(decision)
-    raw = sigmoid(logits)
-    answers = Answers(
-        model=metadata.id,
-        operating_point=operating_point,
-        zone=rule.zone,
-        raw=raw,
-        answers=rule.answers(scores),
-        refused=np.array([each == "refused" for each in decisions], dtype=bool),
-    )
-    return Said(
-        scores=scores,
-        raw=raw,
-        decisions=decisions,
-        reasons=reasons,
-        seen=seen if known.count else None,
-        answers=answers,
-    )
+    return _Looked(pixels, reasons, seen if known.count else None)
 
 
 def write_scores(path: Path, manifest: Manifest, said: Said) -> None:
@@ -143,12 +176,3 @@ def write_scores(path: Path, manifest: Manifest, said: Said) -> None:
             )
         ],
     )
-
-
-def _look(
-    path: Path, how: Preprocessing, check: InputCheck, known: SeenImages
-) -> tuple[NDArray[np.uint8], tuple[str, ...], bool]:
-    opened = open_image(path)
-    seen = bool(known.holds(opened.slice))
-    reasons = rules.input_reasons(opened.slice, check, coloured=opened.coloured)
-    return prepare(opened.slice, how), reasons, seen

@@ -13,6 +13,7 @@ from tumorscope.imaging import read_slice
 from tumorscope.networks.backbones import lookup
 from tumorscope.networks.weights import IMAGENET
 from tumorscope.recipes.recipe import CORRECTS_TWICE, Recipe
+from tumorscope.reports.published import THE_PAPER, Published
 
 
 def picture_reader(manifest: Manifest) -> Callable[[int], NDArray[np.uint8]]:
@@ -50,3 +51,8 @@ def notes_on(recipe: Recipe) -> list[str]:
 def measured_by() -> dict[str, str]:
     """Return the versions that measure now, beside those that a model was made with."""
     return {f"measured with: {name}": version for name, version in versions().items()}
+
+
+def published_for(recipe: Recipe) -> Published | None:
+    """Return what the paper claims, where the recipe is the paper's, whatever its name."""
+    return THE_PAPER if recipe.follows(Recipe.load("paper")) else None

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.cohort.manifest import Manifest
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.statistics.metrics import Metrics
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What `evaluate` found.
 
@@ -19,6 +23,10 @@ class Evaluation:
         With intervals.
     report : Path
         The HTML file to open.
+    manifest : Manifest
+        The images that were scored.
+    scores : ndarray of float64, shape (n,) or (n, classes)
+        Probability of tumour, or of each of several classes, in the order of `manifest`.
     unreadable : tuple of str
         Files that could not be read and were left out.
     passed_over : PassedOver
@@ -27,5 +35,40 @@ class Evaluation:
 
     metrics: Metrics
     report: Path
+    manifest: Manifest
+    scores: NDArray[np.float64]
+    unreadable: tuple[str, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """Holds report.html, metrics.json and figures/."""
+        return self.report.parent
+
+
+@dataclass(frozen=True, slots=True)
+class TypeEvaluation:
+    """What `crossval_types` found.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        The images that were scored, in the order of `scores`.
+    scores : ndarray of float64, shape (n, repeats, classes)
+        Probabilities, in the order of `tumorscope.common.classes.TYPE_CLASSES`.
+    metrics : Metrics
+        With intervals.
+    folder : Path
+        Holds report.html and metrics.json.
+    unreadable : tuple of str
+        Files that could not be read and were left out.
+    passed_over : PassedOver
+        What of a folder was not looked at, by reason.
+    """
+
+    manifest: Manifest
+    scores: NDArray[np.float64]
+    metrics: Metrics
+    folder: Path
     unreadable: tuple[str, ...] = ()
     passed_over: PassedOver = field(default_factory=PassedOver, compare=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.assessment.ask import ask
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.common.progress import say
@@ -105,18 +106,17 @@ def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
         )
     how = model.metadata.preprocessing.preprocessing
     known = SeenImages(model.metadata.seen)
-    engine = open_engine(model)
-    fields, seen = [], 0
-    for scan, lesion in pairs:
-        evidence = engine.run(prepare(scan, how)[None]).evidence[0]
-        fields.append(evidence_field(evidence, scan, how, shape=(lesion.shape[0], lesion.shape[1])))
-        seen += bool(known.holds(scan))
+    outputs = ask(open_engine(model), np.stack([prepare(scan, how) for scan, _ in pairs]))
     lesions = [lesion for _, lesion in pairs]
+    fields = [
+        evidence_field(evidence, scan, how, shape=(lesion.shape[0], lesion.shape[1]))
+        for evidence, (scan, lesion) in zip(outputs.evidence, pairs, strict=True)
+    ]
     groups = np.arange(len(pairs)).astype(np.str_)
     return Pointing(
         evidence=measure_pointing(fields, lesions, groups),
         chance=measure_pointing_by_chance(
             [scan.pixels > TISSUE for scan, _ in pairs], lesions, groups
         ),
-        seen=seen,
+        seen=sum(bool(known.holds(scan)) for scan, _ in pairs),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.seen import how_to_list_seen, seen_before
-from tumorscope.auditing.prepare import prepare_manifest
-from tumorscope.cohort.arrays import BATCH, batches
-from tumorscope.cohort.manifest import Data
+from tumorscope.assessment.ask import ask
+from tumorscope.assessment.changed_answers import Strength, compare_answers
+from tumorscope.assessment.seen import refuse_known
+from tumorscope.assessment.subject import Subject, images_for
+from tumorscope.assessment.thumbprints import seen_before
+from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.cohort.overwriting import Document, refuse_others
 from tumorscope.common.cores import cores
 from tumorscope.common.csv_files import write_csv
-from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.locks import one_writer
@@ -26,59 +27,17 @@ from tumorscope.common.progress import say, track
 from tumorscope.detection import rules
 from tumorscope.detection.detector import model_path
 from tumorscope.detection.engines import open_engine
+from tumorscope.detection.engines.base import Engine
 from tumorscope.imaging import Preprocessing, Slice, prepare, read_slice
 from tumorscope.imaging.passed_over import PassedOver
-from tumorscope.model_file.decision import ABSTAINED, DecisionRule
+from tumorscope.model_file.decision import DecisionRule
+from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.records.evaluation_folder import folder_read, named
 from tumorscope.records.protocol import data_hash
 from tumorscope.reports.displays.robustness import RobustnessDisplay
 from tumorscope.reports.drawing import draw
-from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
 from tumorscope.synthetic.perturbations import PERTURBATIONS, Perturbation
-
-RESAMPLES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """What one change of one strength did.
-
-    Attributes
-    ----------
-    perturbation : str
-        Its name; "none" for the images as they are.
-    unit : str
-    strength : float
-    images : int
-        On which it could be made; every figure is of these.
-    auc, sensitivity, specificity : Interval or None
-        After the change; None where the images cannot tell. Intervals resample groups.
-    auc_before : float or None
-        Of the same images as they are.
-    flips : Interval or None
-        Share of images whose call at the operating point changed; None for "none".
-    abstained : Interval or None
-        Share of images that the model abstains on after the change; the figures above call them
-        by the threshold all the same.
-    error_answered : Interval or None
-        Share of wrong answers among the others.
-    shift : float
-        Mean absolute change of the probability.
-    """
-
-    perturbation: str
-    unit: str
-    strength: float
-    images: int
-    auc: Interval | None
-    sensitivity: Interval | None
-    specificity: Interval | None
-    auc_before: float | None
-    flips: Interval | None
-    abstained: Interval | None
-    error_answered: Interval | None
-    shift: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +51,7 @@ class Robustness:
     unreadable: tuple[str, ...] = ()
     """Files that could not be read and were left out."""
     seen: int | None = 0
-    """Images that the model was trained on; above 0 the figures say nothing of new images."""
+    """Images that the model was trained on; above 0 the results say nothing of new images."""
     passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
     """What of a folder was not looked at, by reason."""
 
@@ -147,64 +106,91 @@ def measure_robustness(
     require("train", to="measure robustness", only=REPORTS)
     file = read_any(model_path(model))
     rule = rules.rule_of(file.metadata, operating_point)
-    whole = prepare_manifest(data)
-    manifest = whole.usable
-    if len(manifest) == 0:
-        raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
-    cohort = {"data": named(data), "data_sha256": data_hash(manifest)}
+    images = images_for(Subject(file.path, None, file), data)
+    cohort = {"data": named(data), "data_sha256": data_hash(images.manifest)}
+    folder = _folder(Path(output), data, file, cohort)
+    seen = seen_before(images.manifest, file.metadata.seen)
+    refuse_known(file.path, images.manifest, seen, allow_seen=allow_seen)
+    result = Robustness(
+        strengths=tuple(_strengths(_Asked.of(file, images.manifest), rule, perturbations)),
+        model=file.metadata.id,
+        operating_point=operating_point,
+        folder=folder,
+        unreadable=images.unreadable,
+        seen=None if seen is None else int(seen.sum()),
+        passed_over=images.passed_over,
+    )
+    _write(result, cohort)
+    return result
+
+
+def _write(result: Robustness, cohort: Mapping[str, str]) -> None:
+    records = [each.to_record() for each in result.strengths]
+    write_csv(result.folder / "robustness.csv", tuple(records[0]), records)
+    write_json(result.folder / "robustness.json", {**result.to_json(), **cohort})
+    draw(RobustnessDisplay(records), "", stem=result.folder / "robustness")
+
+
+def _folder(wanted: Path, data: Data, file: ModelFile, cohort: Mapping[str, str]) -> Path:
+    """Create the folder, where nothing but such a measurement of the same lies there."""
 
     def same(there: Document) -> bool:
         # Former versions did not write what the cohort was.
         of_these = any(there.get(key, value) == value for key, value in cohort.items())
         return of_these and there.get("model") == file.metadata.id
 
-    wanted = Path(output)
     refuse_others(wanted, {"robustness.json": same}, reading=folder_read(data), report=False)
-    folder = output_folder(wanted)
-    known = seen_before(manifest, file.metadata.seen)
-    if known is None and not allow_seen:
-        raise InputError(
-            f"Whether {file.path.name} was trained on these images cannot be told: the model file "
-            "holds no thumbprints. Expected a model file that knows its training images. Add "
-            "--allow-seen to measure all the same."
-        )
-    seen = None if known is None else int(known.sum())
-    if seen and not allow_seen:
-        raise HonestyError(
-            f"{seen} of {len(manifest)} images are copies of images of this model's training "
-            "and tuning. Expected images that it has not seen, because it answers those well "
-            "however they look. Add --allow-seen to measure all the same, or leave them out: "
-            f"{how_to_list_seen(file.path, manifest)}"
-        )
-    how = file.metadata.preprocessing.preprocessing
-    engine = open_engine(file)
-    pictures = [read_slice(manifest.file(row)).pixels for row in manifest.rows]
+    return output_folder(wanted)
 
-    def ask(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        parts = [engine.run(pixels[each]) for each in batches(np.arange(len(pixels)), BATCH)]
-        return np.concatenate([part.probability for part in parts]).astype(np.float64)
 
-    def answers(perturbation: Perturbation | None, strength: float) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A model, and the pictures that it is asked about again and again."""
+
+    engine: Engine
+    how: Preprocessing
+    pictures: Sequence[NDArray[np.uint8]]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, file: ModelFile, manifest: Manifest) -> _Asked:
+        pictures = [read_slice(manifest.file(row)).pixels for row in manifest.rows]
+        how = file.metadata.preprocessing.preprocessing
+        return cls(open_engine(file), how, pictures, manifest.labels, manifest.groups)
+
+    def probabilities(
+        self, perturbation: Perturbation | None, strength: float
+    ) -> NDArray[np.float64]:
         """Return the probability of each image after a change; NaN where it cannot be made."""
+
+        def changed(index: int) -> NDArray[np.uint8] | None:
+            pixels: NDArray[np.uint8] | None = self.pictures[index]
+            if perturbation is not None:
+                draws = np.random.default_rng([0, index])
+                pixels = perturbation.change(self.pictures[index], strength, draws)
+            return None if pixels is None else prepare(Slice(pixels=pixels, source=""), self.how)
+
         with ThreadPoolExecutor(cores()) as pool:
-            changed = list(
-                pool.map(
-                    lambda index: _changed(pictures[index], perturbation, strength, index, how),
-                    range(len(pictures)),
-                )
-            )
-        found = np.full(len(pictures), np.nan)
-        made = [index for index, each in enumerate(changed) if each is not None]
-        if made:
-            found[made] = ask(np.stack([each for each in changed if each is not None]))
+            prepared = list(pool.map(changed, range(len(self.pictures))))
+        found = np.full(len(prepared), np.nan)
+        made = np.array([each is not None for each in prepared])
+        if made.any():
+            pixels = np.stack([each for each in prepared if each is not None])
+            found[made] = ask(self.engine, pixels).probability
         return found
 
-    before = answers(None, 0.0)
-    labels, groups = manifest.labels, manifest.groups
+
+def _strengths(
+    asked: _Asked, rule: DecisionRule, perturbations: Sequence[Perturbation]
+) -> Iterator[Strength]:
+    """Yield what each change does, after the images as they are."""
+    before = asked.probabilities(None, 0.0)
+    labels, groups = asked.labels, asked.groups
+    yield compare_answers("none", "", 0.0, labels, groups, before, before, rule)
     todo = [(each, strength) for each in perturbations for strength in each.strengths]
-    strengths = [_measure("none", "", 0.0, labels, groups, before, before, rule)]
     for perturbation, strength in track(todo, "Changing images", unit="changes"):
-        after = answers(perturbation, strength)
+        after = asked.probabilities(perturbation, strength)
         made = np.isfinite(after)
         if not made.any():
             say(
@@ -212,126 +198,13 @@ def measure_robustness(
                 f"{len(labels)} images."
             )
             continue
-        strengths.append(
-            _measure(
-                perturbation.name,
-                perturbation.unit,
-                strength,
-                labels[made],
-                groups[made],
-                before[made],
-                after[made],
-                rule,
-            )
+        yield compare_answers(
+            perturbation.name,
+            perturbation.unit,
+            strength,
+            labels[made],
+            groups[made],
+            before[made],
+            after[made],
+            rule,
         )
-    result = Robustness(
-        tuple(strengths),
-        file.metadata.id,
-        operating_point,
-        folder,
-        whole.unreadable,
-        seen,
-        whole.notes.passed_over,
-    )
-    write_csv(folder / "robustness.csv", tuple(_record(strengths[0])), map(_record, strengths))
-    write_json(folder / "robustness.json", {**result.to_json(), **cohort})
-    draw(RobustnessDisplay([_record(each) for each in strengths]), "", stem=folder / "robustness")
-    return result
-
-
-def _changed(
-    pixels: NDArray[np.uint8],
-    perturbation: Perturbation | None,
-    strength: float,
-    index: int,
-    how: Preprocessing,
-) -> NDArray[np.uint8] | None:
-    changed: NDArray[np.uint8] | None = pixels
-    if perturbation is not None:
-        changed = perturbation.change(pixels, strength, np.random.default_rng([0, index]))
-    return None if changed is None else prepare(Slice(pixels=changed, source=""), how)
-
-
-def _measure(
-    name: str,
-    unit: str,
-    strength: float,
-    labels: NDArray[np.int64],
-    groups: NDArray[np.str_],
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
-    rule: DecisionRule,
-) -> Strength:
-    calls, answered = rule.calls(after), rule.answers(after) != ABSTAINED
-    flipped = calls != rule.calls(before)
-    both = 0 < labels.sum() < len(labels)
-
-    def auc(index: NDArray[np.intp]) -> float:
-        truth = labels[index]
-        if not 0 < truth.sum() < len(truth):
-            return float("nan")
-        return auc_and_variance(truth, after[index])[0]
-
-    def share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval | None:
-        def of(index: NDArray[np.intp]) -> float:
-            chosen = among[index]
-            return float(events[index][chosen].mean()) if chosen.any() else float("nan")
-
-        return _resampled(of, groups, among)
-
-    flips = None
-    if name != "none":
-        flips = share(flipped, np.ones_like(flipped))
-        flips = flips or Interval(float(flipped.mean()), 0.0, 1.0, "one group")
-    smaller = labels == (1 if 2 * labels.sum() <= len(labels) else 0)
-    return Strength(
-        perturbation=name,
-        unit=unit,
-        strength=float(strength),
-        images=len(labels),
-        auc=_resampled(auc, groups, smaller) if both else None,
-        sensitivity=share(calls, labels == 1),
-        specificity=share(~calls, labels == 0),
-        auc_before=auc_and_variance(labels, before)[0] if both else None,
-        flips=flips,
-        abstained=share(~answered, np.ones_like(answered)),
-        error_answered=share(calls != (labels == 1), answered),
-        shift=float(np.abs(after - before).mean()),
-    )
-
-
-def _resampled(
-    statistic: Callable[[NDArray[np.intp]], float],
-    groups: NDArray[np.str_],
-    among: NDArray[np.bool_],
-) -> Interval | None:
-    """Return an interval from resampling groups; None where too few can tell.
-
-    A figure that no resample changes, such as "never wrong", has no bootstrap interval; how many
-    groups say so bounds it instead.
-    """
-    count = len(set(groups[among].tolist()))
-    if count < 2:
-        return None
-    found = cluster_bootstrap(statistic, groups, n_resamples=RESAMPLES)
-    if found.low < found.high:
-        return found
-    bounds = wilson(found.value * count, count)
-    return Interval(found.value, bounds.low, bounds.high, "Wilson score on groups")
-
-
-def _record(found: Strength) -> dict[str, object]:
-    record: dict[str, object] = {
-        "perturbation": found.perturbation,
-        "unit": found.unit,
-        "strength": f"{found.strength:g}",
-        "images": found.images,
-    }
-    for name in ("auc", "sensitivity", "specificity", "flips", "abstained", "error_answered"):
-        interval: Interval | None = getattr(found, name)
-        for part in ("value", "low", "high"):
-            column = name if part == "value" else f"{name}_{part}"
-            record[column] = "" if interval is None else f"{getattr(interval, part):.3f}"
-    record["auc_before"] = "" if found.auc_before is None else f"{found.auc_before:.3f}"
-    record["shift"] = f"{found.shift:.3f}"
-    return record

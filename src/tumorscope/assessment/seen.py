@@ -1,100 +1,91 @@
-"""What a run has seen, asked of the images that it is to be measured on.
+"""Images that a model has seen are not measured on: the one place that refuses them, or warns.
 
-Three things tell a copy of a training image: the file itself, where it still lies where it lay,
-by the audit's search; its thumbprint, which the run keeps; and its hash. A training image of
+What tells a copy of a training image: the file itself, where it still lies where it lay, by the
+audit's search; its thumbprint, which a run or a model file keeps; and its hash. A training image of
 which there is no picture and no thumbprint may be copied among the images in question without
 anybody knowing, so that is counted and refused, not taken for "not seen".
+
+`tumorscope.detection.seen` answers for one image by thumbprints alone;
+`tumorscope.assessment.thumbprints` has the thumbprints of runs. Here is what follows from them.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.assessment.thumbprints import prints_of, seen_before, seen_by
 from tumorscope.auditing.overlap import overlap
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
-from tumorscope.common.files import write_json
-from tumorscope.detection.seen import SeenImages
-from tumorscope.duplicates.pairs import in_threads
-from tumorscope.duplicates.thumbprint import BYTES, thumbprint
-from tumorscope.imaging import read_slice
-from tumorscope.model_file.onnx_file import read_model
-from tumorscope.model_file.schema import Prints, Seen
+from tumorscope.model_file.schema import Seen
+from tumorscope.recipes.origin import Weights
+from tumorscope.records.run_folder import Run
 
-if TYPE_CHECKING:
-    from tumorscope.records.run_folder import Run
-
-KEPT = "seen.json"
-"""Thumbprints of a run that has no model file."""
+EXPECTED = (
+    "Expected images that the model has not seen: a score on these says nothing of new patients. "
+    "Add --allow-seen to measure on them all the same; the results then say so. Or"
+)
 
 
-def thumbprints_of(manifest: Manifest) -> NDArray[np.uint8]:
-    """Return the thumbprints, uint8 (n, 104), of all images of a manifest."""
-    prints = in_threads(lambda row: thumbprint(read_slice(manifest.file(row))), manifest.rows)
-    return np.stack(prints) if prints else np.empty((0, BYTES), dtype=np.uint8)
+def refuse_known(
+    model: Path, manifest: Manifest, seen: NDArray[np.bool_] | None, *, allow_seen: bool
+) -> str | None:
+    """Return what to warn of where a model file knows images; None where it knows none.
 
+    Parameters
+    ----------
+    model : Path
+        The file, for the command that lists the images.
+    manifest : Manifest
+        The images to measure on.
+    seen : ndarray of bool, shape (n,), or None
+        What the model's thumbprints know; None where it has none.
+    allow_seen : bool
+        Warn instead of refusing.
 
-def seen_before(manifest: Manifest, seen: Seen) -> NDArray[np.bool_] | None:
-    """Return which images are known, bool (n,); None where no image is known to compare with."""
-    known = SeenImages(seen)
-    if not known.count:
+    Raises
+    ------
+    HonestyError
+        If it knows some, and `allow_seen` is false.
+    InputError
+        If it has no thumbprints, and `allow_seen` is false.
+    """
+    if seen is None:
+        return _refuse(
+            "Whether the model was trained on these images cannot be told: its file holds no "
+            "thumbprints",
+            "Expected a model file that knows its training images. Export it again from its run, "
+            "or add --allow-seen to measure all the same; the results then say so.",
+            certain=False,
+            allow_seen=allow_seen,
+        )
+    if not seen.any():
         return None
-    found = in_threads(
-        lambda row: bool(known.holds(read_slice(manifest.file(row)))),
-        manifest.rows,
-        "Looking for seen images",
+    first = manifest.rows[int(np.flatnonzero(seen)[0])].path
+    message = (
+        f"{int(seen.sum())} of {len(manifest)} images are copies of images of this model's "
+        f"training and tuning, the first of them {first}"
     )
-    return np.array(found, dtype=np.bool_)
+    return _refuse(
+        message,
+        f"{EXPECTED} leave them out: {_how_to_list_seen(model, manifest)}",
+        certain=True,
+        allow_seen=allow_seen,
+    )
 
 
-def how_to_list_seen(model: Path, manifest: Manifest) -> str:
+def _how_to_list_seen(model: Path, manifest: Manifest) -> str:
     """Return what lists the images of a cohort that a model file knows, command last."""
     # The images of a table may lie elsewhere than the table.
     folder = os.path.commonpath([manifest.file(row).absolute().parent for row in manifest.rows])
     command = ["tumorscope", "predict", folder, "--model", str(model), "-o", "seen.csv"]
     return f"the column seen of seen.csv marks them. Run: {shlex.join(command)}"
-
-
-def keep_thumbprints(run: Path, manifest: Manifest, inherited: Sequence[Prints]) -> None:
-    """Write the thumbprints of a run's training and tuning images into its folder."""
-    prints = thumbprints_of(manifest.usable.of_split("training", "tuning"))
-    seen = Seen.pack(prints).model_copy(update={"inherited": tuple(inherited)})
-    write_json(run / KEPT, seen.model_dump(mode="json"))
-
-
-def seen_by(run: Run) -> Seen | None:
-    """Return the thumbprints that a run keeps; None where it keeps none, or those of other data.
-
-    Those of starting weights are told apart also where an older version wrote them in one list.
-    """
-    for seen in _kept(run):
-        own = len(run.manifest.usable.of_split("training", "tuning"))
-        if seen.count <= own or seen.inherited:
-            return seen
-        prints = seen.unpack()
-        return Seen.pack(prints[:own]).model_copy(
-            update={"inherited": (Prints.pack(prints[own:]),)}
-        )
-    return None
-
-
-def _kept(run: Run) -> Iterator[Seen]:
-    with suppress(OSError, ValueError):  # pydantic's errors are ValueErrors
-        yield Seen.model_validate_json((run.folder / KEPT).read_text("utf-8"))
-    try:
-        metadata = read_model(run.folder / "model.onnx").metadata
-    except InputError:
-        return
-    if metadata.data.get("sha256") == run.record.data_sha256:
-        yield metadata.seen
 
 
 def refuse_trained_on(
@@ -130,11 +121,8 @@ def refuse_trained_on(
             path = manifest.rows[index].path
             copies.setdefault(path, "matches a thumbprint that the run keeps")
     if copies:
-        listing = [data or str(manifest.root), "--against", str(run.folder / "manifest.csv")]
-        folder = f"{manifest.root.absolute().name or 'cohort'}-audit"
-        command = shlex.join(["tumorscope", "audit", *listing, "-o", folder])
         by_print = [path for path in copies if path not in found.matches]
-        return _seen(copies, len(manifest), command, folder, by_print, allow_seen=allow_seen)
+        return _refuse_copies(run, manifest, data, copies, by_print, allow_seen=allow_seen)
     blind = (*found.by_bytes, *found.not_at_all)
     if not blind or (kept is not None and kept.count >= len(known)):
         return None
@@ -143,26 +131,27 @@ def refuse_trained_on(
         f"{len(blind)} of the {len(known)} images of its training and tuning are gone, changed or "
         f"unreadable, the first of them {blind[0]}, and {run.folder} keeps no thumbprints of them"
     )
-    if not allow_seen:
-        raise InputError(
-            f"{message}. Expected the files as {run.folder / 'manifest.csv'} lists them. Put them "
-            "back, or add --allow-seen to score the images in a report that says so."
-        )
-    return f"{message}. These figures may be too good."
+    return _refuse(
+        message,
+        f"Expected the files as {run.folder / 'manifest.csv'} lists them. Put them back, or add "
+        "--allow-seen to score the images in a report that says so.",
+        certain=False,
+        allow_seen=allow_seen,
+    )
 
 
-def _seen(
+def _refuse_copies(
+    run: Run,
+    manifest: Manifest,
+    data: str | None,
     copies: dict[str, str],
-    among: int,
-    command: str,
-    folder: str,
     by_print: Sequence[str],
     *,
     allow_seen: bool,
 ) -> str:
     first = next(iter(copies))
     message = (
-        f"{len(copies)} of {among} images are of this model's training and tuning (used "
+        f"{len(copies)} of {len(manifest)} images are of this model's training and tuning (used "
         f"to train or tune it), or near-duplicates of such images: {first} {copies[first]}"
         + (" …" if len(copies) > 1 else "")
     )
@@ -172,11 +161,82 @@ def _seen(
             f"{len(by_print)} of them are known by their thumbprints alone, which it may not find: "
             f"{', '.join(by_print[:5])}{' …' if len(by_print) > 5 else ''}. "
         )
-    if not allow_seen:
-        raise HonestyError(
-            f"{message}. Expected images that the model has not seen: a score on these says "
-            "nothing of new patients. Add --allow-seen to score them in a report that says so, or "
-            f"leave them out: the command below flags them as overlap in {folder}/manifest.csv; "
-            f"delete those rows and evaluate on that file. {alone}Run: {command}"
+    listing = [data or str(manifest.root), "--against", str(run.folder / "manifest.csv")]
+    folder = f"{manifest.root.absolute().name or 'cohort'}-audit"
+    command = shlex.join(["tumorscope", "audit", *listing, "-o", folder])
+    return _refuse(
+        message,
+        f"{EXPECTED} leave them out: the command below flags them as overlap in "
+        f"{folder}/manifest.csv; delete those rows and evaluate on that file. {alone}Run: "
+        f"{command}",
+        certain=True,
+        allow_seen=allow_seen,
+    )
+
+
+def refuse_seen(
+    weights: Weights,
+    manifest: Manifest,
+    purpose: str,
+    *,
+    allow_seen: bool = False,
+    run: Run | None = None,
+) -> str | None:
+    """Return what to warn of where the starting weights have seen images; None where not.
+
+    Parameters
+    ----------
+    weights : Weights
+        That a network starts, or started, from.
+    manifest : Manifest
+        The images to measure on.
+    purpose : str
+        What would measure, in words.
+    allow_seen : bool
+        Warn instead of refusing.
+    run : Run, optional
+        That started from these weights: it remembers them where the package has others by now.
+
+    Raises
+    ------
+    HonestyError
+        If `weights` start from the packaged model, it was trained on images of `manifest`, and
+        `allow_seen` is false.
+    InputError
+        If nobody knows what the weights have seen, and `allow_seen` is false.
+    """
+    if weights.kind != "mri" or not len(manifest):
+        return None
+    prints = prints_of(weights, run=run)
+    seen = seen_before(manifest, Seen(inherited=prints or ()))
+    if seen is None:
+        return _refuse(
+            f"What the weights “{weights.words}” were trained on is not known: neither the model "
+            "in the package nor the run holds their thumbprints",
+            "Expected them, because results on images that the weights have seen say nothing of "
+            "new patients. Use --weights imagenet, install the version of tumorscope that made "
+            "the run, or, where there is the option, add --allow-seen.",
+            certain=False,
+            allow_seen=allow_seen,
         )
-    return f"{message}. These figures are too good."
+    if not seen.any():
+        return None
+    if allow_seen:
+        return (
+            f"{int(seen.sum())} of these {len(manifest)} images trained the weights that this run "
+            "started from. These results say nothing about new images."
+        )
+    first = manifest.rows[int(np.flatnonzero(seen)[0])].path
+    raise HonestyError(
+        f"The weights mri were trained on {int(seen.sum())} of {len(manifest)} images that "
+        f"{purpose} would measure on, the first of them {first}. Expected images that they "
+        "have not seen: results on these say nothing of new patients. Use --weights "
+        "imagenet, or keep those images in the training part (column split of the manifest)."
+    )
+
+
+def _refuse(message: str, what_to_do: str, *, certain: bool, allow_seen: bool) -> str:
+    """Return a warning where measuring is allowed all the same; refuse otherwise."""
+    if allow_seen:
+        return f"{message}. These results {'are' if certain else 'may be'} too good."
+    raise (HonestyError if certain else InputError)(f"{message}. {what_to_do}")

@@ -48,7 +48,7 @@ def demo(
 
 
 def _demo(output: Path, n: int, seed: int, common: Common) -> None:
-    from tumorscope.assessment.evaluate_run import evaluate
+    from tumorscope.assessment.evaluate import evaluate
     from tumorscope.auditing.audit import audit
     from tumorscope.cohort.split import split
     from tumorscope.recipes.recipe import Recipe

@@ -40,13 +40,8 @@ def evaluate(
         Score such images all the same, in a report that says so.
     """
     check_there(None if str(run) == "packaged" else run, data)
-    from tumorscope.assessment.evaluate_run import evaluate as run_evaluation
-    from tumorscope.assessment.evaluate_types import evaluate_types
-    from tumorscope.records.run_folder import Run
+    from tumorscope.assessment.evaluate import evaluate as run_evaluation
 
     common = common or Common()
-    if (run / "run.json").is_file() and Run.open(run).recipe.task == "tumour-type":
-        types = evaluate_types(run, data, output=output, allow_seen=allow_seen)
-        return emit_metrics(common, types, report=types.folder / "report.html")
     result = run_evaluation(run, data, output=output, allow_seen=allow_seen)
     return emit_metrics(common, result, report=result.report)

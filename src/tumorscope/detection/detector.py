@@ -304,16 +304,15 @@ class Detector:
         return findings
 
     def _answer(self, item: _Ready, outputs: Outputs, index: int, ms: float) -> Finding:
-        distance, limit = float(outputs.distance[index]), self.metadata.input_check.distance
-        if limit is not None and distance > limit:
-            return self._finding(item, "refused", ("not-brain-mri",), ms, distance=distance)
-        probability = float(outputs.probability[index])
-        decision, labels = self._rule.decide(probability)
-        reasons = rules.abstention_reasons(labels)
+        distance, probability = float(outputs.distance[index]), float(outputs.probability[index])
+        verdict = rules.judge(self._rule, self.metadata.input_check, probability, distance)
+        finding = self._finding(item, verdict.decision, verdict.reasons, ms, distance=distance)
+        if verdict.decision == "refused":
+            return finding
         return replace(
-            self._finding(item, decision, reasons, ms, distance=distance),
+            finding,
             probability=probability,
-            prediction_set=labels,
+            prediction_set=verdict.labels,
             logit=float(outputs.logit[index]),
             bias=float(outputs.bias[index]),
             evidence=outputs.evidence[index],

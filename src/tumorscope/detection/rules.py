@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import cv2
 import numpy as np
 
 from tumorscope.common.errors import UsageError
 from tumorscope.imaging.slice import Slice
-from tumorscope.model_file.decision import DecisionRule
+from tumorscope.model_file.decision import Answer, DecisionRule
 from tumorscope.model_file.schema import InputCheck, Metadata
 
 
@@ -59,12 +62,54 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
     return tuple(reasons)
 
 
-def abstention_reasons(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Return why the model abstained, by its prediction set; empty where it answered.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of one image.
+
+    Attributes
+    ----------
+    decision : {"tumour", "no tumour", "abstain", "refused"}
+    labels : tuple of str
+        In the prediction set; none where the image is refused.
+    reasons : tuple of str
+        Why there is no answer; none where there is one.
+    """
+
+    decision: Answer | Literal["refused"]
+    labels: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def judge(
+    rule: DecisionRule,
+    check: InputCheck,
+    probability: float,
+    distance: float,
+    refusals: tuple[str, ...] = (),
+) -> Verdict:
+    """Return the verdict on an image that an engine was asked about.
+
+    Parameters
+    ----------
+    rule : DecisionRule
+        Of the operating point.
+    check : InputCheck
+        The limits.
+    probability, distance : float
+        As the engine gives them.
+    refusals : tuple of str
+        What `input_reasons` found.
 
     Examples
     --------
-    >>> abstention_reasons(("no tumour", "tumour")), abstention_reasons(("tumour",))
-    (('uncertain',), ())
+    >>> rule = DecisionRule(threshold=0.5, no_tumour=0.6, tumour=0.6)
+    >>> judge(rule, InputCheck(), 0.5, 1.0).reasons, judge(rule, InputCheck(), 0.9, 1.0).decision
+    (('uncertain',), 'tumour')
     """
-    return {0: ("unlike-training",), 2: ("uncertain",)}.get(len(labels), ())
+    if not refusals and check.distance is not None and distance > check.distance:
+        refusals = ("not-brain-mri",)
+    if refusals:
+        return Verdict("refused", (), refusals)
+    decision, labels = rule.decide(probability)
+    why = {0: ("unlike-training",), 2: ("uncertain",)}.get(len(labels), ())
+    return Verdict(decision, labels, why)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.evaluate_types import TypeEvaluation
+from tumorscope.assessment.evaluation import TypeEvaluation
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.common.extras import require
 from tumorscope.common.locks import one_writer

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.context import notes_on, picture_reader
-from tumorscope.assessment.evaluate_run import published_for
-from tumorscope.assessment.evaluate_types import notes_on_types
+from tumorscope.assessment.context import notes_on, picture_reader, published_for
+from tumorscope.assessment.report_inputs import notes_on_types
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.classes import TUMOUR_TYPES, TYPE_CLASSES

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.seen_weights import refuse_seen
+from tumorscope.assessment.seen import refuse_seen
 from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.arrays import labels_for
 from tumorscope.cohort.manifest import Data, Manifest

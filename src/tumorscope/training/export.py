@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from tumorscope.assessment.lesion_masks import point_at_outlines
-from tumorscope.assessment.seen_weights import prints_of
+from tumorscope.assessment.thumbprints import prints_of
 from tumorscope.cohort.arrays import BATCH, batches
 from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.facts import WITHOUT_SPLIT

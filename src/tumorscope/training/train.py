@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.seen import keep_thumbprints
-from tumorscope.assessment.seen_weights import prints_of
+from tumorscope.assessment.thumbprints import keep_thumbprints, prints_of
 from tumorscope.cohort.arrays import load_images
 from tumorscope.cohort.facts import split_counts
 from tumorscope.cohort.manifest import Data, Manifest

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tumorscope.assessment.seen_weights import refuse_seen
+from tumorscope.assessment.seen import refuse_seen
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.csv_files import write_csv

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tumorscope.assessment.evaluate_run import evaluate
+from tumorscope.assessment.evaluate import evaluate
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.model_file.onnx_file import read_model, write_model

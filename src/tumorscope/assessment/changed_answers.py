@@ -1,0 +1,154 @@
+"""What a change of images does to a model's answers on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.model_file.decision import ABSTAINED, DecisionRule
+from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
+
+RESAMPLES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """What one change of one strength did.
+
+    Attributes
+    ----------
+    perturbation : str
+        Its name; "none" for the images as they are.
+    unit : str
+    strength : float
+    images : int
+        On which it could be made; all values are of these.
+    auc, sensitivity, specificity : Interval or None
+        After the change; None where the images cannot tell. Intervals resample groups.
+    auc_before : float or None
+        Of the same images as they are.
+    flips : Interval or None
+        Share of images whose call at the operating point changed; None for "none".
+    abstained : Interval or None
+        Share of images that the model abstains on after the change; the values above call them
+        by the threshold all the same.
+    error_answered : Interval or None
+        Share of wrong answers among the others.
+    shift : float
+        Mean absolute change of the probability.
+    """
+
+    perturbation: str
+    unit: str
+    strength: float
+    images: int
+    auc: Interval | None
+    sensitivity: Interval | None
+    specificity: Interval | None
+    auc_before: float | None
+    flips: Interval | None
+    abstained: Interval | None
+    error_answered: Interval | None
+    shift: float
+
+    def to_record(self) -> dict[str, object]:
+        """Return plain values for a table; "" where the images cannot tell."""
+        record: dict[str, object] = {
+            "perturbation": self.perturbation,
+            "unit": self.unit,
+            "strength": f"{self.strength:g}",
+            "images": self.images,
+        }
+        for name in ("auc", "sensitivity", "specificity", "flips", "abstained", "error_answered"):
+            interval: Interval | None = getattr(self, name)
+            for part in ("value", "low", "high"):
+                column = name if part == "value" else f"{name}_{part}"
+                record[column] = "" if interval is None else f"{getattr(interval, part):.3f}"
+        record["auc_before"] = "" if self.auc_before is None else f"{self.auc_before:.3f}"
+        record["shift"] = f"{self.shift:.3f}"
+        return record
+
+
+def compare_answers(
+    name: str,
+    unit: str,
+    strength: float,
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    rule: DecisionRule,
+) -> Strength:
+    """Return what a change did to the answers on the same images.
+
+    Parameters
+    ----------
+    name, unit, strength
+        Of the change; "none" for none.
+    labels : ndarray of int64, shape (n,)
+    groups : ndarray of str, shape (n,)
+        Resampled whole.
+    before, after : ndarray of float64, shape (n,)
+        Probabilities.
+    rule : DecisionRule
+        What decides.
+    """
+    calls, answered = rule.calls(after), rule.answers(after) != ABSTAINED
+    flipped = calls != rule.calls(before)
+    both = 0 < labels.sum() < len(labels)
+
+    def auc(index: NDArray[np.intp]) -> float:
+        truth = labels[index]
+        if not 0 < truth.sum() < len(truth):
+            return float("nan")
+        return auc_and_variance(truth, after[index])[0]
+
+    def share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval | None:
+        def of(index: NDArray[np.intp]) -> float:
+            chosen = among[index]
+            return float(events[index][chosen].mean()) if chosen.any() else float("nan")
+
+        return _resampled(of, groups, among)
+
+    flips = None
+    if name != "none":
+        flips = share(flipped, np.ones_like(flipped))
+        flips = flips or Interval(float(flipped.mean()), 0.0, 1.0, "one group")
+    smaller = labels == (1 if 2 * labels.sum() <= len(labels) else 0)
+    return Strength(
+        perturbation=name,
+        unit=unit,
+        strength=float(strength),
+        images=len(labels),
+        auc=_resampled(auc, groups, smaller) if both else None,
+        sensitivity=share(calls, labels == 1),
+        specificity=share(~calls, labels == 0),
+        auc_before=auc_and_variance(labels, before)[0] if both else None,
+        flips=flips,
+        abstained=share(~answered, np.ones_like(answered)),
+        error_answered=share(calls != (labels == 1), answered),
+        shift=float(np.abs(after - before).mean()),
+    )
+
+
+def _resampled(
+    statistic: Callable[[NDArray[np.intp]], float],
+    groups: NDArray[np.str_],
+    among: NDArray[np.bool_],
+) -> Interval | None:
+    """Return an interval from resampling groups; None where too few can tell.
+
+    A value that no resample changes, such as "never wrong", has no bootstrap interval; how many
+    groups say so bounds it instead.
+    """
+    count = len(set(groups[among].tolist()))
+    if count < 2:
+        return None
+    found = cluster_bootstrap(statistic, groups, n_resamples=RESAMPLES)
+    if found.low < found.high:
+        return found
+    bounds = wilson(found.value * count, count)
+    return Interval(found.value, bounds.low, bounds.high, "Wilson score on groups")
