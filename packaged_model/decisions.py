@@ -16,7 +16,7 @@ from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.statistics.decisions import FittedRules, fit_and_measure
 from tumorscope.statistics.platt import logit
 from tumorscope.training.card import with_decisions
-from tumorscope.training.export import MEASURING_FOLDS
+from tumorscope.training.held_out import MEASURING_FOLDS
 
 
 def redecide(path: Path, scored: Path) -> str:

@@ -74,7 +74,7 @@ def report_inputs(
 def _of_model(common: ReportInputs, images: Scored, model: ModelFile) -> ReportInputs:
     metadata = model.metadata
     counts, answers = metadata.data.get("images"), common.answers
-    sizes = {name: int(str(n)) for name, n in counts.items()} if isinstance(counts, dict) else {}
+    {name: int(str(n)) for name, n in counts.items()} if isinstance(counts, dict) else {}
     return replace(
         common,
         title=f"{common.title}the model {metadata.id} on {_sources(images)}"
