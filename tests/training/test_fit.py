@@ -12,7 +12,8 @@ from tumorscope.common.errors import InputError
 from tumorscope.networks.network import build
 from tumorscope.recipes.parts import Augmentation, Finishing
 from tumorscope.recipes.recipe import Recipe
-from tumorscope.training.fit import Fitter, class_weights, initialise_head
+from tumorscope.training.fit import Fitter, initialise_head
+from tumorscope.training.trainer import class_weights
 
 TRAINING, TUNING = np.arange(16), np.arange(16, 24)
 

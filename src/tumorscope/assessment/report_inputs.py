@@ -74,16 +74,14 @@ def report_inputs(
 def _of_model(common: ReportInputs, images: Scored, model: ModelFile) -> ReportInputs:
     metadata = model.metadata
     counts, answers = metadata.data.get("images"), common.answers
-    {name: int(str(n)) for name, n in counts.items()} if isinstance(counts, dict) else {}
+    sizes = {name: int(str(n)) for name, n in counts.items()} if isinstance(counts, dict) else {}
     return replace(
         common,
         title=f"{common.title}the model {metadata.id} on {_sources(images)}"
         + (" — with images it was trained on" if common.warning else ""),
         sources=_source_of_each(images),
         made_by="random" if metadata.data.get("split") == "random" else "grouped",
-        split_sizes={key: int(str(n)) for key, n in counts.items()}
-        if isinstance(counts, dict)
-        else {},
+        split_sizes=sizes,
         recipe=metadata.recipe,
         facts={
             "model": metadata.id,

@@ -21,7 +21,7 @@ from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
 from tumorscope.records.protocol import Protocol, SplitMode, write_protocol
 from tumorscope.records.reserve import reserve
 from tumorscope.records.scores import scores_in
-from tumorscope.training.fit import DivergedError
+from tumorscope.training.trainer import DivergedError
 
 
 def score_folds(

@@ -19,7 +19,8 @@ from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.records.protocol import SplitMode
-from tumorscope.training.fit import Fitter, epochs_of
+from tumorscope.training.fit import Fitter
+from tumorscope.training.phases import epochs_of
 
 
 class Estimator(typing.Protocol):

@@ -86,26 +86,36 @@ def augment(
         The pictures, uint8 (n, size, size), bilinearly resampled once, and their labels, int64
         (n,), which are 1 where a lesion was drawn into a tumour-free image.
     """
-    size = pixels.shape[-1]
-    border = cv2.BORDER_REPLICATE if ranges.fill == "nearest" else cv2.BORDER_CONSTANT
     output, answers = np.empty_like(pixels), labels.copy()
     for position, (index, version) in enumerate(zip(indices, versions, strict=True)):
         key = [seed, int(index), int(version)]
-        picture = pixels[position]
+        moving = np.random.default_rng(key)
+        if not ranges.redraws:
+            output[position] = _moved(pixels[position], ranges, moving)
+            continue
         # Its own stream, so that the affine map is the same with and without redrawing.
-        other = np.random.default_rng([*key, 1]) if ranges.redraws else None
-        if other is not None:
-            tumour = bool(labels[position])
-            picture, changed = change_content(
-                picture, ranges, other, tumour=tumour, brain=brain(int(index)) if brain else None
-            )
-            answers[position] = 1 if changed and not tumour else labels[position]
-        moved = cv2.warpAffine(
-            picture,
-            affine(ranges, size, np.random.default_rng(key)),
-            (size, size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=border,
-        ).astype(np.uint8)
-        output[position] = moved if other is None else change_acquisition(moved, ranges, other, how)
+        drawing, tumour = np.random.default_rng([*key, 1]), bool(labels[position])
+        where = brain(int(index)) if brain else None
+        picture, changed = change_content(
+            pixels[position], ranges, drawing, tumour=tumour, brain=where
+        )
+        answers[position] = 1 if changed and not tumour else labels[position]
+        moved = _moved(picture, ranges, moving)
+        output[position] = change_acquisition(moved, ranges, drawing, how)
     return output, answers
+
+
+def _moved(
+    picture: NDArray[np.uint8], ranges: Augmentation, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return a picture uint8 (size, size) after one affine map."""
+    size = picture.shape[-1]
+    border = cv2.BORDER_REPLICATE if ranges.fill == "nearest" else cv2.BORDER_CONSTANT
+    moved: NDArray[np.uint8] = cv2.warpAffine(
+        picture,
+        affine(ranges, size, generator),
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=border,
+    ).astype(np.uint8)
+    return moved

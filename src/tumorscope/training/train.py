@@ -31,7 +31,8 @@ from tumorscope.records.protocol import SplitMode, data_hash
 from tumorscope.records.run_folder import HISTORY, SCORE_COLUMNS, Run
 from tumorscope.records.run_record import RunRecord
 from tumorscope.training.export import write_checked
-from tumorscope.training.fit import Fitter, epochs_of
+from tumorscope.training.fit import Fitter
+from tumorscope.training.phases import epochs_of
 from tumorscope.training.plan import Plan, check_finished, gone_on_with, plan_run, state_of
 from tumorscope.training.splits import check_splits
 

@@ -21,7 +21,7 @@ from tumorscope.networks import weights as weights_module
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.backbones import lookup as lookup_backbone
 from tumorscope.recipes.recipe import Recipe
-from tumorscope.training.fit import DivergedError
+from tumorscope.training.trainer import DivergedError
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -32,7 +32,7 @@ from tumorscope.networks.weights_of_model_file import MRI
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.evaluation_folder import folder_read, named
 from tumorscope.records.reserve import must_resume
-from tumorscope.training.fit import DivergedError
+from tumorscope.training.trainer import DivergedError
 
 
 @one_writer

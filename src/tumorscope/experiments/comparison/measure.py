@@ -24,7 +24,7 @@ from tumorscope.networks.start import start
 from tumorscope.networks.systems import System, recipe_for
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.feature_store import feature_engine
-from tumorscope.training.fit import make_optimizer
+from tumorscope.training.trainer import make_optimizer
 
 if TYPE_CHECKING:
     import keras

@@ -17,7 +17,7 @@ from tumorscope.recipes.parts import Augmentation
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.commands import command_line
 from tumorscope.records.protocol import Cohort, Protocol, SplitMode, data_hash
-from tumorscope.training.fit import epochs_of
+from tumorscope.training.phases import epochs_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from tumorscope.experiments.search.space import Range, changed, suggest
 from tumorscope.experiments.search.storage import known_loss
 from tumorscope.networks.start import start
 from tumorscope.recipes.recipe import Recipe
-from tumorscope.training.fit import DivergedError, Fitter, Stores
+from tumorscope.training.fit import Fitter, Stores
+from tumorscope.training.trainer import DivergedError
 
 if TYPE_CHECKING:
     import keras

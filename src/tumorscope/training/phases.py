@@ -1,0 +1,56 @@
+"""The phases that a recipe trains in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tumorscope.recipes.recipe import Recipe
+from tumorscope.training.feature_store import CutLayer
+
+PHASES = ("frozen", "fine-tuning", "finishing")
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase: how long it trains what, on pictures of which size.
+
+    Attributes
+    ----------
+    name : str
+        One of `PHASES`.
+    epochs : int
+    learning_rate : float
+        Of its first epoch.
+    entry : CutLayer
+        Where the trained part begins.
+    size : int
+        Edge of the pictures, in pixels.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+    entry: CutLayer
+    size: int
+
+
+def phases_of(recipe: Recipe) -> list[Phase]:
+    """Return the phases of a recipe that have epochs."""
+    full, tuned = recipe.input.size, recipe.fine_tuning
+    every = [
+        Phase(PHASES[0], recipe.frozen.epochs, recipe.frozen.learning_rate, None, full),
+        Phase(PHASES[1], tuned.epochs, tuned.learning_rate, tuned.from_layer, tuned.size or full),
+        Phase(
+            PHASES[2],
+            recipe.finishing.epochs,
+            recipe.finishing.learning_rate,
+            tuned.from_layer,
+            full,
+        ),
+    ]
+    return [phase for phase in every if phase.epochs]
+
+
+def epochs_of(recipe: Recipe) -> int:
+    """Return how many epochs all phases of a recipe have."""
+    return sum(phase.epochs for phase in phases_of(recipe))
