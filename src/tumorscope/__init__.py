@@ -2,11 +2,16 @@
 
 Research use only. Not a medical device. Not for diagnosis.
 
+Examples
+--------
 >>> import tumorscope as ts
->>> manifest = ts.audit("scans/").manifest                          # doctest: +SKIP
->>> run = ts.train(manifest, recipe="paper", output="runs/a")       # doctest: +SKIP
->>> report = ts.evaluate(run)                                       # doctest: +SKIP
->>> finding = ts.Detector.load("model.onnx").detect("scan.jpg")     # doctest: +SKIP
+>>> ts.write_phantom_cohort("scans", n=8, seed=1)
+>>> manifest = ts.audit("scans", probes=False).manifest
+>>> len(manifest), manifest.labels.tolist()
+(8, [0, 0, 0, 0, 1, 1, 1, 1])
+>>> finding = ts.Detector.load().detect("scans/yes/slice00001.png")
+>>> finding.decision
+'tumour'
 """
 
 from __future__ import annotations

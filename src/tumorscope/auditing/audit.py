@@ -70,8 +70,11 @@ def audit(
 
     Examples
     --------
-    >>> found = audit("scans/", output="audit/")  # doctest: +SKIP
-    >>> found.manifest.groups  # doctest: +SKIP
+    >>> from tumorscope.synthetic.phantom import write_phantom_cohort
+    >>> write_phantom_cohort("scans", n=6, seed=1, duplicates=2)
+    >>> found = audit("scans", probes=False)
+    >>> len(found.manifest), len(set(found.manifest.groups.tolist()))
+    (8, 6)
     """
     _require(probes=probes, report=output is not None)
     cohort, others = _cohort(data), [_cohort(other) for other in against]

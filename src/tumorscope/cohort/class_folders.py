@@ -53,7 +53,13 @@ class Filed:
 
 
 def label_of_folder(name: str) -> int | None:
-    """Return 1 or 0 for a class folder's name (``yes``, ``no_tumor``, ``Glioma`` …), else None."""
+    """Return 1 or 0 for a class folder's name (``yes``, ``no_tumor``, ``Glioma`` …), else None.
+
+    Examples
+    --------
+    >>> [label_of_folder(name) for name in ("yes", "no", "glioma", "notumor", "misc")]
+    [1, 0, 1, 0, None]
+    """
     plain = "".join(letter for letter in name.lower() if letter.isalpha())
     label = _label_of_word(plain)
     if label == 0 or _is_denied(name):

@@ -46,6 +46,19 @@ class Manifest:
         Groups that became one; see `tumorscope.cohort.together`.
     notes : ScanNotes
         What was left out of a folder that was scanned; nothing for a manifest that was read.
+
+    Examples
+    --------
+    >>> from tumorscope.cohort.row import Row
+    >>> rows = (
+    ...     Row("yes/1.png", "0" * 64, label=1, group="P1", split="training"),
+    ...     Row("no/2.png", "1" * 64, label=0, group="P2", split="testing"),
+    ... )
+    >>> manifest = Manifest(rows, Path("scans"))
+    >>> manifest.labels, manifest.groups.tolist()
+    (array([1, 0]), ['P1', 'P2'])
+    >>> [row.path for row in manifest.of_split("testing").rows]
+    ['no/2.png']
     """
 
     rows: tuple[Row, ...]

@@ -34,6 +34,13 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     ------
     InputError
         As `list_cohort` does; or if no image can be read.
+
+    Examples
+    --------
+    >>> from tumorscope.synthetic.phantom import write_phantom_cohort
+    >>> write_phantom_cohort("scans", n=4, seed=1)
+    >>> [(row.path, row.label) for row in scan_folder("scans").rows][1:3]
+    [('no/slice00002.png', 0), ('yes/slice00001.png', 1)]
     """
     listed = list_cohort(data, source=source)
     reason = ""

@@ -77,6 +77,15 @@ def split(
     InputError
         If nothing is readable, or a class has fewer groups than there are splits to reach; or
         copies must be told apart by looking at images that cannot be read.
+
+    Examples
+    --------
+    >>> from tumorscope.auditing.audit import audit
+    >>> from tumorscope.synthetic.phantom import write_phantom_cohort
+    >>> write_phantom_cohort("scans", n=20, seed=1)
+    >>> divided = split(audit("scans", probes=False).manifest, fractions=(0.6, 0.2, 0.2), seed=1)
+    >>> [len(divided.of_split(name)) for name in ("training", "tuning", "testing")]
+    [12, 4, 4]
     """
     _check_fractions(fractions)
     check_whole("seed", seed, at_least=0)  # it is hashed, so none is too large
@@ -129,6 +138,11 @@ def grouped_folds(
         If there are fewer than 2 folds, or `labels` and `groups` differ in length.
     InputError
         If one of the labels, tumour and no tumour, has fewer groups than there are folds.
+
+    Examples
+    --------
+    >>> grouped_folds([0, 0, 0, 1, 1, 1], ["a", "a", "b", "c", "d", "d"], folds=2, seed=0)
+    array([0, 0, 1, 1, 0, 0])
     """
     truth = np.asarray(labels, dtype=np.int64)
     names = [str(name) for name in np.asarray(groups).tolist()]

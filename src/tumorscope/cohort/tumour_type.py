@@ -20,7 +20,13 @@ CONSEQUENCE = {
 
 
 def type_of_folder(name: str) -> str:
-    """Return the tumour type that a class folder's name gives (``glioma_tumor`` …), else ""."""
+    """Return the tumour type that a class folder's name gives (``glioma_tumor`` …), else "".
+
+    Examples
+    --------
+    >>> type_of_folder("Glioma_Tumor"), type_of_folder("yes")
+    ('glioma', '')
+    """
     plain = "".join(letter for letter in name.lower() if letter.isalpha())
     plain = plain.removesuffix("s").removesuffix("tumor").removesuffix("tumour")
     plain = plain.removesuffix("s")

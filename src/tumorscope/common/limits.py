@@ -35,6 +35,11 @@ def check_whole(
     ------
     UsageError
         If it is no whole number, or out of range.
+
+    Examples
+    --------
+    >>> check_whole("folds", 5, at_least=2)
+    5
     """
     try:
         number = operator.index(value)

@@ -72,6 +72,15 @@ class Recogniser:
     ----------
     prints : ndarray of uint8, shape (n, 104)
         From `tumorscope.duplicates.thumbprint.thumbprint`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tumorscope.duplicates.thumbprint import thumbprint
+    >>> from tumorscope.synthetic.phantom_slice import phantom_slice
+    >>> scan = phantom_slice(tumour=True, seed=1)
+    >>> Recogniser(thumbprint(scan)[None]).is_copy(scan)
+    True
     """
 
     def __init__(self, prints: NDArray[np.uint8]) -> None:

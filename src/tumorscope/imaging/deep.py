@@ -92,6 +92,13 @@ def window(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     ----------
     values : ndarray, shape (height, width) or (height, width, 3)
         Integers or floating-point numbers; of colours, the window is that of their luma.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> window(np.array([[0, 1000], [2000, 4000]], np.uint16))
+    array([[  0,   0],
+           [255, 255]], dtype=uint8)
     """
     # Integers of 32 bits and more lose their last digits in float32.
     wide = values.dtype.itemsize > 4 or (values.dtype.kind in "iu" and values.dtype.itemsize > 2)

@@ -57,7 +57,13 @@ def is_mask_folder(name: str) -> bool:
 
 
 def image_of_mask(stem: str) -> str | None:
-    """Return the stem of the image that a mask's stem names (``a_mask`` → ``a``), else None."""
+    """Return the stem of the image that a mask's stem names (``a_mask`` → ``a``), else None.
+
+    Examples
+    --------
+    >>> image_of_mask("P07_mask"), image_of_mask("P07")
+    ('P07', None)
+    """
     found = _MASK.fullmatch(stem)
     return found["image"] if found else None
 

@@ -67,7 +67,15 @@ def colour_of_values(windowed: NDArray[np.uint8], edge: int) -> float:
 
 
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn and mirror as EXIF says; Pillow does it itself for what it decodes."""
+    """Turn and mirror as EXIF says; Pillow does it itself for what it decodes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> upright(np.array([[1, 2]], np.uint8), 6)  # as a camera writes it that was held upright
+    array([[1],
+           [2]], dtype=uint8)
+    """
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

@@ -143,6 +143,11 @@ def kind_of(data: bytes) -> Kind | None:
     ----------
     data : bytes
         At least the first 1024 bytes, or all there are.
+
+    Examples
+    --------
+    >>> kind_of(b"%PDF-1.7 and so on")
+    Kind(name='a PDF document', advice='Export its pictures as PNG.')
     """
     head = data[:HEAD]
     if head[:2] == b"\x1f\x8b":

@@ -63,6 +63,17 @@ def prepare(scan: Slice, how: Preprocessing) -> NDArray[np.uint8]:
     -------
     ndarray of uint8, shape (how.size, how.size)
         Grey values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scan = Slice(np.full((10, 20), 100, np.uint8), source="")
+    >>> pixels = prepare(scan, Preprocessing(size=4, fit="pad"))
+    >>> pixels
+    array([[  0,   0,   0,   0],
+           [100, 100, 100, 100],
+           [100, 100, 100, 100],
+           [  0,   0,   0,   0]], dtype=uint8)
     """
     place = placement(scan, how)
     top, bottom, left, right = place.box
@@ -97,7 +108,15 @@ class Placement:
 
 
 def placement(scan: Slice, how: Preprocessing) -> Placement:
-    """Return where `prepare` takes its pixels from and puts them."""
+    """Return where `prepare` takes its pixels from and puts them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scan = Slice(np.full((10, 20), 100, np.uint8), source="")
+    >>> placement(scan, Preprocessing(size=4, fit="pad"))
+    Placement(box=(0, 10, 0, 20), top=1, left=0, height=2, width=4)
+    """
     whole = (0, scan.pixels.shape[0], 0, scan.pixels.shape[1])
     box = head_box(scan.pixels) if how.crop == "head" else whole
     if how.fit == "stretch":
@@ -122,6 +141,14 @@ def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     -------
     tuple of int
         top, bottom, left, right, half-open; the whole image where no head stands out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels = np.zeros((100, 100), np.uint8)
+    >>> pixels[20:80, 30:70] = 120
+    >>> head_box(pixels)
+    (19, 81, 29, 71)
     """
     height, width = pixels.shape
     whole = (0, height, 0, width)

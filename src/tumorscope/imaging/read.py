@@ -116,6 +116,14 @@ def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
     UnreadableImageError
         If the file is missing, empty, truncated, too large, of several pictures, stored in a way
         that no library here decodes, or no image; what it is instead is said.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> Image.new("RGB", (6, 4), (255, 0, 0)).save("red.png")
+    >>> scan = read_slice("red.png")
+    >>> scan.pixels.shape, int(scan.pixels[0, 0]), scan.source
+    ((4, 6), 76, 'red.png')
     """
     encoded = read_header(path)
     check_size(encoded.source, encoded.info.width, encoded.info.height, max_pixels)

@@ -20,6 +20,13 @@ class Slice:
         Where it came from: a path (later also DICOM UIDs and a frame number).
     spacing : tuple of float, optional
         Distance between pixel centres (row, column) in mm; None where the file does not say.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scan = Slice(np.zeros((4, 6), np.uint8), source="scan.png", spacing=(0.5, 0.5))
+    >>> scan.pixels.shape
+    (4, 6)
     """
 
     pixels: NDArray[np.uint8]

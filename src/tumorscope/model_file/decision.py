@@ -103,6 +103,12 @@ class DecisionRule:
     no_tumour, tumour : float
         Quantiles: "no tumour" is kept where p ≤ `no_tumour`, "tumour" where 1 − p ≤ `tumour`; at
         the border a label is kept. 1 keeps it always, so the other is never answered.
+
+    Examples
+    --------
+    >>> rule = DecisionRule(threshold=0.5, no_tumour=0.7, tumour=0.7)
+    >>> [rule.decide(each) for each in (0.1, 0.4, 0.9)]
+    [('no tumour', ('no tumour',)), ('abstain', ('no tumour', 'tumour')), ('tumour', ('tumour',))]
     """
 
     threshold: float

@@ -166,6 +166,11 @@ class Recipe(Part):
         ------
         InputError
             If a recipe has no such key, or does not allow the value.
+
+        Examples
+        --------
+        >>> Recipe.load("paper").changed({"seed": 3, "name": "other"}).seed
+        3
         """
         document: dict[str, object] = self.model_dump()
         for key, value in values.items():

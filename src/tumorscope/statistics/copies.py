@@ -101,6 +101,14 @@ def copied_across_folds(groups: NDArray[np.str_], folds: NDArray[np.int64]) -> N
         What a split should not part.
     folds : ndarray of shape (n, repeats)
         In which fold each image was held out; the others trained or tuned its model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> copied_across_folds(np.array(["a", "a", "b"]), np.array([0, 1, 1]))
+    array([[ True],
+           [ True],
+           [False]])
     """
     columns = folds if folds.ndim == 2 else folds[:, None]
     _, numbers = np.unique(groups, return_inverse=True)

@@ -30,6 +30,12 @@ def roc_points(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Curve:
     ------
     InputError
         If a class is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> roc_points(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
+    (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
     """
     need_both_classes(labels, "An ROC curve")
     true, false = _cumulated(labels, scores)
@@ -98,6 +104,12 @@ def average_precision(labels: NDArray[np.int64], scores: NDArray[np.float64]) ->
     ------
     InputError
         If a class is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(average_precision(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])), 3)
+    0.833
     """
     recall, precision = precision_recall_points(labels, scores)
     return float(np.sum(np.diff(recall) * precision[1:]))

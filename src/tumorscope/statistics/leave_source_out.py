@@ -13,7 +13,14 @@ from tumorscope.statistics.two_classes import evaluate_scores
 
 
 def both_labels(labels: NDArray[np.int64], sources: NDArray[np.str_]) -> list[str]:
-    """Return the sources that have images of both labels, sorted."""
+    """Return the sources that have images of both labels, sorted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> both_labels(np.array([0, 1, 1]), np.array(["a", "a", "b"]))
+    ['a']
+    """
     return [
         source for source in np.unique(sources).tolist() if 0 < labels[sources == source].mean() < 1
     ]

@@ -31,6 +31,13 @@ def choose_threshold(
         Of several thresholds that serve "balanced" equally the one nearest to 0.5 is taken;
         "screening" takes the highest that keeps the sensitivity, "specific" the lowest that keeps
         the specificity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores = np.array([0.1, 0.25, 0.75, 0.9])
+    >>> choose_threshold(np.array([0, 0, 1, 1]), scores, policy="balanced")
+    0.5
     """
     values = np.unique(probabilities)
     cuts = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0]])

@@ -49,6 +49,14 @@ def fit_calibration(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> t
     References
     ----------
     J. Platt, Advances in Large Margin Classifiers (1999) 61-74; C. Guo et al., ICML 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels = np.array([0, 0, 1, 0, 1, 1])
+    >>> slope, intercept = fit_calibration(labels, np.array([-4.0, -2.0, -1.0, 1.0, 2.0, 4.0]))
+    >>> slope > 0
+    True
     """
     from scipy.optimize import minimize
 

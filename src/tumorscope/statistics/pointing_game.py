@@ -36,12 +36,28 @@ class Localisation:
 
 
 def points_at(field: Field, lesion: Mask) -> bool:
-    """Return whether the largest value of a map lies inside the outline."""
+    """Return whether the largest value of a map lies inside the outline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lesion = np.array([[False, True], [False, False]])
+    >>> points_at(np.array([[0.1, 0.9], [0.2, 0.0]], np.float32), lesion)
+    True
+    """
     return bool(lesion.flat[int(np.argmax(field))])
 
 
 def mass_inside(field: Field, lesion: Mask) -> float:
-    """Return the share of a map's positive values inside the outline; 0 where it has none."""
+    """Return the share of a map's positive values inside the outline; 0 where it has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lesion = np.array([[False, True], [False, False]])
+    >>> mass_inside(np.array([[0.25, 0.75], [-1.0, 0.0]], np.float32), lesion)
+    0.75
+    """
     positive = np.maximum(field, 0.0)
     total = float(positive.sum())
     return float(positive[lesion].sum()) / total if total > 0 else 0.0

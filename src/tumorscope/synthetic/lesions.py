@@ -38,6 +38,15 @@ def add_lesion(pixels: Pixels, generator: np.random.Generator) -> Pixels | None:
     -------
     ndarray of uint8, shape (size, size), or None
         None where there is no tissue to put one into, or the lesion came out too faint to see.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tumorscope.synthetic.phantom_slice import phantom_slice
+    >>> scan = phantom_slice(tumour=False, seed=1)
+    >>> drawn = add_lesion(scan.pixels, np.random.default_rng(2))
+    >>> drawn is not None and bool((drawn != scan.pixels).any())
+    True
     """
     size = pixels.shape[0]
     radius = size * SMALLEST * (LARGEST / SMALLEST) ** generator.random()

@@ -80,6 +80,12 @@ def write_phantom_cohort(
         If `folder` holds files already, `n` < 2, `duplicates` < 0, or the seed is out of range.
     OutputError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> write_phantom_cohort("scans", n=4, seed=1)
+    >>> sorted(path.as_posix() for path in Path("scans").glob("*/*"))[1:3]
+    ['scans/no/slice00002.png', 'scans/yes/slice00001.png']
     """
     folder = Path(folder)
     _check(folder, n, duplicates, seed)

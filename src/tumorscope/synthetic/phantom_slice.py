@@ -112,12 +112,26 @@ def phantom_slice(*, tumour: bool, seed: int, size: int = 256) -> Slice:
     -------
     Slice
         Shape (size, size).
+
+    Examples
+    --------
+    >>> phantom_slice(tumour=True, seed=1, size=128).pixels.shape
+    (128, 128)
     """
     return phantom(tumour=tumour, seed=seed, size=size).slice
 
 
 def phantom_lesion_mask(*, tumour: bool, seed: int, size: int = 256) -> NDArray[np.bool_]:
-    """Return where the tumour of `phantom_slice` with the same arguments lies, without oedema."""
+    """Return where the tumour of `phantom_slice` with the same arguments lies, without oedema.
+
+    Examples
+    --------
+    >>> mask = phantom_lesion_mask(tumour=True, seed=1)
+    >>> mask.shape, bool(mask.any())
+    ((256, 256), True)
+    >>> bool(phantom_lesion_mask(tumour=False, seed=1).any())
+    False
+    """
     return phantom(tumour=tumour, seed=seed, size=size).lesion
 
 

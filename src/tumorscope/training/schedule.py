@@ -24,6 +24,11 @@ def cosine(done: float, *, peak: float, warmup: float) -> float:
 
     It rises in a line to `peak` while `done` is below `warmup`, then falls along half a cosine to
     1 % of it (Loshchilov & Hutter 2017, arXiv:1608.03983).
+
+    Examples
+    --------
+    >>> [round(cosine(done, peak=0.1, warmup=0.1), 3) for done in (0.0, 0.1, 0.55, 1.0)]
+    [0.001, 0.1, 0.05, 0.001]
     """
     if done < warmup:
         return peak * max(done / warmup, FLOOR)
