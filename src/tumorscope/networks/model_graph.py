@@ -64,11 +64,10 @@ def model_graph(
     grid = (int(model.layers[0].output.shape[1]), int(model.layers[0].output.shape[2]))
     head = _pooled if recipe.network.head == "pooled" else _flatten
     evidence, bias = head(model, graph, features, grid)
-    places = graph.constant(np.array([1, 2], np.int64))
-    total = graph.node("ReduceSum", [evidence, places], keepdims=0)
+    total = graph.node("ReduceSum", [evidence, graph.integers(1, 2)], keepdims=0)
     logit = graph.node("Add", [total, bias])
-    scaled = graph.node("Mul", [logit, graph.constant(np.array([slope], np.float32))])
-    shifted = graph.node("Add", [scaled, graph.constant(np.array([intercept], np.float32))])
+    scaled = graph.node("Mul", [logit, graph.numbers(slope)])
+    shifted = graph.node("Add", [scaled, graph.numbers(intercept)])
     graph.output("probability", graph.node("Sigmoid", [shifted]))
     graph.output("logit", logit)
     graph.output("evidence", evidence)
@@ -98,11 +97,10 @@ def _pooled(
     kernel, bias = (np.asarray(values) for values in model.layers[-1].get_weights())
     share = (kernel.T / (grid[0] * grid[1])).astype(np.float32)[:, :, None, None]
     maps = graph.node("Conv", [features, graph.constant(share)], auto_pad="VALID")
-    evidence = graph.node("Squeeze", [maps, graph.constant(np.array([1], np.int64))])
+    evidence = graph.node("Squeeze", [maps, graph.integers(1)])
     # The bias does not depend on the image, but engines want every output to have a batch axis.
-    places = graph.constant(np.array([1, 2], np.int64))
-    total = graph.node("ReduceSum", [evidence, places], keepdims=0)
-    zero = graph.node("Mul", [total, graph.constant(np.zeros(1, np.float32))])
+    total = graph.node("ReduceSum", [evidence, graph.integers(1, 2)], keepdims=0)
+    zero = graph.node("Mul", [total, graph.numbers(0.0)])
     return evidence, graph.node("Add", [zero, graph.constant(bias.astype(np.float32))])
 
 
@@ -121,43 +119,34 @@ def _flatten(
     rest = np.float32(bias[0] + weight[:, 0] @ (beta - mean * factor))
 
     places, units = grid[0] * grid[1], kernel.shape[1]
-    by_place = graph.node("Transpose", [features], perm=[2, 3, 0, 1])
     channels = kernel.shape[0] // places
-    shape = graph.constant(np.array([places, -1, channels], np.int64))
-    by_place = graph.node("Reshape", [by_place, shape])
+    by_place = graph.node("Transpose", [features], perm=[2, 3, 0, 1])
+    by_place = graph.node("Reshape", [by_place, graph.integers(places, -1, channels)])
     # One product per place, kept apart: the evidence needs them, their sum is the hidden layer.
-    parts = graph.node(
-        "MatMul", [by_place, graph.constant(kernel.reshape(places, channels, units))]
-    )
-    first = graph.constant(np.array([0], np.int64))
-    summed = graph.node("ReduceSum", [parts, first], keepdims=0)
+    kernels = graph.constant(kernel.reshape(places, channels, units))
+    parts = graph.node("MatMul", [by_place, kernels])
+    summed = graph.node("ReduceSum", [parts, graph.integers(0)], keepdims=0)
     total = graph.node("Add", [summed, graph.constant(hidden_bias)])
-    active = graph.node("Greater", [total, graph.constant(np.zeros(1, np.float32))])
-    chosen = graph.node("Cast", [active], to=1)
-    effects = graph.node("Mul", [chosen, graph.constant(effect)])
+    active = graph.node("Greater", [total, graph.numbers(0.0)])
+    effects = graph.node("Mul", [graph.node("Cast", [active], to=1), graph.constant(effect)])
     weighted = graph.node("Mul", [parts, effects])
-    over_units = graph.constant(np.array([2], np.int64))
-    flat = graph.node("ReduceSum", [weighted, over_units], keepdims=0)
+    flat = graph.node("ReduceSum", [weighted, graph.integers(2)], keepdims=0)
     flat = graph.node("Transpose", [flat], perm=[1, 0])
-    shape = graph.constant(np.array([-1, *grid], np.int64))
-    evidence = graph.node("Reshape", [flat, shape])
+    evidence = graph.node("Reshape", [flat, graph.integers(-1, *grid)])
     biases = graph.node("Mul", [effects, graph.constant(hidden_bias)])
-    last_axis = graph.constant(np.array([1], np.int64))
-    bias_name = graph.node("ReduceSum", [biases, last_axis], keepdims=0)
-    return evidence, graph.node("Add", [bias_name, graph.constant(rest.reshape(1))])
+    bias_name = graph.node("ReduceSum", [biases, graph.integers(1)], keepdims=0)
+    return evidence, graph.node("Add", [bias_name, graph.numbers(float(rest))])
 
 
 def _distance(graph: Graph, features: str, logit: str, space: FeatureSpace | None) -> str:
     if space is None:
-        return graph.node("Mul", [logit, graph.constant(np.zeros(1, np.float32))])
+        return graph.node("Mul", [logit, graph.numbers(0.0)])
     pooled = graph.node("GlobalAveragePool", [features])
-    flat = graph.node(
-        "Reshape", [pooled, graph.constant(np.array([-1, len(space.mean)], np.int64))]
-    )
-    last = graph.constant(np.array([1], np.int64))
+    flat = graph.node("Reshape", [pooled, graph.integers(-1, len(space.mean))])
+    last = graph.integers(1)
     length = graph.node("ReduceSum", [graph.node("Mul", [flat, flat]), last], keepdims=1)
     # Features without any activation have no direction; they stay at the origin.
-    length = graph.node("Max", [length, graph.constant(np.array([1e-12], np.float32))])
+    length = graph.node("Max", [length, graph.numbers(1e-12)])
     unit = graph.node("Div", [flat, graph.node("Sqrt", [length])])
     apart = graph.node("Sub", [unit, graph.constant(space.mean.astype(np.float32))])
     # Half precision halves what the check adds to the file and moves a distance by 1e-4 of itself.
@@ -169,8 +158,7 @@ def _distance(graph: Graph, features: str, logit: str, space: FeatureSpace | Non
     weighted = graph.node("Mul", [squares, graph.constant(weights)])
     inside = graph.node("ReduceSum", [weighted, last], keepdims=0)
     whole = graph.node("ReduceSum", [graph.node("Mul", [apart, apart]), last], keepdims=0)
-    noise = graph.constant(np.array([1.0 / space.noise], np.float32))
-    squared = graph.node("Add", [inside, graph.node("Mul", [whole, noise])])
-    per_feature = graph.constant(np.array([1.0 / len(space.mean)], np.float32))
-    positive = graph.node("Relu", [graph.node("Mul", [squared, per_feature])])
-    return graph.node("Sqrt", [positive])
+    outside = graph.node("Mul", [whole, graph.numbers(1.0 / space.noise)])
+    squared = graph.node("Add", [inside, outside])
+    mean = graph.node("Mul", [squared, graph.numbers(1.0 / len(space.mean))])
+    return graph.node("Sqrt", [graph.node("Relu", [mean])])

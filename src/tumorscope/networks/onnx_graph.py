@@ -40,6 +40,14 @@ class Graph:
         self.constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
+    def numbers(self, *values: float) -> str:
+        """Store float32 numbers; return their name."""
+        return self.constant(np.array(values, np.float32))
+
+    def integers(self, *values: int) -> str:
+        """Store int64 numbers, as axes and shapes are; return their name."""
+        return self.constant(np.array(values, np.int64))
+
     def node(self, operator: str, inputs: Sequence[str], **attributes: object) -> str:
         """Add an operator; return the name of its one output."""
         import onnx
@@ -140,13 +148,13 @@ def walk(
     factors, offsets = (np.asarray(each, dtype=np.float32) for each in (scale, offset))
     values = graph.node("Cast", ["pixels"], to=onnx.TensorProto.FLOAT)
     if factors.ndim == offsets.ndim == 0:
-        values = graph.node("Mul", [values, graph.constant(factors.reshape(1))])
+        values = graph.node("Mul", [values, graph.numbers(factors.item())])
         if offsets:
-            values = graph.node("Add", [values, graph.constant(offsets.reshape(1))])
-        values = graph.node("Unsqueeze", [values, graph.constant(np.array([1], np.int64))])
+            values = graph.node("Add", [values, graph.numbers(offsets.item())])
+        values = graph.node("Unsqueeze", [values, graph.integers(1)])
         graph.grey.add(values)
     else:
-        values = graph.node("Unsqueeze", [values, graph.constant(np.array([1], np.int64))])
+        values = graph.node("Unsqueeze", [values, graph.integers(1)])
         channels = [np.broadcast_to(each, 3).reshape(1, 3, 1, 1) for each in (factors, offsets)]
         values = graph.node("Mul", [values, graph.constant(channels[0])])
         values = graph.node("Add", [values, graph.constant(channels[1])])
@@ -176,8 +184,7 @@ def _arithmetic(operation: Any, inputs: list[Any], graph: Graph) -> str:
     operator = {"Add": "Add", "Multiply": "Mul"}.get(type(operation).__name__)
     if operator is None or len(inputs) != 2 or not isinstance(inputs[1], int | float):
         raise UnsupportedLayerError(f"{operation.name} ({type(operation).__name__})")
-    number = graph.constant(np.array([inputs[1]], np.float32))
-    return graph.node(operator, [inputs[0], number])
+    return graph.node(operator, [inputs[0], graph.numbers(inputs[1])])
 
 
 def _translate(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
@@ -252,8 +259,8 @@ def _relu(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
 
 def _padding(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
     (top, bottom), (left, right) = layer.padding
-    pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    padded = graph.node("Pad", [*inputs, graph.constant(pads)])
+    pads = graph.integers(0, 0, top, left, 0, 0, bottom, right)
+    padded = graph.node("Pad", [*inputs, pads])
     if inputs[0] in graph.grey:
         graph.grey.add(padded)
     return padded
@@ -295,7 +302,7 @@ def _reshaping(layer: keras.Layer, inputs: list[str], graph: Graph) -> str:
     shape = tuple(layer.target_shape)
     if shape[:2] != (1, 1) or len(layer.input.shape) != 2:
         raise UnsupportedLayerError(f"{layer.name} (reshaping to {shape})")
-    return graph.node("Unsqueeze", [*inputs, graph.constant(np.array([2, 3], np.int64))])
+    return graph.node("Unsqueeze", [*inputs, graph.integers(2, 3)])
 
 
 def _nothing(_: keras.Layer, inputs: list[str], graph: Graph) -> str:
