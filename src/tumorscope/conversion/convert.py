@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.assessment.ask import ask
 from tumorscope.common.errors import HonestyError
 from tumorscope.common.files import atomic_path, output_folder, write_json
 from tumorscope.common.locks import one_writer
@@ -29,7 +30,7 @@ from tumorscope.conversion.parity import (
 )
 from tumorscope.conversion.sample import Sample, say_what_is_known
 from tumorscope.conversion.storage import to_float16
-from tumorscope.detection.engines import EngineName, Outputs, open_engine
+from tumorscope.detection.engines import open_engine
 from tumorscope.model_file.onnx_file import ModelFile, write_model
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import Precision
@@ -37,7 +38,6 @@ from tumorscope.model_file.schema import Precision
 PARITY = "parity.json"
 
 PACKAGES = ("onnxruntime", "onnx", "openvino", "ai-edge-litert", "tensorflow-cpu")
-BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +171,12 @@ def _attempts(
 ) -> list[Attempt]:
     """Convert one way after the other until one passes; the files of the last one stay."""
     target = FORMATS[to]
-    before = _run(model, "onnxruntime", judged.pixels)
+    before = ask(open_engine(model, "onnxruntime"), judged.pixels)
     attempts: list[Attempt] = []
     for way, write in _ways(model, to, pixels):
         say(f"Converting to {to}: {way} …")
         write(staged[-1])
-        after = _run(read_any(staged[-1]), target.engine, judged.pixels)
+        after = ask(open_engine(read_any(staged[-1]), target.engine), judged.pixels)
         parity = compare(before, after, labels=judged.labels, metadata=model.metadata)
         against = violations(parity, target.limits)
         size = sum(path.stat().st_size for path in staged)
@@ -212,17 +212,6 @@ def _ways(model: ModelFile, to: Format, pixels: NDArray[np.uint8]) -> Iterator[W
         precision: Precision = "int8" if to == "litert-int8" else "float32"
         name = "weights only" if precision == "int8" else precision
         yield name, lambda path: write_litert(model, path, precision=precision)
-
-
-def _run(model: ModelFile, name: EngineName, pixels: NDArray[np.uint8]) -> Outputs:
-    engine = open_engine(model, name)
-    parts = [engine.run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
-    return Outputs(
-        *(
-            np.concatenate([getattr(part, output) for part in parts])
-            for output in ("probability", "logit", "evidence", "bias", "distance")
-        )
-    )
 
 
 def _refusal(model: ModelFile, to: Format, attempts: list[Attempt]) -> str:
