@@ -211,12 +211,12 @@ def test_the_reference_has_every_exit_code() -> None:
 
 
 def test_the_reference_has_every_command_that_writes_and_every_flag() -> None:
-    from tumorscope.cohort.manifest import COLUMNS
+    from tumorscope.cohort.cells import MANIFEST_COLUMNS
     from tumorscope.cohort.row import FLAGS
     from tumorscope.records.run_folder import HISTORY
 
     text = (ROOT / "docs" / "reference" / "exit-codes-and-files.md").read_text("utf-8")
-    for name in (*COLUMNS, *FLAGS, *HISTORY):
+    for name in (*MANIFEST_COLUMNS, *FLAGS, *HISTORY):
         assert f"`{name}`" in text, name
     for name in set(COMMANDS) - {"describe"}:
         assert f"## `tumorscope {name} " in text, name
