@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from tumorscope.reports.caveats import counts_of
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.picture import Picture
 from tumorscope.reports.published import published_rows
@@ -65,7 +66,7 @@ def context_of(
         "pictures": pictures,
         "names": ALL_NAMES,
         "cards": CARDS if inputs.two_classes else tuple(metrics.metrics),
-        "counts": _counts(metrics),
+        "counts": counts_of(metrics),
         "doubts": doubts,
         "compared": metrics.raw or metrics,
         "published_rows": published_rows(inputs.published, metrics.raw or metrics),
@@ -150,13 +151,6 @@ def _of_several(inputs: ReportInputs, index: int) -> str:
     scores = inputs.mean_scores[index]
     called = inputs.classes[int(np.argmax(scores))]
     return f"{inputs.classes[inputs.labels[index]]}, called {called} ({scores.max():.2f})"
-
-
-def _counts(metrics: Metrics) -> dict[str, int]:
-    """Return how many images a detector answers, abstains on and refuses."""
-    shares = {"abstained": metrics.abstained, "refused": metrics.refused}
-    counts = {name: round(found.value * metrics.n) for name, found in shares.items() if found}
-    return counts | {"answered": metrics.n - sum(counts.values())}
 
 
 def _results(metrics: Metrics) -> Rows:
