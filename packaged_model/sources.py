@@ -10,6 +10,7 @@ from tumorscope.auditing.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
+from tumorscope.cohort.sentences import on_scan
 from tumorscope.common.files import sha256_of
 from tumorscope.common.progress import say
 from tumorscope.imaging.find import is_hidden
@@ -58,7 +59,7 @@ def read_manifest(data: Path) -> Manifest:
             if not folder.is_dir() or is_hidden(folder.name):
                 continue
             found = scan_folder(folder)
-            for line in found.notes.words():
+            for line in on_scan(found.notes):
                 say(f"{folder.name}: {line}")
             rows += [
                 replace(row, path=f"{folder.name}/{row.path}", source=folder.name)

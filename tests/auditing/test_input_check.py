@@ -11,6 +11,7 @@ from tests.fixtures.audits import audit
 
 import tumorscope as ts
 from tumorscope.auditing.input_check import FEWEST, Checked, InputChecks
+from tumorscope.auditing.sentences import on_checks
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.imaging.slice import Slice
 
@@ -41,7 +42,7 @@ def test_what_lies_much_further_than_the_rest_is_unusual() -> None:
     assert found.unusual == ("40",)
     assert found.refused == {"41": ("not-brain-mri",)}
     assert found.furthest[:2] == ("41", "40")
-    assert "Look at 2 images" in found.words()[0]
+    assert "Look at 2 images" in on_checks(found)
     assert found.to_json()["limit"] == 200.0
 
 
@@ -50,7 +51,7 @@ def test_of_few_or_equal_images_nothing_is_unusual(count: int) -> None:
     spread = [100.0] * count if count > FEWEST else [*np.linspace(90, 110, count)]
     found = gathered([*spread, 190.0])
     assert found.unusual == ()
-    assert found.words() == []
+    assert on_checks(found) == ""
 
 
 def test_images_refused_without_a_distance_come_first() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.fixtures.audits import audit
 
+from tumorscope.auditing.sentences import on_audit
 from tumorscope.cohort.copies import settle_copies, unattributed
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.overwriting import protect_edits
@@ -97,7 +98,7 @@ def test_splits_that_part_copies_are_told_by_an_audit(cohort: Path, tmp_path: Pa
     assert given.divided_groups() == []
     found = audit(given, probes=False)
     assert len(found.to_json()["groups_parted"]) == 4
-    assert any("4 groups lie in more than one split" in line for line in found.words())
+    assert any("4 groups lie in more than one split" in line for line in on_audit(found))
 
 
 def test_a_file_that_was_given_is_not_overwritten_by_a_part_of_it(

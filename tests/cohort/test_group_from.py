@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 from tests.fixtures.audits import audit
 
+from tumorscope.auditing.sentences import on_audit
 from tumorscope.cohort.file_names import shared_prefixes
 from tumorscope.cohort.group_from import group_by
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.scan import scan_folder
+from tumorscope.cohort.sentences import on_prefixes
 from tumorscope.common.errors import InputError, UsageError
 
 
@@ -45,7 +47,7 @@ def test_an_expression_names_patients(scans: Path, rule: str) -> None:
         "unmatched": ["no/lost.png"],
         "unused": [],
     }
-    assert any("says nothing of 1 images" in line for line in found.words())
+    assert any("says nothing of 1 images" in line for line in on_audit(found))
     assert found.shared_prefixes is None
 
 
@@ -135,7 +137,7 @@ def test_names_that_look_like_patients_are_asked_about(paths: list[str]) -> None
     found = shared_prefixes(paths)
     assert found is not None
     assert (found.files, len(found.prefixes)) == (32, 8)
-    assert "--group-from '(" in found.in_words()
+    assert "--group-from '(" in on_prefixes(found)
 
 
 @pytest.mark.parametrize("paths", NO_PATIENTS.values(), ids=NO_PATIENTS.keys())

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tumorscope.cohort.scan import label_of_folder, scan_folder
+from tumorscope.cohort.sentences import on_scan
 from tumorscope.common.errors import InputError
 
 
@@ -117,7 +118,7 @@ def test_one_class_is_taken_with_a_word(tiny_cohort: Path) -> None:
     manifest = scan_folder(tiny_cohort)
     assert set(manifest.labels) == {1}
     assert manifest.notes.only_class == "tumour"
-    assert "one class (tumour)" in manifest.notes.words()[-1]
+    assert "one class (tumour)" in on_scan(manifest.notes)[-1]
 
 
 def test_what_is_beside_the_classes_is_counted_by_reason(tiny_cohort: Path) -> None:
@@ -250,7 +251,7 @@ def test_patient_folders_become_groups_and_others_do_not(tiny_cohort: Path) -> N
     assert groups["yes/P08/yes1.png"] == "P08"
     assert groups["yes/axial/yes2.png"] != groups["no/axial/no2.png"]
     assert manifest.notes.patients == ("P07", "P08")
-    words = " ".join(manifest.notes.words())
+    words = " ".join(on_scan(manifest.notes))
     assert "4 images lie in 2 folders that were taken for patients" in words
     assert "not taken for patients: axial" in words
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import SPLITS, Row
+from tumorscope.cohort.sentences import on_missing_types
 from tumorscope.cohort.split import grouped_folds, split
-from tumorscope.cohort.tumour_type import missing_in_words, types_missing
+from tumorscope.cohort.tumour_type import types_missing
 from tumorscope.common.classes import TUMOUR_TYPES
 from tumorscope.common.errors import InputError, UsageError
 
@@ -182,7 +183,7 @@ def test_every_type_reaches_every_split_that_it_can(counts, healthy, seed):
     rare = [kind for kind, count in zip(TUMOUR_TYPES, counts, strict=True) if 0 < count < 3]
     lacking = {kind for kinds in types_missing(done).values() for kind in kinds}
     assert lacking == set(rare)
-    assert all(kind in missing_in_words(done) for kind in rare)
+    assert all(kind in on_missing_types(done) for kind in rare)
 
 
 def test_patients_with_images_of_both_labels_are_balanced_by_type_too():
@@ -209,7 +210,7 @@ def test_a_type_with_two_groups_is_trained_on_and_tested():
     ]
     done = split(Manifest(tuple(rows), Path("/nowhere")))
     assert types_missing(done) == {"tuning": ["pituitary"]}
-    assert "No pituitary lies in tuning (2 images in 2 groups in all)" in missing_in_words(done)
+    assert "No pituitary lies in tuning (2 images in 2 groups in all)" in on_missing_types(done)
 
 
 def test_folds_take_types_with_fewer_groups_than_folds():

@@ -9,8 +9,9 @@ import pytest
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
+from tumorscope.cohort.sentences import on_joins
 from tumorscope.cohort.split import split
-from tumorscope.cohort.together import both_labels, in_words
+from tumorscope.cohort.together import both_labels
 from tumorscope.common.errors import HonestyError
 
 
@@ -29,7 +30,7 @@ def test_the_same_bytes_and_the_same_picture_join_groups_into_one() -> None:
     cohort = Manifest(rows, Path())
     assert cohort.groups.tolist() == ["P1", "P1", "P1", "P1", "P4"]
     assert cohort.joined == (("P1", "P2", "P3"),)
-    assert "3 groups were joined into 1" in in_words(cohort.joined)
+    assert "3 groups were joined into 1" in on_joins(cohort.joined)
     # What the groups were called is not lost, and joining again changes nothing.
     assert [each.extra.get("group_given") for each in cohort.rows] == [None, "P2", "P3", "P2", None]
     assert cohort.having(cohort.rows).joined == cohort.joined

@@ -178,7 +178,7 @@ def test_folds_that_part_copies_choose_no_thresholds(
         table = csv.DictWriter(stream, list(records[0]))
         table.writeheader()
         table.writerows(records)
-    with pytest.raises(HonestyError, match="groups that part copies of one picture"):
+    with pytest.raises(HonestyError, match="groups that separate copies of one picture"):
         export_run(trained, tmp_path / "model.onnx", crossval=crossval)
 
 

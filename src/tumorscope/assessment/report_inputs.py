@@ -14,8 +14,7 @@ from tumorscope.assessment.subject import Scored, Subject
 from tumorscope.cohort.arrays import labels_for
 from tumorscope.cohort.facts import WITHOUT_SPLIT, cohort_facts, split_counts
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.together import in_words
-from tumorscope.cohort.tumour_type import missing_in_words
+from tumorscope.cohort.sentences import on_joins, on_missing_types
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
 from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
@@ -126,7 +125,7 @@ def _of_detector(common: ReportInputs, images: Scored, run: Run) -> ReportInputs
 
 def _of_types(common: ReportInputs, images: Scored, run: Run) -> ReportInputs:
     """Add what is told of a run of the task "tumour-type"."""
-    lacking = missing_in_words(run.manifest)
+    lacking = on_missing_types(run.manifest)
     return replace(
         common,
         title=f"{common.title}, tumour types"
@@ -165,7 +164,7 @@ def readable(facts: Mapping[str, object]) -> dict[str, str]:
             # Runs of former versions have images of the split "".
             flat |= {f"{key}: {name or WITHOUT_SPLIT}": str(item) for name, item in value.items()}
         elif key == "groups_joined" and isinstance(value, list):
-            flat["groups joined"] = in_words([tuple(names) for names in value]) or "none"
+            flat["groups joined"] = on_joins([tuple(names) for names in value]) or "none"
         else:
             flat[key] = str(value)
     return flat

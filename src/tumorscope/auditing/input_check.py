@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from tumorscope.common.words import counted, some_of
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.detection.input_check import ModelInputCheck
 from tumorscope.imaging.slice import Slice
@@ -105,19 +104,6 @@ class InputChecks:
         """The images to look at first: those refused without a distance, then by distance."""
         without = [path for path in self.refused if path not in self.distances]
         return (*without, *self.distances)[:SHOWN]
-
-    def words(self) -> list[str]:
-        """Return what to look at, in a sentence."""
-        doubted = [*self.refused, *self.unusual]
-        if not doubted:
-            return []
-        shown = [path for path in self.furthest if path in set(doubted)]
-        return [
-            f"Look at {counted(len(doubted), 'image that is', 'images that are')} perhaps not "
-            f"brain MRI ({len(self.refused)} that {self.model} would refuse, {len(self.unusual)} "
-            "much further from what it knows than the rest): "
-            f"{some_of(shown, 5, total=len(doubted))}."
-        ]
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tumorscope.auditing.audit import audit
+from tumorscope.auditing.sentences import on_groups
 from tumorscope.cohort.copies import settle_copies
-from tumorscope.cohort.facts import to_know
 from tumorscope.cohort.manifest import Data, Manifest
+from tumorscope.cohort.sentences import on_scan, on_use
 from tumorscope.common.progress import say
 
 
@@ -28,8 +29,8 @@ def prepare_manifest(data: Data) -> Manifest:
     else:
         found = audit(data, probes=False, input_check=False)
         manifest = found.manifest
-        for line in (*found.words_on_groups(), *manifest.notes.words()):
+        for line in (*on_groups(found), *on_scan(manifest.notes)):
             say(line)
-    for line in to_know(manifest):
+    for line in on_use(manifest):
         say(line)
     return manifest

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.auditing.sentences import on_blind, on_groups
 from tumorscope.auditing.shortcuts import Shortcut, ShortcutDisplay
 from tumorscope.cohort.row import Row
-from tumorscope.cohort.together import in_words
+from tumorscope.cohort.sentences import on_folders, on_joins
 from tumorscope.common.classes import CLASSES
 from tumorscope.common.words import some_of
 from tumorscope.imaging.passed_over import REASONS
@@ -90,6 +91,7 @@ def write_report(found: Audit, path: Path) -> None:
         overlap=_overlap(found),
         left_out=_left_out(found),
         group_words=_group_words(found),
+        blind_words=on_blind(found),
         furthest=_furthest(found),
         shortcuts=_shortcuts(found.shortcuts),
         odd=_odd(found),
@@ -159,9 +161,9 @@ def _left_out(found: Audit) -> list[tuple[str, ...]]:
 
 def _group_words(found: Audit) -> list[str]:
     lines = (
-        *found.words_on_groups(),
-        *found.manifest.notes.words_on_groups(),
-        in_words(found.manifest.joined),
+        *on_groups(found),
+        *on_folders(found.manifest.notes),
+        on_joins(found.manifest.joined),
     )
     return [line for line in lines if line]
 

@@ -11,7 +11,6 @@ from tumorscope.cohort.file_names import SharedPrefixes
 from tumorscope.cohort.group_from import Grouping
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import FLAGS
-from tumorscope.common.words import some_of
 from tumorscope.imaging.passed_over import PassedOver
 
 
@@ -81,48 +80,6 @@ class Audit:
         others = sum(passed.scans for passed in self.against.values())
         blind = self.compared_by_bytes or self.not_compared
         return bool(self.unreadable or self.manifest.notes.passed_over.scans or others or blind)
-
-    def blind_words(self) -> list[str]:
-        """Return which images of other cohorts were not looked at, in sentences."""
-        words = []
-        for paths, how in (
-            (self.compared_by_bytes, "compared by the hashes in the manifest alone"),
-            (self.not_compared, "not compared at all"),
-        ):
-            if paths:
-                words.append(
-                    f"{len(paths)} images of other cohorts are gone, changed or unreadable and "
-                    f"were {how}, so a copy that was saved anew is not found: "
-                    f"{some_of(paths)}. Put the files back "
-                    "and audit again to be sure."
-                )
-        return words
-
-    def words(self) -> list[str]:
-        """Return what was left out, taken for patients, or is to be looked at, in sentences."""
-        return [
-            *(self.input_checks.words() if self.input_checks else ()),
-            *self.words_on_groups(),
-            *self.manifest.notes.words(),
-            *(
-                f"{name}: {line}"
-                for name, passed in self.against.items()
-                for line in passed.words()
-            ),
-            *self.blind_words(),
-        ]
-
-    def words_on_groups(self) -> list[str]:
-        """Return what was said of groups, and what file names tell of them, in sentences."""
-        lines = [one.in_words() for one in (self.grouping, self.shared_prefixes) if one]
-        divided = self.manifest.divided_groups()
-        if divided:
-            lines.append(
-                f"{len(divided)} groups lie in more than one split ({some_of(divided)}): "
-                "these splits cannot be trained or tested on. "
-                "`tumorscope split` makes others."
-            )
-        return lines
 
     @property
     def flags(self) -> dict[str, int]:

@@ -54,14 +54,15 @@ def audit(
     """
     check_there(data, *against)
     from tumorscope.auditing.audit import audit as audit_cohort
-    from tumorscope.cohort.together import in_words
+    from tumorscope.auditing.sentences import on_audit
+    from tumorscope.cohort.sentences import on_joins
 
     common = common or Common()
     found = audit_cohort(data, against=against, output=output, group_from=group_from)
     emit(common, found.to_json(), _table(found, compared=bool(against)))
     if found.manifest.joined:
-        say(in_words(found.manifest.joined))
-    for line in found.words():
+        say(on_joins(found.manifest.joined))
+    for line in on_audit(found):
         say(line)
     for path, reason in list(found.unreadable.items())[:SHOWN_FAILURES]:
         say(f"Unreadable: {path}: {reason}")

@@ -60,10 +60,10 @@ def split(
     mode
         "random" ignores groups. It leaks: for comparison with published results only.
     """
-    from tumorscope.cohort.facts import to_know
     from tumorscope.cohort.manifest import Manifest
+    from tumorscope.cohort.sentences import on_missing_types, on_use
     from tumorscope.cohort.split import split as split_cohort
-    from tumorscope.cohort.tumour_type import missing_in_words, types_missing
+    from tumorscope.cohort.tumour_type import types_missing
     from tumorscope.common.locks import writing
 
     common = common or Common()
@@ -90,11 +90,11 @@ def split(
         "types_missing": types_missing(cohort),
     }
     emit(common, document, _table(counts))
-    if words := missing_in_words(cohort):
+    if words := on_missing_types(cohort):
         say(words)
     if without:
         say(f"{without} rows have no split, because the files cannot be read.")
-    for line in to_know(cohort):
+    for line in on_use(cohort):
         say(line)
     say(f"Wrote {manifest}")
     return 0

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from tumorscope.cohort.copies import NEAR
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import SPLITS, Row
-from tumorscope.cohort.together import both_labels, conflicts_in_words, in_words
-from tumorscope.common.words import counted
+from tumorscope.cohort.sentences import on_joins
+from tumorscope.cohort.together import both_labels
+from tumorscope.common.words import counted, some_of
 from tumorscope.imaging.passed_over import REASONS
 
 WITHOUT_SPLIT = "without split"
@@ -47,30 +48,15 @@ def cohort_facts(
     }
     conflicts = both_labels(usable)
     if conflicts:
-        facts["pictures with both labels"] = f"{len(conflicts)} ({', '.join(conflicts[0])}" + (
-            " …)" if len(conflicts) > 1 else ")"
-        )
+        first = some_of(conflicts[0], len(conflicts[0]), total=sum(map(len, conflicts)))
+        facts["pictures with both labels"] = f"{len(conflicts)} ({first})"
     if manifest.joined:
-        facts["groups joined"] = in_words(manifest.joined)
+        facts["groups joined"] = on_joins(manifest.joined)
     facts["unreadable"] = str(len(manifest.unreadable) + unreadable)
     left_out = manifest.notes.passed_over
     for reason, count in left_out.counts.items():
         facts[f"left out: {REASONS[reason][1]}"] = f"{count} ({left_out.some(reason)})"
     return facts | (split_facts(usable) if splits else {})
-
-
-def to_know(manifest: Manifest) -> list[str]:
-    """Return what a person must know of a cohort before it is split or trained on, in sentences."""
-    sought = (
-        ""
-        if manifest.audited
-        else (
-            "No audit wrote this manifest: files with the same bytes are kept together, and other "
-            "copies of one picture were not looked for. `tumorscope audit` looks for them."
-        )
-    )
-    lines = (sought, in_words(manifest.joined), conflicts_in_words(manifest.usable.rows))
-    return [line for line in lines if line]
 
 
 def split_counts(rows: Sequence[Row]) -> dict[str, int]:

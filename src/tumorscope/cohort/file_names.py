@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.together import given_names
-from tumorscope.common.words import some_of
 
 FEWEST = 3
 """Prefixes that several files share, below which chance is as likely as patients."""
@@ -40,16 +39,6 @@ class SharedPrefixes:
     files: int
     prefixes: tuple[str, ...]
     pattern: str
-
-    def in_words(self) -> str:
-        """Return what was seen and what to do about it."""
-        example = f"--group-from '{self.pattern}'" if self.pattern else "--group-from REGEX"
-        return (
-            f"The names of {self.files} files begin alike ({some_of(self.prefixes)}), "
-            "as slices of one patient do, and they are in different groups, so a split may "
-            "separate images of one patient. If these are patients, give `tumorscope audit` the "
-            f"option {example}, or a CSV file with the columns path and patient."
-        )
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""

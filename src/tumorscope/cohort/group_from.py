@@ -43,18 +43,6 @@ class Grouping:
     unmatched: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
 
-    def in_words(self) -> str:
-        """Return what it did, in sentences."""
-        words = f"{self.rule} puts {self.images} images into {self.groups} groups."
-        if self.unmatched:
-            words += (
-                f" It says nothing of {len(self.unmatched)} images, which stay in the groups "
-                f"that they had: {some_of(self.unmatched)}."
-            )
-        if self.unused:
-            words += f" {len(self.unused)} of its lines name no image: {some_of(self.unused)}."
-        return words
-
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tumorscope.common.words import some_of
 from tumorscope.imaging.passed_over import PassedOver
 
 
@@ -31,31 +30,6 @@ class ScanNotes:
     patient_images: int = 0
     other_folders: tuple[str, ...] = ()
     only_class: str = ""
-
-    def words(self) -> list[str]:
-        """Return the same in sentences."""
-        return [*self.passed_over.words(), *self.words_on_groups()]
-
-    def words_on_groups(self) -> list[str]:
-        """Return which folders became groups, which did not, and whether a class is missing."""
-        lines = []
-        if self.patients:
-            lines.append(
-                f"Groups: {self.patient_images} images lie in {len(self.patients)} folders that "
-                f"were taken for patients, each one group: {some_of(self.patients)}."
-            )
-        if self.other_folders:
-            lines.append(
-                f"Groups: folders that were not taken for patients: {some_of(self.other_folders)}. "
-                "If they are, or file names tell patients, say so with tumorscope audit "
-                "--group-from."
-            )
-        if self.only_class:
-            lines.append(
-                f"All images are of one class ({self.only_class}): they can be audited and "
-                "tested on, but not trained on."
-            )
-        return lines
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tumorscope.common.sets import Sets
-from tumorscope.common.words import counted
 
 if TYPE_CHECKING:
     from tumorscope.cohort.row import Row
@@ -82,31 +81,6 @@ def is_of_audit(name: str) -> bool:
     """Return whether a group has a name as an audit gives it."""
     digits = name.removeprefix("u") if len(name) == 13 else name
     return len(digits) == 12 and set(digits) <= set("0123456789abcdef")
-
-
-def in_words(joined: Sequence[Joined], count: int = 3) -> str:
-    """Return what was joined, as a sentence; "" where nothing was."""
-    if not joined:
-        return ""
-    shown = "; ".join(" + ".join(names) for names in joined[:count])
-    return (
-        f"{sum(map(len, joined))} groups were joined into {len(joined)}, because they share "
-        "pictures (the same bytes, or copies that an audit found; the column picture names them): "
-        f"{shown}{' …' if len(joined) > count else ''}. Each takes its first name; "
-        "other names that somebody gave stay in the column group_given."
-    )
-
-
-def conflicts_in_words(rows: Iterable[Row]) -> str:
-    """Return which pictures are filed as tumour and as no tumour, as a sentence; "" for none."""
-    found = both_labels(rows)
-    if not found:
-        return ""
-    return (
-        f"{counted(len(found), 'picture is', 'pictures are')} filed as tumour and as no tumour "
-        f"({', '.join(found[0])}{' …' if len(found) > 1 else ''}): at least one label is "
-        "wrong, and both are trained and tested on. Correct the labels, or leave the copies out."
-    )
 
 
 def both_labels(rows: Iterable[Row]) -> list[tuple[str, ...]]:

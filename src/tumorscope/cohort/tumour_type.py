@@ -9,14 +9,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import NO_TYPE, SPLITS
 from tumorscope.common.classes import TUMOUR_TYPES, TYPE_CLASSES
 from tumorscope.common.errors import InputError
-from tumorscope.common.words import counted, some_of
-
-CONSEQUENCE = {
-    "training": "a network is not taught it",
-    "tuning": "it does not steer the training",
-    "testing": "how well it is told cannot be measured there",
-}
-"""What follows where a split lacks a type."""
+from tumorscope.common.words import some_of
 
 
 def type_of_folder(name: str) -> str:
@@ -103,17 +96,3 @@ def types_missing(manifest: Manifest) -> dict[str, list[str]]:
         for split, counts in types_by_split(manifest).items()
     }
     return {split: kinds for split, kinds in lacking.items() if kinds}
-
-
-def missing_in_words(manifest: Manifest) -> str:
-    """Return which splits lack a type, and why, as sentences; "" where none does."""
-    sentences = []
-    for split, kinds in types_missing(manifest).items():
-        for kind in kinds:
-            rows = [row for row in manifest.usable.rows if row.tumour_type == kind]
-            groups = len({row.group for row in rows})
-            sentences.append(
-                f"No {kind} lies in {split} ({len(rows)} images in "
-                f"{counted(groups, 'group')} in all): {CONSEQUENCE[split]}."
-            )
-    return " ".join(sentences)

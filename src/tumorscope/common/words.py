@@ -8,7 +8,13 @@ from pathlib import PurePath
 from tumorscope.common.names import printable
 
 
-def some_of(names: Sequence[str | PurePath], most: int = 3, *, total: int | None = None) -> str:
+def some_of(
+    names: Sequence[str | PurePath],
+    most: int = 3,
+    *,
+    total: int | None = None,
+    between: str = ", ",
+) -> str:
     """Return the first names, and an ellipsis where there are more.
 
     Parameters
@@ -19,6 +25,8 @@ def some_of(names: Sequence[str | PurePath], most: int = 3, *, total: int | None
         So many are named.
     total : int, optional
         How many there are, where `names` are only the first of them.
+    between : str
+        What separates them.
 
     Examples
     --------
@@ -28,7 +36,7 @@ def some_of(names: Sequence[str | PurePath], most: int = 3, *, total: int | None
     'a.png …'
     """
     more = (len(names) if total is None else total) > min(most, len(names))
-    return ", ".join(map(printable, names[:most])) + (" …" if more else "")
+    return between.join(map(printable, names[:most])) + (" …" if more else "")
 
 
 def counted(number: int, noun: str, several: str = "") -> str:

@@ -82,7 +82,7 @@ def export_run(
     InputError
         If the run or the cross-validation cannot be used, or images are gone.
     HonestyError
-        If splits or folds part copies of one picture, or the model file's probabilities differ
+        If splits or folds separate copies of one picture, or the model file's probabilities differ
         from Keras' by more than 1e-4; nothing is left behind then.
     """
     run = run if isinstance(run, Run) else Run.open(run)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.copies import settle_copies
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.sentences import on_joins
 from tumorscope.cohort.split import grouped_folds
-from tumorscope.cohort.together import in_words
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.records.fold_protocol import read_protocol
 from tumorscope.records.protocol import Cohort, Protocol, data_hash, tell_versions, told
@@ -80,13 +80,13 @@ def crossval_scores(crossval: Path, folder: Path, manifest: Manifest, record: Ru
     InputError
         If the scores are damaged, not whole, of other images or of another network.
     HonestyError
-        If their folds part copies of one picture.
+        If their folds separate copies of one picture.
     """
     theirs = settle_copies(Manifest.load(crossval / "manifest.csv")).usable
     if theirs.joined:
         raise HonestyError(
-            f"The folds in {crossval} were made from groups that part copies of one picture: "
-            f"{in_words(theirs.joined)} Expected scores of models that saw no copy, because "
+            f"The folds in {crossval} were made from groups that separate copies of one picture: "
+            f"{on_joins(theirs.joined)} Expected scores of models that saw no copy, because "
             "thresholds chosen on others promise too much. Run `tumorscope crossval` again."
         )
     _check_protocol(crossval, theirs, folder, manifest, protocol_of(folder, record))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tumorscope.cohort.arrays import labels_for
 from tumorscope.cohort.facts import WITHOUT_SPLIT, split_counts
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.tumour_type import missing_in_words
+from tumorscope.cohort.sentences import on_missing_types
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
 from tumorscope.common.progress import say
@@ -28,7 +28,7 @@ def check_splits(manifest: Manifest, recipe: Recipe) -> None:
         )
     training = manifest.of_split("training")
     typed = recipe.task == "tumour-type"
-    if typed and (words := missing_in_words(manifest)):
+    if typed and (words := on_missing_types(manifest)):
         say(words)
     taught = set(labels_for(recipe.task, training).tolist())
     if typed and (untaught := [kind for n, kind in enumerate(TYPE_CLASSES) if n not in taught]):
