@@ -19,7 +19,7 @@ from PIL import Image
 
 from tumorscope.cli.app import run
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.detection.tables import COLUMNS
+from tumorscope.detection.tables import FINDING_COLUMNS
 
 Capture = pytest.CaptureFixture[str]
 
@@ -42,7 +42,7 @@ def test_piped_rows_are_csv_and_words_go_to_stderr(
     assert run(["predict", str(scans), "--model", str(tiny_model)]) == 0
     out, err = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == list(FINDING_COLUMNS)
     assert [Path(row["path"]).name for row in rows] == [
         *(f"{n}.png" for n in range(6)),
         "blank.png",

@@ -11,7 +11,7 @@ import pytest
 
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.records import finding_of, record_of, with_evidence, without_evidence
-from tumorscope.detection.tables import COLUMNS
+from tumorscope.detection.tables import FINDING_COLUMNS
 from tumorscope.imaging import Slice
 
 
@@ -21,7 +21,7 @@ def test_it_comes_back_to_the_bit(tiny_model: Path, grey: int) -> None:
     noise = np.random.default_rng(grey).normal(grey, 0 if grey == 9 else 12, (64, 64))
     finding = detector.detect(Slice(np.clip(noise, 0, 255).astype(np.uint8), "drawn"))
     record = record_of(finding, path="drawn", sha256="00")
-    assert list(record) == list(COLUMNS)
+    assert list(record) == list(FINDING_COLUMNS)
     kept = json.loads(json.dumps(with_evidence(record, finding)))
     assert without_evidence(kept) == record
     again = finding_of(kept, zone=detector.zone)

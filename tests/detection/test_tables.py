@@ -12,7 +12,7 @@ import pytest
 
 from tumorscope.common.errors import OutputError, UsageError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.detection.tables import COLUMNS, ROW_GROUP, cells, open_table
+from tumorscope.detection.tables import FINDING_COLUMNS, ROW_GROUP, cells, open_table
 
 ROWS: list[dict[str, object]] = [
     {
@@ -39,7 +39,7 @@ def test_csv(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", ROWS)
     with path.open(encoding="utf-8", newline="") as stream:
         found = list(csv.DictReader(stream))
-    assert list(found[0]) == list(COLUMNS)
+    assert list(found[0]) == list(FINDING_COLUMNS)
     assert [row["path"] for row in found] == [row["path"] for row in ROWS]
     assert (found[0]["probability"], found[0]["seen"]) == ("0.25", "false")
     assert (found[1]["probability"], found[1]["seen"]) == ("", "true")
@@ -48,14 +48,14 @@ def test_csv(tmp_path: Path) -> None:
 def test_json_lines(tmp_path: Path) -> None:
     path = written(tmp_path / "t.jsonl", ROWS)
     found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    assert found == [{name: row.get(name) for name in COLUMNS} for row in ROWS]
+    assert found == [{name: row.get(name) for name in FINDING_COLUMNS} for row in ROWS]
 
 
 def test_parquet_in_several_row_groups(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra")
     many = [{**ROWS[0], "ms": float(number)} for number in range(ROW_GROUP + 5)] + ROWS[1:]
     table = parquet.read_table(written(tmp_path / "t.parquet", many))
-    assert table.column_names == list(COLUMNS)
+    assert table.column_names == list(FINDING_COLUMNS)
     assert table.column("ms").to_pylist() == [*map(float, range(ROW_GROUP + 5)), None]
     assert table.column("seen").to_pylist()[-1] is True
     assert table.schema.metadata[b"notice"].decode() == RESEARCH_USE_ONLY
@@ -99,5 +99,5 @@ def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> No
 
 
 def test_every_column_has_a_cell() -> None:
-    assert len(cells({})) == len(COLUMNS)
+    assert len(cells({})) == len(FINDING_COLUMNS)
     assert set(cells({})) == {""}

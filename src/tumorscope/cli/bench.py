@@ -14,7 +14,7 @@ from tumorscope.common.extras import require
 from tumorscope.common.limits import check_whole
 from tumorscope.common.progress import say
 
-COLUMNS = ("measure", "contender", "batch", "n", "median_ms", "p99_ms", "per_second",
+TIMING_COLUMNS = ("measure", "contender", "batch", "n", "median_ms", "p99_ms", "per_second",
            "keras_over_this")  # fmt: skip
 PHANTOMS = 64
 
@@ -86,12 +86,12 @@ def bench(
         if output is not None:
             from tumorscope.common.csv_files import write_csv
 
-            write_csv(output, COLUMNS, records)
+            write_csv(output, TIMING_COLUMNS, records)
             say(f"Wrote {output}")
     emit(common, {"timings": records, "passed_over": passed.to_json()}, _table(records))
     return left_out((), passed if named else None)
 
 
 def _table(records: list[dict[str, object]]) -> str:
-    rows = [COLUMNS, *([str(record[name]) for name in COLUMNS] for record in records)]
-    return aligned(rows, right=range(2, len(COLUMNS)))
+    rows = [TIMING_COLUMNS, *([str(record[name]) for name in TIMING_COLUMNS] for record in records)]
+    return aligned(rows, right=range(2, len(TIMING_COLUMNS)))

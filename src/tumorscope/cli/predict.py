@@ -198,10 +198,10 @@ def _screen(
         return _print_line, collected
     import csv
 
-    from tumorscope.detection.tables import COLUMNS, cells
+    from tumorscope.detection.tables import FINDING_COLUMNS, cells
 
     table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow(FINDING_COLUMNS)
     return lambda values: table.writerow(cells(values)), collected
 
 

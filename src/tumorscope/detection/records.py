@@ -25,7 +25,7 @@ class Result:
     found : Found
         The file.
     values : dict
-        By column of `tumorscope.detection.tables.COLUMNS`.
+        By column of `tumorscope.detection.tables.FINDING_COLUMNS`.
     resumed : bool
         Whether an earlier run computed it.
     finding : Finding or None
@@ -61,7 +61,7 @@ class _Kept(TypedDict):
 
 
 def record_of(finding: Finding, *, path: str, sha256: str) -> Record:
-    """Return a finding as values by column of `tumorscope.detection.tables.COLUMNS`."""
+    """Return a finding as values by column of `tumorscope.detection.tables.FINDING_COLUMNS`."""
     return {
         "path": path,
         "probability": finding.probability,

@@ -17,10 +17,12 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 if TYPE_CHECKING:
     import pyarrow
 
-Row = Mapping[str, object]
-Write = Callable[[Row], None]
+Values = Mapping[str, object]
+"""Of one row, by column."""
 
-COLUMNS: dict[str, type] = {
+Write = Callable[[Values], None]
+
+FINDING_COLUMNS: dict[str, type] = {
     "path": str,
     "probability": float,
     "decision": str,
@@ -87,11 +89,11 @@ def open_table(path: Path) -> Iterator[Write]:
                 yield lambda row: _write_line(stream.write, row)
                 return
             table = csv.writer(stream, lineterminator="\n")
-            table.writerow(COLUMNS)
+            table.writerow(FINDING_COLUMNS)
             yield lambda row: table.writerow(cells(row)) and None
 
 
-def cells(row: Row) -> list[str]:
+def cells(row: Values) -> list[str]:
     """Return a row as text, one cell per column: true and false, empty where there is no value.
 
     Examples
@@ -99,7 +101,7 @@ def cells(row: Row) -> list[str]:
     >>> cells({"path": "a.png", "probability": 0.25, "seen": False})[:5]
     ['a.png', '0.25', '', '', 'false']
     """
-    return [_cell(row.get(name)) for name in COLUMNS]
+    return [_cell(row.get(name)) for name in FINDING_COLUMNS]
 
 
 def _cell(value: object) -> str:
@@ -110,8 +112,8 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _write_line(write: Callable[[str], object], row: Row) -> None:
-    write(json.dumps({name: row.get(name) for name in COLUMNS}, ensure_ascii=False) + "\n")
+def _write_line(write: Callable[[str], object], row: Values) -> None:
+    write(json.dumps({name: row.get(name) for name in FINDING_COLUMNS}, ensure_ascii=False) + "\n")
 
 
 @contextlib.contextmanager
@@ -121,7 +123,7 @@ def _parquet(path: Path) -> Iterator[Write]:
 
     types = {str: arrow.string(), float: arrow.float64(), bool: arrow.bool_()}
     schema = arrow.schema(
-        [(name, types[kind]) for name, kind in COLUMNS.items()],
+        [(name, types[kind]) for name, kind in FINDING_COLUMNS.items()],
         metadata={"notice": RESEARCH_USE_ONLY},
     )
     waiting: list[dict[str, object]] = []
@@ -131,8 +133,8 @@ def _parquet(path: Path) -> Iterator[Write]:
             table.write_table(arrow.Table.from_pylist(waiting, schema=schema))
             waiting.clear()
 
-        def write(row: Row) -> None:
-            waiting.append({name: row.get(name) for name in COLUMNS})
+        def write(row: Values) -> None:
+            waiting.append({name: row.get(name) for name in FINDING_COLUMNS})
             if len(waiting) >= ROW_GROUP:
                 flush()
 
