@@ -9,7 +9,7 @@ import pytest
 
 from tumorscope.cli.app import run
 from tumorscope.experiments.comparison import compare, measure
-from tumorscope.networks import weights
+from tumorscope.networks import imagenet
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -30,7 +30,7 @@ epochs = 0
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(measure, "SECONDS", 0.0)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(weights, "BASE_URL", "http://127.0.0.1:1/")
+    monkeypatch.setattr(imagenet, "BASE_URL", "http://127.0.0.1:1/")
     (tmp_path / "tiny.toml").write_text(RECIPE)
     return str(tmp_path / "tiny.toml")
 

@@ -8,9 +8,9 @@ import pytest
 from tumorscope.common.errors import InputError
 from tumorscope.networks.backbones import applications, build_backbone, lookup, names
 from tumorscope.networks.cost import layer_macs
+from tumorscope.networks.imagenet import IMAGENET
 from tumorscope.networks.network import frozen_part
 from tumorscope.networks.scaling import SCALINGS, network_input
-from tumorscope.networks.weights import IMAGENET
 
 # Parameters and multiply-accumulates (10⁹) of the whole classifiers as published, and the
 # parameters and multiply-accumulates of the tops that they have and we leave out.

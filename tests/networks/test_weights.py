@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.networks import weights
+from tumorscope.networks import imagenet, weights
 from tumorscope.networks.backbones import build_backbone
 
-FILE = weights.IMAGENET["mobilenet_v2"][0]
+FILE = imagenet.IMAGENET["mobilenet_v2"][0]
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def use(monkeypatch: pytest.MonkeyPatch, url: str, content: Path) -> None:
     digest = hashlib.sha256(content.read_bytes()).hexdigest()
-    monkeypatch.setattr(weights, "BASE_URL", url)
-    monkeypatch.setattr(weights, "IMAGENET", {"mobilenet_v2": (FILE, digest)})
+    monkeypatch.setattr(imagenet, "BASE_URL", url)
+    monkeypatch.setattr(imagenet, "IMAGENET", {"mobilenet_v2": (FILE, digest)})
 
 
 def test_imagenet_is_downloaded_once_then_cached(
@@ -72,7 +72,7 @@ def test_imagenet_is_downloaded_once_then_cached(
     assert (said.kind, said.name) == ("file", FILE)
     assert not np.array_equal(before, np.asarray(backbone.weights[0]).copy())
     assert (home / "models" / FILE).exists()
-    monkeypatch.setattr(weights, "BASE_URL", "http://127.0.0.1:1/")
+    monkeypatch.setattr(imagenet, "BASE_URL", "http://127.0.0.1:1/")
     weights.load_weights(backbone, name="mobilenet_v2", weights="imagenet")
 
 
@@ -89,8 +89,8 @@ def test_without_network_the_error_says_how_to_get_them(
 
 
 def test_a_long_reason_is_whole_or_its_cut_is_shown() -> None:
-    assert weights._first_line(OSError("URL fetch failure: " + "x" * 250)).endswith("xx")
-    assert weights._first_line(OSError("x" * 900)).endswith("x …")
+    assert imagenet.first_line(OSError("URL fetch failure: " + "x" * 250)).endswith("xx")
+    assert imagenet.first_line(OSError("x" * 900)).endswith("x …")
 
 
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_backbone_without_imagenet_weights_says_so() -> None:
 
 
 def test_the_real_file_is_the_one_that_is_expected(real_data: Path) -> None:
-    name, digest = weights.IMAGENET["mobilenet_v2"]
+    name, digest = imagenet.IMAGENET["mobilenet_v2"]
     file = real_data / "weights" / "models" / name
     backbone = build_backbone("mobilenet_v2", 224)
     said = weights.load_weights(backbone, name="mobilenet_v2", weights=file)

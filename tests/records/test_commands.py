@@ -10,7 +10,7 @@ import pytest
 
 from tumorscope.cli.app import app
 from tumorscope.detection.detector import PACKAGED
-from tumorscope.networks.weights import IMAGENET
+from tumorscope.networks.imagenet import IMAGENET
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.commands import (
     crossval_command,

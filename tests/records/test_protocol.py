@@ -10,7 +10,8 @@ import pytest
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.common.errors import InputError
-from tumorscope.networks.weights import IMAGENET, WeightsError, record_of
+from tumorscope.networks.imagenet import IMAGENET, WeightsError
+from tumorscope.networks.weights import record_of
 from tumorscope.recipes.origin import Weights, parse_weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.older_protocol import parse_older

@@ -11,7 +11,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.versions import versions
 from tumorscope.imaging import read_slice
 from tumorscope.networks.backbones import lookup
-from tumorscope.networks.weights import IMAGENET
+from tumorscope.networks.imagenet import IMAGENET
 from tumorscope.recipes.recipe import CORRECTS_TWICE, Recipe
 from tumorscope.reports.published import THE_PAPER, Published
 

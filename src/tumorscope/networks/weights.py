@@ -1,90 +1,27 @@
-"""Starting weights of a backbone: Keras' download and cache, a file, or random."""
+"""Starting weights of a backbone: Keras' own, a file, the packaged model's, or random."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import md5_of, sha256_of
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.model_file.onnx_file import read_model
-from tumorscope.networks.weights_of_model_file import (
-    MRI,
-    load_backbone,
-    origin_of,
-    packaged_backbone,
+from tumorscope.networks.imagenet import (
+    IMAGENET,
+    WeightsError,
+    cache,
+    digests,
+    first_line,
+    imagenet_file,
 )
-from tumorscope.recipes.origin import Weights, parse_weights
+from tumorscope.networks.weights_of_model_file import MRI, load_backbone, origin_of
+from tumorscope.recipes.origin import Weights
 
 if TYPE_CHECKING:
     import keras
-
-BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
-"""Where ``keras.applications`` keeps its weights (Apache-2.0)."""
-
-# Convolutions do not depend on the image size, so the weights of 224 px serve every size.
-IMAGENET = {
-    "densenet201": (
-        "densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "c13680b51ded0fb44dff2d8f86ac8bb1",
-    ),
-    "efficientnet_v2_b0": ("efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
-    "inception_v3": (
-        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "bcbd6486424b2319ff4ef7d526e38f63",
-    ),
-    "mobilenet_v2": (
-        "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
-        "102a691e175c0747a9da59affe8b7bce915f9a814111257bf65163730a50e1c6",
-    ),
-    "mobilenet_v3_large": (
-        "weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
-        "07fb09a5933dd0c8eaafa16978110389",
-    ),
-    "resnet50": (
-        "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "4d473c1dd8becc155b73f8504c6f6626",
-    ),
-    "vgg16": (
-        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "6d6bbae143d832006294945121d1f1fc",
-    ),
-}
-"""Backbone → file name and hash as Keras 3.15 has them: MD5, except that it has none for
-MobileNetV2, whose SHA-256 we measured. Keras publishes no AlexNet and no ResNet-18."""
-
-FOLDERS = {
-    "densenet201": "densenet",
-    "efficientnet_v2_b0": "efficientnet_v2",
-    "mobilenet_v3_large": "mobilenet_v3",
-    "resnet50": "resnet",
-}
-"""Folder below `BASE_URL` where it is not the backbone's name."""
-
-
-LONGEST_REASON = 400
-"""Characters of another library's message that are shown."""
-
-
-class WeightsError(InputError):
-    """The starting weights cannot be had: a failed download, or a file that does not fit.
-
-    Parameters
-    ----------
-    message : str
-        What is wrong, and how to get them.
-    otherwise : str
-        Which weights a training may start from instead.
-    """
-
-    def __init__(self, message: str, *, otherwise: str = "") -> None:
-        super().__init__(f"{message} {otherwise}".rstrip())
-        self.message = message
 
 
 def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> Weights:
@@ -119,7 +56,7 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> We
     if weights == MRI:
         return load_backbone(backbone, name=name)
     if weights == "imagenet":
-        path = _imagenet_file(name)
+        path = imagenet_file(name)
     else:
         path = Path(weights)
         if not path.is_file():
@@ -131,7 +68,7 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> We
             backbone.load_weights(str(path))
     except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
         raise WeightsError(
-            f"The weights file {path} does not fit {name} ({_first_line(error)}). Expected the "
+            f"The weights file {path} does not fit {name} ({first_line(error)}). Expected the "
             f"HDF5 weights of {name} without its top ({backbone.count_params():,} parameters), as "
             "keras.applications keeps them. Use that file, or --weights none."
         ) from error
@@ -148,7 +85,7 @@ def noted(name: str, weights: str | Path) -> Weights:
         return Weights(kind="none")
     if weights == MRI:
         return origin_of(read_model(PACKAGED))
-    return _of_file(_imagenet_file(name) if weights == "imagenet" else Path(weights))
+    return _of_file(imagenet_file(name) if weights == "imagenet" else Path(weights))
 
 
 def weights_identity(weights: str | Path) -> str:
@@ -172,13 +109,15 @@ def record_of(name: str, weights: str | Path) -> Weights:
     """
     if str(weights) == MRI:
         return origin_of(read_model(PACKAGED))
-    if str(weights) in ("imagenet", "none"):
-        return canonical(parse_weights(str(weights)), name)
+    if weights == "none":
+        return Weights(kind="none")
+    if weights == "imagenet":
+        return canonical(Weights(kind="imagenet"), name)
     path = Path(weights)
     if not path.is_file():
         raise _no_file(path, name)
     md5 = md5_of(path)
-    if md5 in _digests():
+    if md5 in digests():
         return Weights(kind="imagenet", name=path.name, digest=md5)
     return canonical(_of_file(path), name)
 
@@ -193,11 +132,11 @@ def canonical(weights: Weights, name: str) -> Weights:
         return Weights(kind="imagenet", name=file, digest=digest)
     if weights.kind != "file":
         return weights
-    if weights.digest in _digests():
+    if weights.digest in digests():
         return Weights(kind="imagenet", name=weights.name, digest=weights.digest)
     # A run notes the SHA-256 of every file, and Keras has only the MD5 of most.
     file, digest = IMAGENET.get(name, ("", ""))
-    cached = _cache() / "models" / file
+    cached = cache() / "models" / file
     if (
         file
         and cached.is_file()
@@ -206,10 +145,6 @@ def canonical(weights: Weights, name: str) -> Weights:
     ):
         return Weights(kind="imagenet", name=file, digest=digest)
     return weights
-
-
-def _digests() -> set[str]:
-    return {digest for _, digest in IMAGENET.values()}
 
 
 def weights_of(name: str, weights: str | Path) -> str | Path:
@@ -246,56 +181,3 @@ def _no_file(path: Path, name: str) -> WeightsError:
         f"There is no weights file {path}. Expected imagenet, mri, none, or the path of an "
         f"HDF5 file with the weights of {name} without its top."
     )
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-
-
-def _imagenet_file(name: str) -> Path:
-    import keras
-
-    if name not in IMAGENET:
-        raise UsageError(
-            f"There are no ImageNet weights for {name}; they exist for {', '.join(IMAGENET)}. "
-            "Use --weights none, or the path of a file."
-        )
-    file, digest = IMAGENET[name]
-    origin = f"{BASE_URL}{FOLDERS.get(name, name)}/{file}"
-    home = _cache()
-    try:
-        # Keras caches under /tmp, without a word, where this folder is not there yet.
-        home.mkdir(parents=True, exist_ok=True)
-        # A damaged file in the cache has another hash and is downloaded again.
-        # Keras tells of its download on standard output, which belongs to results.
-        with contextlib.redirect_stdout(sys.stderr):
-            found = keras.utils.get_file(
-                file,
-                origin=origin,
-                file_hash=digest,
-                cache_subdir="models",
-                cache_dir=str(home),
-            )
-        return Path(found)
-    except Exception as error:  # urllib, ssl and Keras each raise their own
-        raise WeightsError(
-            f"The ImageNet weights of {name} are not in {home}/models and could not be downloaded "
-            f"({_first_line(error)}). Without network: fetch {origin} on a machine "
-            f"that has it and put it into {home}/models here.",
-            otherwise=f"Or pass its path with --weights PATH.{_offline(name)}",
-        ) from error
-
-
-def _offline(name: str) -> str:
-    """Return which weights of a backbone need no network, and what they are."""
-    own = (
-        f" --weights {MRI} starts from the packaged model, which needs no network."
-        if name == packaged_backbone()
-        else ""
-    )
-    return f"{own} --weights none trains from random weights."
-
-
-def _first_line(error: BaseException) -> str:
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 2]} …"

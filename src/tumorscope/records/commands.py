@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
-from tumorscope.networks.weights import IMAGENET
+from tumorscope.networks.imagenet import IMAGENET
 from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import SHIPPED, Recipe
 from tumorscope.records.run_record import RunRecord

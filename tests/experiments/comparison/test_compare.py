@@ -17,7 +17,7 @@ from tumorscope.experiments.comparison import system_folder
 from tumorscope.experiments.comparison.compare import compare
 from tumorscope.experiments.comparison.measure import Cost
 from tumorscope.experiments.comparison.table import COLUMNS, QUALITY
-from tumorscope.networks import weights as weights_module
+from tumorscope.networks import imagenet
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.backbones import lookup as lookup_backbone
 from tumorscope.recipes.recipe import Recipe
@@ -45,7 +45,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache and a server that does not answer."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(weights_module, "BASE_URL", "http://127.0.0.1:1/")
+    monkeypatch.setattr(imagenet, "BASE_URL", "http://127.0.0.1:1/")
     return tmp_path / "keras"
 
 
@@ -64,7 +64,7 @@ def pretrained(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             for name, weight in zip(names, layer.weights, strict=True):
                 group[name] = np.asarray(weight)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(weights_module.IMAGENET, "small_cnn", ("small.h5", digest))
+    monkeypatch.setitem(imagenet.IMAGENET, "small_cnn", ("small.h5", digest))
 
 
 def table(folder: Path) -> dict[str, dict[str, str]]:

@@ -26,8 +26,8 @@ from tumorscope.experiments.comparison.system_folder import (
 )
 from tumorscope.experiments.comparison.table import Comparison, Row
 from tumorscope.networks.backend import load_keras
+from tumorscope.networks.imagenet import WeightsError
 from tumorscope.networks.systems import DEFAULT, System, lookup
-from tumorscope.networks.weights import WeightsError
 from tumorscope.networks.weights_of_model_file import MRI
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.evaluation_folder import folder_read, named

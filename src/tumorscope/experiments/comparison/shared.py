@@ -10,8 +10,9 @@ from tumorscope.common.versions import versions
 from tumorscope.experiments.comparison.features import feature_classifier
 from tumorscope.experiments.learner import Estimator, Learner, network_estimator
 from tumorscope.networks.backbones import lookup as lookup_backbone
+from tumorscope.networks.imagenet import IMAGENET, WeightsError
 from tumorscope.networks.systems import System, recipe_for
-from tumorscope.networks.weights import IMAGENET, WeightsError, record_of, weights_of
+from tumorscope.networks.weights import record_of, weights_of
 from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.parts import Augmentation
 from tumorscope.recipes.recipe import Recipe

@@ -19,8 +19,9 @@ from tumorscope.experiments.comparison.measure import Cost
 from tumorscope.experiments.comparison.shared import SharedProtocol
 from tumorscope.experiments.comparison.table import QUALITY
 from tumorscope.experiments.crossval import crossval
+from tumorscope.networks.imagenet import IMAGENET, WeightsError
 from tumorscope.networks.systems import System
-from tumorscope.networks.weights import IMAGENET, WeightsError, noted, weights_of
+from tumorscope.networks.weights import noted, weights_of
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.fold_protocol import read_protocol
 from tumorscope.records.protocol import Protocol, changed_recipe
