@@ -122,7 +122,7 @@ def left_out(unreadable: Sequence[str], passed_over: PassedOver | None = None) -
             if scans == 1
             else f"{scans} files that look like scans were"
         )
-        say(f"{what} left out, as told above.")
+        say(f"{what} left out; see above.")
     if not unreadable:
         return SOME_FAILED if scans else 0
     for path in unreadable[:SHOWN_FAILURES]:

@@ -25,9 +25,9 @@ def audit(
 ) -> int:
     """Look for what makes results too good: copies, label conflicts, overlap, shortcuts.
 
-    Copies are found although they were re-encoded, resized, cropped, framed, mirrored, turned or
+    Copies are found even if they were re-encoded, resized, cropped, framed, mirrored, turned or
     had their contrast changed; they share a `group` in the manifest, which `tumorscope split`
-    never parts. Nothing in DATA is changed.
+    never divides. Nothing in DATA is changed.
 
     Example:
 

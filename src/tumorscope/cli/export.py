@@ -44,15 +44,15 @@ def export(
     ----------
     source
         A model file (.onnx), or the folder of a run made by tumorscope train. (The one in the
-        package is in 8 bits, of which no further format can be made.)
+        package has 8 bits, and cannot be converted further.)
     to
         onnx (of a run), onnx-f16 (half the size), onnx-int8 (a third to a half), openvino (.xml
         and .bin), litert or litert-int8 (.tflite).
     output
         Folder for the converted model and, of all formats but onnx, parity.json.
     calibration
-        Labelled images that the model will be judged by, best some it was not trained on: class
-        folders or a manifest.csv. 8-bit formats are calibrated on a part of them.
+        Labelled images by which the converted model is judged, preferably some that it was not
+        trained on: class folders or a manifest.csv. 8-bit formats are calibrated on a part of them.
     crossval
         Of a run exported to onnx: folder of a cross-validation of the same recipe on the same
         images, whose out-of-fold scores decide calibration and operating points.

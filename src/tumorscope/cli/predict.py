@@ -46,9 +46,9 @@ def predict(
 
     Decisions are tumour, no tumour, abstain (the model cannot tell), refused (not a brain MRI
     slice) and unreadable. A file that cannot be read is a row with its reason (exit code 4), and
-    the others are done. What a folder holds and is not looked at is counted by reason; where it
-    looks like scans, such as DICOM files, the exit code is 4 too, and where a folder that was
-    named holds no image.
+    the others are done. Other files in a folder are counted by reason; the exit code is 4 too
+    where they look like scans, such as DICOM files, or where a folder that was named holds no
+    image.
 
     Example:
 
@@ -72,7 +72,7 @@ def predict(
         to sort and filter in a browser. It is one file, and loads nothing from a network.
     operating_point
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
-        Around it lies a range without an answer, which tumorscope describe MODEL prints.
+        Around the threshold is a range without an answer, which tumorscope describe MODEL prints.
     engine
         What computes; by default the one that suits the model file.
     batch
@@ -80,8 +80,8 @@ def predict(
     threads
         Cores to use; all by default.
     fast
-        Let OpenVINO compute in bfloat16 where the processor can: faster, and probabilities move,
-        in places by more than a tenth. Other engines ignore it, which is said.
+        Let OpenVINO compute in bfloat16 where the processor can: faster, but probabilities change,
+        some by more than a tenth. Other engines ignore it, and a message says so.
     resume
         Go on with an interrupted batch of the same images, model and options. A batch that was
         finished is computed anew, because its log is gone.

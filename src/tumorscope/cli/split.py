@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tumorscope.cohort.manifest import Manifest
 
 LEAKS = (
-    "WARNING: --split random parts groups. Copies of one picture, or slices of one patient, now "
+    "WARNING: --split random ignores groups. Copies of one picture, or slices of one patient, now "
     "lie in training and in testing alike: this split LEAKS, and every result measured on it is "
     "too good. Use it only to show how much."
 )
@@ -39,7 +39,7 @@ def split(
     """Fill the column `split` of a manifest: training, tuning, testing.
 
     Stratified by label, and by tumour type where the manifest names types; images of one group
-    (near-duplicates, one patient) are never divided, and groups that share a picture are joined.
+    (near-duplicates, one patient) stay together, and groups that share a picture are joined.
     The same seed gives the same split on every machine. A split that the manifest has already is
     replaced; columns that tumorscope does not know stay as they are, and so does the form of the
     file (commas, semicolons or tabs).

@@ -14,7 +14,7 @@ from tumorscope.model_file.schema import Seen
 class SeenImages:
     """The images that a model file knows by their thumbprints; threads may share it.
 
-    Copies are found although they were re-encoded, resized, had their contrast changed, lie on a
+    Copies are found even if they were re-encoded, resized, had their contrast changed, lie on a
     border, are cropped by up to a tenth of each side or to the head, mirrored or turned by
     quarters; of thumbprints of version 1, not the cropped ones.
 

@@ -1,4 +1,4 @@
-"""What every engine gives and takes, and the check that a graph keeps to it."""
+"""What every engine gives and takes, and the error for a graph that does not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Engine(Protocol):
 
 
 class Pool(Generic[T]):
-    """Things of which each serves one thread at a time, made as more are needed at once."""
+    """A pool of things that each serve one thread at a time; more are made when all are lent."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
