@@ -10,8 +10,8 @@ import pytest
 import tumorscope
 from tumorscope.assessment.context import notes_on
 from tumorscope.common.errors import InputError
+from tumorscope.common.toml_text import toml_text
 from tumorscope.recipes.recipe import SHIPPED, Recipe
-from tumorscope.reports.text import recipe_text
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -121,7 +121,7 @@ def test_drawing_by_source_and_weighing_classes_do_not_both_correct_by_default()
 def test_the_recipe_that_a_report_prints_can_be_followed(name: str) -> None:
     weights = {"sampling.weights": {"site A": 2.0, "b\r\x7f": 0.5}}
     recipe = Recipe.load(name).changed(weights)
-    assert Recipe.from_toml(recipe_text(recipe.model_dump())) == recipe
+    assert Recipe.from_toml(toml_text(recipe.model_dump())) == recipe
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 

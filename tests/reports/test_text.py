@@ -1,32 +1,10 @@
 from __future__ import annotations
 
-import tomllib
-
 import pytest
 
-from tumorscope.reports.text import no_break, plural, recipe_text, shown, span
+from tumorscope.reports.text import no_break, plural, shown, span
 from tumorscope.statistics import Interval
 from tumorscope.statistics.estimate import Undefined
-
-
-def test_recipes_read_like_toml():
-    recipe = {"name": "paper", "data": {"fractions": (0.7, 0.15, 0.15), "flip": True, "rate": 1e-7}}
-    read = tomllib.loads(recipe_text(recipe))
-    assert read == {
-        "name": "paper",
-        "data": {"fractions": [0.7, 0.15, 0.15], "flip": True, "rate": 1e-7},
-    }
-
-
-def test_tables_in_tables_and_odd_names_are_read_back():
-    recipe = {
-        "none": None,
-        "sampling": {"by": "source", "weights": {"site A": 2.0, 'b"\x7f': 0.5, "c.d": 1.0}},
-        "description": "two\nlines\t\x00",
-    }
-    read = tomllib.loads(recipe_text(recipe))
-    del recipe["none"]
-    assert read == recipe
 
 
 @pytest.mark.parametrize(

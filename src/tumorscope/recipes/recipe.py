@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -14,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from tumorscope.common.errors import InputError
 from tumorscope.common.limits import MOST_SEED
 from tumorscope.common.text import SAVE_AS_UTF8, NotTextError, read_text
+from tumorscope.common.toml_text import toml_text
 from tumorscope.recipes.parts import (
     Augmentation,
     Data,
@@ -208,12 +208,7 @@ class Recipe(Part):
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every value written out, so that it can be read back."""
-        document = self.model_dump()
-        lines = [f"{key} = {_toml(value)}" for key, value in document.items() if not _table(value)]
-        for key, value in document.items():
-            if isinstance(value, dict):
-                lines += ["", f"[{key}]", *(f"{name} = {_toml(v)}" for name, v in value.items())]
-        return "\n".join(lines) + "\n"
+        return toml_text(self.model_dump())
 
 
 def _text_of(name_or_path: str | Path) -> tuple[str, str | Path]:
@@ -255,19 +250,3 @@ def _explain(error: ValidationError, origin: str) -> str:
         f"The recipe {origin} cannot be used: {'; '.join(problems)}. Correct it; "
         "`tumorscope describe --recipe paper --toml` prints every key with a value that works."
     )
-
-
-def _table(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return repr(value)

@@ -8,11 +8,12 @@ from functools import partial
 
 import numpy as np
 
+from tumorscope.common.toml_text import toml_text
 from tumorscope.reports.caveats import counts_of
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.picture import Picture
 from tumorscope.reports.published import published_rows
-from tumorscope.reports.text import percent, recipe_text, shown, shown_apart, span
+from tumorscope.reports.text import percent, shown, shown_apart, span
 from tumorscope.statistics import Interval
 from tumorscope.statistics.baselines import base_rate_log_loss, no_information_rate
 from tumorscope.statistics.intervals import trials_needed
@@ -85,7 +86,7 @@ def context_of(
             for name, found in metrics.by_group.items()
         ],
         "variants": _variants(inputs.recipe),
-        "recipe_text": recipe_text,
+        "recipe": toml_text(inputs.recipe) if inputs.recipe else "",
         "span": span,
     }
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-
 from tumorscope.statistics import Interval
 from tumorscope.statistics.estimate import Estimate
 
@@ -59,35 +55,3 @@ def plural(count: int, noun: str, several: str | None = None) -> str:
     ('1 image', '3 images', '0 copies')
     """
     return f"{count} {noun if count == 1 else several or noun + 's'}"
-
-
-def recipe_text(recipe: Mapping[str, object], *, within: str = "") -> str:
-    """Return a nested mapping as TOML; what is None, which TOML has not, is left out.
-
-    Parameters
-    ----------
-    recipe : mapping
-        Of values, and of mappings again.
-    within : str
-        Name of the table that it is in, as TOML writes it.
-    """
-    plain = [
-        f"{_key(key)} = {_value(value)}"
-        for key, value in recipe.items()
-        if value is not None and not isinstance(value, Mapping)
-    ]
-    tables = []
-    for key, value in recipe.items():
-        if isinstance(value, Mapping):
-            name = f"{within}.{_key(key)}" if within else _key(key)
-            tables.append(f"[{name}]\n{recipe_text(value, within=name)}")
-    return "\n\n".join([*(["\n".join(plain)] if plain else []), *tables])
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
-
-
-def _value(value: object) -> str:
-    # The strings of JSON are strings of TOML, but for one character that only JSON takes as it is.
-    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")

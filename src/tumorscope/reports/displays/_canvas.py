@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import UsageError
 from tumorscope.reports.drawing import PALETTE, house_style, new_figure
+from tumorscope.reports.picture import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,10 +60,7 @@ def plain(text: str, width: int = 40) -> str:
         letter if letter.isprintable() and (letter < "\u0530" or "\u2000" < letter < "\u2300")
         else "?" for letter in text
     )  # fmt: skip
-    if len(known) <= width:
-        return known
-    head = (width - 1) // 2
-    return known[:head] + "…" + known[len(known) - (width - 1 - head) :]
+    return shorten(known, width)
 
 
 def draw_table(
