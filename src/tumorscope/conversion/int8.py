@@ -1,7 +1,7 @@
 """A model file's graph → 8-bit integers, in several ways, the fastest first.
 
 Only the backbone is quantised. The head, evidence, calibration and input check stay float32, and
-so evidence sums to the logit whatever happens before it.
+so the evidence still sums to the logit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WEIGHTS_ONLY = {
     "weights of the largest layers only": 100_000,
     "weights of the very largest layers only": 200_000,
 }
-"""Name of a way → numbers in an array from which on it is stored in 8 bits.
+"""Name of a way → the smallest array, in numbers, that is stored in 8 bits.
 
 The largest layers are the last ones, whose rounding matters least, because no later layer amplifies
 it. In MobileNetV2 the second way rounds two thirds of all weights, the third a third: two layers.
@@ -59,7 +59,7 @@ def ways(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Way]:
     """
     if not backbone_nodes(_load(graph)):
         raise InputError(
-            "The model has no convolutions, of which 8-bit models are made. Expected a "
+            "The model has no convolutions whose weights could be stored in 8 bits. Expected a "
             "convolutional network. Export it as onnx-f16."
         )
     yield "per-channel", lambda: quantise(graph, pixels)

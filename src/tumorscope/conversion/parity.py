@@ -229,7 +229,7 @@ def compare(
 def _answers(outputs: Outputs, metadata: Metadata) -> NDArray[np.int8]:
     """Return the answer to each image at the operating point “balanced”, or `REFUSED`.
 
-    Images that `tumorscope predict` would refuse without asking the model are no matter here.
+    Images that `tumorscope predict` would refuse without asking the model play no part here.
     """
     rule = DecisionRule.of(metadata.operating_points["balanced"], metadata.conformal)
     answers = rule.answers(outputs.probability.astype(np.float64))

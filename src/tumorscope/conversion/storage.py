@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 SMALL = 256
-"""Arrays of fewer numbers stay as they are: nothing is to be gained."""
+"""Arrays of fewer numbers stay as they are: they are too small to matter."""
 
 LARGE = 65_536
 """Arrays of at least as many numbers are stored in 8 bits where a model is made of 8 bits."""

@@ -23,15 +23,15 @@ def load_keras() -> None:
 
     TensorFlow writes to the terminal's file descriptor before any of its settings are read, so
     the descriptor is diverted; what was written is shown if the import fails. A user's keras.json
-    that asks for channels first or half precision is for other programs: here it would change
-    what a recipe means.
+    that asks for channels first or half precision is meant for other programs: here it would
+    change what a recipe means.
 
     Raises
     ------
     MissingExtraError
         If the extra “train” is not installed.
     SurroundingsError
-        If Keras is told to compute with what is not there, or cannot be loaded.
+        If Keras cannot be loaded, or is told to use a backend that is not installed.
     """
     if "keras" not in sys.modules:
         _import_keras()

@@ -127,7 +127,7 @@ def imagenet_file(name: str) -> Path:
 
 
 def _offline(name: str) -> str:
-    """Return which weights of a backbone need no network, and what they are."""
+    """Return which starting weights need no network."""
     own = (
         f" --weights {MRI} starts from the packaged model, which needs no network."
         if name == packaged_backbone()

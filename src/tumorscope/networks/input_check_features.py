@@ -1,4 +1,4 @@
-"""Is this a brain MRI slice at all? Where the features of such slices lie, and how far off."""
+"""Is this a brain MRI slice? Where the features of such slices lie, and how far others are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 MOST_AXES = 128
 PASSING = 0.98
-"""Share of brain MRI, held out from the fit, that the limit lets pass."""
+"""Share of held-out brain MRI that the limit lets pass."""
 
 REFUSING = 0.99
-"""Share of pictures of other things that count as the nearest ones' limit."""
+"""Share of the pictures of other things that lie beyond what counts as their near edge."""
 
 ROOM = 0.75
 """How far towards them the limit goes."""
@@ -97,8 +97,8 @@ def limit_of(brains: NDArray[np.float64], others: NDArray[np.float64]) -> float:
     """Return the distance beyond which an image is refused.
 
     At least the distance that `PASSING` of held-out brain MRI does not exceed. Brain MRI from
-    elsewhere lies further off than what was held out at home, so where the nearest pictures of
-    other things leave room, the limit lies three quarters of the way towards them.
+    another site lies further away than what was held out, so where the nearest pictures of other
+    things leave room, the limit lies three quarters of the way towards them.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ def frozen_part(model: keras.Model, *, from_layer: str | None) -> keras.Model | 
 
 
 def input_check_features(backbone: keras.Model) -> keras.KerasTensor:
-    """Return the features by which the input check knows a brain: the last finer than the output.
+    """Return the features that the input check looks at: the last finer than the output.
 
     Training the whole network leaves little in its last features but the answer, so that a page of
     text lies as near as a brain. A stage earlier they still describe the picture: in MobileNetV2

@@ -2,7 +2,7 @@
 
 ONNX Runtime runs MobileNetV2 two to three times faster than Keras does on a CPU, and its answers
 do not depend on the Keras backend. The layers that backbones are made of are few, so they are
-translated one by one; a layer that is not known here is refused, and the caller falls back.
+translated one by one; a layer that is unknown here is refused, and the caller uses Keras.
 """
 
 from __future__ import annotations

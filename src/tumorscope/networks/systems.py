@@ -147,7 +147,7 @@ def lookup(name: str) -> System:
 def recipe_for(system: System, recipe: Recipe, backbone: str) -> Recipe:
     """Return the recipe as one backbone of a system follows it.
 
-    What differs: the backbone, what its ImageNet weights expect as input scaling, the input size
+    What differs: the backbone, the input scaling that its ImageNet weights expect, the input size
     in proportion to the one it was published for, and where fine-tuning starts if that is inside
     the network. Training on smaller pictures first needs sizes that are multiples of 32 and a
     pooled head; elsewhere it happens at full size.

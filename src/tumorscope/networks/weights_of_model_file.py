@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MRI = "mri"
-"""Name of the packaged model's backbone among starting weights."""
+"""What `--weights` calls the backbone of the packaged model."""
 
 
 def load_backbone(backbone: keras.Model, *, name: str, model: Path | None = None) -> Weights:
