@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tumorscope.imaging import Preprocessing
 from tumorscope.recipes.parts import Augmentation
+from tumorscope.synthetic.phantom_slice import phantom_slice
 from tumorscope.training.augment import affine, augment
 
 SIZE = 48
@@ -113,3 +114,62 @@ def test_black_fill_leaves_black_corners() -> None:
     nearest = versions_of(white, Augmentation(**ranges), seed=0, indices=np.array([0]), version=0)
     assert min(int(image[0, 0, 0]) for image in black) == 0
     assert nearest.min() == 255
+
+
+SCANS = np.stack([phantom_slice(tumour=False, seed=seed, size=64).pixels for seed in range(6)])
+
+
+def drawn(ranges: Augmentation, *, brains: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """One version of each of `SCANS`; `brains` tells where each has its brain: in a disc."""
+    rows, columns = np.mgrid[:64, :64]
+    disc = (rows - 32) ** 2 + (columns - 32) ** 2 < 20**2
+    return augment(
+        SCANS,
+        np.zeros(len(SCANS), np.int64),
+        ranges,
+        how=Preprocessing(64),
+        seed=3,
+        indices=np.arange(len(SCANS)),
+        versions=np.zeros(len(SCANS), np.int64),
+        brain=lambda _: disc if brains else None,
+    )
+
+
+def test_quarter_turns_turn_the_picture_and_nothing_else() -> None:
+    pixels, labels = drawn(Augmentation(quarter_turns=1.0))
+    for before, after in zip(SCANS, pixels, strict=True):
+        assert sum(np.array_equal(np.rot90(before, turns), after) for turns in (1, 2, 3)) == 1
+    assert labels.tolist() == [0] * len(SCANS)
+    upside_down, _ = drawn(Augmentation(vertical_flip=1.0))
+    np.testing.assert_array_equal(upside_down, SCANS[:, ::-1])
+
+
+def test_a_skull_is_stripped_where_the_brain_is_known_and_only_there() -> None:
+    pixels, labels = drawn(Augmentation(strip_skull=1.0), brains=True)
+    rows, columns = np.mgrid[:64, :64]
+    away = (rows - 32) ** 2 + (columns - 32) ** 2
+    assert not pixels[:, away > 23**2].any()
+    inside = away < 17**2
+    np.testing.assert_array_equal(pixels[:, inside], SCANS[:, inside])
+    assert not labels.any()
+    np.testing.assert_array_equal(drawn(Augmentation(strip_skull=1.0))[0], SCANS)
+
+
+def test_a_skull_is_drawn_around_a_brain_that_has_none() -> None:
+    ranges = Augmentation(draw_skull=1.0)
+    pixels, labels = drawn(ranges)
+    assert all((after != before).any() for before, after in zip(SCANS, pixels, strict=True))
+    # What was there is drawn smaller, so that the scalp fits around it.
+    middle = slice(24, 40)
+    assert pixels[:, middle, middle].mean() > 20
+    assert not labels.any()
+    again, _ = drawn(ranges)
+    np.testing.assert_array_equal(again, pixels)
+    np.testing.assert_array_equal(drawn(ranges, brains=True)[0], SCANS)
+
+
+def test_a_drawn_lesion_makes_a_tumour_of_a_picture_without() -> None:
+    pixels, labels = drawn(Augmentation(lesions=1.0))
+    changed = np.array([(a != b).any() for a, b in zip(SCANS, pixels, strict=True)])
+    assert changed.any()
+    np.testing.assert_array_equal(labels, changed.astype(np.int64))
