@@ -50,8 +50,7 @@ def audit(
     probes : bool
         Whether shortcuts are measured (needs scikit-learn).
     input_check : bool or InputCheck
-        What says which images are perhaps not brain MRI: by default the packaged model, where the
-        installation holds one; False asks nobody.
+        What says which images are perhaps not brain MRI; by default the packaged model, if any.
     group_from : str or path, optional
         What says which images are of one patient: a regular expression on paths, or a CSV file;
         see `tumorscope.cohort.group_from.group_by`.
@@ -61,8 +60,7 @@ def audit(
     InputError
         If there is nothing to audit: no folder, no classes, nothing readable, a bad manifest.
     UsageError
-        If `output` holds a manifest that somebody edited, which would be lost; or `group_from`
-        is no rule, or tells no patients apart.
+        If `output` holds edits that would be lost; or `group_from` tells no patients apart.
     OutputError
         If `output` cannot be written to.
     MissingExtraError
@@ -78,8 +76,7 @@ def audit(
     """
     _require(probes=probes, report=output is not None)
     cohort, others = _cohort(data), [_cohort(other) for other in against]
-    # A rule that names nobody is refused before the images are read, and asked again once it is
-    # known which of them can be.
+    # A rule that names nobody is refused before the images are read, and asked again afterwards.
     ruled, _ = _grouped(cohort, group_from)
     folder = None if output is None else _reserved(Path(output), ruled, data)
     check = packaged_check() if input_check is True else input_check or None

@@ -4,7 +4,7 @@ Groups are put in an order that depends on their names and the seed alone (SHA-2
 end to end, and the line is cut where the requested fractions fall, at the nearest border between
 two groups. So the result is the same on every machine, with every numpy, and for every order of
 rows; and as each cut misses its place by at most half a group, no split misses its share of a
-class by more than one group.
+class by more than one group, where that share is larger than the class's largest group.
 """
 
 from __future__ import annotations
@@ -42,33 +42,29 @@ def split(
 ) -> Manifest:
     """Fill the column ``split``: training, tuning and (internal) testing, stratified by class.
 
-    Each split's number of images of a class is within one group's size of the request, as long
-    as the request itself is larger than the class's largest group; of a smaller class every
-    requested split still gets at least one group. Tumour types, where the manifest names them,
-    are balanced in the same way; one with too few groups for all splits reaches training first,
-    then testing (`tumorscope.cohort.tumour_type.types_missing` tells).
+    Every split gets its share of a class to within one group, and at least one group of it. Tumour
+    types, where the manifest names them, are balanced in the same way; one with too few groups for
+    all splits reaches training first, then testing (see
+    `tumorscope.cohort.tumour_type.types_missing`).
 
     Parameters
     ----------
     manifest : Manifest
         The cohort; any split that it has already is replaced.
     fractions : tuple of float
-        Shares of training, tuning and testing; each at least 0, summing to 1. A share of 0
-        leaves that split empty.
+        Shares of training, tuning and testing that sum to 1; 0 leaves a split empty.
     seed : int
         Another seed gives another split.
     mode : {"group", "random"}
         "random" ignores groups, as most published splits do: copies of one picture then land on
         both sides, and every result looks too good. For comparison only.
     classes : ndarray of int64, optional
-        What to balance of the usable images, from 0, which is no tumour; by default labels and
-        types.
+        What to balance of the usable images, from 0 (no tumour); labels and types by default.
 
     Returns
     -------
     Manifest
-        The same rows in the same order; unreadable ones have the split "". Groups that share a
-        picture are joined (`Manifest.joined` tells which).
+        The same rows in the same order. Groups that share a picture are joined; see `joined`.
 
     Raises
     ------
@@ -80,8 +76,7 @@ def split(
 
     Examples
     --------
-    >>> from tumorscope.auditing.audit import audit
-    >>> from tumorscope.synthetic.phantom import write_phantom_cohort
+    >>> from tumorscope import audit, write_phantom_cohort
     >>> write_phantom_cohort("scans", n=20, seed=1)
     >>> divided = split(audit("scans", probes=False).manifest, fractions=(0.6, 0.2, 0.2), seed=1)
     >>> [len(divided.of_split(name)) for name in ("training", "tuning", "testing")]
@@ -89,18 +84,27 @@ def split(
     """
     _check_fractions(fractions)
     check_whole("seed", seed, at_least=0)  # it is hashed, so none is too large
-    if mode == "group":
-        manifest = settle_copies(manifest)
+    manifest = settle_copies(manifest) if mode == "group" else manifest
     usable = _usable(manifest)
     names = [row.group if mode == "group" else row.path for row in usable.rows]
-    wanted = [name for name, share in zip(SPLITS, fractions, strict=True) if share > 0]
-    truth = strata_of(usable) if classes is None else classes
-    _check_classes(usable.labels, names, len(wanted), f"the splits {', '.join(wanted)}")
-    parts = _part(truth, names, fractions, seed, first=SCARCE if truth.max() > 1 else None)
-    chosen = {row.path: SPLITS[part] for row, part in zip(usable.rows, parts, strict=True)}
+    strata = strata_of(usable) if classes is None else classes
+    chosen = iter(_splits(usable.labels, strata, names, fractions, seed))
     return manifest.having(
-        replace(row, split=chosen[row.path] if row.usable else "") for row in manifest.rows
+        replace(row, split=next(chosen) if row.usable else "") for row in manifest.rows
     )
+
+
+def _splits(
+    labels: NDArray[np.int64],
+    strata: NDArray[np.int64],
+    names: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+) -> list[str]:
+    wanted = [name for name, share in zip(SPLITS, fractions, strict=True) if share > 0]
+    _check_classes(labels, names, len(wanted), f"the splits {', '.join(wanted)}")
+    parts = _part(strata, names, fractions, seed, first=SCARCE if strata.max() > 1 else None)
+    return [SPLITS[part] for part in parts]
 
 
 def grouped_folds(
