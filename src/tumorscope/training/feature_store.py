@@ -9,7 +9,6 @@ the next epoch that uses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.arrays import BATCH, Images
-from tumorscope.common.cores import cores
 from tumorscope.imaging.brain import brain_mask
+from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.network import WHOLE, frozen_part
-from tumorscope.networks.onnx_graph import UnsupportedLayerError, feature_graph
-from tumorscope.networks.scaling import SCALINGS, network_input
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.augment import augment
 
@@ -63,43 +60,6 @@ def extractor(
         return features
 
     return extract
-
-
-def feature_engine(
-    backbone: keras.Model, taps: Sequence[keras.KerasTensor], scaling: str
-) -> Callable[[NDArray[np.uint8]], list[NDArray[np.float16]]]:
-    """Return a function from grey images uint8 (n, h, w) to tensors of a backbone, (n, h, w, c)."""
-    import keras
-
-    scale, offset = SCALINGS[scaling]
-    try:
-        graph = feature_graph(backbone, taps=taps, scale=scale, offset=offset)
-    except UnsupportedLayerError:
-        network = keras.Model(backbone.input, taps)
-
-        def run_keras(pixels: NDArray[np.uint8]) -> list[NDArray[np.float16]]:
-            outputs = network.predict_on_batch(network_input(pixels, scaling))
-            return [np.asarray(output, dtype=np.float16) for output in outputs]
-
-        return run_keras
-
-    import onnxruntime
-
-    # One image per thread beats several threads on one image, whose layers are too small to share.
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    pool = ThreadPoolExecutor(cores())
-
-    def run_one(image: NDArray[np.uint8]) -> list[NDArray[np.float16]]:
-        return [output.astype(np.float16) for output in session.run(None, {"pixels": image[None]})]
-
-    def run_onnx(pixels: NDArray[np.uint8]) -> list[NDArray[np.float16]]:
-        return [np.concatenate(outputs) for outputs in zip(*pool.map(run_one, pixels), strict=True)]
-
-    return run_onnx
 
 
 class FeatureStore:

@@ -11,6 +11,7 @@ from tumorscope.cohort.arrays import BATCH, batches
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.imaging import prepare
 from tumorscope.model_file.schema import Estimate, InputCheck
+from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.input_check_features import (
     PASSING,
     FeatureSpace,
@@ -21,7 +22,6 @@ from tumorscope.networks.network import input_check_features
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics import Interval, wilson
 from tumorscope.synthetic.not_brain import draw_not_brain
-from tumorscope.training.feature_store import feature_engine
 from tumorscope.training.held_out import measuring_folds
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.progress import track
 from tumorscope.networks.backbones import lookup as lookup_backbone
+from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.start import start
 from tumorscope.networks.systems import Classifier, System, recipe_for
 from tumorscope.networks.weights import weights_of
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
-from tumorscope.training.feature_store import feature_engine
 
 if TYPE_CHECKING:
     import keras

@@ -16,6 +16,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.common.progress import pulse
 from tumorscope.experiments.comparison.features import taps_of
 from tumorscope.networks.cost import layer_macs
+from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.model_graph import model_graph
 from tumorscope.networks.network import WHOLE, trainable_part
 from tumorscope.networks.onnx_graph import UnsupportedLayerError, feature_graph
@@ -23,7 +24,6 @@ from tumorscope.networks.scaling import SCALINGS, network_input
 from tumorscope.networks.start import start
 from tumorscope.networks.systems import System, recipe_for
 from tumorscope.recipes.recipe import Recipe
-from tumorscope.training.feature_store import feature_engine
 from tumorscope.training.trainer import make_optimizer
 
 if TYPE_CHECKING:
