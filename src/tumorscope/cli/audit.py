@@ -110,7 +110,7 @@ def _table(found: Audit, *, compared: bool) -> str:
         but = f"; {blind} of the other images could not be looked at" if blind else ""
         lines.append(("Overlap", f"{len(found.overlap)} images also lie in another cohort{but}"))
     for flag, name in (
-        ("not-brain-mri", "No brain MRI?"),
+        ("not-brain-mri", "Not brain MRI?"),
         ("unusual", "Unusual"),
         ("disguised", "Disguised"),
         ("colour", "Coloured"),
