@@ -5,42 +5,60 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.fixtures.audits import audit
 
 from tumorscope.cli.app import run
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.experiments.crossval import crossval
+from tumorscope.experiments.crossval import CrossValidation, crossval
+from tumorscope.experiments.fold_runner import finite_scores
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
-from tumorscope.training.fit import Fitter
+from tumorscope.training.fit import DivergedError, Fitter
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-@pytest.fixture
-def cohort(tiny_cohort: Path) -> Path:
-    """The tiny cohort with two byte-identical copies."""
-    shutil.copy(tiny_cohort / "yes" / "yes0.png", tiny_cohort / "yes" / "copy.png")
-    shutil.copy(tiny_cohort / "no" / "no0.png", tiny_cohort / "no" / "copy.png")
-    return tiny_cohort
+OPTIONS: dict[str, Any] = {"weights": "none", "folds": 3, "repeats": 2}
 
 
-def test_every_image_is_scored_once_per_repeat_with_its_copies(
-    cohort: Path, quick: Recipe, tmp_path: Path
-) -> None:
-    result = crossval(
-        cohort, recipe=quick, folds=3, repeats=2, weights="none", output=tmp_path / "cv"
-    )
-    records = read_csv(tmp_path / "cv" / "scores.csv")
+@dataclass(frozen=True)
+class Finished:
+    """A cross-validation that is done, and what it was asked; its folder is to be copied."""
+
+    cohort: Path
+    recipe: Recipe
+    found: CrossValidation
+
+    def again(self, folder: Path, **changes: Any) -> CrossValidation:
+        return crossval(self.cohort, output=folder, **({"recipe": self.recipe} | OPTIONS | changes))
+
+
+@pytest.fixture(scope="module")
+def finished(
+    undrawn: None, drawn_tiny_cohort: Path, swift: Recipe, tmp_path_factory: pytest.TempPathFactory
+) -> Finished:
+    """The tiny cohort with two byte-identical copies, in a folder with a space in its name."""
+    root = tmp_path_factory.mktemp("crossval")
+    cohort = shutil.copytree(drawn_tiny_cohort, root / "a cohort")
+    shutil.copy(cohort / "yes" / "yes0.png", cohort / "yes" / "copy.png")
+    shutil.copy(cohort / "no" / "no0.png", cohort / "no" / "copy.png")
+    found = crossval(cohort, recipe=swift, output=root / "my folder", **OPTIONS)
+    return Finished(cohort, swift, found)
+
+
+def test_every_image_is_scored_once_per_repeat_with_its_copies(finished: Finished) -> None:
+    result = finished.found
+    records = read_csv(result.folder / "scores.csv")
     assert list(records[0]) == ["path", "label", "repeat", "fold", "score"]
     assert len(records) == len(result.manifest) * 2
     assert len({(row["path"], row["repeat"]) for row in records}) == len(records)
@@ -48,61 +66,49 @@ def test_every_image_is_scored_once_per_repeat_with_its_copies(
     for group in set(result.manifest.groups.tolist()):
         members = result.manifest.groups == group
         assert all(len(set(column)) == 1 for column in result.folds[members].T)
-    assert (tmp_path / "cv" / "report.html").exists()
+    assert (result.folder / "report.html").exists()
     assert result.metrics.to_json()["split"] == "grouped"
 
 
 def test_finished_folds_are_kept_and_the_result_is_the_same(
-    cohort: Path, quick: Recipe, tmp_path: Path
+    finished: Finished, tmp_path: Path
 ) -> None:
-    options = {"recipe": quick, "folds": 2, "repeats": 1, "weights": "none"}
-    whole = crossval(cohort, output=tmp_path / "whole", **options)
-    shutil.copytree(tmp_path / "whole" / "folds", tmp_path / "half" / "folds")
-    (tmp_path / "half" / "folds" / "repeat-0-fold-1.csv").unlink()
-    kept = tmp_path / "half" / "folds" / "repeat-0-fold-0.csv"
+    half = tmp_path / "half"
+    shutil.copytree(finished.found.folder / "folds", half / "folds")
+    (half / "folds" / "repeat-1-fold-1.csv").unlink()
+    kept = half / "folds" / "repeat-0-fold-0.csv"
     before = kept.stat().st_mtime_ns
     with pytest.raises(UsageError, match="--resume"):
-        crossval(cohort, output=tmp_path / "half", **options)
-    half = crossval(cohort, output=tmp_path / "half", resume=True, **options)
+        finished.again(half)
+    again = finished.again(half, resume=True)
     assert kept.stat().st_mtime_ns == before
-    np.testing.assert_allclose(half.scores, whole.scores, atol=1e-8)
+    np.testing.assert_allclose(again.scores, finished.found.scores, atol=1e-8)
     with pytest.raises(InputError, match="another recipe"):
-        crossval(cohort, output=tmp_path / "half", resume=True, **(options | {"folds": 3}))
+        finished.again(half, resume=True, folds=2)
     # Rows in another order, the same in number: their scores must not go to other images.
     lines = kept.read_text().splitlines()
     kept.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
     with pytest.raises(InputError, match="in another order"):
-        crossval(cohort, output=tmp_path / "half", resume=True, **options)
+        finished.again(half, resume=True)
 
 
 def test_the_command_in_the_report_can_be_run_as_it_stands(
-    cohort: Path, quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    whole = crossval(
-        cohort, recipe=quick, folds=2, repeats=1, weights="none", output="my folder/of folds"
-    )
-    command = json.loads((whole.folder / "metrics.json").read_text())["command"]
-    words = shlex.split(command)
+    folder = finished.found.folder
+    words = shlex.split(json.loads((folder / "metrics.json").read_text())["command"])
     assert words[0] == "tumorscope"
     assert run(words[1:]) == 0
     np.testing.assert_allclose(
         [float(row["score"]) for row in read_csv(Path("CV", "scores.csv"))],
-        [float(row["score"]) for row in read_csv(whole.folder / "scores.csv")],
+        [float(row["score"]) for row in read_csv(folder / "scores.csv")],
         atol=1e-6,
     )
 
 
-def test_the_random_split_says_that_it_leaks(cohort: Path, quick: Recipe, tmp_path: Path) -> None:
-    result = crossval(
-        cohort,
-        recipe=quick,
-        folds=2,
-        repeats=1,
-        weights="none",
-        output=tmp_path / "cv",
-        split_by="random",
-    )
+def test_the_random_split_says_that_it_leaks(finished: Finished, tmp_path: Path) -> None:
+    result = finished.again(tmp_path / "cv", split_by="random", folds=2, repeats=1)
     assert result.metrics.to_json()["split"] == "random"
     page = (tmp_path / "cv" / "report.html").read_text()
     title = page[page.index("<h1>") : page.index("</h1>")]
@@ -110,11 +116,9 @@ def test_the_random_split_says_that_it_leaks(cohort: Path, quick: Recipe, tmp_pa
 
 
 @pytest.mark.parametrize(("folds", "repeats"), [(1, 1), (3, 0)])
-def test_impossible_numbers_are_refused(
-    cohort: Path, quick: Recipe, tmp_path: Path, folds: int, repeats: int
-) -> None:
+def test_impossible_numbers_are_refused(tmp_path: Path, folds: int, repeats: int) -> None:
     with pytest.raises(UsageError, match="at least 2 folds"):
-        crossval(cohort, recipe=quick, folds=folds, repeats=repeats, output=tmp_path / "cv")
+        crossval("a cohort", folds=folds, repeats=repeats, output=tmp_path / "cv")
 
 
 @pytest.fixture
@@ -155,7 +159,7 @@ def test_sources_are_left_out_with_what_belongs_to_them(
 
 
 def test_every_source_in_turn_and_testing_images_never_train(
-    places: Manifest, quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    places: Manifest, swift: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [
         replace(row, split="testing" if index in (5, 8) else "")
@@ -172,7 +176,7 @@ def test_every_source_in_turn_and_testing_images_never_train(
     monkeypatch.setattr(Fitter, "fit", watch)
     marked = Manifest(tuple(rows), places.root)
     result = crossval(
-        marked, recipe=quick, weights="none", output=tmp_path / "cv", hold_out=[["each"]]
+        marked, recipe=swift, weights="none", output=tmp_path / "cv", hold_out=[["each"]]
     )
     assert len(result.manifest) == len(places)
     assert sorted(set(result.folds[:, 0].tolist())) == [0, 1, 2]
@@ -189,24 +193,21 @@ def test_something_must_be_left_to_train_on(
         crossval(one, recipe=quick, weights="none", output=tmp_path / "cv", hold_out=out)
 
 
-def test_folds_of_a_file_that_was_replaced_are_refused(
-    cohort: Path, quick: Recipe, tmp_path: Path
-) -> None:
+def test_folds_of_a_file_that_was_replaced_are_refused(finished: Finished, tmp_path: Path) -> None:
     backbone = build_backbone("small_cnn", 32)
     backbone.save_weights(tmp_path / "w.weights.h5")
-    options = {"recipe": quick, "weights": tmp_path / "w.weights.h5", "folds": 2, "repeats": 1}
-    crossval(cohort, output=tmp_path / "cv", **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"weights": tmp_path / "w.weights.h5", "folds": 2, "repeats": 1}
+    finished.again(tmp_path / "cv", **options)
     backbone.set_weights([0.5 * each for each in backbone.get_weights()])
     backbone.save_weights(tmp_path / "w.weights.h5")
     with pytest.raises(InputError, match="another recipe, cohort, protocol"):
-        crossval(cohort, output=tmp_path / "cv", resume=True, **options)  # type: ignore[arg-type]
+        finished.again(tmp_path / "cv", resume=True, **options)
 
 
 @pytest.mark.parametrize("damage", ["path,label\n", "", "score", "2.5"])
-def test_a_damaged_fold_is_named(cohort: Path, quick: Recipe, tmp_path: Path, damage: str) -> None:
-    options = {"recipe": quick, "weights": "none", "folds": 2, "repeats": 1}
-    crossval(cohort, output=tmp_path / "cv", **options)  # type: ignore[arg-type]
-    fold = tmp_path / "cv" / "folds" / "repeat-0-fold-1.csv"
+def test_a_damaged_fold_is_named(finished: Finished, tmp_path: Path, damage: str) -> None:
+    folder = shutil.copytree(finished.found.folder, tmp_path / "cv")
+    fold = folder / "folds" / "repeat-0-fold-1.csv"
     if damage in ("score", "2.5"):
         lines = fold.read_text().splitlines()
         lines[1] = lines[1].rpartition(",")[0] + f",{damage}"
@@ -214,7 +215,19 @@ def test_a_damaged_fold_is_named(cohort: Path, quick: Recipe, tmp_path: Path, da
     else:
         fold.write_text(damage)
     with pytest.raises(InputError, match=r"repeat-0-fold-1\.csv"):
-        crossval(cohort, output=tmp_path / "cv", resume=True, **options)  # type: ignore[arg-type]
+        finished.again(folder, resume=True)
+
+
+@pytest.mark.parametrize("values", [[np.nan, 0.5], [np.inf, 0.5]])
+def test_scores_that_are_no_numbers_are_never_kept(values: list[float]) -> None:
+    class Diverged:
+        def fit(self, known: object, *, seed: int, on_epoch: object = None) -> None: ...
+
+        def predict(self, _: object) -> NDArray[np.float64]:
+            return np.array(values)
+
+    with pytest.raises(DivergedError, match="not numbers after the last epoch"):
+        finite_scores(Diverged(), np.array([0, 1]))
 
 
 @pytest.mark.parametrize("wrong", [[["a"], ["nowhere"]], [["a", "b"], ["a"]]])

@@ -41,9 +41,9 @@ def types(tmp_path: Path) -> Path:
 
 
 def test_cross_validation_scores_every_class(
-    types: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    types: Path, swift: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options: dict[str, Any] = {"recipe": quick, "folds": 2, "weights": "none"}
+    options: dict[str, Any] = {"recipe": swift, "folds": 2, "weights": "none"}
     found = crossval_types(types, output=tmp_path / "cv", **options)
     records = read_csv(tmp_path / "cv" / "scores.csv")
     assert list(records[0])[4:] == [
@@ -58,11 +58,11 @@ def test_cross_validation_scores_every_class(
     assert found.metrics.split == "grouped"
     with pytest.raises(UsageError, match="--resume"):
         crossval_types(types, output=tmp_path / "cv", **options)
-    options |= {"recipe": quick.for_task("tumour-type"), "repeats": 1}
+    options |= {"recipe": swift.for_task("tumour-type"), "repeats": 1}
     again = crossval(types, output=tmp_path / "cv", resume=True, **options)
     np.testing.assert_allclose(again.scores, found.scores, atol=1e-8)
 
-    (tmp_path / "recipe.toml").write_text(quick.to_toml())
+    (tmp_path / "recipe.toml").write_text(swift.to_toml())
     words = ["crossval", str(types), "--task", "tumour-type", "--split", "random", "--json"]
     words += ["--recipe", str(tmp_path / "recipe.toml"), "--folds", "2", "--repeats", "1"]
     assert run([*words, "--weights", "none", "-o", str(tmp_path / "random")]) == 0
@@ -102,12 +102,12 @@ def test_a_run_trains_learns_and_is_evaluated(
 
 
 def test_a_rare_type_is_trained_on_and_what_cannot_be_measured_is_null(
-    types: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    types: Path, swift: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for file in sorted((types / "pituitary").iterdir())[1:]:
         file.unlink()
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(quick.for_task("tumour-type").to_toml())
+    recipe.write_text(swift.for_task("tumour-type").to_toml())
     words = ["train", str(types), "--recipe", str(recipe), "--weights", "none"]
     assert run([*words, "-o", str(tmp_path / "run")]) == 0
     assert "No pituitary lies in testing (1 images in 1 group in all)" in capsys.readouterr().err

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("optuna", reason="needs the tune extra")
 
@@ -27,8 +30,9 @@ from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.experiments.search.objective import SharedNetwork, loss_of
 from tumorscope.experiments.search.report import importances_of
+from tumorscope.experiments.search.result import Search
 from tumorscope.experiments.search.space import Range, changed, load_space
-from tumorscope.experiments.search.storage import finished
+from tumorscope.experiments.search.storage import IDENTITY, finished
 from tumorscope.experiments.search.tune import tune
 from tumorscope.networks.network import build
 from tumorscope.networks.start import start
@@ -46,36 +50,45 @@ SPACE = """
 """
 
 
-@pytest.fixture
-def head_only(quick: Recipe) -> Recipe:
-    """Trials of a fraction of a second: the head alone, one epoch."""
-    return quick.model_copy(
-        update={
-            "frozen": quick.frozen.model_copy(update={"epochs": 1}),
-            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 0}),
-            "network": quick.network.model_copy(update={"head": "pooled"}),
-            # No tuning images: twelve are few.
-            "optimisation": quick.optimisation.model_copy(update={"schedule": "cosine"}),
-        }
-    )
+@dataclass(frozen=True)
+class Nested:
+    """A search with two outer folds, and what its networks were shown."""
+
+    found: Search
+    used: list[set[int]]
+    asked: list[set[int]]
 
 
-@pytest.fixture
-def options(head_only: Recipe, tiny_cohort: Path, tmp_path: Path) -> dict[str, Any]:
-    (tmp_path / "space.toml").write_text(SPACE)
+def _asked(swift: Recipe, data: Path, folder: Path) -> dict[str, Any]:
+    (folder / "space.toml").write_text(SPACE)
     return {
-        "data": tiny_cohort,
-        "recipe": head_only,
-        "space": tmp_path / "space.toml",
+        "data": data,
+        "recipe": swift,
+        "space": folder / "space.toml",
         "weights": "none",
         "inner_folds": 2,
-        "output": tmp_path / "out",
+        "output": folder / "out",
     }
 
 
-def test_outer_images_are_never_seen_by_their_search(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def options(swift: Recipe, tiny_cohort: Path, tmp_path: Path) -> dict[str, Any]:
+    return _asked(swift, tiny_cohort, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def searched(
+    undrawn: None, swift: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Search:
+    """A finished search of two trials, without outer folds; its folder is to be copied."""
+    folder = tmp_path_factory.mktemp("searched")
+    return tune(trials=2, outer_folds=0, **_asked(swift, drawn_tiny_cohort, folder))
+
+
+@pytest.fixture(scope="module")
+def nested(
+    undrawn: None, swift: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Nested:
     used: list[set[int]] = []
     asked: list[set[int]] = []
     fit, predict = Fitter.fit, Fitter.predict
@@ -84,15 +97,26 @@ def test_outer_images_are_never_seen_by_their_search(
         used.append({*how["training"].tolist(), *how["tuning"].tolist()})
         return fit(self, **how)
 
-    def watch_predict(self: Fitter, indices: np.ndarray) -> Any:
+    def watch_predict(self: Fitter, indices: NDArray[np.int64]) -> Any:
         asked.append(set(indices.tolist()))
         return predict(self, indices)
 
-    monkeypatch.setattr(Fitter, "fit", watch_fit)
-    monkeypatch.setattr(Fitter, "predict", watch_predict)
-    result = tune(trials=2, outer_folds=2, **options)
-    records = read_csv(options["output"] / "scores.csv")
+    options = _asked(swift, drawn_tiny_cohort, tmp_path_factory.mktemp("nested"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Fitter, "fit", watch_fit)
+        patch.setattr(Fitter, "predict", watch_predict)
+        found = tune(trials=2, outer_folds=2, **options)
+    return Nested(found, used, asked)
+
+
+def _copied(search: Search, options: dict[str, Any]) -> None:
+    shutil.copytree(search.folder, options["output"])
+
+
+def test_outer_images_are_never_seen_by_their_search(nested: Nested) -> None:
+    records = read_csv(nested.found.folder / "scores.csv")
     folds = np.array([int(record["fold"]) for record in records])
+    used, asked = nested.used, nested.asked
     # Calls come in the order of the outer folds; each ends with its one outer scoring.
     for fold in (0, 1):
         outer = set(np.flatnonzero(folds == fold).tolist())
@@ -100,31 +124,76 @@ def test_outer_images_are_never_seen_by_their_search(
         assert all(not (each & outer) for each in used[: end + 1])
         assert all(not (each & outer) for each in asked[:end])
         used, asked = used[end + 1 :], asked[end + 1 :]
-    assert result.metrics is not None
-    assert result.metrics.n == 12
-    document = json.loads((options["output"] / "tuning.json").read_text())
+    assert nested.found.metrics is not None
+    assert nested.found.metrics.n == 12
+    document = json.loads((nested.found.folder / "tuning.json").read_text())
     assert set(document["inner_optimistic"]) == {"outer-0", "outer-1", "final"}
     assert document["nested"]["n"] == 12
-    report = (options["output"] / "report.html").read_text("utf-8")
+    report = (nested.found.folder / "report.html").read_text("utf-8")
     assert report.index("Nested: every image") < report.index("Too good:")
-    best = Recipe.load(options["output"] / "best.toml")
-    assert best.name == "quick-tuned"
+    best = Recipe.load(nested.found.folder / "best.toml")
+    assert best.name == "swift-tuned"
     assert best.frozen.learning_rate == pytest.approx(document["best"]["frozen.learning_rate"])
 
 
-def test_going_on_adds_trials_and_keeps_those_there_are(options: dict[str, Any]) -> None:
-    first = tune(trials=2, outer_folds=0, **options)
-    assert first.metrics is None
-    assert "no result" in (options["output"] / "report.html").read_text("utf-8")
-    before = [trial.datetime_complete for trial in first.studies["final"].trials]
-    more = tune(trials=4, outer_folds=0, **options)
+def test_outer_folds_are_kept_while_their_recipe_is_the_same(
+    nested: Nested, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _copied(nested.found, options)
+    outer = options["output"] / "outer"
+    # A former version kept a hash of search and recipe.
+    kept = json.loads((outer / "fold-0.json").read_text())
+    key = nested.found.studies["outer-0"].user_attrs[IDENTITY]
+    toml = Recipe.parse(kept["recipe"]).to_toml()
+    (outer / "fold-0.recipe").write_text(hashlib.sha256(f"{key}\n{toml}".encode()).hexdigest())
+    (outer / "fold-0.json").unlink()
+    fits = []
+    fit = Fitter.fit
+
+    def count(self: Fitter, **how: Any) -> list[Record]:
+        fits.append(how)
+        return fit(self, **how)
+
+    monkeypatch.setattr(Fitter, "fit", count)
+    again = tune(trials=2, outer_folds=2, **options)
+    assert not fits
+    assert again.metrics is not None
+    assert nested.found.metrics is not None
+    assert again.metrics.to_json() == nested.found.metrics.to_json()
+    # As where more trials find a better one.
+    kept["recipe"]["network"]["dropout"] = 0.123
+    (outer / "fold-1.json").write_text(json.dumps(kept))
+    tune(trials=2, outer_folds=2, **options)
+    assert len(fits) == 1
+
+
+def test_a_damaged_score_of_an_outer_fold_is_named(nested: Nested, options: dict[str, Any]) -> None:
+    _copied(nested.found, options)
+    kept = options["output"] / "outer" / "fold-0.csv"
+    lines = kept.read_text().splitlines()
+    lines[1] = lines[1].rsplit(",", 1)[0] + ",oops"
+    kept.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"fold-0\.csv"):
+        tune(trials=2, outer_folds=2, **options)
+
+
+def test_going_on_adds_trials_and_keeps_those_there_are(
+    searched: Search, options: dict[str, Any]
+) -> None:
+    assert searched.metrics is None
+    assert "no result" in (searched.folder / "report.html").read_text("utf-8")
+    before = [trial.datetime_complete for trial in searched.studies["final"].trials]
+    _copied(searched, options)
+    more = tune(trials=3, outer_folds=0, **options)
     trials = more.studies["final"].trials
     assert [trial.datetime_complete for trial in trials][:2] == before
-    assert finished(more.studies["final"]) == 4
+    assert finished(more.studies["final"]) == 3
 
 
-def test_another_search_in_the_same_database_is_refused(options: dict[str, Any]) -> None:
-    tune(trials=1, outer_folds=0, **options)
+def test_another_search_in_the_same_database_is_refused(
+    searched: Search, options: dict[str, Any]
+) -> None:
+    _copied(searched, options)
     with pytest.raises(InputError, match=r"search\.seed: 0 then, 5 now"):
         tune(trials=1, outer_folds=0, **(options | {"seed": 5}))
     # Searches of three outer folds have seen images that two would hold out.
@@ -146,10 +215,9 @@ def test_a_search_that_goes_on_draws_what_it_would_have_drawn(
 
 
 def test_a_cohort_that_differs_leaves_the_folder_as_it_was(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    searched: Search, options: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
-    tune(trials=1, outer_folds=0, **options)
+    _copied(searched, options)
     folder = options["output"]
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     next(options["data"].rglob("*.png")).unlink()
@@ -159,21 +227,19 @@ def test_a_cohort_that_differs_leaves_the_folder_as_it_was(
 
 
 def test_the_manifest_of_the_search_can_be_given_again(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    searched: Search, options: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
-    tune(trials=1, outer_folds=0, **options)
+    _copied(searched, options)
     kept = options["output"] / "manifest.csv"
     before = kept.read_bytes()
-    again = tune(trials=2, outer_folds=0, **(options | {"data": kept}))
-    assert finished(again.studies["final"]) == 2
+    again = tune(trials=3, outer_folds=0, **(options | {"data": kept}))
+    assert finished(again.studies["final"]) == 3
     assert kept.read_bytes() == before
 
 
 def test_the_testing_part_is_left_out_and_that_is_said(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
     whole = _manifest(options)
     rows = [
         replace(row, split="testing" if row.path.endswith(("0.png", "1.png")) else "training")
@@ -194,10 +260,7 @@ def test_the_testing_part_is_left_out_and_that_is_said(
     assert not elsewhere["output"].exists()
 
 
-def test_copies_of_testing_images_choose_no_recipe(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
+def test_copies_of_testing_images_choose_no_recipe(options: dict[str, Any]) -> None:
     whole = _manifest(options)
     shared = whole.rows[1].group
     rows = [
@@ -219,31 +282,30 @@ def test_tumour_types_are_refused_before_anything_is_written(options: dict[str, 
 
 
 def test_other_weights_under_the_same_name_are_another_search(
-    options: dict[str, Any], head_only: Recipe, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], swift: Recipe
 ) -> None:
     file = options["output"].parent / "start.weights.h5"
-    _write_weights(head_only, file, seed=1)
+    _write_weights(swift, file, seed=1)
     with_file = options | {"weights": file}
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
     tune(trials=1, outer_folds=0, **with_file)
-    _write_weights(head_only, file, seed=2)
+    _write_weights(swift, file, seed=2)
     with pytest.raises(InputError, match="from other weights"):
         tune(trials=2, outer_folds=0, **with_file)
 
 
 def test_weights_that_change_during_a_search_are_told(
-    options: dict[str, Any], head_only: Recipe
+    options: dict[str, Any], swift: Recipe
 ) -> None:
     file = options["output"].parent / "start.weights.h5"
-    _write_weights(head_only, file, seed=1)
-    bench = SharedNetwork(_manifest(options), head_only, file, origin=weights_identity(file))
-    _write_weights(head_only, file, seed=2)
+    _write_weights(swift, file, seed=1)
+    bench = SharedNetwork(_manifest(options), swift, file, origin=weights_identity(file))
+    _write_weights(swift, file, seed=2)
     with pytest.raises(InputError, match="have changed since the search was begun"):
-        bench.estimator(head_only)
+        bench.estimator(swift)
 
 
 def test_networks_are_not_kept_for_every_number_tried(
-    options: dict[str, Any], head_only: Recipe, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], swift: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
 
@@ -252,16 +314,16 @@ def test_networks_are_not_kept_for_every_number_tried(
         return start(recipe, weights)
 
     monkeypatch.setattr("tumorscope.experiments.search.objective.start", watch)
-    bench = SharedNetwork(_manifest(options), head_only, "none", origin="none")
+    bench = SharedNetwork(_manifest(options), swift, "none", origin="none")
     for rate in (0.1, 0.2, 0.3):
-        fitter = bench.estimator(changed(head_only, {"network.dropout": rate}))
+        fitter = bench.estimator(changed(swift, {"network.dropout": rate}))
         assert fitter.model.get_layer("dropout").rate == rate
     assert built == [0.1]
     first = fitter.model
-    other = bench.estimator(changed(head_only, {"network.dropout": 0.1, "network.head": "flatten"}))
+    other = bench.estimator(changed(swift, {"network.dropout": 0.1, "network.head": "flatten"}))
     assert other.model is not first
     assert len(built) == 2
-    assert bench.estimator(head_only).model is not first
+    assert bench.estimator(swift).model is not first
 
 
 def test_what_was_tried_is_not_fitted_again(
@@ -270,9 +332,11 @@ def test_what_was_tried_is_not_fitted_again(
     options["space"].write_text('"optimisation.class_weights" = {choices = ["balanced", "none"]}')
     fits = []
 
+    fit = Fitter.fit
+
     def count(self: Fitter, **how: Any) -> list[Record]:
         fits.append(how)
-        return []
+        return fit(self, **how)
 
     monkeypatch.setattr(Fitter, "fit", count)
     study = tune(trials=6, outer_folds=0, **options).studies["final"]
@@ -283,19 +347,6 @@ def test_what_was_tried_is_not_fitted_again(
         of_choice.setdefault(trial.params["optimisation.class_weights"], set()).add(trial.value)
     assert all(len(values) == 1 for values in of_choice.values())
     assert "as trial" in (options["output"] / "report.html").read_text("utf-8")
-
-
-def test_a_damaged_score_of_an_outer_fold_is_named(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
-    tune(trials=1, outer_folds=2, **options)
-    kept = options["output"] / "outer" / "fold-0.csv"
-    lines = kept.read_text().splitlines()
-    lines[1] = lines[1].rsplit(",", 1)[0] + ",oops"
-    kept.write_text("\n".join(lines) + "\n")
-    with pytest.raises(InputError, match=r"fold-0\.csv"):
-        tune(trials=1, outer_folds=2, **options)
 
 
 SCRIPT = """
@@ -309,10 +360,10 @@ tune(data, trials=60, recipe=Recipe.load(recipe), space=space, weights="none",
 """
 
 
-def test_a_killed_search_goes_on(options: dict[str, Any], head_only: Recipe) -> None:
+def test_a_killed_search_goes_on(options: dict[str, Any], swift: Recipe) -> None:
     folder = options["output"]
     recipe = folder.parent / "recipe.toml"
-    recipe.write_text(head_only.to_toml())
+    recipe.write_text(swift.to_toml())
     words = [str(options["data"]), str(recipe), str(options["space"]), str(folder)]
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words], stderr=subprocess.DEVNULL)
     try:
@@ -434,10 +485,10 @@ def test_one_class_alone_has_no_auc() -> None:
 
 
 def test_the_command_prints_json(
-    options: dict[str, Any], head_only: Recipe, capsys: pytest.CaptureFixture[str]
+    options: dict[str, Any], swift: Recipe, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = options["output"].parent / "recipe.toml"
-    recipe.write_text(head_only.to_toml())
+    recipe.write_text(swift.to_toml())
     words = ["tune", str(options["data"]), "--trials", "1", "--recipe", str(recipe), "--json"]
     words += ["--space", str(options["space"]), "--weights", "none", "--outer-folds", "0"]
     words += ["--inner-folds", "2", "-o", str(options["output"])]
