@@ -86,7 +86,7 @@ class NetworkEstimator:
     def __init__(
         self, fitter: Fitter, images: Images, recipe: Recipe, *, split_by: SplitMode = "group"
     ) -> None:
-        self._fitter, self._images = fitter, images
+        self.fitter, self._images = fitter, images
         self._recipe, self._split_by = recipe, split_by
 
     def fit(
@@ -105,11 +105,11 @@ class NetworkEstimator:
             seed=seed,
             split_by=self._split_by,
         )
-        self._fitter.fit(training=training, tuning=tuning, seed=seed, on_epoch=on_epoch)
+        self.fitter.fit(training=training, tuning=tuning, seed=seed, on_epoch=on_epoch)
 
     def predict(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the scores of images of the cohort."""
-        return self._fitter.predict(indices)
+        return self.fitter.predict(indices)
 
 
 def network_learner(recipe: Recipe, weights: str | Path) -> Learner:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,7 +19,7 @@ from tumorscope.experiments.comparison import compare as module
 from tumorscope.experiments.comparison import system_folder
 from tumorscope.experiments.comparison.compare import compare
 from tumorscope.experiments.comparison.measure import Cost
-from tumorscope.experiments.comparison.table import COLUMNS, QUALITY
+from tumorscope.experiments.comparison.table import COLUMNS, QUALITY, Comparison
 from tumorscope.networks import imagenet
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.backbones import lookup as lookup_backbone
@@ -25,7 +28,7 @@ from tumorscope.training.trainer import DivergedError
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-OPTIONS: dict[str, object] = {"folds": 2, "repeats": 1}
+OPTIONS: dict[str, Any] = {"folds": 2, "repeats": 1}
 
 
 @pytest.fixture
@@ -73,10 +76,10 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def test_what_cannot_be_downloaded_leaves_empty_cells_and_stops_nothing(
-    tiny_cohort: Path, quick: Recipe, measured: list[str], pretrained: None, tmp_path: Path
+    tiny_cohort: Path, swift: Recipe, measured: list[str], pretrained: None, tmp_path: Path
 ) -> None:
     names = ["mobilenet_v3_large", "small_cnn", "resnet18-svm"]
-    found = compare(tiny_cohort, backbones=names, recipe=quick, output=tmp_path / "c", **OPTIONS)
+    found = compare(tiny_cohort, backbones=names, recipe=swift, output=tmp_path / "c", **OPTIONS)
     assert [row.system.name for row in found.missing] == ["mobilenet_v3_large", "resnet18-svm"]
     rows = table(tmp_path / "c")
     assert list(rows) == names
@@ -87,7 +90,7 @@ def test_what_cannot_be_downloaded_leaves_empty_cells_and_stops_nothing(
         assert float(rows[name]["gmac"]) > 0
     assert rows["mobilenet_v3_large"]["note"] == (
         f"ImageNet weights were not available; run: tumorscope compare {tiny_cohort} --backbones "
-        f"mobilenet_v3_large --recipe quick --folds 2 --repeats 1 -o {tmp_path / 'c'} --resume"
+        f"mobilenet_v3_large --recipe swift --folds 2 --repeats 1 -o {tmp_path / 'c'} --resume"
     )
     assert "Keras publishes no ImageNet weights of ResNet-18" in rows["resnet18-svm"]["note"]
     assert "resnet18.weights.h5" in rows["resnet18-svm"]["note"]
@@ -105,10 +108,10 @@ def test_what_cannot_be_downloaded_leaves_empty_cells_and_stops_nothing(
 
 @pytest.mark.parametrize("how", [{"weights": "none"}, {"cost_only": True}])
 def test_random_weights_give_costs_and_no_quality(
-    tiny_cohort: Path, quick: Recipe, measured: list[str], tmp_path: Path, how: dict[str, object]
+    tiny_cohort: Path, swift: Recipe, measured: list[str], tmp_path: Path, how: dict[str, object]
 ) -> None:
     names = ["small_cnn", "alexnet"]
-    found = compare(tiny_cohort, backbones=names, recipe=quick, output=tmp_path / "c", **how)
+    found = compare(tiny_cohort, backbones=names, recipe=swift, output=tmp_path / "c", **how)
     assert found.missing == []
     assert all(row.quality is None for row in found.rows)
     assert not (tmp_path / "c" / "systems" / "small_cnn" / "folds").exists()
@@ -118,73 +121,129 @@ def test_random_weights_give_costs_and_no_quality(
 
 
 def test_resuming_keeps_what_is_finished_and_fills_cells(
-    tiny_cohort: Path, quick: Recipe, measured: list[str], offline: Path, tmp_path: Path
+    tiny_cohort: Path, swift: Recipe, measured: list[str], offline: Path, tmp_path: Path
 ) -> None:
-    options = {"recipe": quick, "output": tmp_path / "c", **OPTIONS}
-    compare(backbones=["small_cnn", "alexnet"], cost_only=True, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"recipe": swift, "output": tmp_path / "c", **OPTIONS}
+    compare(backbones=["small_cnn", "alexnet"], cost_only=True, **options)
     with pytest.raises(UsageError, match="--resume"):
-        compare(backbones=["small_cnn"], cost_only=True, **options)  # type: ignore[arg-type]
+        compare(backbones=["small_cnn"], cost_only=True, **options)
     folder = tmp_path / "weights"
     folder.mkdir()
     build_backbone("small_cnn", 32).save_weights(folder / "small_cnn.weights.h5")
-    filled = compare(tiny_cohort, backbones=["small_cnn"], weights=folder, resume=True, **options)  # type: ignore[arg-type]
+    filled = compare(tiny_cohort, backbones=["small_cnn"], weights=folder, resume=True, **options)
     assert measured == ["small_cnn", "alexnet"]
     assert [row.system.name for row in filled.rows] == ["small_cnn", "alexnet"]
     assert filled.rows[0].quality is not None
     assert filled.missing == []
     fold = tmp_path / "c" / "systems" / "small_cnn" / "folds" / "repeat-0-fold-0.csv"
     before = fold.stat().st_mtime_ns
-    again = compare(tiny_cohort, backbones=["small_cnn"], weights=folder, resume=True, **options)  # type: ignore[arg-type]
+    again = compare(tiny_cohort, backbones=["small_cnn"], weights=folder, resume=True, **options)
     assert fold.stat().st_mtime_ns == before
     assert again.rows[0].quality == filled.rows[0].quality
     with pytest.raises(InputError, match="another recipe"):
         compare(
             tiny_cohort, backbones=["small_cnn"], weights=folder, resume=True,
             **{**options, "folds": 3},
-        )  # type: ignore[arg-type]  # fmt: skip
-    other = quick.model_copy(update={"seed": 5})
+        )  # fmt: skip
+    other = swift.model_copy(update={"seed": 5})
     with pytest.raises(InputError, match="another recipe"):
         compare(
             backbones=["small_cnn"], cost_only=True, resume=True, **{**options, "recipe": other}
-        )  # type: ignore[arg-type]
+        )
 
 
-def test_a_row_keeps_the_weights_that_it_was_measured_with(
-    tiny_cohort: Path, quick: Recipe, measured: list[str], tmp_path: Path
-) -> None:
-    options = {"recipe": quick, "output": tmp_path / "c", **OPTIONS}
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    build_backbone("small_cnn", 32).save_weights(folder / "small_cnn.weights.h5")
-    compare(tiny_cohort, backbones=["small_cnn"], weights=folder, **options)  # type: ignore[arg-type]
-    other = build_backbone("small_cnn", 32)
-    other.set_weights([0.5 * each for each in other.get_weights()])
-    other.save_weights(folder / "small_cnn.weights.h5")
-    resumed = {**options, "weights": folder, "resume": True}
+@dataclass(frozen=True)
+class Filled:
+    """A comparison of one system that is done, and the weights that it started from."""
+
+    cohort: Path
+    recipe: Recipe
+    folder: Path
+    weights: Path
+
+    def again(self, folder: Path, **changes: Any) -> Comparison:
+        options: dict[str, Any] = {
+            "backbones": ["small_cnn"],
+            "recipe": self.recipe,
+            "resume": True,
+        }
+        return compare(**(options | {"data": self.cohort, "output": folder} | OPTIONS | changes))
+
+
+@pytest.fixture(scope="module")
+def filled(
+    undrawn: None, swift: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Filled:
+    root = tmp_path_factory.mktemp("filled")
+    weights = root / "weights"
+    weights.mkdir()
+    build_backbone("small_cnn", 32).save_weights(weights / "small_cnn.weights.h5")
+    done = Filled(drawn_tiny_cohort, swift, root / "c", weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "measure", lambda *_: Cost("32", 9, 0.1, 2.0, "Keras", 50.0, 3.0))
+        done.again(done.folder, weights=weights, resume=False)
+    return done
+
+
+def test_a_row_keeps_the_weights_that_it_was_measured_with(filled: Filled, tmp_path: Path) -> None:
+    folder = shutil.copytree(filled.folder, tmp_path / "c")
+    other = tmp_path / "weights"
+    other.mkdir()
+    backbone = build_backbone("small_cnn", 32)
+    backbone.set_weights([0.5 * each for each in backbone.get_weights()])
+    backbone.save_weights(other / "small_cnn.weights.h5")
     with pytest.raises(
         InputError, match=r"starting weights: small_cnn\.weights\.h5 \(.* then, small_cnn"
     ):
-        compare(tiny_cohort, backbones=["small_cnn"], **resumed)  # type: ignore[arg-type]
+        filled.again(folder, weights=other)
     # Half finished: its folds are of the old file too.
-    (tmp_path / "c" / "systems" / "small_cnn" / "quality.json").unlink()
+    (folder / "systems" / "small_cnn" / "quality.json").unlink()
     with pytest.raises(InputError, match="another recipe, cohort, protocol"):
-        compare(tiny_cohort, backbones=["small_cnn"], **resumed)  # type: ignore[arg-type]
+        filled.again(folder, weights=other)
 
 
-def test_costs_are_not_added_to_figures_of_another_protocol(
-    tiny_cohort: Path, quick: Recipe, measured: list[str], pretrained: None, tmp_path: Path
-) -> None:
-    options = {"backbones": ["small_cnn"], "recipe": quick, "output": tmp_path / "c"}
-    compare(tiny_cohort, **options, **OPTIONS)  # type: ignore[arg-type]
+def test_costs_are_not_added_to_results_of_another_protocol(filled: Filled, tmp_path: Path) -> None:
+    folder = shutil.copytree(filled.folder, tmp_path / "c")
     with pytest.raises(InputError, match="another recipe, cohort, protocol"):
-        compare(cost_only=True, resume=True, **options)  # type: ignore[arg-type]
-    found = compare(cost_only=True, resume=True, **options, **OPTIONS)  # type: ignore[arg-type]
+        filled.again(folder, data=None, cost_only=True, folds=5)
+    found = filled.again(folder, data=None, cost_only=True)
     assert found.rows[0].quality is not None
+
+
+def test_every_interval_is_the_cautious_one_also_of_rows_that_were_kept(
+    filled: Filled, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(filled.folder, tmp_path / "c")
+    own = folder / "systems" / "small_cnn"
+    measured = json.loads((own / "metrics.json").read_text())
+    # As a version before wrote it: by images alone.
+    kept = json.loads((own / "quality.json").read_text())
+    kept["metrics"] = {name: measured["metrics"][name] for name in QUALITY}
+    (own / "quality.json").write_text(json.dumps(kept))
+    row = filled.again(folder, weights=filled.weights).rows[0]
+    assert row.quality is not None
+    for name in ("accuracy", "auc", "sensitivity", "specificity"):
+        found = row.quality["metrics"][name]
+        widths = [
+            each["high"] - each["low"]
+            for each in (measured["metrics"][name], measured["by_group"][name])
+            if each["low"] is not None
+        ]
+        assert found["value"] == measured["metrics"][name]["value"]
+        if found["low"] is not None:
+            assert found["high"] - found["low"] == pytest.approx(max(widths))
+
+
+def test_a_damaged_file_of_a_system_is_named(filled: Filled, tmp_path: Path) -> None:
+    folder = shutil.copytree(filled.folder, tmp_path / "c")
+    (folder / "systems" / "small_cnn" / "metrics.json").write_text("{")
+    with pytest.raises(InputError, match=r"metrics\.json is damaged"):
+        filled.again(folder, weights=filled.weights)
 
 
 def test_a_system_that_diverges_does_not_stop_the_others(
     tiny_cohort: Path,
-    quick: Recipe,
+    swift: Recipe,
     measured: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -199,24 +258,24 @@ def test_a_system_that_diverges_does_not_stop_the_others(
     def diverge(manifest: object, **options: object) -> object:
         if "alexnet" in str(options["output"]):
             raise DivergedError("The loss is not a number after epoch 1.")
-        return whole(manifest, **options)  # type: ignore[arg-type]
+        return whole(manifest, **options)
 
     monkeypatch.setattr(system_folder, "crossval", diverge)
     found = compare(
         tiny_cohort,
         backbones=["alexnet", "small_cnn"],
-        recipe=quick,
+        recipe=swift,
         weights=folder,
         output=tmp_path / "c",
         **OPTIONS,
-    )  # type: ignore[arg-type]
+    )
     assert [row.system.name for row in found.missing] == ["alexnet"]
     assert found.rows[1].quality is not None
     assert "diverged: The loss is not a number" in table(tmp_path / "c")["alexnet"]["note"]
 
 
 def test_a_damaged_file_of_one_backbone_does_not_stop_the_others(
-    tiny_cohort: Path, quick: Recipe, measured: list[str], tmp_path: Path
+    tiny_cohort: Path, swift: Recipe, measured: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "alexnet.h5").write_text("torn")
@@ -224,11 +283,11 @@ def test_a_damaged_file_of_one_backbone_does_not_stop_the_others(
     found = compare(
         tiny_cohort,
         backbones=["alexnet", "small_cnn"],
-        recipe=quick,
+        recipe=swift,
         weights=tmp_path / "weights",
         output=tmp_path / "c",
         **OPTIONS,
-    )  # type: ignore[arg-type]
+    )
     assert [row.system.name for row in found.missing] == ["alexnet"]
     assert found.rows[1].quality is not None
 
@@ -245,7 +304,7 @@ def test_a_damaged_file_of_one_backbone_does_not_stop_the_others(
 )
 def test_wrong_usage_is_refused(given: dict[str, object], said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=said):
-        compare(output=tmp_path / "c", **given)  # type: ignore[arg-type]
+        compare(output=tmp_path / "c", **given)
 
 
 def test_one_file_for_two_backbones_is_refused(tmp_path: Path) -> None:

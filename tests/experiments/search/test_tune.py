@@ -140,6 +140,7 @@ def test_outer_folds_are_kept_while_their_recipe_is_the_same(
     nested: Nested, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _copied(nested.found, options)
+    options |= {"data": options["output"] / "manifest.csv"}  # the images, where they lay
     outer = options["output"] / "outer"
     # A former version kept a hash of search and recipe.
     kept = json.loads((outer / "fold-0.json").read_text())
@@ -169,6 +170,7 @@ def test_outer_folds_are_kept_while_their_recipe_is_the_same(
 
 def test_a_damaged_score_of_an_outer_fold_is_named(nested: Nested, options: dict[str, Any]) -> None:
     _copied(nested.found, options)
+    options |= {"data": options["output"] / "manifest.csv"}  # the images, where they lay
     kept = options["output"] / "outer" / "fold-0.csv"
     lines = kept.read_text().splitlines()
     lines[1] = lines[1].rsplit(",", 1)[0] + ",oops"
@@ -298,10 +300,10 @@ def test_weights_that_change_during_a_search_are_told(
 ) -> None:
     file = options["output"].parent / "start.weights.h5"
     _write_weights(swift, file, seed=1)
-    bench = SharedNetwork(_manifest(options), swift, file, origin=weights_identity(file))
+    shared = SharedNetwork(_manifest(options), swift, file, origin=weights_identity(file))
     _write_weights(swift, file, seed=2)
     with pytest.raises(InputError, match="have changed since the search was begun"):
-        bench.estimator(swift)
+        shared.estimator(swift)
 
 
 def test_networks_are_not_kept_for_every_number_tried(
@@ -314,16 +316,16 @@ def test_networks_are_not_kept_for_every_number_tried(
         return start(recipe, weights)
 
     monkeypatch.setattr("tumorscope.experiments.search.objective.start", watch)
-    bench = SharedNetwork(_manifest(options), swift, "none", origin="none")
+    shared = SharedNetwork(_manifest(options), swift, "none", origin="none")
     for rate in (0.1, 0.2, 0.3):
-        fitter = bench.estimator(changed(swift, {"network.dropout": rate}))
-        assert fitter.model.get_layer("dropout").rate == rate
+        estimator = shared.estimator(changed(swift, {"network.dropout": rate}))
+        assert estimator.fitter.model.get_layer("dropout").rate == rate
     assert built == [0.1]
-    first = fitter.model
-    other = bench.estimator(changed(swift, {"network.dropout": 0.1, "network.head": "flatten"}))
-    assert other.model is not first
+    first = estimator.fitter.model
+    other = shared.estimator(changed(swift, {"network.dropout": 0.1, "network.head": "flatten"}))
+    assert other.fitter.model is not first
     assert len(built) == 2
-    assert bench.estimator(swift).model is not first
+    assert shared.estimator(swift).fitter.model is not first
 
 
 def test_what_was_tried_is_not_fitted_again(
