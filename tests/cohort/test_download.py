@@ -60,8 +60,8 @@ def test_class_folders_are_unpacked_once(kaggle: dict[str, bytes], tmp_path: Pat
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"<html>please sign in</html>", "no whole ZIP"),
-        (archive(["yes/Y1.jpg", "no/N1.jpg"])[:60], "no whole ZIP"),
+        (b"<html>please sign in</html>", "not a whole ZIP"),
+        (archive(["yes/Y1.jpg", "no/N1.jpg"])[:60], "not a whole ZIP"),
         (archive(["../yes/evil.jpg", "a.jpg", "readme/b.jpg"]), "no class folders"),
     ],
 )

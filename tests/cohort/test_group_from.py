@@ -83,7 +83,11 @@ def test_a_manifest_keeps_what_it_held_together(scans: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [("(P", "no regular expression"), ("zzz", "names no image"), ("png", "all images into one")],
+    [
+        ("(P", "nor a regular expression"),
+        ("zzz", "names no image"),
+        ("png", "all images into one"),
+    ],
 )
 def test_rules_that_tell_nobody_apart_are_refused(scans: Path, rule: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):

@@ -34,7 +34,7 @@ def test_the_paper_recipe_is_the_papers() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("name = 'x'\nrate = 3", "rate is no key"),
+        ("name = 'x'\nrate = 3", "rate is not a key"),
         ("name = 'x'\n[frozen]\nepochs = 'many'", "frozen.epochs"),
         ("name = 'x'\n[frozen]\nepochs = -1", "frozen.epochs"),
         ("name = 'x'\n[frozen]\nlearning_rate = 0.0", "frozen.learning_rate"),
@@ -80,8 +80,8 @@ def test_changed_values_pass_the_rules_of_a_file() -> None:
         ({"task": "tumor"}, "task"),
         ({"data.fractions": (0.5, 0.5, 0.5)}, "sum to 1.5"),
         ({"frozen.epochs": 0, "fine_tuning.epochs": 0}, "nothing would train"),
-        ({"network.drop": 0.1}, "network.drop, which is no key"),
-        ({"seed.x": 1}, "seed.x, which is no key"),
+        ({"network.drop": 0.1}, "network.drop, which is not a key"),
+        ({"seed.x": 1}, "seed.x, which is not a key"),
     ):
         with pytest.raises(InputError, match=words):
             recipe.changed(values)

@@ -1,7 +1,7 @@
 """Two cohorts → the pictures that both hold, and the images of which that could not be told.
 
 Files of a cohort that were moved, changed or broken since its manifest was written are still
-known by their bytes' hash. That finds the same file and no copy that was saved anew, so what could
+known by their bytes' hash. That finds the same file but no copy that was saved again, so what could
 only be compared so is named: "not found" and "not looked at" are different answers.
 """
 

@@ -33,7 +33,7 @@ class Audit:
         the manifest given had in one group already.
     label_conflicts : dict of str to tuple of str
         Group → copies of one picture that carry both labels. A patient with images of both labels
-        is no conflict.
+        is not a conflict.
     tumour_type_conflicts : dict of str to tuple of str
         Group → copies of one picture that are filed under several tumour types.
     overlap : dict of str to list of str
@@ -48,7 +48,7 @@ class Audit:
         Which images are perhaps no brain MRI; None where no model was asked.
     compared_by_bytes : tuple of str
         Images of other cohorts that are gone, changed or broken, but whose hash is known: a copy
-        that was saved anew is not found.
+        that was saved again is not found.
     not_compared : tuple of str
         Images of other cohorts of which not even the hash is known.
     grouping : Grouping or None

@@ -38,7 +38,7 @@ def on_blind(found: Audit) -> list[str]:
     )
     return [
         f"{len(paths)} images of other cohorts are gone, changed or unreadable and were {how}, so "
-        f"a copy that was saved anew is not found: {some_of(paths)}. Put the files back and audit "
+        f"a copy that was saved again is not found: {some_of(paths)}. Put the files back and audit "
         "again to be sure."
         for paths, how in told
         if paths

@@ -112,7 +112,7 @@ def measure_shortcuts(
     """Measure every probe by grouped, stratified cross-validation.
 
     A random forest is fitted to four fifths of the groups and scores the others. The area is
-    taken over the first image of each group and label, because copies are no further evidence and
+    taken over the first image of each group and label, because copies add no evidence and
     would make the interval too narrow.
 
     Parameters

@@ -70,7 +70,7 @@ def label_of_folder(name: str) -> int | None:
 def label_spoken_of(name: str) -> int | None:
     """Return the label that a word of a folder's name speaks of, else None.
 
-    More than `label_of_folder`: ``yes-extra`` and ``P3_normal`` are no class folders' names, but
+    More than `label_of_folder`: ``yes-extra`` and ``P3_normal`` do not name class folders, but
     should not lie below the other class. ``No_contrast`` speaks of none.
     """
     whole = label_of_folder(name)

@@ -48,7 +48,7 @@ def download(name: str, folder: str | Path, *, timeout: float = 60.0) -> int:
     UsageError
         If the name is unknown, or the folder is not empty.
     InputError
-        If the server cannot be reached, or what it sends is no archive of class folders.
+        If the server cannot be reached, or does not send an archive of class folders.
     OutputError
         If the folder cannot be written to.
     """
@@ -111,7 +111,7 @@ def _unpack(archive: Path, folder: Path, url: str) -> int:
                 count += 1
     except (zipfile.BadZipFile, EOFError) as error:
         raise InputError(
-            f"What {url} sent is no whole ZIP archive ({error}). Try again later."
+            f"What {url} sent is not a whole ZIP archive ({error}). Try again later."
         ) from error
     if count == 0:
         raise InputError(

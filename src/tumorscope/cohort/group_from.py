@@ -34,7 +34,7 @@ class Grouping:
     unmatched : tuple of str
         Paths of readable images that it says nothing of: each keeps its own group.
     unused : tuple of str
-        Paths in the table that are no image of the cohort.
+        Paths in the table that name no image of the cohort.
     """
 
     rule: str
@@ -72,7 +72,7 @@ def group_by(cohort: Manifest, rule: str | Path) -> tuple[Manifest, Grouping]:
     Raises
     ------
     UsageError
-        If it is no regular expression, or names a group of no image, or one of all.
+        If it is not a regular expression, or names a group for no image, or one for all.
     InputError
         If the table cannot be read, or does not tell images apart.
     """
@@ -123,9 +123,9 @@ def _by_expression(paths: list[str], expression: str) -> dict[str, str]:
         pattern = re.compile(expression)
     except re.error as error:
         raise UsageError(
-            f"Received --group-from {expression}, which is no file and no regular expression: "
-            f"{error}. Expected one such as '([A-Za-z]*[0-9]+)_[^/]*$', or a CSV file with the "
-            "columns path and patient."
+            f"Received --group-from {expression}, which is neither a file nor a regular "
+            f"expression: {error}. Expected one such as '([A-Za-z]*[0-9]+)_[^/]*$', or a CSV file "
+            "with the columns path and patient."
         ) from error
     names = {}
     for path in paths:

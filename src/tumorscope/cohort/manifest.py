@@ -230,7 +230,7 @@ class Manifest:
             raise HonestyError(
                 f"{len(divided)} groups lie in more than one split: {some_of(divided)}. Images of "
                 "a group are copies of one picture or one patient, so a model tested on them has "
-                "seen the answer. Run `tumorscope split` to split by group, and train anew what "
+                "seen the answer. Run `tumorscope split` to split by group, and train again what "
                 "was trained on these splits."
             )
 

@@ -77,7 +77,7 @@ def list_cohort(data: str | Path, *, source: str | None = None) -> Manifest:
     Raises
     ------
     InputError
-        If it is no folder, or no class folder or image is found; if the folders above an image
+        If it is not a folder, or holds no class folder or image; if the folders above an image
         name both classes; or a file's name is not UTF-8.
     """
     root = Path(data)

@@ -23,8 +23,8 @@ def sha256_of(path: Path) -> str:
     Raises
     ------
     OSError
-        If it cannot be read, or is no regular file: reading a pipe would wait, and a device would
-        not end.
+        If it cannot be read, or is not a regular file: reading a pipe would wait, and a device
+        would not end.
     """
     return _digest_of(path, "sha256")
 

@@ -34,7 +34,7 @@ def check_whole(
     Raises
     ------
     UsageError
-        If it is no whole number, or out of range.
+        If it is not a whole number, or out of range.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def check_seed(seed: SupportsIndex) -> int:
 
 
 def check_folds(folds: int, repeats: int) -> None:
-    """Refuse numbers that are no cross-validation; whether there are groups enough is asked later.
+    """Refuse numbers that make no cross-validation; whether there are enough groups is asked later.
 
     Raises
     ------

@@ -108,7 +108,7 @@ def track(
 def say(words: str) -> None:
     """Print words for people to standard error, unless quiet."""
     # Without standard error `print` would take standard output, which is for results; and where
-    # its reader has gone, that is no reason to end.
+    # its reader has gone, there is no reason to end.
     if not _quiet.get() and sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             print(words, file=sys.stderr, flush=True)

@@ -36,8 +36,8 @@ def decode_text(data: bytes) -> str:
     Raises
     ------
     NotTextError
-        If they are no such text. Other code pages are not guessed, because a wrong guess changes
-        names without a word.
+        If they are not such text. Other code pages are not guessed, because a wrong guess would
+        silently change names.
     """
     mark, encoding = encoding_of(data)
     try:
@@ -63,6 +63,6 @@ def read_text(path: Path) -> str:
     OSError
         If it cannot be read.
     NotTextError
-        If it is no text.
+        If it is not text.
     """
     return decode_text(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")

@@ -102,7 +102,7 @@ def views(subject: NormalisedHead) -> NDArray[np.float32]:
             for zoom in ZOOMS
         ]
     )
-    # Turning and mirroring small squares is exact, and cheaper than sampling them anew.
+    # Turning and mirroring small squares is exact, and cheaper than sampling them again.
     seen = np.concatenate([turned(tilted, turn) for turn in TURNS])
     return _centred_units(seen.reshape(len(VIEWS), -1))
 

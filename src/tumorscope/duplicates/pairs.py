@@ -44,7 +44,7 @@ SAME_PICTURE = 0.8
 """Agreement above which two images are copies of one picture.
 
 Set on some 8,800 candidate pairs of public images: 99.8 % of the copies lie above. Neighbouring
-slices of one patient may lie above as well and are then joined, which is no harm to a split; of
+slices of one patient may lie above as well and are then joined, which does a split no harm; of
 the other pairs above 0.75, looked through by eye, none showed two patients.
 """
 

@@ -37,7 +37,7 @@ MASK_FOLDERS = frozenset({"mask", "masks", "segmentation", "segmentations"})
 _MASK = re.compile(r"(?P<image>.+)[ _.-](?:mask|seg|segmentation)(?:[ _.-]?\d+)?", re.IGNORECASE)
 
 OVERLAY_SOFTWARE = "tumorscope overlay"
-"""What an overlay's PNG names as its software: it is no scan."""
+"""What an overlay's PNG names as its software: it is not a scan."""
 
 _MARK_OF_OVERLAYS = b"tEXtSoftware\0" + OVERLAY_SOFTWARE.encode()
 _HEAD = 128

@@ -68,7 +68,7 @@ def _without_background(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     around = (pixels[:rim], pixels[-rim:], pixels[:, :rim], pixels[:, -rim:])
     air = float(np.median(np.concatenate([part.ravel() for part in around])))
     otsu, _ = cv2.threshold(pixels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    # Where the head fills the image, its rim is no air.
+    # Where the head fills the image, its rim is not air.
     darker: NDArray[np.uint8] = cv2.subtract(pixels, np.full_like(pixels, min(air, otsu / 2)))
     return darker
 

@@ -1,4 +1,4 @@
-r"""What a file is that is no image we read: its kind by content, and what to do about it.
+r"""What a file is by its content: an image that we read, or what else, and what to do about it.
 
 "Its first bytes are b'\x00…'" tells nobody that a folder holds DICOM files.
 """

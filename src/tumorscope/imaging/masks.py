@@ -1,6 +1,6 @@
 """Images and the masks of their lesions: which belongs to which, by where they lie.
 
-File names repeat from patient to patient (``slice_12.png``), so a bare name is no proof. A mask
+File names repeat from patient to patient (``slice_12.png``), so a bare name proves nothing. A mask
 belongs to the image of its name in its own folder; else to the one at the same place in a tree
 beside its own (``images/P1/a.png`` and ``masks/P1/a.png``); else, where masks lie in one flat
 folder (``masks/a.png`` and ``yes/a.png``), to the only image of its name.
@@ -32,9 +32,9 @@ class Pairs:
     pairs : tuple of (Path, tuple of Path)
         Image and its masks; where there are several, each outlines one lesion.
     without_mask : tuple of Path
-        Images of which there is no mask.
+        Images without a mask.
     without_image : tuple of Path
-        Masks of which there is no image.
+        Masks without an image.
     """
 
     pairs: tuple[tuple[Path, tuple[Path, ...]], ...]

@@ -101,7 +101,7 @@ def read_header(path: str | Path) -> Encoded:
     Raises
     ------
     UnreadableImageError
-        If the file cannot be opened, is empty, is no image of a known format, or holds several
+        If the file cannot be opened, is empty, is not an image of a known format, or holds several
         pictures.
     """
     return header_of(bytes_of(Path(path)), source=str(path))

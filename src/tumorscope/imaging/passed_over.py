@@ -1,4 +1,4 @@
-"""What a search did not look at, counted by reason: nothing is left out without a word."""
+"""What a search did not look at, counted by reason: nothing is left out silently."""
 
 from __future__ import annotations
 

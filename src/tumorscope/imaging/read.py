@@ -85,7 +85,7 @@ def inspect_image(path: str | Path) -> ImageInfo:
     Raises
     ------
     UnreadableImageError
-        If the file cannot be opened, is empty, is no image of a known format, or holds several
+        If the file cannot be opened, is empty, is not an image of a known format, or holds several
         pictures.
     """
     return read_header(path).info
@@ -101,7 +101,7 @@ def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
     zero.
 
     One file is one slice: a stack or an animation is refused, because whichever of its pictures
-    was read, the others would be passed over without a word. Smaller versions and masks beside the
+    was read, the others would silently be passed over. Smaller versions and masks beside the
     picture, and what phones put behind a photograph, do not count.
 
     Parameters
@@ -115,7 +115,7 @@ def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
     ------
     UnreadableImageError
         If the file is missing, empty, truncated, too large, of several pictures, stored in a way
-        that no library here decodes, or no image; what it is instead is said.
+        that no library here decodes, or not an image; the message says what it is instead.
 
     Examples
     --------

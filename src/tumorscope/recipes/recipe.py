@@ -111,7 +111,7 @@ class Recipe(Part):
         Raises
         ------
         InputError
-            If there is no such recipe, it is no TOML, or a key or value is not allowed.
+            If there is no such recipe, it is not TOML, or a key or value is not allowed.
         """
         text, origin = _text_of(name_or_path)
         return cls.from_toml(text, origin=str(origin))
@@ -130,7 +130,7 @@ class Recipe(Part):
 
     @classmethod
     def of(cls, recipe: str | Path | Recipe) -> Recipe:
-        """Return what `load` reads; a recipe is returned, once its values were checked anew.
+        """Return what `load` reads; a recipe is returned once its values were checked again.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Recipe(Part):
     def for_task(self, task: Task) -> Recipe:
         """Return the recipe for another task; made-up lesions are left out where they have no type.
 
-        Validated anew, so every value is as if it had been read from a file.
+        Validated again, so every value is as if it had been read from a file.
         """
         lesions = {"augmentation.lesions": 0.0} if task == "tumour-type" else {}
         return self.changed({"task": task, **lesions})
@@ -180,8 +180,8 @@ class Recipe(Part):
                 place = place.get(part) if isinstance(place, dict) else None
             if not isinstance(place, dict) or last not in place:
                 raise InputError(
-                    f"The {origin} names {key}, which is no key of a recipe. Expected keys such as "
-                    "fine_tuning.learning_rate; docs/reference/recipe.md lists them."
+                    f"The {origin} names {key}, which is not a key of a recipe. Expected keys "
+                    "such as fine_tuning.learning_rate; docs/reference/recipe.md lists them."
                 )
             place[last] = value
         return Recipe.parse(document, origin=origin)
@@ -240,7 +240,7 @@ def _explain(error: ValidationError, origin: str) -> str:
         key = ".".join(str(part) for part in item["loc"]) or "recipe"
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
-            problems.append(f"{key} is no key of a recipe")
+            problems.append(f"{key} is not a key of a recipe")
         elif item["type"] == "missing":
             problems.append(f"{key} is missing")
         else:

@@ -435,7 +435,7 @@ def test_importances_sum_to_one_and_find_what_matters() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('"frozen.speed" = {low = 1.0, high = 2.0}', "no key of a recipe"),
+        ('"frozen.speed" = {low = 1.0, high = 2.0}', "not a key of a recipe"),
         ('"network.dropout" = {low = 0.5, high = 0.2}', "low below high"),
         ('"network.dropout" = {low = 0.5, high = 3.0}', "network.dropout"),
         ('"network.dropout" = {low = 0.0, high = 0.5, log = true}', "above 0"),
