@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tumorscope.reports.text import no_break, plural, shown, span
+from tumorscope.reports.text import no_break, percents, plural, shown
 from tumorscope.statistics import Interval
 from tumorscope.statistics.estimate import Undefined
 
@@ -21,7 +21,8 @@ def test_figures_as_text(name, found, words):
 
 
 def test_intervals_and_percentages_do_not_break():
-    assert " " not in span("1.0 %", "2.0 %")
+    assert percents(0.01, 0.02) == "1.0 to 2.0 %".replace(" ", "\N{NO-BREAK SPACE}")
+    assert percents(None, 0.02).startswith("–")
     assert no_break("95 % of all") == "95\N{NO-BREAK SPACE}% of all"
 
 

@@ -13,7 +13,7 @@ from tumorscope.reports.caveats import counts_of
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.picture import Picture
 from tumorscope.reports.published import published_rows
-from tumorscope.reports.text import percent, shown, shown_apart, span
+from tumorscope.reports.text import percent, percents, shown, shown_apart
 from tumorscope.statistics import Interval
 from tumorscope.statistics.baselines import base_rate_log_loss, no_information_rate
 from tumorscope.statistics.intervals import trials_needed
@@ -87,7 +87,6 @@ def context_of(
         ],
         "variants": _variants(inputs.recipe),
         "recipe": toml_text(inputs.recipe) if inputs.recipe else "",
-        "span": span,
     }
 
 
@@ -215,10 +214,7 @@ def _prevalences(metrics: Metrics) -> Rows:
 
 
 def _spread(value: float | None, low: float | None, high: float | None) -> str:
-    def words(share: float | None) -> str:
-        return "–" if share is None else percent(share)
-
-    return "–" if value is None else f"{words(value)} ({span(words(low), words(high))})"
+    return "–" if value is None else f"{percent(value)} ({percents(low, high)})"
 
 
 def _variants(recipe: Mapping[str, object]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tumorscope.reports.text import PERCENTAGES, percent, shown, span
+from tumorscope.reports.text import PERCENTAGES, percent, percents, shown
 from tumorscope.statistics import Interval, wilson
 from tumorscope.statistics.estimate import Estimate
 from tumorscope.statistics.metrics import NAMES, Metrics
@@ -81,7 +81,7 @@ def published_rows(published: Published | None, ours: Metrics) -> list[tuple[str
         reading = _against(claim, found)
         if name == "accuracy":
             spread = wilson(round(claim * published.n), published.n)
-            theirs += f" ({span(percent(spread.low), percent(spread.high))})"
+            theirs += f" ({percents(spread.low, spread.high)})"
             if isinstance(found, Interval):
                 apart = spread.low > found.high or spread.high < found.low
                 reading += "; the two intervals " + ("do not overlap" if apart else "overlap")

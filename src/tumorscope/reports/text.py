@@ -21,24 +21,18 @@ def shown(name: str, found: Estimate, *, short: bool = False) -> str:
 
 def shown_apart(name: str, found: Estimate) -> tuple[str, str]:
     """Return the value and its interval, or why there is none, as text."""
-
-    def number(value: float) -> str:
-        return percent(value) if name in PERCENTAGES else f"{value:.3f}"
-
-    if isinstance(found, Interval):
-        return number(found.value), span(number(found.low), number(found.high))
-    return "–" if found.value is None else number(found.value), found.reason
-
-
-def percent_or_dash(value: float | None) -> str:
-    """Return `percent`, or a dash for None."""
-    return "–" if value is None else percent(value)
+    share = name in PERCENTAGES
+    value = "–" if found.value is None else percent(found.value) if share else f"{found.value:.3f}"
+    if not isinstance(found, Interval):
+        return value, found.reason
+    ends = percents(found.low, found.high) if share else f"{found.low:.3f} to {found.high:.3f}"
+    return value, ends.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def span(low: str, high: str) -> str:
-    """Return "79.2 to 88.2 %" that does not break."""
-    first = low.removesuffix("\N{NO-BREAK SPACE}%") if high.endswith("%") else low
-    return f"{first} to {high}".replace(" ", "\N{NO-BREAK SPACE}")
+def percents(low: float | None, high: float | None) -> str:
+    """Return "79.2 to 88.2 %" that does not break; a dash for None."""
+    ends = ("–" if end is None else f"{100 * end:.1f}" for end in (low, high))
+    return f"{' to '.join(ends)} %".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def no_break(text: str) -> str:

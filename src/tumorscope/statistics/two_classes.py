@@ -202,29 +202,25 @@ def _statistics(labels: Labels, scores: Scores) -> dict[str, Statistic]:
 def _undefined(counts: NDArray[np.float64]) -> Mapping[str, Undefined]:
     """Return why some metrics do not exist for these counts [repeats, 4]."""
     tn, fp, fn, tp = counts.T
-    conditions = {
-        "no image with a tumour": (tp + fn == 0).any(),
-        "no image without a tumour": (tn + fp == 0).any(),
-        "no image was called a tumour": (tp + fp == 0).any(),
-        "no image was called tumour-free": (tn + fn == 0).any(),
-        "no tumour, and none called": (tp + fp + fn == 0).any(),
-    }
+    again = " in at least one repeat" if len(counts) > 1 else ""
+    no_tumour = tp + fn == 0, "no image with a tumour"
+    all_tumours = tn + fp == 0, "no image without a tumour"
+    none_called = tp + fp == 0, f"no image was called a tumour{again}"
+    all_called = tn + fn == 0, f"no image was called tumour-free{again}"
     needs = {
-        "auc": ("no image with a tumour", "no image without a tumour"),
-        "sensitivity": ("no image with a tumour",),
-        "specificity": ("no image without a tumour",),
-        "ppv": ("no image was called a tumour",),
-        "npv": ("no image was called tumour-free",),
-        "f1": ("no tumour, and none called",),
-        "mcc": tuple(conditions)[:4],
+        "auc": (no_tumour, all_tumours),
+        "sensitivity": (no_tumour,),
+        "specificity": (all_tumours,),
+        "ppv": (none_called,),
+        "npv": (all_called,),
+        "f1": ((tp + fp + fn == 0, "no tumour, and none called"),),
+        "mcc": (no_tumour, all_tumours, none_called, all_called),
     }
-    found = {}
-    for name, conditions_of_it in needs.items():
-        broken = [condition for condition in conditions_of_it if conditions[condition]]
-        if broken:
-            called = broken[0].startswith("no image was called") and len(counts) > 1
-            found[name] = Undefined(broken[0] + (" in at least one repeat" if called else ""))
-    return found
+    return {
+        name: Undefined(next(words for missing, words in conditions if missing.any()))
+        for name, conditions in needs.items()
+        if any(missing.any() for missing, _ in conditions)
+    }
 
 
 def _column(values: ArrayLike, name: str, n: int) -> NDArray[np.str_]:
