@@ -142,7 +142,7 @@ class FindingsPage:
         from jinja2 import Environment, PackageLoader
 
         loader = PackageLoader("tumorscope.detection", "templates")
-        return Environment(loader=loader, autoescape=True, keep_trailing_newline=False)
+        return Environment(loader=loader, autoescape=True, auto_reload=False)
 
 
 def check_page(path: Path) -> None:
