@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, check_there, emit
-from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Output, Paths
+from tumorscope.common.columns import aligned
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:

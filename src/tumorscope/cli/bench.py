@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from tumorscope.cli.app import emit, left_out
-from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, OptionalOutput, Paths, Whole
+from tumorscope.common.columns import aligned
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.limits import check_whole

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.cli.app import emit
-from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Flag
+from tumorscope.common.columns import aligned
 from tumorscope.common.errors import UsageError
 
 if TYPE_CHECKING:

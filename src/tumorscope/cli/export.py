@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tumorscope.cli.app import check_there, emit, left_out
-from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Output
+from tumorscope.common.columns import aligned
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.progress import say

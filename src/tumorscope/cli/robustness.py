@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tumorscope.cli.app import check_there, emit, left_out
-from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Flag, Output
+from tumorscope.common.columns import aligned
 from tumorscope.common.progress import say
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from tumorscope.cli.app import emit
-from tumorscope.cli.columns import aligned
 from tumorscope.cli.options import Common, Whole
+from tumorscope.common.columns import aligned
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 

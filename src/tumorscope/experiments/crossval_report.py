@@ -116,7 +116,7 @@ def _scarce(manifest: Manifest, held_out: NDArray[np.int64]) -> list[str]:
         if shows.any() and len(np.unique(held_out[shows, 0])) == 1:
             notes.append(
                 f"All {int(shows.sum())} images of {kind} lie in one fold, so they were scored by "
-                "networks that were never taught this type: its figures say nothing of one that "
+                "networks that were never taught this type: its results say nothing of one that "
                 "is. Add patients with it."
             )
     return notes

@@ -139,7 +139,7 @@ def claim(folder: Path, protocol: Protocol, plan: FoldPlan, *, resume: bool) -> 
     plan : FoldPlan
         With the manifest as it was given.
     resume : bool
-        Whether folds may be gone on with.
+        Whether folds that are there may be kept.
 
     Raises
     ------

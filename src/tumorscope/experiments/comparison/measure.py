@@ -71,7 +71,7 @@ class Cost:
     tuning_images_per_s: float | None
 
     def to_json(self) -> dict[str, object]:
-        """Return plain values, figures to four digits."""
+        """Return plain values, numbers to four digits."""
         return {
             key: float(f"{value:.4g}") if isinstance(value, float) else value
             for key, value in asdict(self).items()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tumorscope.common.columns import aligned
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.networks.systems import System
 
@@ -123,14 +124,7 @@ class Comparison:
             )
             for row in self.rows
         ]
-        widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
-        return "\n".join(
-            "  ".join(
-                f"{cell:<{width}}" if column in (0, 4, 5) else f"{cell:>{width}}"
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in (head, *lines)
-        )
+        return aligned([head, *lines], right=(1, 2, 3))
 
     def to_json(self) -> dict[str, object]:
         """Return the rows as plain values."""
@@ -143,18 +137,13 @@ class Comparison:
 
 def row_document(row: Row) -> dict[str, object]:
     """Return a row as plain values, for comparison.json."""
-    quality = None
-    if row.quality is not None:
-        quality = {
-            key: value for key, value in row.quality.items() if key not in ("protocol", "given")
-        }
     return {
         "system": row.system.name,
         "title": row.system.title,
         "citation": row.system.citation,
         "remark": row.system.remark,
         "cost": dict(row.cost),
-        "quality": quality,
+        "quality": None if row.quality is None else dict(row.quality),
         "note": row.note,
         "missing": row.missing,
     }

@@ -1,4 +1,4 @@
-"""Optuna's studies: opened so that they can be gone on with, by several workers too."""
+"""Optuna's studies: opened so that a search can continue, with several workers too."""
 
 from __future__ import annotations
 

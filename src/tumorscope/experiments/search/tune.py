@@ -1,8 +1,8 @@
-"""Search over a recipe, nested in grouped folds so that no reported figure was tuned on.
+"""Search over a recipe, nested in grouped folds so that nothing reported was tuned on.
 
 For each outer fold a study of its own searches on inner folds of the other groups; the best recipe
 is fitted on them and scores the outer fold, once. A last study on everything gives the recipe to
-use, and no figure.
+use, and no result.
 """
 
 from __future__ import annotations
