@@ -69,12 +69,6 @@ class Asked:
         return same_data and same_model
 
 
-def folder_for(wanted: Path, asked: Asked) -> Path:
-    """Create the folder of a report, where `refuse_lying` permits."""
-    refuse_lying(wanted, asked)
-    return output_folder(wanted)
-
-
 def refuse_lying(wanted: Path, asked: Asked) -> None:
     """Refuse a folder for a report where what lies there would be lost.
 
