@@ -138,7 +138,15 @@ def repeated_folds(
     repeats: int,
     split_by: SplitMode,
 ) -> NDArray[np.int64]:
-    """Return in which fold each image is scored, int64 (n, repeats)."""
+    """Return in which fold each image is scored, int64 (n, repeats).
+
+    Examples
+    --------
+    >>> labels, groups = np.array([0, 0, 0, 1, 1, 1]), np.array(list("aabccd"))
+    >>> found = repeated_folds(labels, groups, seed=0, folds=2, repeats=2, split_by="group")
+    >>> found.shape, bool((found[0] == found[1]).all())  # the first two are of one group
+    ((6, 2), True)
+    """
     return np.stack(
         [
             grouped_folds(labels, groups, folds=folds, seed=seed + repeat, mode=split_by)

@@ -26,6 +26,11 @@ def sources_named(words: str, known: Collection[str]) -> list[str]:
     ------
     UsageError
         If a quote is not closed.
+
+    Examples
+    --------
+    >>> sources_named('north, "St. Mary, ward 3"', ["north", "St. Mary, ward 3"])
+    ['north', 'St. Mary, ward 3']
     """
     if words in known:
         return [words]
@@ -40,7 +45,13 @@ def sources_named(words: str, known: Collection[str]) -> list[str]:
 
 
 def sources_text(names: Sequence[str]) -> str:
-    """Return names as `sources_named` reads them."""
+    """Return names as `sources_named` reads them.
+
+    Examples
+    --------
+    >>> print(sources_text(["north", "St. Mary, ward 3"]))
+    north,"St. Mary, ward 3"
+    """
     return ",".join(
         '"' + name.replace('"', '""') + '"'
         if any(letter in name for letter in ',"\n\r') or name != name.strip()

@@ -163,7 +163,13 @@ def estimate_text(row: Row, name: str) -> str:
 
 
 def short_number(value: float | None) -> str:
-    """Return a number of three digits or so; "" for None."""
+    """Return a number of three digits or so; "" for None.
+
+    Examples
+    --------
+    >>> short_number(4.5678), short_number(1234.5), short_number(None)
+    ('4.57', '1,234', '')
+    """
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import JsonValue
 
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import UsageError
 from tumorscope.common.limits import check_seed
-from tumorscope.experiments.search.objective import Loss
 from tumorscope.experiments.search.space import Range
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import data_hash
+
+Loss = Literal["log-loss", "auc"]
+"""What a search makes small: the log loss, or 1 − AUC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError
 from tumorscope.experiments.fold_runner import finite_scores
 from tumorscope.experiments.learner import NetworkEstimator
+from tumorscope.experiments.search.asked import Loss, SearchAsked
 from tumorscope.experiments.search.space import Range, changed, suggest
 from tumorscope.experiments.search.storage import known_loss
 from tumorscope.networks.start import start
@@ -26,8 +27,6 @@ from tumorscope.training.trainer import DivergedError
 if TYPE_CHECKING:
     import keras
     import optuna
-
-Loss = Literal["log-loss", "auc"]
 
 
 class SharedNetwork:
@@ -125,24 +124,18 @@ class Objective:
     ----------
     shared : SharedNetwork
         Makes the networks.
-    rest : ndarray of int64
+    known : ndarray of int64
         Positions in the cohort of the images of this study.
     space : mapping of str to Range
         What is searched.
-    folds : int
-        Inner folds.
-    loss : {"log-loss", "auc"}
-        What is to be made small: see `loss_of`.
-    seed : int
-        Of folds and fits.
+    asked : SearchAsked
+        Inner folds, what is to be made small (see `loss_of`), and the seed of folds and fits.
     """
 
     shared: SharedNetwork
-    rest: NDArray[np.int64]
+    known: NDArray[np.int64]
     space: Mapping[str, Range]
-    folds: int
-    loss: Loss
-    seed: int
+    asked: SearchAsked
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the loss of a trial.
@@ -154,25 +147,27 @@ class Objective:
         """
         import optuna
 
-        shared, rest, base = self.shared, self.rest, self.shared.base
+        shared, known, base, asked = self.shared, self.known, self.shared.base, self.asked
         recipe = changed(base, suggest(trial, self.space, base))
-        known = known_loss(trial)
-        if known is not None:
-            return known
+        tried = known_loss(trial)
+        if tried is not None:
+            return tried
         estimator = shared.estimator(recipe)
         labels, groups = shared.manifest.labels, shared.manifest.groups
-        folds = grouped_folds(labels[rest], groups[rest], folds=self.folds, seed=self.seed)
+        folds = grouped_folds(
+            labels[known], groups[known], folds=asked.inner_folds, seed=asked.seed
+        )
         values: list[float] = []
-        for fold in range(self.folds):
-            testing = rest[folds == fold]
+        for fold in range(asked.inner_folds):
+            testing = known[folds == fold]
             try:
-                estimator.fit(rest[folds != fold], seed=self.seed)
+                estimator.fit(known[folds != fold], seed=asked.seed)
                 scores = finite_scores(estimator, testing)
             except DivergedError as error:  # as where the learning rate is too high
                 raise optuna.TrialPruned(str(error)) from error
-            values.append(loss_of(labels[testing], scores, self.loss))
+            values.append(loss_of(labels[testing], scores, asked.loss))
             trial.report(float(np.mean(values)), fold)
-            if fold + 1 < self.folds and trial.should_prune():
+            if fold + 1 < asked.inner_folds and trial.should_prune():
                 raise optuna.TrialPruned
         return float(np.mean(values))
 
@@ -184,6 +179,13 @@ def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], loss: Loss) 
     ------
     InputError
         If all labels are of one class, which have no AUC.
+
+    Examples
+    --------
+    >>> round(loss_of(np.array([0, 1]), np.array([0.1, 0.8]), "log-loss"), 3)
+    0.164
+    >>> loss_of(np.array([0, 1]), np.array([0.1, 0.8]), "auc")
+    0.0
     """
     from sklearn.metrics import log_loss, roc_auc_score
 

@@ -65,9 +65,7 @@ class Searcher:
             If no trial was finished, or the database fails.
         """
         study, asked = self.studies[name], self.asked
-        objective = Objective(
-            self.shared, known, self.space, asked.inner_folds, asked.loss, asked.seed
-        )
+        objective = Objective(self.shared, known, self.space, asked)
         with database(self.url):
             run_trials(
                 study,

@@ -23,9 +23,9 @@ from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say
 from tumorscope.common.versions import versions
 from tumorscope.experiments.fold_plan import FoldPlan
-from tumorscope.experiments.search.asked import SearchAsked
+from tumorscope.experiments.search.asked import Loss, SearchAsked
 from tumorscope.experiments.search.cohort import SearchedCohort
-from tumorscope.experiments.search.objective import Loss, SharedNetwork
+from tumorscope.experiments.search.objective import SharedNetwork
 from tumorscope.experiments.search.report import write_search_report
 from tumorscope.experiments.search.result import Search
 from tumorscope.experiments.search.searcher import Searcher, nested_scores
