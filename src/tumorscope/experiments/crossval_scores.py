@@ -18,7 +18,7 @@ from tumorscope.cohort.overwriting import protect_edits
 from tumorscope.common.limits import check_folds
 from tumorscope.common.versions import versions
 from tumorscope.experiments.fold_plan import FoldPlan, repeated_folds, source_folds, sources_of
-from tumorscope.experiments.fold_runner import claim, score_folds
+from tumorscope.experiments.fold_runner import reserve_folds, score_folds
 from tumorscope.experiments.learner import Learner, network_learner
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.evaluation_folder import cross_validation_folder, named
@@ -119,7 +119,7 @@ def score_cohort(
     )
     if not (folder / "folds").is_dir():
         protect_edits(whole, folder / "manifest.csv", whole=False)
-    claim(folder, protocol, plan, resume=resume)
+    reserve_folds(folder, protocol, plan, resume=resume)
     plan = replace(plan, manifest=_saved(manifest, folder, whole))
     started = time.time()
     scores = score_folds(plan, learner, split_by=asked.split_by, folder=folder)

@@ -127,7 +127,7 @@ def fold_file(folder: Path, fold: Fold) -> Path:
     return folder / "folds" / f"repeat-{fold.repeat}-fold-{fold.number}.csv"
 
 
-def claim(folder: Path, protocol: Protocol, plan: FoldPlan, *, resume: bool) -> None:
+def reserve_folds(folder: Path, protocol: Protocol, plan: FoldPlan, *, resume: bool) -> None:
     """Make sure that finished folds in `folder` belong to this protocol, and note it there.
 
     Parameters

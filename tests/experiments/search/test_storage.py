@@ -89,7 +89,7 @@ def test_a_search_of_which_nothing_ran_gives_way(tmp_path: Path) -> None:
     fresh = _open(tmp_path / "a.db", of="b")
     assert not fresh["final"].trials
     _run(fresh["final"], 1)
-    with pytest.raises(InputError, match="another cohort, recipe or space"):
+    with pytest.raises(InputError, match="another recipe, cohort, protocol"):
         _open(tmp_path / "a.db", of="a")
 
 
@@ -102,7 +102,7 @@ def test_a_search_of_an_older_version_goes_on(tmp_path: Path) -> None:
     assert again.user_attrs[IDENTITY] == _search("a").key
     study.set_user_attr(IDENTITY, "another")
     study.set_user_attr(PROTOCOL, "")  # which older versions did not write
-    with pytest.raises(InputError, match="another cohort, recipe or space"):
+    with pytest.raises(InputError, match="another recipe, cohort, protocol"):
         _open(tmp_path / "a.db")
 
 

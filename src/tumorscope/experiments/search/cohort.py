@@ -9,7 +9,8 @@ from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.common.errors import InputError
 from tumorscope.common.progress import say
-from tumorscope.records.protocol import data_hash
+from tumorscope.records.protocol import Cohort
+from tumorscope.records.reserve import refuse_changes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +70,10 @@ class SearchedCohort:
             If it does.
         """
         kept = folder / "manifest.csv"
-        if kept.exists() and data_hash(Manifest.load(kept).usable) != data_hash(self.manifest):
-            raise InputError(
-                f"{kept} is of another cohort than the {len(self.manifest)} images received. "
-                "Expected an output folder that is new, or of a search over the same images, "
-                "labels and groups. Choose another with -o, or give the cohort of that search "
-                "again."
+        if kept.exists():
+            then = Cohort.of(Manifest.load(kept).usable)
+            refuse_changes(
+                then.changes(Cohort.of(self.manifest)), what=f"The search in {folder} belongs"
             )
 
     def keep(self, folder: Path, data: Data) -> Manifest:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.progress import track
-from tumorscope.records.protocol import Protocol, parse_protocol, told
+from tumorscope.records.protocol import Protocol, parse_protocol
+from tumorscope.records.reserve import refuse_changes
 
 if TYPE_CHECKING:
     import optuna
@@ -140,7 +141,12 @@ def _make_room(
     others = [(study, said) for study, said in attributes if not _is_of(said, protocol, older)]
     for study, said in others:
         if _begun(study):
-            raise _another(url, said, protocol)
+            kept = _protocol_in(said)
+            refuse_changes(
+                ["what it was begun with"] if kept is None else kept.changes(protocol),
+                what=f"The search in the storage {_shown(url)} belongs",
+                elsewhere="give another --storage or -o",
+            )
     for study, said in others:
         if IDENTITY in said:
             optuna.delete_study(study_name=study.study_name, storage=storage)
@@ -274,16 +280,6 @@ def _opened(url: str) -> optuna.storages.RDBStorage:
             grace_period=GRACE,
             engine_kwargs={"connect_args": waiting},
         )
-
-
-def _another(url: str, said: Mapping[str, object], asked: Protocol) -> InputError:
-    kept = _protocol_in(said)
-    words = "" if kept is None else f"{told(kept.changes(asked))} "
-    return InputError(
-        f"The storage {_shown(url)} holds a search over another cohort, recipe or space, or from "
-        f"other weights; nothing was changed. {words}Expected the same as when it was begun. Give "
-        "them again, or another --storage or -o."
-    )
 
 
 def _begun(study: optuna.Study) -> bool:
