@@ -112,6 +112,8 @@ def test_divided_groups_are_refused() -> None:
     rows = (Row("a", HASH, 1, "g", "training"), Row("b", HASH, 1, "g", "testing"))
     with pytest.raises(HonestyError, match="1 groups lie in more than one split: g"):
         Manifest(rows, Path()).check_groups()
+    with pytest.warns(DeprecationWarning, match="divided_groups"):
+        assert Manifest(rows, Path()).parted_groups() == ["g"]
     whole = tuple(replace(row, split="testing") for row in rows)
     Manifest(whole, Path()).check_groups()
     assert len(Manifest(whole, Path()).of_split("testing")) == 2

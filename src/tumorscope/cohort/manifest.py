@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -205,6 +206,19 @@ class Manifest:
         An image without a split is used for nothing, so it divides no group.
         """
         return list(self._divided())
+
+    def parted_groups(self) -> list[str]:
+        """Return `divided_groups`.
+
+        .. deprecated:: 0.2
+           Use `divided_groups`.
+        """
+        warnings.warn(
+            "Manifest.parted_groups is now divided_groups, and will go in the next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.divided_groups()
 
     def _divided(self) -> dict[str, dict[str, str]]:
         """Return divided groups, each with an image of every split that it reaches."""
