@@ -43,19 +43,27 @@ def test_predict_needs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[st
     found = [json.loads(line) for line in (tmp_path / "f.jsonl").read_text().splitlines()]
     decisions = {Path(each["path"]).name: each["decision"] for each in found}
     assert decisions.pop("noise.png") == "refused"
-    assert set(decisions.values()) <= {"tumour", "no tumour", "abstain", "refused"}
+    # None of these lies within 0.02 of where the answer changes.
+    assert decisions == {
+        "slice00000.png": "no tumour",
+        "slice00001.png": "abstain",
+        "slice00002.png": "no tumour",
+        "slice00003.png": "tumour",
+    }
     capsys.readouterr()
 
 
-def test_mirrored_images_get_nearly_the_same_answer(tmp_path: Path) -> None:
-    write_phantom_cohort(tmp_path / "phantoms", n=8, seed=1)
+def test_mirrored_images_get_the_same_answer_or_none(tmp_path: Path) -> None:
+    write_phantom_cohort(tmp_path / "phantoms", n=16, seed=1)
     detector = Detector.load()
-    for file in sorted((tmp_path / "phantoms").rglob("*.png"))[:6]:
+    apart = []
+    for file in sorted((tmp_path / "phantoms").rglob("*.png")):
         with Image.open(file) as image:
             pixels = np.asarray(image.convert("L"))
-        Image.fromarray(np.ascontiguousarray(pixels[:, ::-1])).save(tmp_path / "mirrored.png")
-        one, other = detector.detect(file), detector.detect(tmp_path / "mirrored.png")
-        assert abs(one.probability - other.probability) < 0.35
+        one, other = detector.detect(pixels), detector.detect(np.ascontiguousarray(pixels[:, ::-1]))
+        assert {one.decision, other.decision} != {"tumour", "no tumour"}, file
+        apart.append(abs(one.probability - other.probability))
+    assert np.median(apart) < 0.03
 
 
 def test_describe_prints_its_card(capsys: pytest.CaptureFixture[str]) -> None:
