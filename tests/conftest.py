@@ -20,6 +20,33 @@ pytest_plugins = [
     "tests.fixtures.undrawn",
 ]
 
+SLOWEST = (
+    "tests/experiments/comparison/test_compare.py",
+    "tests/experiments/search/test_tune.py",
+    "tests/test_notebook.py",
+    "tests/training/test_train.py",
+    "tests/records/test_resume.py",
+    "tests/experiments/test_types.py",
+    "tests/experiments/test_crossval.py",
+    "tests/assessment/test_evaluate.py",
+    "tests/cli/test_training_commands.py",
+    "tests/assessment/test_lying_there.py",
+    "tests/test_golden_outputs.py",
+    "tests/test_docs_python.py",
+    "tests/networks/test_weights_of_model_file.py",
+    "tests/assessment/test_shipped.py",
+    "tests/assessment/test_seen.py",
+    "tests/assessment/test_speed.py",
+    "tests/training/test_export.py",
+)
+"""Files that begin first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    place = {config.rootpath / name: index for index, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 # No deadline: on a busy machine a slow example says nothing about the code.
 settings.register_profile("tumorscope", deadline=None)
 settings.load_profile("tumorscope")
