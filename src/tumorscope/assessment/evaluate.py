@@ -24,7 +24,7 @@ from tumorscope.records.evaluation_folder import (
     named,
     refuse_lying,
 )
-from tumorscope.records.run_folder import Run
+from tumorscope.records.run_folder import Run, RunContents
 from tumorscope.reports.report import write_report
 
 
@@ -126,8 +126,8 @@ def _measure_unseen(
     return measured, refuse_known(subject.path, images.manifest, seen, allow_seen=allow_seen)
 
 
-def _refuse_seen_by_run(run: Run, images: Scored, *, allow_seen: bool) -> str | None:
-    manifest, origin = images.manifest, run.record.origin
+def _refuse_seen_by_run(contents: RunContents, images: Scored, *, allow_seen: bool) -> str | None:
+    run, manifest, origin = contents.on_disk, images.manifest, contents.record.origin
     found = [refuse_seen(origin, manifest, "the evaluation", allow_seen=allow_seen, run=run)]
     if images.data is not None:
         data = named(images.data)
@@ -171,5 +171,5 @@ def _command(subject: Subject, images: Scored, folder: Path, *, allow_seen: bool
         return evaluation_command(subject.path, data, output=folder, allow_seen=allow_seen)
     run = subject.run
     return run_commands(
-        run.folder, run.recipe, run.record, data=data, output=folder, allow_seen=allow_seen
+        run.on_disk.folder, run.recipe, run.record, data=data, output=folder, allow_seen=allow_seen
     )

@@ -14,7 +14,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.networks.predict import predict
-from tumorscope.records.run_folder import SCORE_COLUMNS, Run
+from tumorscope.records.run_folder import SCORE_COLUMNS, RunContents
 from tumorscope.records.scores import scores_of
 from tumorscope.statistics.answers import RAW_THRESHOLD
 
@@ -73,19 +73,21 @@ def measure(subject: Subject, images: Scored, *, operating_point: str) -> Measur
     if recorded is None:
         recipe = run.recipe
         pixels = load_images(manifest, recipe.input.preprocessing, recipe.task).pixels
-        recorded = predict(run.load_model(), pixels, recipe)
+        recorded = predict(run.on_disk.load_model(), pixels, recipe)
     return Measured(scores=recorded, threshold=RAW_THRESHOLD, note=_why_raw(run, manifest, gone))
 
 
-def _recorded(run: Run, manifest: Manifest) -> NDArray[np.float64]:
+def _recorded(run: RunContents, manifest: Manifest) -> NDArray[np.float64]:
     """Return what the network itself said of the run's images when it was trained."""
     columns = SCORE_COLUMNS[run.recipe.task]
-    found = scores_of(run.folder / "scores.csv", [row.path for row in manifest.rows], columns)
+    found = scores_of(
+        run.on_disk.folder / "scores.csv", [row.path for row in manifest.rows], columns
+    )
     return found[:, 0] if len(columns) == 1 else found
 
 
 def _check_belongs(
-    run: Run, file: ModelFile, said: Said, recorded: NDArray[np.float64] | None
+    run: RunContents, file: ModelFile, said: Said, recorded: NDArray[np.float64] | None
 ) -> None:
     """Make sure that a run is not measured by the model file of another."""
     theirs, ours = str(file.metadata.data.get("sha256", "")), run.record.data_sha256
@@ -101,15 +103,15 @@ def _check_belongs(
     )
     raise InputError(
         f"{file.path} {found}. Expected the model file of this very run. Write it again: "
-        f"tumorscope export {run.folder} -o {file.path}."
+        f"tumorscope export {run.on_disk.folder} -o {file.path}."
     )
 
 
-def _why_raw(run: Run, manifest: Manifest, gone: list[str]) -> str:
+def _why_raw(run: RunContents, manifest: Manifest, gone: list[str]) -> str:
     """Return why the detector was not asked, in words; "" where the task has none."""
     if run.recipe.task != "tumour":
         return ""
-    name = run.folder.name
+    name = run.on_disk.folder.name
     why = (
         f"{len(gone)} of {len(manifest)} testing images are gone ({gone[0]} …), so that the "
         "detector of this run could not be asked"

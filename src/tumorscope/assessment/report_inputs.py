@@ -22,7 +22,7 @@ from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import Metadata
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import data_hash
-from tumorscope.records.run_folder import Run
+from tumorscope.records.run_folder import RunContents
 from tumorscope.records.run_record import RunRecord
 from tumorscope.reports.inputs import ReportInputs
 
@@ -95,19 +95,19 @@ def _of_model(common: ReportInputs, images: Scored, model: ModelFile) -> ReportI
     )
 
 
-def _of_run(common: ReportInputs, images: Scored, run: Run) -> ReportInputs:
+def _of_run(common: ReportInputs, images: Scored, run: RunContents) -> ReportInputs:
     random = not images.external and run.record.split == "random"
     return replace(
         common,
         title=f"{common.title}the recipe “{run.recipe.name}”",
         split="random" if random else "grouped",
         copied=_trained_copies(run.manifest.usable, images.manifest) if random else None,
-        facts=readable(run.facts) | measured_by(),
+        facts=readable(run.record.to_json()) | measured_by(),
         notes=[*common.notes, *notes_on(run.recipe)],
     )
 
 
-def _of_detector(common: ReportInputs, images: Scored, run: Run) -> ReportInputs:
+def _of_detector(common: ReportInputs, images: Scored, run: RunContents) -> ReportInputs:
     """Add what is told of a run of the task "tumour"."""
     title = common.title + (f" on {_sources(images)}" if images.external else "")
     return replace(
@@ -116,14 +116,14 @@ def _of_detector(common: ReportInputs, images: Scored, run: Run) -> ReportInputs
         sources=_source_of_each(images),
         made_by="random" if run.record.split == "random" else "grouped",
         split_sizes=split_counts(run.manifest.usable.rows),
-        history=run.history,
+        history=run.on_disk.history,
         model_summary=_layers(run.record),
         recipe=run.recipe.model_dump(),
         published=None if images.external else published_for(run.recipe),
     )
 
 
-def _of_types(common: ReportInputs, images: Scored, run: Run) -> ReportInputs:
+def _of_types(common: ReportInputs, images: Scored, run: RunContents) -> ReportInputs:
     """Add what is told of a run of the task "tumour-type"."""
     lacking = on_missing_types(run.manifest)
     return replace(

@@ -12,7 +12,7 @@ from tumorscope.detection.detector import model_path
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import SUFFIXES, read_any
-from tumorscope.records.run_folder import Run
+from tumorscope.records.run_folder import Run, RunContents
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class Subject:
     ----------
     path : Path
         Of the run or the model file.
-    run : Run or None
+    run : RunContents or None
         None where a model file alone is measured.
     model : ModelFile or None
         Of a run its own; None where it has none.
     """
 
     path: Path
-    run: Run | None
+    run: RunContents | None
     model: ModelFile | None
 
     @property
@@ -84,7 +84,7 @@ def subject_of(given: str | Path | Run) -> Subject:
             return Subject(file.path, None, file)
     run = given if isinstance(given, Run) else Run.open(given)
     own = run.folder / "model.onnx"
-    return Subject(run.folder, run, read_any(own) if own.is_file() else None)
+    return Subject(run.folder, run.read(), read_any(own) if own.is_file() else None)
 
 
 def images_for(subject: Subject, data: Data | None) -> Scored:
@@ -110,7 +110,7 @@ def images_for(subject: Subject, data: Data | None) -> Scored:
             f"{subject.path} was given without images. Expected a cohort that the model has not "
             "seen: tumorscope evaluate MODEL.onnx DATA."
         )
-    subject.run.check_groups()
+    subject.run.on_disk.check_groups()
     whole = subject.run.manifest
     manifest = whole.usable.of_split("testing")
     if len(manifest) == 0:

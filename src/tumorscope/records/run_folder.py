@@ -104,7 +104,7 @@ class Run:
     @property
     def facts(self) -> Mapping[str, object]:
         """The same as plain values, as they stand in run.json."""
-        return self.record.model_dump(mode="json", exclude_unset=True)
+        return self.record.to_json()
 
     @property
     def passed_over(self) -> PassedOver:
@@ -129,6 +129,16 @@ class Run:
                 f"{self.folder / 'history.csv'} is damaged ({error}). Expected what `tumorscope "
                 "train` wrote. Train again into another folder."
             ) from error
+
+    def read(self) -> RunContents:
+        """Read what decides the run, once.
+
+        Raises
+        ------
+        InputError
+            If a file is damaged.
+        """
+        return RunContents(self, self.recipe, self.record, self.manifest)
 
     def check_groups(self) -> None:
         """Make sure that the run's splits part no copies, unless it says that they do.
@@ -156,3 +166,24 @@ class Run:
                 f"{path} is missing or damaged ({str(error).strip().splitlines()[0]}). Expected "
                 "the network as `tumorscope train` wrote it. Train again into another folder."
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class RunContents:
+    """A run with what its folder says of it.
+
+    Attributes
+    ----------
+    on_disk : Run
+        Its folder, for what is read when it is needed.
+    recipe : Recipe
+    record : RunRecord
+        Of run.json.
+    manifest : Manifest
+        As `Run.manifest`.
+    """
+
+    on_disk: Run
+    recipe: Recipe
+    record: RunRecord
+    manifest: Manifest

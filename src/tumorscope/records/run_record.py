@@ -95,6 +95,10 @@ class RunRecord(BaseModel):
                 return Weights.model_validate(recorded[0])
         return parse_weights(self.weights)
 
+    def to_json(self) -> dict[str, object]:
+        """Return plain values, as they stand in the file."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
     @classmethod
     def parse(cls, text: str, *, origin: str | Path) -> RunRecord:
         """Read the text of a run.json.
