@@ -43,7 +43,7 @@ from tumorscope.conversion.convert import convert
 from tumorscope.conversion.sample import load_sample
 from tumorscope.experiments.crossval import crossval
 from tumorscope.model_file.onnx_file import read_model, write_model
-from tumorscope.model_file.schema import Seen
+from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
 from tumorscope.records.protocol import write_protocol
@@ -217,7 +217,7 @@ def renew_thumbprints(path: Path, manifest: Manifest) -> None:
             f"{path} knows {model.metadata.seen.total} images, and the manifest lists "
             f"{len(trained)} that were trained on. Give the manifest that it was trained from."
         )
-    seen = Seen.pack(thumbprints_of(trained))
+    seen = TrainingThumbprints.pack(thumbprints_of(trained))
     written = write_model(path, model.graph, model.metadata.model_copy(update={"seen": seen}))
     print(f"{path}: {written.metadata.id} knows {seen.count} images")
 

@@ -105,11 +105,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tumorscope.model_file.schema import (
         Conformal,
         Estimate,
-        HowPrepared,
         InputCheck,
         Metadata,
         OperatingPoint,
-        Seen,
+        PreprocessingSpec,
+        TrainingThumbprints,
     )
 
     constants = {
@@ -169,7 +169,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="tiny",
         created="2026-01-01T00:00:00Z",
         graph_sha256="0" * 64,
-        preprocessing=HowPrepared(size=64, crop="none", fit="stretch", intensity="none"),
+        preprocessing=PreprocessingSpec(size=64, crop="none", fit="stretch", intensity="none"),
         grid=(8, 8),
         operating_points=points,
         conformal=Conformal(no_tumour=0.6, tumour=0.6, n=(50, 50)),
@@ -177,7 +177,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         recipe={"name": "tiny"},
         data={"sha256": "0" * 64},
         # Some picture that no test shows it, so that it can tell that it has not seen others.
-        seen=Seen.pack(np.random.default_rng(7).integers(0, 256, (1, 104), dtype=np.uint8)),
+        seen=TrainingThumbprints.pack(
+            np.random.default_rng(7).integers(0, 256, (1, 104), dtype=np.uint8)
+        ),
     )
     return write_model(
         tmp_path_factory.mktemp("model") / "tiny.onnx", model.SerializeToString(), metadata

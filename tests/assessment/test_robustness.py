@@ -17,7 +17,7 @@ from tumorscope.common.errors import HonestyError
 from tumorscope.duplicates.thumbprint import thumbprint
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import read_model, write_model
-from tumorscope.model_file.schema import Seen
+from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.statistics import wilson
 from tumorscope.synthetic.perturbations import PERTURBATIONS, Perturbation
 
@@ -108,7 +108,7 @@ def test_calls_change_where_the_picture_does(
 def test_seen_images_are_refused(tiny_model: Path, cohort: Path, tmp_path: Path) -> None:
     model = read_model(tiny_model)
     prints = np.stack([thumbprint(read_slice(cohort / "yes" / "0.png"))])
-    seen = model.metadata.model_copy(update={"seen": Seen.pack(prints)})
+    seen = model.metadata.model_copy(update={"seen": TrainingThumbprints.pack(prints)})
     file = write_model(tmp_path / "saw.onnx", model.graph, seen).path
     options = {"output": tmp_path / "out", "perturbations": [DARKER]}
     with pytest.raises(HonestyError, match="1 of 16 images"):

@@ -17,7 +17,7 @@ from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.duplicates import thumbprint_v1
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import read_model, write_model
-from tumorscope.model_file.schema import Seen
+from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.run_folder import Run
 from tumorscope.synthetic.phantom import write_phantom_cohort
@@ -111,7 +111,9 @@ def test_where_no_thumbprint_helps_it_stops_and_counts(place: Path, kept: str) -
         data = {**read.metadata.data, "sha256": "0" * 64}
         write_model(model, read.graph, read.metadata.model_copy(update={"data": data}))
     elif kept == "empty":
-        write_model(model, read.graph, read.metadata.model_copy(update={"seen": Seen()}))
+        write_model(
+            model, read.graph, read.metadata.model_copy(update={"seen": TrainingThumbprints()})
+        )
     elif kept == "damaged":
         model.write_bytes(model.read_bytes()[:500])
     else:
@@ -148,7 +150,7 @@ def test_a_run_of_the_version_before_is_checked_by_its_own_thumbprints(place: Pa
     prints = [thumbprint_v1.thumbprint(read_slice(run.manifest.file(row))) for row in known.rows]
     inherited = np.full((1, 256), 60, np.int8)
     model = read_model(run.folder / "model.onnx")
-    seen = Seen.pack(np.concatenate([np.stack(prints), inherited]))
+    seen = TrainingThumbprints.pack(np.concatenate([np.stack(prints), inherited]))
     old = model.metadata.model_copy(update={"seen": seen})
     write_model(run.folder / "model.onnx", model.graph, old)
     lose(place, "gone")
@@ -161,7 +163,7 @@ def test_a_run_of_the_version_before_is_checked_by_its_own_thumbprints(place: Pa
 
 def test_a_model_file_without_thumbprints_is_not_measured_without_a_word(place: Path) -> None:
     model = read_model(place / "run" / "model.onnx")
-    bare = model.metadata.model_copy(update={"seen": Seen()})
+    bare = model.metadata.model_copy(update={"seen": TrainingThumbprints()})
     path = write_model(place / "bare.onnx", model.graph, bare).path
     with pytest.raises(InputError, match="holds no thumbprints"):
         evaluate(path, place / "again-run", output=place / "report")

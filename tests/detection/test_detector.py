@@ -19,7 +19,7 @@ from tumorscope.detection.detector import LOOK_AHEAD, Detector
 from tumorscope.duplicates.thumbprint import thumbprint
 from tumorscope.imaging import Slice, read_slice
 from tumorscope.model_file.onnx_file import read_model, write_model
-from tumorscope.model_file.schema import Seen
+from tumorscope.model_file.schema import TrainingThumbprints
 
 
 def blocks(level: float, *, seed: int = 0, edge: int = 96) -> np.ndarray:
@@ -224,7 +224,7 @@ def model_that_saw(tiny_model: Path, tmp_path: Path) -> Path:
     """The tiny model, as if trained on the bright picture and two others."""
     model = read_model(tiny_model)
     seen = np.stack([thumbprint(Slice(blocks(160, seed=seed), "seen")) for seed in range(3)])
-    metadata = model.metadata.model_copy(update={"seen": Seen.pack(seen)})
+    metadata = model.metadata.model_copy(update={"seen": TrainingThumbprints.pack(seen)})
     return write_model(tmp_path / "saw.onnx", model.graph, metadata).path
 
 

@@ -13,7 +13,7 @@ from tumorscope.duplicates import thumbprint, thumbprint_v1
 from tumorscope.imaging import Slice, read_slice
 from tumorscope.model_file.onnx_file import write_model
 from tumorscope.model_file.other_formats import read_any
-from tumorscope.model_file.schema import Prints, Seen
+from tumorscope.model_file.schema import Prints, TrainingThumbprints
 from tumorscope.synthetic.phantom import write_phantom_cohort
 
 
@@ -29,7 +29,7 @@ def turned(scan: Slice) -> Slice:
 
 
 def test_prints_of_both_versions_are_asked(phantoms: list[Slice]) -> None:
-    new = Seen.pack(np.stack([thumbprint.thumbprint(scan) for scan in phantoms[:2]]))
+    new = TrainingThumbprints.pack(np.stack([thumbprint.thumbprint(scan) for scan in phantoms[:2]]))
     old = Prints.pack(np.stack([thumbprint_v1.thumbprint(scan) for scan in phantoms[2:4]]))
     known = SeenImages(new.model_copy(update={"inherited": (old,)}))
     assert known.count == 4
@@ -39,9 +39,9 @@ def test_prints_of_both_versions_are_asked(phantoms: list[Slice]) -> None:
 def test_a_model_that_knows_no_image_cannot_tell(
     phantoms: list[Slice], tiny_model: Path, tmp_path: Path
 ) -> None:
-    assert SeenImages(Seen()).holds(phantoms[0]) is None
+    assert SeenImages(TrainingThumbprints()).holds(phantoms[0]) is None
     model = read_any(tiny_model)
-    bare = model.metadata.model_copy(update={"seen": Seen()})
+    bare = model.metadata.model_copy(update={"seen": TrainingThumbprints()})
     detector = Detector(write_model(tmp_path / "bare.onnx", model.graph, bare))
     finding = detector.detect(phantoms[0])
     assert finding.seen is None
@@ -53,7 +53,7 @@ def test_framed_cropped_and_turned_copies_are_told_by_predict(
 ) -> None:
     model = read_any(tiny_model)
     prints = np.stack([thumbprint.thumbprint(scan) for scan in phantoms[:3]])
-    metadata = model.metadata.model_copy(update={"seen": Seen.pack(prints)})
+    metadata = model.metadata.model_copy(update={"seen": TrainingThumbprints.pack(prints)})
     detector = Detector(write_model(tmp_path / "model.onnx", model.graph, metadata))
     pixels = phantoms[0].pixels
     height, width = pixels.shape

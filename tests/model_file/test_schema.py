@@ -13,12 +13,19 @@ from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
 from tumorscope.imaging import Preprocessing
-from tumorscope.model_file.schema import HowPrepared, OperatingPoint, Prints, Seen
+from tumorscope.model_file.schema import (
+    OperatingPoint,
+    PreprocessingSpec,
+    Prints,
+    TrainingThumbprints,
+)
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(0, 7), st.just(104))))
 def test_thumbprints_survive_packing(thumbprints: np.ndarray) -> None:
-    seen = Seen.model_validate_json(Seen.pack(thumbprints).model_dump_json())
+    seen = TrainingThumbprints.model_validate_json(
+        TrainingThumbprints.pack(thumbprints).model_dump_json()
+    )
     assert (seen.count, seen.version) == (len(thumbprints), 2)
     assert seen.unpack().dtype == np.uint8
     np.testing.assert_array_equal(seen.unpack(), thumbprints)
@@ -26,7 +33,9 @@ def test_thumbprints_survive_packing(thumbprints: np.ndarray) -> None:
 
 @given(arrays(np.int8, st.tuples(st.integers(1, 7), st.just(256))))
 def test_thumbprints_of_version_1_survive_packing_nearly(thumbprints: np.ndarray) -> None:
-    seen = Seen.model_validate_json(Seen.pack(thumbprints).model_dump_json())
+    seen = TrainingThumbprints.model_validate_json(
+        TrainingThumbprints.pack(thumbprints).model_dump_json()
+    )
     assert (seen.count, seen.version) == (len(thumbprints), 1)
     assert seen.unpack().dtype == np.int8
     np.testing.assert_allclose(seen.unpack(), thumbprints.astype(int), atol=3)
@@ -34,16 +43,18 @@ def test_thumbprints_of_version_1_survive_packing_nearly(thumbprints: np.ndarray
 
 def test_thumbprints_of_starting_weights_are_kept_beside_those_of_the_run() -> None:
     older = Prints.pack(np.full((3, 256), 60, np.int8))
-    own = Seen.pack(np.full((2, 104), 9, np.uint8)).model_copy(update={"inherited": (older,)})
-    seen = Seen.model_validate_json(own.model_dump_json())
+    own = TrainingThumbprints.pack(np.full((2, 104), 9, np.uint8)).model_copy(
+        update={"inherited": (older,)}
+    )
+    seen = TrainingThumbprints.model_validate_json(own.model_dump_json())
     assert (seen.count, seen.total) == (2, 5)
     assert [each.version for each in seen.lists] == [2, 1]
 
 
 def test_what_the_version_before_wrote_is_read() -> None:
-    data = Seen.pack(np.full((2, 256), 60, np.int8)).data
+    data = TrainingThumbprints.pack(np.full((2, 256), 60, np.int8)).data
     old = {"version": 1, "count": 2, "packing": "sixths", "data": data}
-    assert Seen.model_validate(old).unpack().shape == (2, 256)
+    assert TrainingThumbprints.model_validate(old).unpack().shape == (2, 256)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +62,9 @@ def test_what_the_version_before_wrote_is_read() -> None:
     [({"version": 3}, "version 3; expected 1 or 2"), ({"packing": "bytes"}, "not packed so")],
 )
 def test_thumbprints_of_other_versions_are_refused(change: dict[str, object], said: str) -> None:
-    seen = Seen.pack(np.full((2, 256), 60, np.int8)).model_dump()
+    seen = TrainingThumbprints.pack(np.full((2, 256), 60, np.int8)).model_dump()
     with pytest.raises(ValidationError, match=said):
-        Seen.model_validate({**seen, **change})
+        TrainingThumbprints.model_validate({**seen, **change})
 
 
 @pytest.mark.parametrize(
@@ -69,9 +80,9 @@ def test_thumbprints_of_other_versions_are_refused(change: dict[str, object], sa
     ],
 )
 def test_damaged_thumbprints_are_refused(change: dict[str, object]) -> None:
-    seen = Seen.pack(np.full((2, 256), 60, np.int8)).model_dump()
+    seen = TrainingThumbprints.pack(np.full((2, 256), 60, np.int8)).model_dump()
     with pytest.raises(ValidationError, match=r"do not fill|cannot be unpacked"):
-        Seen.model_validate({**seen, **change})
+        TrainingThumbprints.model_validate({**seen, **change})
 
 
 @pytest.mark.parametrize("crop", ["none", "head"])
@@ -79,7 +90,7 @@ def test_damaged_thumbprints_are_refused(change: dict[str, object]) -> None:
 @pytest.mark.parametrize("intensity", ["none", "percentile"])
 def test_every_preprocessing_survives(crop: str, fit: str, intensity: str) -> None:
     how = Preprocessing(size=96, crop=crop, fit=fit, intensity=intensity)  # type: ignore[arg-type]
-    assert HowPrepared.model_validate(how.to_dict()).preprocessing == how
+    assert PreprocessingSpec.model_validate(how.to_dict()).preprocessing == how
 
 
 def test_it_cannot_be_changed() -> None:

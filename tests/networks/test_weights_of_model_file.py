@@ -20,7 +20,12 @@ from tumorscope.duplicates.thumbprint import thumbprint
 from tumorscope.experiments.crossval import crossval
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import ModelFile, write_model
-from tumorscope.model_file.schema import HowPrepared, Metadata, OperatingPoint, Seen
+from tumorscope.model_file.schema import (
+    Metadata,
+    OperatingPoint,
+    PreprocessingSpec,
+    TrainingThumbprints,
+)
 from tumorscope.networks import weights
 from tumorscope.networks import weights_of_model_file as packaged_weights
 from tumorscope.networks.model_graph import model_graph
@@ -40,12 +45,14 @@ def recipe(quick: Recipe) -> Recipe:
     return quick.model_copy(update={"network": quick.network.model_copy(update={"head": "pooled"})})
 
 
-def packaged(folder: Path, recipe: Recipe, graph: onnx.ModelProto, seen: Seen) -> ModelFile:
+def packaged(
+    folder: Path, recipe: Recipe, graph: onnx.ModelProto, seen: TrainingThumbprints
+) -> ModelFile:
     metadata = Metadata(
         name="packaged",
         created="2026-01-01T00:00:00Z",
         graph_sha256="0" * 64,
-        preprocessing=HowPrepared.model_validate(recipe.input.preprocessing.to_dict()),
+        preprocessing=PreprocessingSpec.model_validate(recipe.input.preprocessing.to_dict()),
         grid=(1, 1),
         operating_points={"balanced": OperatingPoint(threshold=0.5, policy="made up")},
         data={"sha256": "0" * 64},
@@ -57,7 +64,7 @@ def packaged(folder: Path, recipe: Recipe, graph: onnx.ModelProto, seen: Seen) -
 
 def packaged_later(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "later").mkdir()
-    other = Seen.pack(np.full((1, 104), 7, np.uint8))
+    other = TrainingThumbprints.pack(np.full((1, 104), 7, np.uint8))
     file = packaged(folder / "later", recipe, model_graph(build(recipe), recipe), other)
     for module in (packaged_weights, thumbprints, weights):
         monkeypatch.setattr(module, "PACKAGED", file.path)
@@ -83,7 +90,7 @@ def test_the_backbone_computes_what_the_model_file_did(
     graph = model_graph(model, recipe)
     if callable(store):
         store(graph) if store is store_float16 else store(graph, smallest=256)
-    file = packaged(tmp_path, recipe, graph, Seen())
+    file = packaged(tmp_path, recipe, graph, TrainingThumbprints())
     fresh = build(recipe).layers[0]
     said = load_backbone(fresh, name="small_cnn", model=file.path)
     assert (said.kind, said.name, said.digest) == (
@@ -103,7 +110,7 @@ def test_the_backbone_computes_what_the_model_file_did(
 
 
 def test_another_backbone_is_refused(recipe: Recipe, tmp_path: Path) -> None:
-    file = packaged(tmp_path, recipe, model_graph(build(recipe), recipe), Seen())
+    file = packaged(tmp_path, recipe, model_graph(build(recipe), recipe), TrainingThumbprints())
     with pytest.raises(InputError, match="of the backbone small_cnn"):
         load_backbone(build(recipe).layers[0], name="mobilenet_v2", model=file.path)
 
@@ -118,11 +125,11 @@ def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
         turned = image.rotate(90)
     turned.save(first)
     graph = model_graph(build(recipe), recipe)
-    file = packaged(tmp_path, recipe, graph, Seen.pack(prints))
+    file = packaged(tmp_path, recipe, graph, TrainingThumbprints.pack(prints))
     for module in (packaged_weights, thumbprints, weights):
         monkeypatch.setattr(module, "PACKAGED", file.path)
     manifest = audit(tiny_cohort, probes=False).manifest
-    seen = seen_before(manifest, Seen.pack(prints))
+    seen = seen_before(manifest, TrainingThumbprints.pack(prints))
     assert seen is not None
     assert [row.path for row, one in zip(manifest.rows, seen, strict=True) if one] == [
         next(row.path for row in manifest.rows if row.path.endswith("yes0.png"))

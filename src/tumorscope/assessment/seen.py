@@ -23,7 +23,7 @@ from tumorscope.assessment.thumbprints import prints_of, seen_before, seen_by
 from tumorscope.auditing.overlap import overlap
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
-from tumorscope.model_file.schema import Seen
+from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.origin import Weights
 from tumorscope.records.run_folder import Run
 
@@ -208,7 +208,7 @@ def refuse_seen(
     if weights.kind != "mri" or not len(manifest):
         return None
     prints = prints_of(weights, run=run)
-    seen = seen_before(manifest, Seen(inherited=prints or ()))
+    seen = seen_before(manifest, TrainingThumbprints(inherited=prints or ()))
     if seen is None:
         return _refuse(
             f"What the weights “{weights.words}” were trained on is not known: neither the model "

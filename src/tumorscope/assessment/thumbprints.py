@@ -18,7 +18,7 @@ from tumorscope.duplicates.pairs import in_threads
 from tumorscope.duplicates.thumbprint import BYTES, thumbprint
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import read_model
-from tumorscope.model_file.schema import Prints, Seen
+from tumorscope.model_file.schema import Prints, TrainingThumbprints
 from tumorscope.recipes.origin import Weights
 from tumorscope.records.run_folder import Run
 
@@ -32,7 +32,7 @@ def thumbprints_of(manifest: Manifest) -> NDArray[np.uint8]:
     return np.stack(prints) if prints else np.empty((0, BYTES), dtype=np.uint8)
 
 
-def seen_before(manifest: Manifest, seen: Seen) -> NDArray[np.bool_] | None:
+def seen_before(manifest: Manifest, seen: TrainingThumbprints) -> NDArray[np.bool_] | None:
     """Return which images are known, bool (n,); None where no image is known to compare with."""
     known = SeenImages(seen)
     if not known.count:
@@ -48,11 +48,11 @@ def seen_before(manifest: Manifest, seen: Seen) -> NDArray[np.bool_] | None:
 def keep_thumbprints(run: Path, manifest: Manifest, inherited: Sequence[Prints]) -> None:
     """Write the thumbprints of a run's training and tuning images into its folder."""
     prints = thumbprints_of(manifest.usable.of_split("training", "tuning"))
-    seen = Seen.pack(prints).model_copy(update={"inherited": tuple(inherited)})
+    seen = TrainingThumbprints.pack(prints).model_copy(update={"inherited": tuple(inherited)})
     write_json(run / KEPT, seen.model_dump(mode="json"))
 
 
-def seen_by(run: Run) -> Seen | None:
+def seen_by(run: Run) -> TrainingThumbprints | None:
     """Return the thumbprints that a run keeps; None where it keeps none, or those of other data.
 
     Those of starting weights are told apart also where an older version wrote them in one list.
@@ -62,15 +62,15 @@ def seen_by(run: Run) -> Seen | None:
         if seen.count <= own or seen.inherited:
             return seen
         prints = seen.unpack()
-        return Seen.pack(prints[:own]).model_copy(
+        return TrainingThumbprints.pack(prints[:own]).model_copy(
             update={"inherited": (Prints.pack(prints[own:]),)}
         )
     return None
 
 
-def _kept(run: Run) -> Iterator[Seen]:
+def _kept(run: Run) -> Iterator[TrainingThumbprints]:
     with suppress(OSError, ValueError):  # pydantic's errors are ValueErrors
-        yield Seen.model_validate_json((run.folder / KEPT).read_text("utf-8"))
+        yield TrainingThumbprints.model_validate_json((run.folder / KEPT).read_text("utf-8"))
     try:
         metadata = read_model(run.folder / "model.onnx").metadata
     except InputError:

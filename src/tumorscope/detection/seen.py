@@ -8,7 +8,7 @@ from tumorscope.duplicates import thumbprint
 from tumorscope.duplicates.recognition import Recogniser
 from tumorscope.duplicates.thumbprint_v1 import WholeImages
 from tumorscope.imaging.slice import Slice
-from tumorscope.model_file.schema import Seen
+from tumorscope.model_file.schema import TrainingThumbprints
 
 
 class SeenImages:
@@ -20,11 +20,11 @@ class SeenImages:
 
     Parameters
     ----------
-    seen : Seen
+    seen : TrainingThumbprints
         From the metadata of a model file.
     """
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: TrainingThumbprints) -> None:
         self.count = seen.total
         self._searches: list[Recogniser | WholeImages] = []
         new, old = [], []

@@ -28,13 +28,13 @@ __all__ = [
     "Calibration",
     "Conformal",
     "Estimate",
-    "HowPrepared",
     "InputCheck",
     "Metadata",
     "OperatingPoint",
     "Precision",
-    "Seen",
+    "PreprocessingSpec",
     "Share",
+    "TrainingThumbprints",
 ]
 
 SCHEMA_VERSION = 1
@@ -46,7 +46,7 @@ OUTPUTS = ("probability", "logit", "evidence", "bias", "distance")
 Precision = Literal["float32", "float16", "int8"]
 
 
-class HowPrepared(Part):
+class PreprocessingSpec(Part):
     """Arguments of `tumorscope.imaging.Preprocessing`."""
 
     size: Annotated[int, Field(ge=32, le=1024)]
@@ -177,7 +177,7 @@ class Prints(Part):
             raise ValueError(f"thumbprints cannot be unpacked ({error})") from error
 
 
-class Seen(Prints):
+class TrainingThumbprints(Prints):
     """Thumbprints of the training and tuning images.
 
     Attributes
@@ -233,13 +233,13 @@ class Metadata(Part):
     classes: tuple[Literal["no tumour"], Literal["tumour"]] = ("no tumour", "tumour")
     precision: Precision = "float32"
     graph_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    preprocessing: HowPrepared
+    preprocessing: PreprocessingSpec
     grid: tuple[int, int]
     calibration: Calibration = Calibration()
     operating_points: Annotated[dict[str, OperatingPoint], Field(min_length=1)]
     conformal: Conformal = Conformal()
     input_check: InputCheck = InputCheck()
-    seen: Seen = Seen()
+    seen: TrainingThumbprints = TrainingThumbprints()
     recipe: dict[str, JsonValue]
     data: dict[str, JsonValue]
     versions: Annotated[dict[str, str], Field(default_factory=dict)]

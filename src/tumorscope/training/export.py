@@ -24,11 +24,11 @@ from tumorscope.model_file.onnx_file import ModelFile, write_model
 from tumorscope.model_file.schema import (
     Calibration,
     Conformal,
-    HowPrepared,
     Metadata,
     OperatingPoint,
+    PreprocessingSpec,
     Prints,
-    Seen,
+    TrainingThumbprints,
 )
 from tumorscope.networks.model_graph import model_graph
 from tumorscope.recipes.recipe import Recipe
@@ -144,7 +144,9 @@ def write_checked(
             "operating_points": _operating_points(decisions),
             "conformal": _conformal(decisions, held_out, miscoverage),
             "input_check": check,
-            "seen": Seen.pack(thumbprints[known]).model_copy(update={"inherited": inherited}),
+            "seen": TrainingThumbprints.pack(thumbprints[known]).model_copy(
+                update={"inherited": inherited}
+            ),
         }
     )
     pointing = None
@@ -200,7 +202,7 @@ def _metadata(
         name=recipe.name,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         graph_sha256="0" * 64,
-        preprocessing=HowPrepared.model_validate(recipe.input.preprocessing.to_dict()),
+        preprocessing=PreprocessingSpec.model_validate(recipe.input.preprocessing.to_dict()),
         grid=(int(grid[0]), int(grid[1])),
         operating_points=_operating_points(None),
         recipe=recipe.model_dump(mode="json"),
