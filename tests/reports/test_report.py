@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from tumorscope.common.errors import InputError, OutputError, UnreadableImageError
+from tumorscope.model_file.decision import ABSTAINED
 from tumorscope.reports.figures import FIGURES
 from tumorscope.reports.inputs import ReportInputs
-from tumorscope.reports.published import THE_PAPER
+from tumorscope.reports.published import THE_PAPER, Published
 from tumorscope.reports.report import write_report
 from tumorscope.statistics import wilson
+from tumorscope.statistics.answers import Answers
 
 
 def inputs(n=40, *, repeats=None, **more):
@@ -259,3 +261,55 @@ def test_a_random_split_tells_its_copies_in_the_lead_and_in_the_twin(tmp_path):
     assert any("3 of the 10" in each for each in twin["doubts"])
     write_report(inputs(10, copied=copied), tmp_path)
     assert "copies" not in json.loads((tmp_path / "metrics.json").read_text())
+
+
+def detector(**more):
+    every = np.arange(40)
+    labels = (every % 5 < 3).astype(np.int64)
+    answers = Answers(
+        model="m@1",
+        operating_point="balanced",
+        zone=(0.3, 0.6),
+        raw=np.linspace(0, 1, 40),
+        answers=np.where(every % 8 == 0, ABSTAINED, labels).astype(np.int8),
+        refused=every % 10 == 0,
+    )
+    return inputs(answers=answers, threshold=0.437, external=True, **more)
+
+
+def test_a_detector_is_named_with_what_it_withholds(tmp_path):
+    write_report(detector(recipe={"augmentation": {"variants": 10}}), tmp_path)
+    html = page(tmp_path).replace("\N{NO-BREAK SPACE}", " ")
+    assert "the detector m@1 at its operating point “balanced”" in html
+    assert "Between 0.300 and 0.600 it gives no answer." in html
+    assert "the detector answers 32; the model abstains on 4 (10.0 %, 4.0 to 23.1 %)" in html
+    assert "Among the answered: accuracy" in html
+    assert "Right / wrong calls" in html
+    assert "These images come from elsewhere" in html
+    assert "Training sees 10 changed versions" in html
+    assert "As the paper measures: raw score at 0.5" in titles(tmp_path)
+    twin = json.loads((tmp_path / "metrics.json").read_text("utf-8"))
+    assert twin["detector"] == {
+        "model": "m@1", "operating_point": "balanced", "abstains": [0.3, 0.6]
+    }  # fmt: skip
+    lines = (tmp_path / "metrics.csv").read_text("utf-8")
+    assert "\nabstained,all,0.1," in lines
+    assert "\naccuracy,answered," in lines
+    assert "\naccuracy,raw," in lines
+
+
+def test_an_error_without_an_answer_says_so(tmp_path):
+    scores = np.where(np.arange(40) % 5 < 3, 0.1, 0.9)  # all wrong
+    write_report(detector(scores=scores), tmp_path)
+    html = page(tmp_path)
+    assert "model says 10\N{NO-BREAK SPACE}% tumour (refused)" in html
+    assert "model says 90\N{NO-BREAK SPACE}% tumour (no answer)" in html
+    assert "The 24 most confident are shown." in html
+
+
+def test_a_claim_that_a_paper_lacks_and_one_that_cannot_be_compared(tmp_path):
+    claims = Published(name="Another", n=50, accuracy=0.5)
+    write_report(inputs(6, labels=np.ones(6, int), published=claims), tmp_path)
+    assert "not given" in page(tmp_path)
+    write_report(inputs(published=Published(name="A third", n=50, accuracy=0.1)), tmp_path)
+    assert "below our interval; the two intervals do not overlap" in page(tmp_path)

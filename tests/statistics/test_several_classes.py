@@ -89,3 +89,29 @@ def test_what_does_not_fit_is_refused(labels: np.ndarray, scores: np.ndarray, me
     groups = np.arange(len(labels)).astype(str)
     with pytest.raises(InputError, match=message):
         evaluate_classes(labels, scores, classes=CLASSES, groups=groups)
+
+
+def test_of_one_class_alone_the_others_are_missing() -> None:
+    found = evaluate_classes(
+        np.zeros(6, dtype=int),
+        np.eye(4)[[0, 0, 0, 0, 0, 1]],
+        classes=CLASSES,
+        groups=np.arange(6).astype(str),
+        n_resamples=20,
+    )
+    only = found.per_class["none"]
+    assert isinstance(only["auc"], Undefined)
+    assert only["auc"].reason == "no image of other classes"
+    assert only["sensitivity"].value == pytest.approx(5 / 6)
+    never = found.per_class["c"]["ppv"]
+    assert isinstance(never, Undefined)
+
+
+def test_a_class_that_is_never_called_has_no_predictive_value() -> None:
+    labels = np.array([0, 1] * 6)
+    found = evaluate_classes(
+        labels, np.tile([0.9, 0.1], (12, 1)), classes=("none", "a"), groups=np.arange(12)
+    )
+    ppv = found.per_class["a"]["ppv"]
+    assert isinstance(ppv, Undefined)
+    assert ppv.reason == "a class was never called, or has no image"
