@@ -2,7 +2,7 @@
 
 Its numbers are those of a model file. They stand apart from the rest of the schema so that not only
 who applies them (`tumorscope.detection`) may import them, but also who measures them
-(`tumorscope.evaluation`), which knows no images.
+(`tumorscope.statistics`), which knows no images.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Estimate(Part):
 
 
 class OperatingPoint(Part):
-    """From which probability on an image is called tumour, why, and what that reached.
+    """The probability at and above which an image is called tumour, why, and what that reached.
 
-    All figures are those of the same policy on held-out folds; None where there were too few scores
-    to choose a threshold, which is 0.5 then, and where there was no image to measure one on. Files
-    that tumorscope 0.1 wrote have the first two figures only.
+    All estimates are those of the same policy on held-out folds. They are None where there were too
+    few scores to choose a threshold, which is then 0.5, and where there was no image to measure on.
+    Files that tumorscope 0.1 wrote have the first two estimates only.
 
     Attributes
     ----------
@@ -77,8 +77,8 @@ class OperatingPoint(Part):
 class Conformal(Part):
     """Class-conditional conformal prediction: label y is kept where 1 − p(y) ≤ quantile(y).
 
-    A quantile of 1 keeps its label always, which is the honest answer where a class had too
-    few scores for the miscoverage.
+    A quantile of 1 always keeps its label, which is right where a class had too few scores for the
+    miscoverage.
     """
 
     miscoverage: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.10
@@ -91,10 +91,10 @@ class Conformal(Part):
 class DecisionRule:
     """A threshold and two quantiles: answered where both agree, abstained where they do not.
 
-    The threshold calls an image: "tumour" from it on. Conformal prediction keeps a label that is
-    no less likely than its quantile permits. The call is the answer where it is the only label
-    kept. So the answer follows the probability in one direction at every threshold, never
-    contradicts its own prediction set, and the abstentions are one interval, `zone`.
+    The threshold calls an image: "tumour" at the threshold and above. Conformal prediction keeps a
+    label that is no less likely than its quantile permits. The call is the answer where it is the
+    only label kept. So the answer follows the probability in one direction at every threshold and
+    never contradicts its own prediction set, and the abstentions are one interval, `zone`.
 
     Attributes
     ----------

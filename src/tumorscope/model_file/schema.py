@@ -184,6 +184,12 @@ class TrainingThumbprints(Prints):
     ----------
     inherited : tuple of Prints
         Those of the images that the starting weights were trained on.
+
+    Examples
+    --------
+    >>> known = TrainingThumbprints.pack(np.zeros((3, 104), np.uint8))
+    >>> known.total, known.unpack().shape
+    (3, (3, 104))
     """
 
     inherited: tuple[Prints, ...] = ()
