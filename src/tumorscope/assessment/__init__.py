@@ -1,1 +1,1 @@
-"""A model file or run asked about labelled images: quality, robustness, evidence, speed, seen."""
+"""How good a model or run is on labelled images, how robust, how fast, and what it has seen."""

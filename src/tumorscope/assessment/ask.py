@@ -1,4 +1,4 @@
-"""What a model file says of many images: the one loop over an engine, and a cohort's answers."""
+"""Asking a model file about many images: the one loop over an engine, and what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change of images does to a model's answers on them."""
+"""How a model's answers change when its images do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report tells beside figures: notes on a recipe, versions that measured, pictures."""
+"""What a report says beside its results: notes on the recipe, library versions, pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def picture_reader(manifest: Manifest) -> Callable[[int], NDArray[np.uint8]]:
 
 
 def notes_on(recipe: Recipe) -> list[str]:
-    """Return what a reader should know of a recipe before trusting its figures."""
+    """Return what a reader should know of a recipe before trusting its results."""
     notes = []
     if recipe.network.backbone == "mobilenet_v2" and recipe.input.scaling == "unit":
         notes.append(

@@ -1,4 +1,4 @@
-"""A run or a model file, and images that it has not seen → a report."""
+"""Evaluation: a run or a model file, and images that it has not seen → a report."""
 
 from __future__ import annotations
 

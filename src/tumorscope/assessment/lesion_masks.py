@@ -1,4 +1,4 @@
-"""Images with outlined lesions → whether a model's evidence lies on them."""
+"""Whether a model's evidence lies on the lesions that people have outlined."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tumorscope.statistics.pointing_game import (
 )
 
 TISSUE = 20
-"""Grey value above which a pixel is tissue, where chance may point."""
+"""Grey value above which a pixel is tissue; chance points at tissue only."""
 
 
 @dataclass(frozen=True, slots=True)

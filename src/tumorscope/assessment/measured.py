@@ -1,4 +1,4 @@
-"""The scores of images: by the detector that ships, or where there is none by the network alone."""
+"""Scoring images: by the detector that ships, or by the network alone where there is none."""
 
 from __future__ import annotations
 

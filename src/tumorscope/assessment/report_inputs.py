@@ -1,4 +1,4 @@
-"""What an evaluation tells its report: of the images, and of the run or model that was measured."""
+"""What the report of an evaluation is made from: the images, the scores, the run or model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tumorscope.records.run_record import RunRecord
 from tumorscope.reports.inputs import ReportInputs
 
 NOT_TOLD = ("layers", "notice", "passed_over", "protocol")
-"""Parts of run.json that a report tells elsewhere, or not."""
+"""Parts of run.json that a report shows elsewhere, or not at all."""
 
 
 def report_inputs(

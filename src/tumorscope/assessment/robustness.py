@@ -1,4 +1,4 @@
-"""What a model says of the same images when they look as if from elsewhere."""
+"""What a model says of the same images when they look as if they came from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that a model has seen are not measured on: the one place that refuses them, or warns.
+"""A model is not measured on images that it has seen: they are refused here, or warned of.
 
 What tells a copy of a training image: the file itself, where it still lies where it lay, by the
 audit's search; its thumbprint, which a run or a model file keeps; and its hash. A training image of

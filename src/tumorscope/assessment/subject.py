@@ -97,7 +97,7 @@ def images_for(subject: Subject, data: Data | None) -> Scored:
     InputError
         If there are no images.
     HonestyError
-        If the run's splits part copies of one picture.
+        If the run's splits divide copies of one picture.
     """
     if data is not None:
         whole = prepare_manifest(data)

@@ -1,4 +1,4 @@
-"""Thumbprints that tell what a run, or its starting weights, have seen: made, kept, found again."""
+"""The thumbprints by which a run knows its training images, and those of its starting weights."""
 
 from __future__ import annotations
 

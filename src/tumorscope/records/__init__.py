@@ -1,1 +1,1 @@
-"""What runs leave on disk: folder, protocol, scores, and whether one may go on there."""
+"""What runs leave on disk: folders, protocols and scores; and whether a run may be resumed."""

@@ -1,4 +1,4 @@
-"""The whole command that makes a result again, as one would type it."""
+"""The command that reproduces a result, whole, as one would type it."""
 
 from __future__ import annotations
 

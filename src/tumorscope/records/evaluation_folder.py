@@ -1,4 +1,4 @@
-"""Where the report on a cohort goes that is not the run's own, without losing another."""
+"""The folder that a report goes to, so that no other report is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
 from tumorscope.records.protocol import data_hash
 
 LONGEST = 60
-"""Letters of a cohort's name that are kept."""
+"""Longest part of a cohort's name that is kept, in letters."""
 
 
 def named(data: Data) -> str:

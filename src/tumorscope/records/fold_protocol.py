@@ -1,4 +1,4 @@
-"""What the folds of a cross-validation were made by, as their folder says."""
+"""The protocol of a cross-validation, read from its folder."""
 
 from __future__ import annotations
 

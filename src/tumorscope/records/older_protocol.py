@@ -1,4 +1,4 @@
-"""Records that older versions wrote as text, read strictly."""
+"""Protocols that older versions wrote as text, read strictly."""
 
 from __future__ import annotations
 

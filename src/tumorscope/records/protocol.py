@@ -98,7 +98,7 @@ class Protocol(BaseModel):
     data : Cohort
         The usable images.
     split : {"group", "random"}
-        How images are parted.
+        Whether copies of one picture stay on one side.
     method : str
         What is fitted where it is not the network of the recipe.
     folds, repeats : int
@@ -108,7 +108,7 @@ class Protocol(BaseModel):
     search : dict
         Folds, space and objective of a search.
     versions : dict of str to str
-        For people: figures of other versions are told of, not refused.
+        For people: results of other versions are mentioned, not refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -226,7 +226,7 @@ def told(changes: Sequence[str]) -> str:
 
 
 def tell_versions(then: Protocol, now: Protocol) -> None:
-    """Say where versions differ, which may move figures a little and is no reason to refuse."""
+    """Mention versions that differ; results may move a little, which is no reason to refuse."""
     found = differences(then.versions, now.versions) if then.versions else []
     if found:
         say(f"What is kept was made by other versions: {'; '.join(found)}.")

@@ -1,4 +1,4 @@
-"""May a command go on in this folder? Asked before anything is written, by every command."""
+"""May a command go on in this folder? Every command asks here, before it writes anything."""
 
 from __future__ import annotations
 

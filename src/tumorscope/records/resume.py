@@ -1,4 +1,4 @@
-"""Going on with a run: only where everything that decides it is as it was."""
+"""The protocols of finished and interrupted runs, also of those that older versions wrote."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def protocol_of(folder: Path, record: RunRecord) -> Protocol:
     recipe = Recipe.load(folder / "recipe.toml")
     manifest = Manifest.load(folder / "manifest.csv")
     usable = manifest.usable
-    # Older versions took groups that part copies as they were.
+    # Older versions took groups that divide copies as they were.
     if not manifest.joined and record.data_sha256 != data_hash(usable):
         raise InputError(
             f"{folder / 'manifest.csv'} is not the one that this run was trained on: {path} tells "
@@ -106,7 +106,7 @@ def _older(
         recipe=Recipe.from_toml(text, origin=str(folder / "recipe.toml")),
         weights=asked.weights,
         data=Cohort.of(manifest),
-        # The hash does not tell; what parts groups was random.
+        # The hash does not tell; a split that divides groups was random.
         split="random" if manifest.divided_groups() else asked.split,
     )
 

@@ -141,12 +141,12 @@ class Run:
         return RunContents(self, self.recipe, self.record, self.manifest)
 
     def check_groups(self) -> None:
-        """Make sure that the run's splits part no copies, unless it says that they do.
+        """Make sure that the run's splits divide no copies, unless it says that they do.
 
         Raises
         ------
         HonestyError
-            If they part a group: its testing images are no strangers to the network.
+            If they divide a group: the network has seen copies of its testing images.
         InputError
             If images must be compared to tell, and cannot be read.
         """

@@ -1,4 +1,4 @@
-"""Scores that a command of ours wrote as CSV, read back for given images."""
+"""Scores that a command wrote as CSV, read back for given images."""
 
 from __future__ import annotations
 

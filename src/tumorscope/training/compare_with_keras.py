@@ -1,4 +1,4 @@
-"""A model file beside the Keras network that it was made from, on real images."""
+"""Whether a model file says what the Keras network says that it was made from."""
 
 from __future__ import annotations
 

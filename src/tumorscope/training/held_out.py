@@ -152,7 +152,7 @@ def _check_protocol(
     theirs = read_protocol(crossval)
     if theirs.split == "random":
         raise HonestyError(
-            f"The scores in {crossval} come from a random split, which parts copies of one "
+            f"The scores in {crossval} come from a random split, which divides copies of one "
             "picture. Expected a split by group, because thresholds chosen on such scores promise "
             "too much. Run `tumorscope crossval` again without --split random."
         )

@@ -1,4 +1,4 @@
-"""What a run asks of the splits of its cohort, before it writes anything."""
+"""What a run needs of the splits of its cohort, checked before it writes anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training run: a cohort and a recipe go in, a folder that tells everything comes out."""
+"""One training run: a cohort and a recipe go in, a folder with everything comes out."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def train(
     InputError
         If the cohort, recipe or weights cannot be used.
     HonestyError
-        If a manifest's splits part a group.
+        If a manifest's splits divide a group.
     OutputError
         If the folder cannot be written to.
     """
