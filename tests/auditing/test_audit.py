@@ -21,6 +21,7 @@ from tests.fixtures.audits import audit
 from tumorscope.auditing import look
 from tumorscope.auditing.result import Audit
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.errors import InputError, OutputError, UsageError
 
@@ -304,6 +305,14 @@ def test_what_cannot_be_decoded_is_counted_to_no_patient(folder: Path, head: Hea
     assert found.manifest.notes.patient_images == 1
     assert group_of(found, "yes/P1/a.jpg") == "P1"
     assert group_of(found, "yes/P2/a.jpg").startswith("u")
+
+
+def test_groups_of_rows_made_by_hand_are_kept(folder: Path) -> None:
+    (folder / "no/torn.png").write_bytes(b"\x89PNG")
+    rows = [Row(f"no/{name}.png", "", 0, "patient") for name in ("f", "g", "torn")]
+    found = audit(Manifest((*rows, Row("yes/e.png", "", 1, "other")), folder), probes=False)
+    assert [row.group for row in found.manifest.rows] == ["patient"] * 3 + ["other"]
+    assert [row.usable for row in found.manifest.rows] == [True, True, False, True]
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(

@@ -121,11 +121,12 @@ def as_read(row: Row, info: ImageInfo, sha256: str, *, coloured: bool = False) -
         "colour": coloured,
         "tiny": min(info.width, info.height) < TINY,
     }
-    alone = _was_only_listed(row) and row.group == _alone(row.path)
+    # Every readable row of a manifest has a hash, so this one was only listed.
+    listed = not row.sha256 and row.usable and row.group == _alone(row.path)
     return replace(
         row,
         sha256=sha256,
-        group=sha256[:12] if alone else row.group,
+        group=sha256[:12] if listed else row.group,
         width=info.width,
         height=info.height,
         mode=info.mode,
@@ -134,19 +135,24 @@ def as_read(row: Row, info: ImageInfo, sha256: str, *, coloured: bool = False) -
 
 
 def as_unreadable(row: Row) -> Row:
-    """Return a row of a file that cannot be read.
-
-    What its header said goes with the rest: half a file has no content to trust, nor to be grouped
-    by, so that its path names its group, unless a manifest does.
-    """
-    group = _alone(row.path) if _was_only_listed(row) else row.group
-    return replace(row, group=group, width=0, height=0, mode="", flags=("unreadable",))
+    """Return a row of a file that cannot be read: what its header said is not to be trusted."""
+    return replace(row, width=0, height=0, mode="", flags=("unreadable",))
 
 
 def having_read(listed: Manifest, rows: Iterable[Row]) -> Manifest:
-    """Return the cohort with the rows as their files are; only patients of readable images stay."""
-    rows = tuple(rows)
-    taken = [row.group for row in rows if row.usable and row.group in listed.notes.patients]
+    """Return the cohort with its rows as their files are.
+
+    What cannot be read has no content to be grouped by: it leaves its patient's folder, and its
+    path names its group.
+    """
+    patients = set(listed.notes.patients)
+    rows = tuple(
+        replace(row, group=_alone(row.path))
+        if row.group in patients and not row.usable and not row.sha256
+        else row
+        for row in rows
+    )
+    taken = [row.group for row in rows if row.usable and row.group in patients]
     notes = replace(listed.notes, patients=tuple(sorted(set(taken))), patient_images=len(taken))
     return replace(listed, rows=rows, notes=notes)
 
@@ -177,11 +183,6 @@ def _listed(filed: Filed, root: Path, source: str) -> Row:
         ) from error
     kind = filed.tumour_type
     return Row(path, "", filed.label, _alone(path), source=source, tumour_type=kind)
-
-
-def _was_only_listed(row: Row) -> bool:
-    # Every readable row of a manifest has a hash.
-    return not row.sha256 and row.usable
 
 
 def _alone(path: str) -> str:
