@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tumorscope.common.errors import InputError
-from tumorscope.detection.find_images import as_text, count_images, find_images, printable
+from tumorscope.common.names import as_text, printable
+from tumorscope.detection.find_images import count_images, find_images
 
 
 def touch(*paths: Path) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tumorscope.common.files import sha256_of
+from tumorscope.common.names import as_text
 from tumorscope.detection.detector import Detector
-from tumorscope.detection.find_images import Found, as_text
+from tumorscope.detection.find_images import Found
 from tumorscope.detection.finding import Finding
 from tumorscope.detection.journal import Record, ResultLog
 from tumorscope.detection.pictures import Pictures

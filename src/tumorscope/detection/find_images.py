@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tumorscope.common.errors import InputError
-from tumorscope.common.names import as_text, printable
+from tumorscope.common.names import printable
 from tumorscope.imaging.find import images_below
 from tumorscope.imaging.kinds import IMAGE_SUFFIXES
 from tumorscope.imaging.passed_over import PassedOver
-
-__all__ = ["Found", "as_text", "count_images", "find_images", "printable"]
 
 KEPT = 20
 """Paths of what was passed over that are kept for each reason; the rest is counted."""
