@@ -23,7 +23,8 @@ from tumorscope.experiments.fold_runner import finite_scores
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
-from tumorscope.training.fit import DivergedError, Fitter
+from tumorscope.training.fit import Fitter
+from tumorscope.training.trainer import DivergedError
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def _manifest(groups: list[int], sources: str) -> Manifest:
     return Manifest(tuple(rows), Path())
 
 
-def _plan(manifest: Manifest, held_out: NDArray[np.int64], **changes: object) -> FoldPlan:
+def _plan(manifest: Manifest, held_out: NDArray[np.int64], **changes: Any) -> FoldPlan:
     nothing = np.zeros(len(manifest), dtype=bool)
     plan = FoldPlan(manifest, manifest.labels, held_out, seed=3, barred=nothing)
     return replace(plan, **changes)

@@ -20,9 +20,11 @@ from tumorscope.experiments.comparison import system_folder
 from tumorscope.experiments.comparison.compare import compare
 from tumorscope.experiments.comparison.measure import Cost
 from tumorscope.experiments.comparison.table import COLUMNS, QUALITY, Comparison
+from tumorscope.experiments.crossval import CrossValidation, crossval
 from tumorscope.networks import imagenet
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.backbones import lookup as lookup_backbone
+from tumorscope.networks.systems import System
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.trainer import DivergedError
 
@@ -36,7 +38,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Costs made up; which systems were measured."""
     seen: list[str] = []
 
-    def made_up(system: module.System, recipe: Recipe) -> Cost:
+    def made_up(system: System, recipe: Recipe) -> Cost:
         seen.append(system.name)
         return Cost("32", 1000 * len(seen), 0.1 * len(seen), 2.0, "ONNX Runtime", 50.0, 3.0)
 
@@ -108,7 +110,7 @@ def test_what_cannot_be_downloaded_leaves_empty_cells_and_stops_nothing(
 
 @pytest.mark.parametrize("how", [{"weights": "none"}, {"cost_only": True}])
 def test_random_weights_give_costs_and_no_quality(
-    tiny_cohort: Path, swift: Recipe, measured: list[str], tmp_path: Path, how: dict[str, object]
+    tiny_cohort: Path, swift: Recipe, measured: list[str], tmp_path: Path, how: dict[str, Any]
 ) -> None:
     names = ["small_cnn", "alexnet"]
     found = compare(tiny_cohort, backbones=names, recipe=swift, output=tmp_path / "c", **how)
@@ -253,9 +255,9 @@ def test_a_system_that_diverges_does_not_stop_the_others(
     for name in ("alexnet", "small_cnn"):
         size = lookup_backbone(name).smallest
         build_backbone(name, size).save_weights(folder / f"{name}.weights.h5")
-    whole = system_folder.crossval
+    whole = crossval
 
-    def diverge(manifest: object, **options: object) -> object:
+    def diverge(manifest: Any, **options: Any) -> CrossValidation:
         if "alexnet" in str(options["output"]):
             raise DivergedError("The loss is not a number after epoch 1.")
         return whole(manifest, **options)
@@ -302,7 +304,7 @@ def test_a_damaged_file_of_one_backbone_does_not_stop_the_others(
         ({"data": "x", "backbones": ["vgg16"], "weights": "mri"}, "Received the weights mri"),
     ],
 )
-def test_wrong_usage_is_refused(given: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_wrong_usage_is_refused(given: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=said):
         compare(output=tmp_path / "c", **given)
 
