@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,9 +112,9 @@ def measure(system: System, recipe: Recipe) -> Cost:
             macs += layer_macs(backbone)
             features += sum(tap.shape[-1] for tap in taps)
         engine, run = _one_image(model, own, taps, whole=system.classifier is None)
-        runs.append(_with(run, pixels[:1]))
+        runs.append(partial(run, pixels[:1]))
         engines.add(engine)
-        passes.append(_with(feature_engine(backbone, taps, own.input.scaling), pixels))
+        passes.append(partial(feature_engine(backbone, taps, own.input.scaling), pixels))
         sizes.append(str(size))
     if system.classifier is not None:
         parameters, macs = parameters + features + 1, macs + features
@@ -161,12 +162,6 @@ def _step(model: keras.Model, recipe: Recipe, pixels: NDArray[np.uint8]) -> Call
     labels = (np.arange(len(pixels)) % 2).astype(np.float32)[:, None]
     inputs = network_input(pixels, recipe.input.scaling)
     return lambda: part.train_on_batch(inputs, labels)
-
-
-def _with(
-    run: Callable[[NDArray[np.uint8]], object], pixels: NDArray[np.uint8]
-) -> Callable[[], object]:
-    return lambda: run(pixels)
 
 
 def _median(runs: Sequence[Callable[[], object]], *, most: int = 10) -> float:
