@@ -44,7 +44,7 @@ def caveats(
     >>> caveats(metrics, labels=np.ones(3, int), mean_scores=scores)[0][:30]
     'Every image here has a tumour.'
     """
-    two = metrics.threshold is not None
+    two = metrics.two_classes
     wrong = (labels == 1, mean_scores <= 1 - CONFIDENT), (labels == 0, mean_scores >= CONFIDENT)
     missed, alarms = (int((which & sure).sum()) if two else 0 for which, sure in wrong)
     text = render(

@@ -204,7 +204,7 @@ def _sources(metrics: Metrics) -> Rows:
 
 
 def _prevalences(metrics: Metrics) -> Rows:
-    if metrics.threshold is None:
+    if not metrics.two_classes:
         return []
     return [
         (percent(each.prevalence),

@@ -24,7 +24,7 @@ def write_metrics_csv(path: Path, metrics: Metrics) -> None:
 
 def records_of(metrics: Metrics, part: str = "all") -> Iterator[dict[str, object]]:
     """Yield the lines of ``metrics.csv``."""
-    n, two = metrics.n, metrics.threshold is not None
+    n, two = metrics.n, metrics.two_classes
     for name, found in metrics.metrics.items():
         yield _line(name, part, found, n, unit="images" if two and name in BY_IMAGES else "groups")
     for name, found in metrics.by_group.items():

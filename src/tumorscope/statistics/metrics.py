@@ -116,6 +116,11 @@ class Metrics:
         """Images with a tumour, of whatever type."""
         return sum(self.n_of_class[1:])
 
+    @property
+    def two_classes(self) -> bool:
+        """Whether images were called by a threshold on the probability of a tumour."""
+        return self.threshold is not None
+
     def cautious(self, name: str) -> Estimate:
         """Return a value with the wider of its intervals: by images, or by groups.
 
@@ -137,7 +142,7 @@ class Metrics:
                 for row in self.confusion
             ],
         }
-        if self.threshold is not None:
+        if self.two_classes:
             document |= {
                 "n_positive": self.n_positive,
                 "threshold": self.threshold,
@@ -199,9 +204,8 @@ class Metrics:
         """Return what was measured on, in a line."""
         origin = "external images" if self.external else f"{self.split} split"
         again = f", each scored {self.repeats} times" if self.repeats > 1 else ""
-        two = self.threshold is not None
-        tumours = f" ({self.n_positive} tumour)" if two else ""
-        point = f"; operating point {self.threshold:.3g}" if two else ""
+        tumours = f" ({self.n_positive} tumour)" if self.two_classes else ""
+        point = f"; operating point {self.threshold:.3g}" if self.two_classes else ""
         return f"{self.n} images{tumours} in {self.n_groups} groups{again}; {origin}{point}"
 
     def _answers_in_words(self) -> list[str]:
