@@ -39,7 +39,15 @@ class Sample:
         return len(self.labels)
 
     def of(self, positions: NDArray[np.int64]) -> Sample:
-        """Return the images at `positions`."""
+        """Return the images at `positions`.
+
+        Examples
+        --------
+        >>> labels = np.array([0, 1, 1])
+        >>> sample = Sample(np.zeros((3, 8, 8), np.uint8), labels, labels.astype(str), labels > 0)
+        >>> sample.of(np.array([0, 2])).known
+        1
+        """
         return Sample(
             self.pixels[positions],
             self.labels[positions],

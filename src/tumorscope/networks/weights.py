@@ -80,6 +80,11 @@ def noted(name: str, weights: str | Path) -> Weights:
 
     A file is noted by its SHA-256, also where it is Keras' own, which is fetched if need be;
     `record_of` tells what is the same under two names.
+
+    Examples
+    --------
+    >>> noted("mobilenet_v2", "none").sentence, noted("mobilenet_v2", "mri").kind
+    ('none (random)', 'mri')
     """
     if weights == "none":
         return Weights(kind="none")
@@ -126,6 +131,11 @@ def canonical(weights: Weights, name: str) -> Weights:
     """Return weights of a backbone under the one digest by which all records know them.
 
     Keras' own file is "imagenet" whether it was asked for by that word or by a path.
+
+    Examples
+    --------
+    >>> canonical(Weights(kind="imagenet"), "vgg16").name
+    'vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5'
     """
     if weights.kind == "imagenet" and not weights.digest and name in IMAGENET:
         file, digest = IMAGENET[name]
