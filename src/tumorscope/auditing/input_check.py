@@ -1,4 +1,4 @@
-"""Which images of a cohort are perhaps no brain MRI, as a model's input check sees them."""
+"""Which images of a cohort are perhaps not brain MRI, as a model's input check sees them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.other_formats import read_any
 
 UNUSUAL = 3.5
-"""Modified z-score from which a distance is unusual (Iglewicz and Hoaglin 1993)."""
+"""Modified z-score beyond which a distance is unusual (Iglewicz and Hoaglin 1993)."""
 
 FEWEST = 20
-"""Images of which it can be said what is usual."""
+"""Fewer images do not tell what is usual."""
 
 SHOWN = 12
 """Images that are shown as the furthest."""

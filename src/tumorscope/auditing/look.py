@@ -17,7 +17,7 @@ from tumorscope.duplicates.pairs import in_threads
 from tumorscope.imaging.read import open_image
 
 COLOURED = 0.001
-"""Share of coloured pixels from which an image is flagged: one banner, mark or colour map."""
+"""Images with at least this share of coloured pixels are flagged: a banner, mark or colour map."""
 
 _SAMPLE_EDGE = 512
 

@@ -45,7 +45,7 @@ class Audit:
     against : dict of str to PassedOver
         Other cohort → what of its folder was not looked at, and so not compared.
     input_checks : InputChecks or None
-        Which images are perhaps no brain MRI; None where no model was asked.
+        Which images are perhaps not brain MRI; None where no model was asked.
     compared_by_bytes : tuple of str
         Images of other cohorts that are gone, changed or broken, but whose hash is known: a copy
         that was saved again is not found.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FOLDS = 5
 TREES = 50
 CLEAR = 0.6
-"""A lower end of the interval above this is called a clear shortcut in words for people."""
+"""A shortcut is called clear where the lower end of its interval lies above this."""
 
 PROBES = {
     "metadata": "File metadata (size, format, mode, bits per pixel)",

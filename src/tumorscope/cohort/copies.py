@@ -22,8 +22,8 @@ NEAR = "near-duplicate"
 def copies_of(rows: Sequence[Row], heads: Sequence[NormalisedHead | None]) -> list[list[int]]:
     """Return the positions of images that show one picture, set by set.
 
-    What the rows say already, by their bytes and their column ``picture``, is believed; images
-    that nobody looked at are in no set.
+    What the rows say already, by their hashes and their column ``picture``, is taken as given;
+    images that nobody looked at are in no set.
     """
     pictures: Sets[int] = Sets()
     bearer: dict[tuple[str, str], int] = {}

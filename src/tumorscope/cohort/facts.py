@@ -1,4 +1,4 @@
-"""What a report tells of a cohort: counts of what the manifest knows, and of nothing else."""
+"""The counts that a report shows of a cohort, taken from the manifest alone."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def exact_duplicates(rows: Sequence[Row]) -> int:
 
 
 def near_duplicates(manifest: Manifest) -> str:
-    """Return how many images have a copy that is not the same file, or that nobody looked."""
+    """Return how many images have a copy in another file, or that nobody looked for any."""
     rows = manifest.usable.rows
     near = [row for row in rows if NEAR in row.flags]
     shown: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Groups that a person's rule gives: a regular expression on paths, or a table."""
+"""Groups by a rule of the user's: a regular expression on paths, or a table."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def refuse_others(
         if other:
             _refuse(folder, _titled(document) or MARKS[name], name)
     if report and not found and (folder / "report.html").is_file():
-        _refuse(folder, "a report.html that nothing beside it tells the origin of", "report.html")
+        _refuse(folder, "a report.html of unknown origin", "report.html")
 
 
 def protect_edits(cohort: Manifest, path: Path, *, whole: bool = True) -> None:

@@ -1,8 +1,8 @@
 """Folders below class folders: which of them are patients, whose images must stay together.
 
-A patient's images in training and in testing make every figure too good; but a folder called
-``axial`` or ``batch1`` is not a patient, and taking it for one would put half a cohort into one
-group. So folders are taken for patients where their names look like identifiers, or where the
+With images of one patient in training and in testing every result looks too good; but a folder
+called ``axial`` or ``batch1`` is not a patient, and taking it for one would put half a cohort into
+one group. So folders are taken for patients where their names look like identifiers, or where the
 same uncommon name lies below both classes; the others are named, so that a person can say more.
 """
 

@@ -1,4 +1,4 @@
-"""What a manifest itself knows to be one picture is one group, whatever its groups say."""
+"""Images that a manifest knows to be one picture are one group, whatever its groups say."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def pictures_of(row: Row) -> list[tuple[str, str]]:
 
 
 def given_names(rows: Iterable[Row]) -> set[str]:
-    """Return the names of groups that somebody gave: no audit names a group so."""
+    """Return the group names that somebody chose, which do not look like those of an audit."""
     # An audit names a group by the hash of one of its images, which need not be among the rows.
     return {row.group for row in rows if not is_of_audit(row.group)}
 
 
 def is_of_audit(name: str) -> bool:
-    """Return whether a group has a name as an audit gives it."""
+    """Return whether a group's name looks like one that an audit gave."""
     digits = name.removeprefix("u") if len(name) == 13 else name
     return len(digits) == 12 and set(digits) <= set("0123456789abcdef")
 

@@ -30,7 +30,7 @@ from tumorscope.duplicates.thumbprint import (
 from tumorscope.imaging.slice import Slice
 
 COPY = 0.80
-"""Agreement from which two images are taken for copies of one picture; see
+"""Two images that agree at least so far are taken for copies of one picture; see
 docs/concepts/what-a-model-has-seen.md for what it finds and how often it errs."""
 
 _AWAY = 0.12

@@ -5,7 +5,7 @@ window is the image's own, from its 0.1st to its 99.9th percentile, because one 
 burnt-in mark would otherwise make all else black. With one hot pixel in each of 53 slices of public
 volumes, the packaged model refused all 53 as blank where the window was the whole range; at 0.1 %
 the other greys moved by 0.13 of 255 and its probability by at most 0.044. At 2 % the probability of
-the untouched slices moved by up to 0.30. (Measured once; no command gives these figures.)
+the untouched slices moved by up to 0.30. (Measured once; no command repeats it.)
 """
 
 from __future__ import annotations

@@ -80,10 +80,10 @@ def images_below(
     To any depth, files of a folder before its subfolders, each sorted by name, so the order is the
     same in every run. One folder at a time is held in memory. Images are files with an image's
     ending. Passed over are hidden files and folders, what systems leave (`LEFT_BY_SYSTEMS`),
-    overlays that tumorscope painted, masks of lesions (files called as ``a_mask.png``, and folders
+    overlays that tumorscope painted, masks of lesions (files named like ``a_mask.png``, and folders
     called masks), other files, and links to folders, so that loops of links end. Links to files are
-    followed. A subfolder that cannot be listed is yielded itself, so that it is told as what cannot
-    be read.
+    followed. A subfolder that cannot be listed is yielded itself, so that it is reported as
+    unreadable.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPREAD = 12
-"""Greys between the 5th and 95th percentile of a row from which on it is not uniform."""
+"""A row is not uniform where its 5th and 95th percentiles lie further apart than so many greys."""
 
 
 def trimmed(pixels: NDArray[np.uint8], *, spread: float = SPREAD) -> NDArray[np.uint8]:

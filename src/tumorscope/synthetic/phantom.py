@@ -1,7 +1,7 @@
 """A synthetic cohort for trying everything out offline, with faults planted on request.
 
-The pictures look like axial brain MRI and hold nobody's data. A detector trained on them is no
-detector: they are for demonstrations and tests.
+The pictures look like axial brain MRI and hold nobody's data. A detector trained on them is not
+one: they are for demonstrations and tests.
 """
 
 from __future__ import annotations
