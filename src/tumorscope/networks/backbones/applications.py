@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 )
 def mobilenet_v2(size: int) -> keras.Model:
     """MobileNetV2 1.0, 2,257,984 parameters."""
-    import keras
-
-    return keras.applications.MobileNetV2(
-        input_shape=(size, size, 3),
-        include_top=False,
-        weights=None,
-        name=f"mobilenetv2_1.00_{size}",
-    )
+    return _bare("MobileNetV2", size, name=f"mobilenetv2_1.00_{size}")
 
 
 @register(
@@ -37,16 +30,8 @@ def mobilenet_v2(size: int) -> keras.Model:
 )
 def mobilenet_v3_large(size: int) -> keras.Model:
     """MobileNetV3-Large 1.0, 2,996,352 parameters."""
-    import keras
-
-    return keras.applications.MobileNetV3Large(
-        input_shape=(size, size, 3),
-        include_top=False,
-        weights=None,
-        # Scaling happens outside, where the recipe and the model file know of it.
-        include_preprocessing=False,
-        name="mobilenet_v3_large",
-    )
+    # Scaling happens outside, where the recipe and the model file know of it.
+    return _bare("MobileNetV3Large", size, name="mobilenet_v3_large", include_preprocessing=False)
 
 
 @register(
@@ -56,15 +41,7 @@ def mobilenet_v3_large(size: int) -> keras.Model:
 )
 def efficientnet_v2_b0(size: int) -> keras.Model:
     """EfficientNetV2-B0, 5,919,312 parameters."""
-    import keras
-
-    return keras.applications.EfficientNetV2B0(
-        input_shape=(size, size, 3),
-        include_top=False,
-        weights=None,
-        include_preprocessing=False,
-        name="efficientnetv2-b0",
-    )
+    return _bare("EfficientNetV2B0", size, name="efficientnetv2-b0", include_preprocessing=False)
 
 
 @register(
@@ -75,11 +52,7 @@ def efficientnet_v2_b0(size: int) -> keras.Model:
 )
 def vgg16(size: int) -> keras.Model:
     """VGG16 without its three dense layers, 14,714,688 parameters."""
-    import keras
-
-    return keras.applications.VGG16(
-        input_shape=(size, size, 3), include_top=False, weights=None, name="vgg16"
-    )
+    return _bare("VGG16", size, name="vgg16")
 
 
 @register(
@@ -90,11 +63,7 @@ def vgg16(size: int) -> keras.Model:
 )
 def resnet50(size: int) -> keras.Model:
     """ResNet-50, 23,587,712 parameters."""
-    import keras
-
-    return keras.applications.ResNet50(
-        input_shape=(size, size, 3), include_top=False, weights=None, name="resnet50"
-    )
+    return _bare("ResNet50", size, name="resnet50")
 
 
 @register(
@@ -105,11 +74,7 @@ def resnet50(size: int) -> keras.Model:
 )
 def densenet201(size: int) -> keras.Model:
     """DenseNet-201, 18,321,984 parameters."""
-    import keras
-
-    return keras.applications.DenseNet201(
-        input_shape=(size, size, 3), include_top=False, weights=None, name="densenet201"
-    )
+    return _bare("DenseNet201", size, name="densenet201")
 
 
 @register(
@@ -124,12 +89,16 @@ def densenet201(size: int) -> keras.Model:
 )
 def inception_v3(size: int) -> keras.Model:
     """Inception-v3, 21,802,784 parameters."""
+    return _renumbered(_bare("InceptionV3", size, name="inception_v3"))
+
+
+def _bare(network: str, size: int, *, name: str, **options: object) -> keras.Model:
+    """Return a network of ``keras.applications`` with random weights, and without its top."""
     import keras
 
-    model = keras.applications.InceptionV3(
-        input_shape=(size, size, 3), include_top=False, weights=None, name="inception_v3"
+    return getattr(keras.applications, network)(
+        input_shape=(size, size, 3), include_top=False, weights=None, name=name, **options
     )
-    return _renumbered(model)
 
 
 def _renumbered(model: keras.Model) -> keras.Model:
