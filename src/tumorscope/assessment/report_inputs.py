@@ -21,6 +21,7 @@ from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import Metadata
 from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.evaluation_folder import named
 from tumorscope.records.protocol import data_hash
 from tumorscope.records.run_folder import RunContents
 from tumorscope.records.run_record import RunRecord
@@ -60,6 +61,7 @@ def report_inputs(
         warning=warning,
         command=command,
         subject=PACKAGED_NAME if subject.path == PACKAGED else str(subject.path),
+        data="" if images.data is None else named(images.data),
         data_sha256=data_hash(manifest),
     )
     if subject.run is None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.cohort.overwriting import Document, read_document, refuse_others
 from tumorscope.common.files import output_folder
-from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
 from tumorscope.records.protocol import data_hash
+from tumorscope.records.reported import Reported
 
 LONGEST = 60
 """Longest part of a cohort's name that is kept, in letters."""
@@ -51,20 +49,19 @@ class Asked:
 
     def is_of(self, document: Document, folder: Path) -> bool:
         """Whether the metrics.json of a folder are of the same model and the same images."""
-        kind = "Internal testing" if self.data is None else "External testing"
-        if not str(document.get("title", "")).startswith(kind):
+        there = Reported.of(document)
+        if there.kind != ("internal testing" if self.data is None else "external testing"):
             return False
-        subject, data = _said(document)
         same_data = (
             self.data is None
-            or document.get("data_sha256") == data_hash(self.scored)
-            or (data is not None and data.resolve() == Path(named(self.data)).resolve())
+            or there.data_sha256 == data_hash(self.scored)
+            or (there.data is not None and there.data.resolve() == Path(named(self.data)).resolve())
         )
         # A run that was moved took its reports along.
         moved = self.subject.resolve() in folder.resolve().parents
         same_model = moved or (
-            (subject is not None and subject.resolve() == self.subject.resolve())
-            or (self.model != "" and self.model == _model_of(document))
+            (there.subject is not None and there.subject.resolve() == self.subject.resolve())
+            or (self.model != "" and self.model == there.model)
         )
         return same_data and same_model
 
@@ -99,30 +96,11 @@ def cross_validation_folder(wanted: Path, data: Data) -> Path:
         wanted,
         {
             **folds,
-            "metrics.json": lambda there: str(there.get("title")).startswith("Cross-validation"),
+            "metrics.json": lambda there: Reported.of(there).kind == "cross-validation",
         },
         reading=folder_read(data),
     )
     return output_folder(wanted)
-
-
-def _said(document: Document) -> tuple[Path | None, Path | None]:
-    """Return the subject and the data that an evaluation names."""
-    lines = str(document.get("command", "")).splitlines()
-    words = shlex.split(lines[-1]) if lines else []
-    if words[:2] != ["tumorscope", "evaluate"]:
-        return None, None
-    named = list(takewhile(lambda word: not word.startswith("-"), words[2:]))
-    subject, data = [*map(Path, named[:2]), None, None][:2]
-    # Former versions named it in the command alone.
-    given = document.get("subject")
-    subject = Path(given) if isinstance(given, str) and given else subject
-    return (PACKAGED if subject == Path(PACKAGED_NAME) else subject), data
-
-
-def _model_of(document: Document) -> str:
-    detector = document.get("detector")
-    return str(detector.get("model", "")) if isinstance(detector, dict) else ""
 
 
 def default_folder(run: Path, data: Data | None, scored: Manifest) -> Path:
@@ -179,9 +157,9 @@ def _safe(name: str) -> str:
 
 
 def _evaluated(folder: Path, *, told: bool) -> tuple[str, str] | None:
-    """Return the hash of the images that a report is of, and of which model if that is `told`."""
+    """Return the hash of the images that a report is on, and of which model if that is `told`."""
     document = read_document(folder / "metrics.json")
-    found = None if document is None else document.get("data_sha256")
-    if document is None or not isinstance(found, str) or not found:
+    there = None if document is None else Reported.of(document)
+    if there is None or not there.data_sha256:
         return None
-    return found, _model_of(document) if told else ""
+    return there.data_sha256, there.model if told else ""

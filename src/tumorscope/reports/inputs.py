@@ -74,6 +74,8 @@ class ReportInputs:
         Reproduces the evaluation; several commands on a line each.
     subject : str
         Path of the run or model that was measured, where there is one.
+    data : str
+        Path of the cohort that was measured on, where it is not the run's own.
     data_sha256 : str
         Of the images that were scored, with labels and groups.
     n_resamples : int, optional
@@ -108,8 +110,16 @@ class ReportInputs:
     warning: str | None = None
     command: str = ""
     subject: str = ""
+    data: str = ""
     data_sha256: str = ""
     n_resamples: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the report is on: "internal testing", "external testing" or "cross-validation"."""
+        if not self.subject:
+            return "cross-validation"
+        return "external testing" if self.external else "internal testing"
 
     @property
     def two_classes(self) -> bool:

@@ -76,7 +76,9 @@ def _document(inputs: ReportInputs, metrics: Metrics, doubts: Sequence[str]) -> 
         "notes": list(inputs.notes),
         "cohort": dict(inputs.cohort),
         "command": inputs.command,
+        "kind": inputs.kind,
         "subject": inputs.subject,
+        "data": inputs.data,
         "data_sha256": inputs.data_sha256,
         **(_of_a_detector(inputs, metrics) if inputs.two_classes else {}),
     }
