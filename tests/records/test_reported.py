@@ -1,4 +1,4 @@
-"""What a report in a folder is on is read as data; as words only where an older version wrote it."""
+"""What a report is on, read as data; as words only where an older version wrote it."""
 
 from __future__ import annotations
 
