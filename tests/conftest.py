@@ -30,7 +30,7 @@ SLOWEST = (
     "tests/experiments/test_crossval.py",
     "tests/assessment/test_evaluate.py",
     "tests/cli/test_training_commands.py",
-    "tests/assessment/test_lying_there.py",
+    "tests/cohort/test_overwriting.py",
     "tests/test_golden_outputs.py",
     "tests/test_docs_python.py",
     "tests/networks/test_weights_of_model_file.py",

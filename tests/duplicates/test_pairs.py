@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.auditing.overlap import overlap
-from tumorscope.cohort.manifest import Manifest
-from tumorscope.cohort.scan import scan_folder
+from tumorscope.common.sets import Sets
 from tumorscope.duplicates.normalised_head import normalised_head
-from tumorscope.duplicates.pairs import SAME_PICTURE, Sets, matching, near_pairs
+from tumorscope.duplicates.pairs import SAME_PICTURE, matching, near_pairs
 from tumorscope.imaging import Slice, read_slice
 
 Pixels = NDArray[np.uint8]
@@ -163,56 +161,6 @@ def test_nothing_has_no_copies(head: Head) -> None:
 def test_blank_images_are_not_copies_of_each_other() -> None:
     blank = [normalised_head(of(np.full((80, 80), grey, np.uint8))) for grey in (0, 90, 255)]
     assert near_pairs(blank) == []
-
-
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=40))
-def test_sets_join_what_is_connected_and_nothing_else(links: list[tuple[int, int]]) -> None:
-    sets: Sets[int] = Sets()
-    for one, other in links:
-        sets.join(one, other)
-    reached = np.eye(21, dtype=bool)
-    for one, other in links:
-        reached[one, other] = reached[other, one] = True
-    for middle in range(21):
-        reached |= np.outer(reached[:, middle], reached[middle])
-    for one in range(21):
-        for other in range(21):
-            assert (sets.find(one) == sets.find(other)) == reached[one, other]
-
-
-def cohort(folder: Path, images: Iterable[tuple[str, Pixels]]) -> Manifest:
-    for name, pixels in images:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.ascontiguousarray(pixels)).save(folder / name)
-    return scan_folder(folder)
-
-
-def test_overlap_names_known_images_for_bytes_and_for_likeness(head: Head, tmp_path: Path) -> None:
-    known = cohort(
-        tmp_path / "known",
-        [("yes/a.png", head(1)), ("yes/b.png", head(1)), ("no/c.png", head(2))],
-    )
-    other = cohort(
-        tmp_path / "other",
-        [
-            ("yes/same.png", head(1)),
-            ("no/turned.jpg", np.rot90(head(2))),
-            ("no/new.png", head(3)),
-            ("no/black.png", np.zeros((50, 50), np.uint8)),
-        ],
-    )
-    assert overlap(known, other).matches == {
-        "no/turned.jpg": ["no/c.png"],
-        "yes/same.png": ["yes/a.png", "yes/b.png"],
-    }
-
-
-def test_overlap_goes_on_past_files_that_broke(head: Head, tmp_path: Path) -> None:
-    known = cohort(tmp_path / "known", [("yes/a.png", head(1)), ("no/b.png", head(2))])
-    other = cohort(tmp_path / "other", [("yes/x.png", head(1)), ("no/y.png", head(4))])
-    whole = (tmp_path / "other/no/y.png").read_bytes()
-    (tmp_path / "other/no/y.png").write_bytes(whole[: len(whole) // 2])
-    assert overlap(known, other).matches == {"yes/x.png": ["yes/a.png"]}
 
 
 @pytest.mark.slow
