@@ -1,4 +1,4 @@
-"""Figures of searches and of robustness: every panel, also where little is known."""
+"""Figures of searches, robustness and workflows: every panel, also where little is known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from matplotlib.text import Text
 
 from tumorscope.reports.displays.robustness import RobustnessDisplay
 from tumorscope.reports.displays.search import SearchDisplay
+from tumorscope.reports.displays.workflow import WorkflowDisplay
 from tumorscope.reports.drawing import Display, draw
 
 
@@ -52,3 +53,11 @@ def test_robustness_has_a_panel_for_each_change() -> None:
     assert "change 0 (n = 9)" in found
     assert "change 5 (n = 9)" in found
     assert "sensitivity" in found
+
+
+def test_the_workflow_of_several_classes_names_their_folders_and_their_last_layer() -> None:
+    recipe = {"task": "tumour-type", "network": {"head": "flatten", "backbone": "mobilenet_v2"}}
+    found = words(WorkflowDisplay.from_recipe(recipe))
+    assert "a folder for each class" in found
+    assert "softmax" in found
+    assert "yes/" not in found

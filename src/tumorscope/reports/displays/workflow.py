@@ -68,13 +68,16 @@ class WorkflowDisplay(Display):
             parts = f"{folds},\n{'copies kept together' if grouped else 'copies on both sides'}"
         parting = "folds" if folds else "split"
         head = str(network.get("head", "not recorded"))
-        layers = {"flatten": "Flatten, Dense, BatchNorm,\nDropout, sigmoid"}
+        several = values.get("task") == "tumour-type"
+        last = "softmax" if several else "sigmoid"
+        layers = {"flatten": f"Flatten, Dense, BatchNorm,\nDropout, {last}"}
+        folders = "a folder for each class" if several else "folders yes/ and no/"
         backbone = "not recorded"
         if "backbone" in network:
             name = str(network["backbone"]).replace("mobilenet_v2", "MobileNetV2")
             backbone = f"{plain(name, 24)},\ntop removed"
         steps = [
-            ("Data", "folders yes/ and no/,\nlabel = the folder"),
+            ("Data", f"{folders},\nlabel = the folder"),
             ("Audit", "unreadable files, duplicates,\nshortcuts; groups"),
             (f"Grouped {parting}" if grouped else f"Random {parting}: {LEAKS[parting]}", parts),
             ("Augmentation", "training images only,\nafter the split"),
