@@ -72,6 +72,33 @@ def test_cross_validation_scores_every_class(
     assert "leaks" in (tmp_path / "random" / "report.html").read_text("utf-8")
 
 
+def test_sources_are_left_out_and_a_type_of_one_source_is_told(
+    types: Path, swift: Recipe, tmp_path: Path
+) -> None:
+    whole = audit(types, probes=False).manifest
+    rows = [
+        replace(row, source="west" if row.tumour_type == "glioma" or index % 2 else "east")
+        for index, row in enumerate(whole.rows)
+    ]
+    recipe = swift.for_task("tumour-type")
+    found = crossval(
+        whole.having(rows),
+        recipe=recipe,
+        weights="none",
+        hold_out=["each"],
+        output=tmp_path / "cv",
+    )
+    assert found.scores.shape == (32, 1, 4)
+    sources = np.array([row.source for row in found.manifest.rows])
+    assert set(zip(sources.tolist(), found.folds[:, 0].tolist(), strict=True)) == {
+        ("east", 0),
+        ("west", 1),
+    }
+    document = json.loads((tmp_path / "cv" / "metrics.json").read_text())
+    assert "with sources left out, tumour types" in document["title"]
+    assert any("All 8 images of glioma lie in one fold" in note for note in document["notes"])
+
+
 def test_a_run_trains_learns_and_is_evaluated(
     types: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
