@@ -44,7 +44,7 @@ ODD = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Set:
+class _OnePicture:
     """Images that show one picture; `more` of them are not among the thumbnails."""
 
     pictures: list[Picture]
@@ -52,13 +52,13 @@ class _Set:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sets:
+class _Gallery:
     """How many sets and images there are; thumbnails of some, and how many sets stay hidden."""
 
     sets: int
     images: int
-    large: list[_Set]
-    pairs: list[_Set]
+    large: list[_OnePicture]
+    pairs: list[_OnePicture]
 
     @property
     def hidden(self) -> int:
@@ -85,9 +85,9 @@ def write_report(found: Audit, path: Path) -> None:
         manifest=shlex.quote(str(path.parent / "manifest.csv")),
         worst=max(clear, key=lambda one: one.auc.value if one.auc else 0.0, default=None),
         clear={one.probe for one in clear},
-        labels=_sets(found, found.label_conflicts.values(), lambda row: CLASSES[row.label]),
-        types=_sets(found, found.tumour_type_conflicts.values()),
-        copies=_sets(found, sorted(found.copies, key=len, reverse=True)),
+        labels=_gallery(found, found.label_conflicts.values(), lambda row: CLASSES[row.label]),
+        types=_gallery(found, found.tumour_type_conflicts.values()),
+        copies=_gallery(found, sorted(found.copies, key=len, reverse=True)),
         overlap=_overlap(found),
         left_out=_left_out(found),
         group_words=_group_words(found),
@@ -102,18 +102,18 @@ def write_report(found: Audit, path: Path) -> None:
     )
 
 
-def _sets(
+def _gallery(
     found: Audit, sets: Iterable[Sequence[str]], say: Callable[[Row], str] = lambda _: ""
-) -> _Sets:
+) -> _Gallery:
     """Return sets of paths with thumbnails; `say` tells what stands below each."""
     row_of = {row.path: row for row in found.manifest.rows}
     rows = [[row_of[path] for path in paths] for paths in sets]
     shown = [
-        (len(members) > 2, _Set(thumbs, len(members) - len(thumbs)))
+        (len(members) > 2, _OnePicture(thumbs, len(members) - len(thumbs)))
         for members in rows[:MAX_SETS]
         for thumbs in [[_thumb(found, row, say(row)) for row in members[:MAX_IN_SET]]]
     ]
-    return _Sets(
+    return _Gallery(
         sets=len(rows),
         images=sum(map(len, rows)),
         large=[each for is_large, each in shown if is_large],
@@ -121,14 +121,14 @@ def _sets(
     )
 
 
-def _overlap(found: Audit) -> list[_Set]:
+def _overlap(found: Audit) -> list[_OnePicture]:
     row_of = {row.path: row for row in found.manifest.rows}
     sets = []
     for path, matches in list(found.overlap.items())[:MAX_SETS]:
         others = matches[: MAX_IN_SET - 1]
         theirs = [_picture(Path(other), "/".join(Path(other).parts[-3:])) for other in others]
         mine = _thumb(found, row_of[path])
-        sets.append(_Set([mine, *theirs], len(matches) - len(others)))
+        sets.append(_OnePicture([mine, *theirs], len(matches) - len(others)))
     return sets
 
 
