@@ -47,7 +47,8 @@ def radiograph(rng: np.random.Generator) -> Picture:
         cv2.ellipse(picture, (128, row + 30), (105, 40), 0, 190, 350, 120, 5)
     cv2.ellipse(picture, (145, 165), (34, 44), 20, 0, 360, 190, -1)
     picture = cv2.GaussianBlur(picture, (0, 0), 3) + rng.normal(0, 5, picture.shape)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    drawn: NDArray[np.uint8] = np.clip(picture, 0, 255).astype(np.uint8)
+    return drawn
 
 
 KINDS: tuple[Callable[[np.random.Generator], Picture], ...] = (text, radiograph)

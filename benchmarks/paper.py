@@ -14,8 +14,10 @@ import argparse
 import csv
 import statistics
 from pathlib import Path
+from typing import Any
 
 import tumorscope as ts
+from tumorscope.statistics.metrics import Metrics
 
 RESULTS = Path(__file__).parent / "results" / "paper.csv"
 METRICS = ("accuracy", "auc", "log_loss", "sensitivity", "specificity", "brier", "ece")
@@ -71,9 +73,9 @@ def main() -> None:
         )
 
 
-def record(protocol: str, metrics: object) -> dict[str, object]:
-    document = metrics.to_json()
-    row: dict[str, object] = {"protocol": protocol, "n": document["n"]}
+def record(protocol: str, metrics: Metrics) -> dict[str, Any]:
+    document: Any = metrics.to_json()
+    row: dict[str, Any] = {"protocol": protocol, "n": document["n"]}
     for name in METRICS:
         interval = document["metrics"][name]
         row |= {

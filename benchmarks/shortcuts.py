@@ -104,7 +104,7 @@ def main() -> None:
     session = with_features(model)
     names = [each.name for each in session.get_outputs()]
     found: dict[str, list[NDArray[np.float64]]] = {"features": [], "logit": [], "untrained": []}
-    recipe = Recipe.parse(model.metadata.recipe)
+    recipe = Recipe.parse(dict(model.metadata.recipe))
     network, _ = start(recipe, arguments.weights)
     extract = extractor(network, recipe, [None])
     for first in range(0, len(pixels), BATCH):

@@ -25,6 +25,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -203,7 +204,7 @@ def main() -> None:
     summarise(records)
 
 
-def summarise(records: list[dict]) -> None:
+def summarise(records: list[dict[str, Any]]) -> None:
     from tumorscope.statistics.intervals import wilson
 
     seconds: dict[str, list[float]] = {}

@@ -53,7 +53,7 @@ def line(
     split: str, name: str, n: int, groups: int, metric: str, found: Estimate
 ) -> dict[str, object]:
     """Return one line of the results."""
-    known = isinstance(found, Interval)
+    low, high = (found.low, found.high) if isinstance(found, Interval) else (None, None)
     return {
         "split": split,
         "class": name,
@@ -61,8 +61,8 @@ def line(
         "groups": groups,
         "metric": metric,
         "value": "" if found.value is None else f"{found.value:.3f}",
-        "low": f"{found.low:.3f}" if known else "",
-        "high": f"{found.high:.3f}" if known else "",
+        "low": "" if low is None else f"{low:.3f}",
+        "high": "" if high is None else f"{high:.3f}",
     }
 
 

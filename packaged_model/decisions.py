@@ -67,7 +67,7 @@ def redecide(path: Path, scored: Path) -> str:
     origin = "scores of images whose sources were left out of training ("
     origin += ", ".join(f"{count} of {name}" for name, count in sorted(counts.items())) + ")"
     changed = metadata.model_copy(update={"operating_points": points})
-    card = with_decisions(metadata.card, changed, replace(found, fit=kept), origin)
+    card = with_decisions(metadata.card, changed, replace(found, rules=kept), origin)
     with atomic_path(path) as temporary:
         written = write_model(temporary, model.graph, changed.model_copy(update={"card": card}))
     if written.metadata.id != metadata.id:

@@ -176,6 +176,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         input_check=InputCheck(distance=110.0),
         recipe={"name": "tiny"},
         data={"sha256": "0" * 64},
+        versions={},
         # Some picture that no test shows it, so that it can tell that it has not seen others.
         seen=TrainingThumbprints.pack(
             np.random.default_rng(7).integers(0, 256, (1, 104), dtype=np.uint8)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,13 @@ NOTEBOOK = ROOT / "notebooks" / "the_paper.ipynb"
 FIGURES = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig7-paper", "fig8", "fig9")
 
 
-def read(path: Path) -> list[dict[str, object]]:
+def read(path: Path) -> list[dict[str, Any]]:
     cells = json.loads(path.read_text("utf-8"))["cells"]
     assert isinstance(cells, list)
     return cells
 
 
-def code_cells(path: Path) -> list[dict[str, object]]:
+def code_cells(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in read(path) if cell["cell_type"] == "code"]
 
 

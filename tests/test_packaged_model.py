@@ -52,10 +52,19 @@ def test_decisions_are_measured_anew_and_nothing_that_decides_changes(
     tiny_model: Path, scored: Path, tmp_path: Path
 ) -> None:
     before = read_model(tiny_model)
-    headings = ("# Model card", "## Calibration", "Old.", "## Abstention", "Old.")
+    headings = ("# Model card", "## Training data", "Old.", "## Calibration", "Old.")
+    counted = {
+        "images": {"training": 200},
+        "tumour": 100,
+        "groups": 200,
+        "sources": ["a", "b"],
+        "split": "group",
+    }
+    data = {**before.metadata.data, **counted, "weights": "none", "seed": 0}
     card = "\n\n".join((*headings, "## Input check", "Kept."))
     path = tmp_path / "model.onnx"
-    write_model(path, before.graph, before.metadata.model_copy(update={"card": card}))
+    write_model(path, before.graph, before.metadata.model_copy(update={"card": card, "data": data}))
+    before = read_model(path)
     said = redecide(path, scored)
     after = read_model(path)
     assert without_metadata(after.graph) == without_metadata(before.graph)
@@ -72,7 +81,9 @@ def test_decisions_are_measured_anew_and_nothing_that_decides_changes(
     assert "200 images" in after.metadata.card
     assert "(100 of a, 100 of b)" in after.metadata.card
     assert "Old." not in after.metadata.card
-    assert after.metadata.card.startswith("# Model card\n\n## Calibration\n\nFitted on ")
+    assert after.metadata.card.startswith(
+        "# Model card\n\n## Training data\n\nImages: training 200; "
+    )
     assert after.metadata.card.endswith("\n\n## Input check\n\nKept.")
     again = shutil.copyfile(path, tmp_path / "again.onnx")
     redecide(again, scored)

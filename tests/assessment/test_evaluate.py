@@ -114,11 +114,11 @@ def test_a_model_file_is_measured_as_its_run_is(run: Run, tmp_path: Path) -> Non
 def test_a_model_file_refuses_what_it_has_seen(run: Run, tmp_path: Path, how: str) -> None:
     data = strangers(tmp_path / "other")
     row = run.manifest.of_split("training").rows[0]
-    image = Image.open(run.manifest.file(row))
+    opened = Image.open(run.manifest.file(row))
     image = {
-        "small": lambda: image.resize((70, 70)),
-        "mirrored": lambda: ImageOps.mirror(image),
-        "turned": lambda: image.rotate(90),
+        "small": lambda: opened.resize((70, 70)),
+        "mirrored": lambda: ImageOps.mirror(opened),
+        "turned": lambda: opened.rotate(90),
     }[how]()
     image.save(data / "no" / "copy.jpg", quality=80)
     model = run.folder / "model.onnx"

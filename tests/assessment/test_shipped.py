@@ -9,6 +9,7 @@ import shlex
 import shutil
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def run(able_run: Path, tmp_path: Path) -> Path:
     return shutil.copytree(able_run, tmp_path / "run")
 
 
-def metrics_of(folder: Path) -> dict:
+def metrics_of(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text("utf-8"))
 
 

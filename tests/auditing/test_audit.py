@@ -30,7 +30,7 @@ Head = Callable[..., NDArray[np.uint8]]
 
 def save(file: Path, pixels: NDArray[np.uint8], **options: object) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, **options)  # type: ignore[arg-type]
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, **options)
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tumorscope.cli.app import COMMANDS, Common, emit, run
+from tumorscope.cli.app import COMMANDS, emit, run
+from tumorscope.cli.options import Common
 from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
 
 
@@ -20,7 +22,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     """What the application will raise."""
     errors: list[BaseException] = []
 
-    def fail(*args: object, **kwargs: object) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
         raise errors[0]
 
     # By name, because the package's attribute `app` is the application itself.

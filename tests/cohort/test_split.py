@@ -54,7 +54,9 @@ def sides_of_groups(manifest: Manifest) -> dict[str, set[str]]:
 
 
 @given(any_groups, some_fractions, seeds)
-def test_no_group_lies_on_two_sides(groups, fractions, seed):
+def test_no_group_lies_on_two_sides(
+    groups: list[list[int]], fractions: tuple[float, float, float], seed: int
+) -> None:
     result = split(cohort_of(groups), fractions=fractions, seed=seed)
     assert all(len(sides) == 1 for sides in sides_of_groups(result).values())
     assert all(row.split in SPLITS for row in result.rows)
@@ -62,7 +64,9 @@ def test_no_group_lies_on_two_sides(groups, fractions, seed):
 
 
 @given(pure_groups, some_fractions, seeds)
-def test_class_shares_are_within_the_largest_group(groups, fractions, seed):
+def test_class_shares_are_within_the_largest_group(
+    groups: list[list[int]], fractions: tuple[float, float, float], seed: int
+) -> None:
     result = split(cohort_of(groups), fractions=fractions, seed=seed)
     for label in (0, 1):
         total = int((result.labels == label).sum())
@@ -75,14 +79,18 @@ def test_class_shares_are_within_the_largest_group(groups, fractions, seed):
 
 
 @given(any_groups, some_fractions, seeds)
-def test_every_requested_split_has_both_classes_even_with_conflicts(groups, fractions, seed):
+def test_every_requested_split_has_both_classes_even_with_conflicts(
+    groups: list[list[int]], fractions: tuple[float, float, float], seed: int
+) -> None:
     result = split(cohort_of(groups), fractions=fractions, seed=seed)
     for name, share in zip(SPLITS, fractions, strict=True):
         assert set(result.of_split(name).labels.tolist()) == ({0, 1} if share else set())
 
 
 @given(any_groups, seeds, st.randoms(use_true_random=False))
-def test_row_order_is_irrelevant(groups, seed, shuffler):
+def test_row_order_is_irrelevant(
+    groups: list[list[int]], seed: int, shuffler: random.Random
+) -> None:
     manifest = cohort_of(groups)
     rows = list(manifest.rows)
     shuffler.shuffle(rows)
@@ -93,7 +101,7 @@ def test_row_order_is_irrelevant(groups, seed, shuffler):
         assert [row.path for row in shuffled.rows] == [row.path for row in rows]
 
 
-def test_seeds_differ_and_global_random_state_does_not_matter():
+def test_seeds_differ_and_global_random_state_does_not_matter() -> None:
     manifest = cohort_of([[1]] * 50 + [[0]] * 50)
     random.seed(1)
     first = split(manifest, seed=1)
@@ -102,20 +110,20 @@ def test_seeds_differ_and_global_random_state_does_not_matter():
     assert split(manifest, seed=2) != first
 
 
-def test_the_split_is_frozen():
+def test_the_split_is_frozen() -> None:
     """A change of the rule would silently re-split every cohort; this makes it loud."""
     result = split(cohort_of([[1]] * 6 + [[0, 0]] * 6), seed=7)
     assert "".join(row.split[1] for row in result.rows) == "errrurrrrrrrrruuee"
 
 
-def test_a_mixed_group_stays_whole():
+def test_a_mixed_group_stays_whole() -> None:
     manifest = cohort_of([[0, 1, 1]] * 4 + [[0]] * 20 + [[1]] * 20)
     for seed in range(20):
         sides = sides_of_groups(split(manifest, seed=seed))
         assert all(len(side) == 1 for side in sides.values())
 
 
-def test_unreadable_rows_get_no_split_and_do_not_count():
+def test_unreadable_rows_get_no_split_and_do_not_count() -> None:
     rows = list(cohort_of([[1]] * 10 + [[0]] * 10).rows)
     rows += [
         Row(f"bad{i}.jpg", "", 1, f"u{i}", "training", flags=("unreadable",)) for i in range(9)
@@ -125,7 +133,7 @@ def test_unreadable_rows_get_no_split_and_do_not_count():
     assert sum(row.split == "training" for row in result.rows) == 14
 
 
-def test_random_mode_parts_groups():
+def test_random_mode_parts_groups() -> None:
     manifest = cohort_of([[1] * 10] * 10 + [[0] * 10] * 10)
     result = split(manifest, mode="random")
     assert max(len(sides) for sides in sides_of_groups(result).values()) == 3
@@ -135,7 +143,7 @@ def test_random_mode_parts_groups():
 @pytest.mark.parametrize(
     "fractions", [(0.7, 0.2, 0.2), (1.2, -0.1, -0.1), (0.5, 0.5, float("nan")), (0.5, 0.5)]
 )
-def test_impossible_fractions_are_refused(fractions):
+def test_impossible_fractions_are_refused(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(UsageError, match=r"fractions .* expected"):
         split(cohort_of([[1]] * 9 + [[0]] * 9), fractions=fractions)
 
@@ -148,12 +156,12 @@ def test_impossible_fractions_are_refused(fractions):
         ([[1]] * 20, "'no tumour' has 0 readable images"),
     ],
 )
-def test_a_class_too_small_for_all_splits_is_refused(groups, words):
+def test_a_class_too_small_for_all_splits_is_refused(groups: list[list[int]], words: str) -> None:
     with pytest.raises(InputError, match=words):
         split(cohort_of(groups))
 
 
-def test_nothing_readable_is_refused():
+def test_nothing_readable_is_refused() -> None:
     rows = (Row("a.jpg", "", 1, "u1", flags=("unreadable",)),)
     with pytest.raises(InputError, match="None of the 1 images"):
         split(Manifest(rows, Path("/nowhere")))
@@ -163,7 +171,9 @@ some_types = st.tuples(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9))
 
 
 @given(some_types, st.integers(3, 30), seeds)
-def test_every_type_reaches_every_split_that_it_can(counts, healthy, seed):
+def test_every_type_reaches_every_split_that_it_can(
+    counts: list[int], healthy: int, seed: int
+) -> None:
     """And both labels reach all of them, however few groups each type has."""
     kinds = [kind for kind, count in zip(TUMOUR_TYPES, counts, strict=True) for _ in range(count)]
     rows = list(cohort_of([[1]] * len(kinds) + [[0]] * healthy).rows)
@@ -186,7 +196,7 @@ def test_every_type_reaches_every_split_that_it_can(counts, healthy, seed):
     assert all(kind in on_missing_types(done) for kind in rare)
 
 
-def test_patients_with_images_of_both_labels_are_balanced_by_type_too():
+def test_patients_with_images_of_both_labels_are_balanced_by_type_too() -> None:
     kinds = ["glioma"] * 20 + ["meningioma"] * 6 + ["pituitary"] * 3
     rows = [
         replace(row, tumour_type=kinds[patient] if row.label else "")
@@ -202,7 +212,7 @@ def test_patients_with_images_of_both_labels_are_balanced_by_type_too():
         assert all(len(side) == 1 for side in sides_of_groups(done).values())
 
 
-def test_a_type_with_two_groups_is_trained_on_and_tested():
+def test_a_type_with_two_groups_is_trained_on_and_tested() -> None:
     rows = list(cohort_of([[1]] * 22 + [[0]] * 20).rows)
     rows[:22] = [
         replace(row, tumour_type="glioma" if number < 20 else "pituitary")
@@ -213,7 +223,7 @@ def test_a_type_with_two_groups_is_trained_on_and_tested():
     assert "No pituitary lies in tuning (2 images in 2 groups in all)" in on_missing_types(done)
 
 
-def test_folds_take_types_with_fewer_groups_than_folds():
+def test_folds_take_types_with_fewer_groups_than_folds() -> None:
     classes = np.array([0] * 20 + [1] * 12 + [2] * 3 + [3])
     for seed in range(10):
         result = grouped_folds(classes, np.arange(36), folds=5, seed=seed)
@@ -222,7 +232,9 @@ def test_folds_take_types_with_fewer_groups_than_folds():
 
 
 @given(any_groups, st.integers(2, 5), seeds)
-def test_folds_keep_groups_whole_and_reach_both_classes(groups, folds, seed):
+def test_folds_keep_groups_whole_and_reach_both_classes(
+    groups: list[list[int]], folds: int, seed: int
+) -> None:
     manifest = cohort_of(groups)
     result = grouped_folds(manifest.labels, manifest.groups, folds=folds, seed=seed)
     assert result.dtype == np.int64
@@ -234,7 +246,9 @@ def test_folds_keep_groups_whole_and_reach_both_classes(groups, folds, seed):
 
 
 @given(pure_groups, st.integers(2, 5), seeds)
-def test_folds_are_balanced_within_the_largest_group(groups, folds, seed):
+def test_folds_are_balanced_within_the_largest_group(
+    groups: list[list[int]], folds: int, seed: int
+) -> None:
     manifest = cohort_of(groups)
     result = grouped_folds(manifest.labels, manifest.groups, folds=folds, seed=seed)
     for label in (0, 1):
@@ -246,7 +260,9 @@ def test_folds_are_balanced_within_the_largest_group(groups, folds, seed):
 
 @settings(max_examples=20)
 @given(pure_groups, seeds, st.randoms(use_true_random=False))
-def test_folds_do_not_depend_on_row_order(groups, seed, shuffler):
+def test_folds_do_not_depend_on_row_order(
+    groups: list[list[int]], seed: int, shuffler: random.Random
+) -> None:
     manifest = cohort_of(groups)
     order = list(range(len(manifest)))
     shuffler.shuffle(order)
@@ -255,7 +271,7 @@ def test_folds_do_not_depend_on_row_order(groups, seed, shuffler):
     assert np.array_equal(straight[order], shuffled)
 
 
-def test_fold_seeds_differ_and_random_mode_parts_groups():
+def test_fold_seeds_differ_and_random_mode_parts_groups() -> None:
     labels, groups = np.repeat([0, 1], 40), np.repeat(np.arange(20), 4)
     first = grouped_folds(labels, groups, folds=5, seed=0)
     assert not np.array_equal(first, grouped_folds(labels, groups, folds=5, seed=1))
@@ -264,7 +280,7 @@ def test_fold_seeds_differ_and_random_mode_parts_groups():
     assert set(np.bincount(leaky).tolist()) == {16}
 
 
-def test_impossible_folds_are_refused():
+def test_impossible_folds_are_refused() -> None:
     with pytest.raises(UsageError, match="1 folds"):
         grouped_folds([0, 1], ["a", "b"], folds=1, seed=0)
     with pytest.raises(UsageError, match="one label"):

@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tumorscope.common.extras import (
 )
 
 
-def _installed_from(monkeypatch: pytest.MonkeyPatch, record: dict[str, object] | None) -> None:
+def _installed_from(monkeypatch: pytest.MonkeyPatch, record: dict[str, Any] | None) -> None:
     """Let the package lie outside a clone, as pip says that it was installed."""
     text = None if record is None else json.dumps(record)
     monkeypatch.setattr(extras, "__file__", "/nowhere/lib/tumorscope/common/extras.py")

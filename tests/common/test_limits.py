@@ -34,4 +34,4 @@ def test_what_is_no_cross_validation_is_refused(folds: tuple[int, int]) -> None:
 
 def test_folds_are_whole() -> None:
     with pytest.raises(UsageError, match="whole number"):
-        check_folds(2.5, 3)  # type: ignore[arg-type]
+        check_folds(2.5, 3)

@@ -9,15 +9,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tumorscope import imaging
 from tumorscope.detection.batch import run_batch
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import find_images
+from tumorscope.detection.finding import Finding
 from tumorscope.detection.journal import ResultLog
 from tumorscope.detection.pictures import Pictures
 
@@ -58,10 +61,12 @@ class Counting(Detector):
 
     asked: list[str]
 
-    def detect_many(self, images, *, batch=None):  # type: ignore[no-untyped-def]
-        def noted():  # type: ignore[no-untyped-def]
+    def detect_many(
+        self, images: Iterable[imaging.Image], *, batch: int | None = None
+    ) -> Iterator[Finding]:
+        def noted() -> Iterator[imaging.Image]:
             for image in images:
-                self.asked.append(Path(image).name)
+                self.asked.append(Path(str(image)).name)
                 yield image
 
         return super().detect_many(noted(), batch=batch)
@@ -71,6 +76,7 @@ def test_what_was_finished_is_not_computed_again(
     tiny_model: Path, scans: Path, tmp_path: Path
 ) -> None:
     detector = Counting.load(tiny_model)
+    assert isinstance(detector, Counting)
     detector.asked = []
     who = identity(detector)
     with ResultLog(tmp_path / "log", identity=who, resume=False) as log:
@@ -78,6 +84,7 @@ def test_what_was_finished_is_not_computed_again(
             detector, find_images([scans]), log=log, pictures=Pictures(tmp_path / "overlays")
         )
         first = [next(batch).values for _ in range(25)]
+        assert isinstance(batch, Generator)
         batch.close()
     (tmp_path / "overlays" / "03.png.png").unlink()
     detector.asked = []

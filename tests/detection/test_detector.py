@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,7 +180,7 @@ def test_a_fault_in_the_source_of_paths_is_not_swallowed(tiny_model: Path, folde
 
 def test_threads_may_share_a_detector(tiny_model: Path, folder: Path) -> None:
     detector = Detector.load(tiny_model)
-    wrong: list[object] = []
+    wrong: list[Any] = []
 
     def work() -> None:
         for _ in range(20):
@@ -256,9 +257,7 @@ def test_an_unknown_engine_point_or_number_is_a_usage_error(tiny_model: Path) ->
     with pytest.raises(UsageError, match="batch = 0"):
         Detector.load(tiny_model).detect_many([], batch=0)
     with pytest.raises(UsageError, match="Unknown engine"):
-        Detector.load(tiny_model, engine="abacus").detect(  # type: ignore[arg-type]
-            Slice(blocks(160), "any")
-        )
+        Detector.load(tiny_model, engine="abacus").detect(Slice(blocks(160), "any"))
 
 
 def test_an_installation_without_a_model_says_so(

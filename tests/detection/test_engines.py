@@ -169,7 +169,7 @@ def test_engines_that_do_not_read_the_file_or_do_not_exist_are_refused(tiny_mode
     with pytest.raises(UsageError, match="Expected litert"):
         open_engine(ModelFile(Path("a.tflite"), model.metadata, b""), "onnxruntime")
     with pytest.raises(UsageError, match=", ".join(ENGINES)):
-        open_engine(model, "abacus")  # type: ignore[arg-type]
+        open_engine(model, "abacus")
 
 
 def test_the_fast_way_still_adds_up(tiny_model: Path, pixels: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_what_was_not_computed_is_null() -> None:
     ],
 )
 def test_the_words_say_what_was_decided_and_why(
-    changes: dict[str, object], said: tuple[str, ...]
+    changes: dict[str, Any], said: tuple[str, ...]
 ) -> None:
     words = dataclasses.replace(TUMOUR, **changes).words
     for part in said:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from tumorscope.model_file.onnx_file import read_model
 STRETCH = Preprocessing(size=64)
 
 
-def finding_of(evidence: np.ndarray | None, **changes: object) -> Finding:
+def finding_of(evidence: np.ndarray | None, **changes: Any) -> Finding:
     plain = Finding(
         source="folder/scan.jpg",
         decision="tumour",
@@ -80,13 +81,13 @@ def test_refused_slices_stay_grey() -> None:
 @pytest.mark.parametrize("fit", ["stretch", "pad"])
 def test_each_cell_lies_where_the_network_saw_it(crop: str, fit: str) -> None:
     scan = head()
-    how = Preprocessing(size=70, crop=crop, fit=fit)  # type: ignore[arg-type]
+    how = Preprocessing(size=70, crop=crop, fit=fit)
     place = placement(scan, how)
     top, bottom, left, right = place.box
     for row, column in ((2, 2), (3, 4), (4, 3)):
         evidence = np.zeros((7, 7), np.float32)
         evidence[row, column] = 1.0
-        field = evidence_field(evidence, scan, how, shape=scan.pixels.shape)  # type: ignore[arg-type]
+        field = evidence_field(evidence, scan, how, shape=scan.pixels.shape)
         y, x = np.unravel_index(field.argmax(), field.shape)
         # Centre of the cell, from the input back to the slice.
         wanted_y = top + ((row + 0.5) * 10 - place.top) * (bottom - top) / place.height

@@ -130,7 +130,7 @@ def test_cards_and_pictures_end_where_it_says(
 ) -> None:
     detector, report = Detector.load(tiny_model), tmp_path / "few.html"
     pictures = Pictures(thumbnails=True, most=1)
-    original = page_module.FindingsPage.__init__.__kwdefaults__  # type: ignore[misc]
+    original = page_module.FindingsPage.__init__.__kwdefaults__
     assert original["most"] == page_module.CARDS
     with open_page(report, detector, table=tmp_path / "all.csv") as page:
         page._most = 2

@@ -222,9 +222,9 @@ def test_a_damaged_fold_is_named(finished: Finished, tmp_path: Path, damage: str
 @pytest.mark.parametrize("values", [[np.nan, 0.5], [np.inf, 0.5]])
 def test_scores_that_are_no_numbers_are_never_kept(values: list[float]) -> None:
     class Diverged:
-        def fit(self, known: object, *, seed: int, on_epoch: object = None) -> None: ...
+        def fit(self, known: Any, *, seed: int, on_epoch: object = None) -> None: ...
 
-        def predict(self, _: object) -> NDArray[np.float64]:
+        def predict(self, _: Any) -> NDArray[np.float64]:
             return np.array(values)
 
     with pytest.raises(DivergedError, match="not numbers after the last epoch"):

@@ -9,10 +9,12 @@ import os
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import tumorscope
@@ -66,7 +68,7 @@ def test_an_array_is_found_as_its_png_is(detector: Detector, tmp_path: Path, nam
 def test_floating_point_values_are_windowed_as_in_a_tiff(
     detector: Detector, tmp_path: Path, dtype: type
 ) -> None:
-    values = (PIXELS / 256).astype(dtype)
+    values: NDArray[np.floating] = (PIXELS / 256).astype(dtype)
     Image.fromarray(values.astype(np.float32)).save(tmp_path / "a.tiff")
     assert same(detector.detect(values), detector.detect(tmp_path / "a.tiff"))
 
@@ -149,7 +151,7 @@ def test_an_opened_pillow_image_is_what_its_file_is_where_pillow_reads_that_wron
     ],
 )
 def test_what_is_no_image_is_refused_with_what_is(
-    detector: Detector, given: object, words: str
+    detector: Detector, given: Any, words: str
 ) -> None:
     for ask in (detector.detect, lambda image: list(detector.detect_many([image]))):
         with pytest.raises(UsageError, match=words) as caught:
@@ -193,9 +195,9 @@ def test_many_of_every_kind_come_in_order(detector: Detector, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("one", ["a.png", Path("a.png"), b"bytes"])
-def test_one_image_is_not_many(detector: Detector, one: object) -> None:
+def test_one_image_is_not_many(detector: Detector, one: Any) -> None:
     with pytest.raises(UsageError, match="received one image"):
-        detector.detect_many(one)  # type: ignore[arg-type]
+        detector.detect_many(one)
 
 
 @pytest.mark.parametrize("used", [False, True])

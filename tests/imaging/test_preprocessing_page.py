@@ -64,22 +64,22 @@ def drawn() -> dict[str, tuple[Pixels, Preprocessing]]:
         "padded": (head(30, 44, seed=6), Preprocessing(size=24, fit="pad")),
         "windowed": (head(36, 36, seed=7), Preprocessing(size=24, intensity="percentile")),
         "head in a frame": (framed, Preprocessing(size=24, crop="head", fit="pad")),
-        "letters left out": (letters, Preprocessing(size=24, **free)),  # type: ignore[arg-type]
+        "letters left out": (letters, Preprocessing(size=24, **free)),
         "head at the edge": (
             head(48, 40, seed=8, centre=(0.3, 0.3)),
-            Preprocessing(size=24, **free),  # type: ignore[arg-type]
+            Preprocessing(size=24, **free),
         ),
         "longer than 256": (
             head(288, 40, seed=9),
-            Preprocessing(size=24, **free),  # type: ignore[arg-type]
+            Preprocessing(size=24, **free),
         ),
         "nothing stands out": (
             np.full((20, 30), 5, np.uint8),
-            Preprocessing(size=16, **free),  # type: ignore[arg-type]
+            Preprocessing(size=16, **free),
         ),
         "too small to look for a head": (
             head(6, 20, seed=10),
-            Preprocessing(size=16, **free),  # type: ignore[arg-type]
+            Preprocessing(size=16, **free),
         ),
     }
 

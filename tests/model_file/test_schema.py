@@ -89,7 +89,7 @@ def test_damaged_thumbprints_are_refused(change: dict[str, object]) -> None:
 @pytest.mark.parametrize("fit", ["stretch", "pad"])
 @pytest.mark.parametrize("intensity", ["none", "percentile"])
 def test_every_preprocessing_survives(crop: str, fit: str, intensity: str) -> None:
-    how = Preprocessing(size=96, crop=crop, fit=fit, intensity=intensity)  # type: ignore[arg-type]
+    how = Preprocessing(size=96, crop=crop, fit=fit, intensity=intensity)
     assert PreprocessingSpec.model_validate(how.to_dict()).preprocessing == how
 
 

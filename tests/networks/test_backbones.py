@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -36,9 +38,12 @@ def test_parameters_and_arithmetic_are_the_published_ones(
 
     before: list[keras.Model] = []
     renumbered = applications._renumbered
-    monkeypatch.setattr(
-        applications, "_renumbered", lambda model: (before.append(model), renumbered(model))[1]
-    )
+
+    def noted(model: keras.Model) -> keras.Model:
+        before.append(model)
+        return renumbered(model)
+
+    monkeypatch.setattr(applications, "_renumbered", noted)
     parameters, gmac, top = PUBLISHED[name]
     known = lookup(name)
     backbone = build_backbone(name, known.size)
@@ -53,11 +58,11 @@ def test_parameters_and_arithmetic_are_the_published_ones(
         assert {"conv2d", "conv2d_93", "mixed10"} <= {layer.name for layer in backbone.layers}
 
 
-def shapes(model: object) -> list[tuple[int, ...]]:
+def shapes(model: Any) -> list[tuple[int, ...]]:
     return [tuple(weight.shape) for layer in model.layers for weight in layer.weights]
 
 
-def backbone_with_head(backbone: object) -> object:
+def backbone_with_head(backbone: Any) -> Any:
     import keras
 
     return keras.Sequential([backbone, keras.layers.GlobalAveragePooling2D()])

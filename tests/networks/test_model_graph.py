@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def recipe_of(head: str, backbone: str = "small_cnn", scaling: str = "symmetric"
     )
 
 
-def shaken(recipe: Recipe) -> object:
+def shaken(recipe: Recipe) -> Any:
     """A model whose every weight, also of normalisation and biases, is random."""
     import keras
 
@@ -45,7 +45,7 @@ def shaken(recipe: Recipe) -> object:
     return model
 
 
-def run(graph: object, pixels: np.ndarray) -> dict[str, np.ndarray]:
+def run(graph: Any, pixels: np.ndarray) -> dict[str, np.ndarray]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(

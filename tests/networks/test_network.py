@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def small(backbone: str, from_layer: str) -> Recipe:
     )
 
 
-def jitter(model: object) -> None:
+def jitter(model: Any) -> None:
     """Move batch normalisation away from its start, where it would hide a mistake."""
     generator = np.random.default_rng(0)
     for layer in model.layers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from tumorscope.networks.onnx_graph import UnsupportedLayerError, feature_graph
 from tumorscope.networks.scaling import SCALINGS, network_input
 
 
-def run(graph: object, pixels: np.ndarray) -> list[np.ndarray]:
+def run(graph: Any, pixels: np.ndarray) -> list[np.ndarray]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(

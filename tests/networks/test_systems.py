@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.fixtures.audits import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import UsageError
 from tumorscope.experiments.comparison.features import FeatureClassifier, feature_classifier
-from tumorscope.experiments.learner import network_estimator
+from tumorscope.experiments.learner import Estimator, network_estimator
 from tumorscope.networks import network
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.networks.systems import DEFAULT, lookup, names, recipe_for
@@ -39,7 +40,7 @@ def built() -> Iterator[dict[tuple[str, int], object]]:
 def tiny(
     quick: Recipe, built: dict[tuple[str, int], object], monkeypatch: pytest.MonkeyPatch
 ) -> Recipe:
-    def build_once(name: str, size: int) -> object:
+    def build_once(name: str, size: int) -> Any:
         if (name, size) not in built:
             built[name, size] = build_backbone(name, size)
         return built[name, size]
@@ -66,10 +67,10 @@ def test_a_system_fits_and_scores(name: str, tiny: Recipe, manifest: Manifest) -
     system = lookup(name)
     if system.classifier is None:
         own = recipe_for(system, tiny, system.backbones[0])
-        estimator = network_estimator(own, "none", manifest)
+        estimator: Estimator = network_estimator(own, "none", manifest)
     else:
         estimator = feature_classifier(system, tiny, "none", manifest)
-    calls: list[object] = []
+    calls: list[Any] = []
     estimator.fit(np.array([0, 1, 2, 3, 6, 7, 8, 9]), seed=0, on_epoch=calls.append)
     scores = estimator.predict(np.array([4, 5, 10, 11]))
     assert scores.shape == (4,)
@@ -118,7 +119,7 @@ def test_a_classifier_learns_and_forgets_the_fold_before(classifier: str) -> Non
         labels,
         groups,
         classifier=classifier,
-        balanced=True,  # type: ignore[arg-type]
+        balanced=True,
     )
     known, testing = np.arange(40), np.arange(40, 60)
     estimator.fit(known, seed=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -56,6 +57,7 @@ def packaged(
         grid=(1, 1),
         operating_points={"balanced": OperatingPoint(threshold=0.5, policy="made up")},
         data={"sha256": "0" * 64},
+        versions={},
         recipe=recipe.model_dump(mode="json"),
         seen=seen,
     )
@@ -74,7 +76,7 @@ def packaged_later(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
     ("store", "tolerance"), [(None, 1e-4), (store_float16, 1e-2), (store_int8, 1e-1)]
 )
 def test_the_backbone_computes_what_the_model_file_did(
-    recipe: Recipe, tmp_path: Path, store: object, tolerance: float
+    recipe: Recipe, tmp_path: Path, store: Any, tolerance: float
 ) -> None:
     model = build(recipe)
     backbone = model.layers[0]

@@ -22,7 +22,7 @@ SHA = "ab" * 32
 
 def row(number: int, **changes: object) -> Row:
     made = Row(path=f"{number}.png", sha256=f"{number:064x}", label=number % 2, group=f"g{number}")
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def cohort(*rows: Row) -> Cohort:

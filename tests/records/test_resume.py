@@ -44,8 +44,8 @@ def held(folder: Path) -> dict[str, bytes]:
 
 def go_on(kind: str, folder: Path, data: object, **how: object) -> object:
     if kind == "crossval":
-        return crossval(data, folds=2, repeats=1, output=folder, resume=True, **how)  # type: ignore[arg-type]
-    return train(data, output=folder, resume=True, **how)  # type: ignore[arg-type]
+        return crossval(data, folds=2, repeats=1, output=folder, resume=True, **how)
+    return train(data, output=folder, resume=True, **how)
 
 
 @pytest.fixture(params=["finished", "interrupted", "crossval"])

@@ -1,27 +1,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from tumorscope.reports.caveats import RANDOM_SPLIT, caveats
 from tumorscope.statistics import wilson
 from tumorscope.statistics.two_classes import evaluate_scores
 
 
-def doubts_on(labels, scores, **more):
+def doubts_on(labels: ArrayLike, scores: ArrayLike, **more: Any) -> list[str]:
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=float)
     groups = more.pop("groups", np.arange(len(labels)))
     metrics = evaluate_scores(labels, scores, groups=groups, n_resamples=100, **more)
     return caveats(metrics, labels=labels, mean_scores=scores)
 
 
-def test_a_random_split_is_the_first_doubt():
+def test_a_random_split_is_the_first_doubt() -> None:
     assert doubts_on([0, 1], [0.1, 0.9], split="random")[0] == RANDOM_SPLIT
 
 
-def test_a_good_result_on_many_images_raises_none():
+def test_a_good_result_on_many_images_raises_none() -> None:
     labels = np.arange(2000) % 2
     scores = np.where(np.arange(2000) % 20 < 1, 0.5, np.where(labels == 1, 0.8, 0.2))
     assert doubts_on(labels, scores) == []
@@ -51,12 +53,14 @@ def test_a_good_result_on_many_images_raises_none():
         ),
     ],
 )
-def test_each_weakness_is_said(labels, scores, more, words):
+def test_each_weakness_is_said(
+    labels: ArrayLike, scores: ArrayLike, more: dict[str, Any], words: str
+) -> None:
     found = doubts_on(labels, scores, **more)
     assert sum(words in sentence for sentence in found) == 1, found
 
 
-def test_the_wider_interval_of_groups_is_recommended():
+def test_the_wider_interval_of_groups_is_recommended() -> None:
     # Ten groups of ten copies: a hundred images that are ten.
     labels = np.repeat(np.arange(10) % 2, 10)
     scores = np.repeat([0.1, 0.9, 0.2, 0.4, 0.6, 0.8, 0.3, 0.7, 0.1, 0.9], 10)
@@ -64,14 +68,14 @@ def test_the_wider_interval_of_groups_is_recommended():
     assert any("believe this one" in sentence for sentence in found)
 
 
-def test_a_log_loss_like_that_of_guessing_is_not_called_too_sure():
+def test_a_log_loss_like_that_of_guessing_is_not_called_too_sure() -> None:
     labels = np.arange(60) % 2
     found = doubts_on(labels, np.where(np.arange(60) % 4 < 2, 0.45, 0.55) + 0.01 * (labels == 0))
     assert any("within its interval" in sentence for sentence in found), found
     assert not any("too sure" in sentence for sentence in found)
 
 
-def test_a_log_loss_that_chance_cannot_explain_is():
+def test_a_log_loss_that_chance_cannot_explain_is() -> None:
     found = doubts_on([0, 1] * 30, [0.9999, 0.0001] * 20 + [0.1, 0.9] * 10)
     assert any("far too sure of themselves" in sentence for sentence in found), found
 
@@ -80,7 +84,9 @@ def test_a_log_loss_that_chance_cannot_explain_is():
     ("abstained", "refused", "words"),
     [(10, 0, "answers none of these 10"), (3, 3, "answers 4 of these 10"), (3, 2, None)],
 )
-def test_a_detector_that_seldom_answers_is_the_first_doubt(abstained, refused, words):
+def test_a_detector_that_seldom_answers_is_the_first_doubt(
+    abstained: int, refused: int, words: str
+) -> None:
     labels = np.arange(10) % 2
     scores = np.where(labels == 1, 0.8, 0.2)
     metrics = replace(

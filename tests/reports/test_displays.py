@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics as sk
 
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.reports.displays import (
     ClassificationReportDisplay,
     ConfusionMatrixDisplay,
+    Display,
     FoldDisplay,
     ModelSummaryDisplay,
     PrecisionRecallDisplay,
@@ -33,7 +37,9 @@ PAPER_LAYERS = [
 ]
 
 
-def scored(n=40, repeats=None, seed=0):
+def scored(
+    n: int = 40, repeats: int | None = None, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
     labels = (np.arange(n) % 5 < 3).astype(np.int64)
     shape = (n,) if repeats is None else (n, repeats)
@@ -41,7 +47,7 @@ def scored(n=40, repeats=None, seed=0):
     return labels, 1 / (1 + np.exp(-rng.normal(2.0 * signal - 1, 1.2, shape)))
 
 
-def epochs(frozen, tuned, **columns):
+def epochs(frozen: int, tuned: int, **columns: Any) -> list[dict[str, Any]]:
     rates = [1e-4] * frozen + [1e-5] * tuned
     return [
         {
@@ -58,7 +64,7 @@ def epochs(frozen, tuned, **columns):
     ]
 
 
-def picture(index):
+def picture(index: int) -> NDArray[np.uint8]:
     return np.full((30 + index % 3, 50), 40 + index, np.uint8)
 
 
@@ -69,7 +75,7 @@ def words(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(Text))
 
 
-def all_displays(labels, scores):
+def all_displays(labels: ArrayLike, scores: ArrayLike) -> list[Display]:
     n = len(labels)
     names = [f"脳_$a_{'x' * 200}{index}.jpg" for index in range(n)]
     made = [
@@ -103,7 +109,7 @@ def all_displays(labels, scores):
     ],
     ids=["repeats", "n4", "one class", "one image", "equal scores", "perfect"],
 )
-def test_every_figure_draws_without_warning(example):
+def test_every_figure_draws_without_warning(example: tuple[Any, Any]) -> None:
     labels, scores = example
     for display in all_displays(labels, scores):
         if isinstance(display, MODEL_ONLY) and len(labels) > 1:
@@ -112,7 +118,7 @@ def test_every_figure_draws_without_warning(example):
         assert figure_png(display.figure_)[:4] == b"\x89PNG"
 
 
-def test_every_figure_draws_into_given_axes_and_leaves_pyplot_alone():
+def test_every_figure_draws_into_given_axes_and_leaves_pyplot_alone() -> None:
     import matplotlib as mpl
     from matplotlib import pyplot as plt
 
@@ -127,13 +133,13 @@ def test_every_figure_draws_into_given_axes_and_leaves_pyplot_alone():
     assert dict(mpl.rcParams) == style
 
 
-def test_panels_refuse_axes_without_a_place():
+def test_panels_refuse_axes_without_a_place() -> None:
     ax = Figure().add_axes((0, 0, 1, 1))
     with pytest.raises(UsageError, match="add_subplot"):
         TrainingCurvesDisplay.from_history(epochs(1, 0)).plot(ax)
 
 
-def test_confusion_counts_stand_in_the_figure():
+def test_confusion_counts_stand_in_the_figure() -> None:
     display = ConfusionMatrixDisplay.from_predictions([0, 0, 0, 1, 1], [0.1, 0.6, 0.2, 0.5, 0.4])
     assert display.counts.tolist() == [[2, 1], [1, 1]]
     text = words(display.plot().figure_)
@@ -141,14 +147,14 @@ def test_confusion_counts_stand_in_the_figure():
     assert "50 % missed" in text
 
 
-def test_confusion_of_repeats_is_their_mean():
+def test_confusion_of_repeats_is_their_mean() -> None:
     scores = np.array([[0.9, 0.9], [0.9, 0.1]])
     display = ConfusionMatrixDisplay.from_predictions([1, 1], scores)
     assert display.counts.tolist() == [[0, 0], [0.5, 1.5]]
     assert "mean of 2 repeats" in words(display.plot().figure_)
 
 
-def test_classification_report_agrees_with_scikit_learn():
+def test_classification_report_agrees_with_scikit_learn() -> None:
     labels, scores = scored(50)
     display = ClassificationReportDisplay.from_predictions(labels, scores)
     expected = sk.classification_report(labels, scores >= 0.5, output_dict=True)
@@ -161,7 +167,7 @@ def test_classification_report_agrees_with_scikit_learn():
     assert display.accuracy == pytest.approx(expected["accuracy"])
 
 
-def test_roc_carries_delong_and_marks_the_operating_point():
+def test_roc_carries_delong_and_marks_the_operating_point() -> None:
     labels, scores = scored(60)
     display = RocCurveDisplay.from_predictions(labels, scores, groups=np.arange(60) // 2)
     assert display.auc == delong(labels, scores)
@@ -170,19 +176,20 @@ def test_roc_carries_delong_and_marks_the_operating_point():
     assert display.operating_point == pytest.approx(expected)
     fpr, tpr = display.curves[0]
     assert np.trapezoid(tpr, fpr) == pytest.approx(display.auc.value)
+    assert display.band is not None
     low, high = display.band
     assert (low <= high).all()
     assert (low <= display.mean_curve + 1e-9).mean() > 0.95
     assert f"AUC {display.auc.value:.3f}" in words(display.plot().figure_)
 
 
-def test_roc_and_precision_recall_refuse_one_class():
+def test_roc_and_precision_recall_refuse_one_class() -> None:
     for display in (RocCurveDisplay, PrecisionRecallDisplay):
         with pytest.raises(InputError, match="both classes"):
             display.from_predictions([1, 1], [0.2, 0.3])
 
 
-def test_precision_recall_knows_the_prevalence():
+def test_precision_recall_knows_the_prevalence() -> None:
     labels, scores = scored(50)
     display = PrecisionRecallDisplay.from_predictions(labels, scores)
     assert display.prevalence == 0.6
@@ -190,14 +197,14 @@ def test_precision_recall_knows_the_prevalence():
     assert "prevalence 60 %" in words(display.plot().figure_)
 
 
-def test_distribution_counts_every_image_once():
+def test_distribution_counts_every_image_once() -> None:
     labels, scores = scored(40, repeats=3)
     display = ScoreDistributionDisplay.from_predictions(labels, scores)
     assert display.tumour.sum() == pytest.approx(24)
     assert display.no_tumour.sum() == pytest.approx(16)
 
 
-def test_curves_mark_phase_and_learning_rate():
+def test_curves_mark_phase_and_learning_rate() -> None:
     display = TrainingCurvesDisplay.from_history(epochs(20, 10))
     assert display.changes == [(20.5, "fine-tuning")]
     # The lower rate of the new phase is no reduction; the last epochs of both phases are.
@@ -207,16 +214,16 @@ def test_curves_mark_phase_and_learning_rate():
     assert "learning rate reduced" in words(display.figure_)
 
 
-def test_phase_name_and_title_do_not_overlap():
+def test_phase_name_and_title_do_not_overlap() -> None:
     display = TrainingCurvesDisplay.from_history(epochs(1, 11)).plot()
     figure_png(display.figure_)
     for axes in display.axes_:
-        titles = [text for text in (axes.title, axes._left_title) if text.get_text()]
+        titles = [text for text in (axes.title, vars(axes)["_left_title"]) if text.get_text()]
         phase = next(text for text in axes.texts if "fine-tuning" in text.get_text())
         assert not titles[0].get_window_extent().overlaps(phase.get_window_extent())
 
 
-def test_curves_live_with_400_epochs_and_missing_columns():
+def test_curves_live_with_400_epochs_and_missing_columns() -> None:
     long = TrainingCurvesDisplay.from_history(epochs(300, 100))
     assert len(long.plot().epochs) == 400
     history = epochs(3, 0, tuning_loss="", tuning_accuracy="nan")
@@ -227,12 +234,12 @@ def test_curves_live_with_400_epochs_and_missing_columns():
     figure_png(bare.plot().figure_)
 
 
-def test_an_empty_history_is_refused():
+def test_an_empty_history_is_refused() -> None:
     with pytest.raises(InputError, match="without epochs"):
         TrainingCurvesDisplay.from_history([])
 
 
-def test_samples_are_a_seeded_lot_and_wrong_ones_say_so():
+def test_samples_are_a_seeded_lot_and_wrong_ones_say_so() -> None:
     labels = np.array([1, 0, 1, 0])
     scores = np.array([0.9, 0.8, 0.1, 0.2])
     paths = ["yes/a.png", "no/b.png", "yes/c.png", "no/d.png"]
@@ -251,7 +258,7 @@ def test_samples_are_a_seeded_lot_and_wrong_ones_say_so():
     assert len(few[0]) == 2
 
 
-def test_summary_adds_up_and_long_ones_are_cut():
+def test_summary_adds_up_and_long_ones_are_cut() -> None:
     display = ModelSummaryDisplay.from_layers(PAPER_LAYERS)
     assert display.parameters == 10_286_913
     assert "10,286,913" in words(display.plot().figure_)
@@ -260,7 +267,7 @@ def test_summary_adds_up_and_long_ones_are_cut():
     assert "36 more layers" in words(long.figure_)
 
 
-def test_workflow_tells_the_recipe_and_warns_of_a_random_split():
+def test_workflow_tells_the_recipe_and_warns_of_a_random_split() -> None:
     recipe = {
         "data": {"fractions": [0.7, 0.15, 0.15]},
         "network": {"backbone": "mobilenet_v2", "head": "flatten"},
@@ -275,7 +282,7 @@ def test_workflow_tells_the_recipe_and_warns_of_a_random_split():
     assert leaky.warned == {2}
 
 
-def test_workflow_tells_what_was_done():
+def test_workflow_tells_what_was_done() -> None:
     recipe = {
         "data": {"fractions": [0.6, 0.15, 0.25]},
         "frozen": {"epochs": 0},
@@ -293,7 +300,7 @@ def test_workflow_tells_what_was_done():
     assert "60 / 15 / 25" not in words(crossed.figure_)
 
 
-def test_folds_are_measured_each_on_its_own():
+def test_folds_are_measured_each_on_its_own() -> None:
     labels = np.array([0, 1, 0, 1, 1, 1])
     scores = np.array([0.1, 0.9, 0.7, 0.6, 0.8, 0.2])
     display = FoldDisplay.from_predictions(labels, scores, folds=[0, 0, 1, 1, 2, 2])
@@ -302,6 +309,6 @@ def test_folds_are_measured_each_on_its_own():
     assert np.isnan(display.auc[2, 0])
 
 
-def test_folds_of_another_shape_are_refused():
+def test_folds_of_another_shape_are_refused() -> None:
     with pytest.raises(InputError, match="folds of shape"):
         FoldDisplay.from_predictions([0, 1], [0.1, 0.2], folds=[0, 1, 2])

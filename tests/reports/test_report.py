@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,10 @@ from tumorscope.reports.published import THE_PAPER, Published
 from tumorscope.reports.report import write_report
 from tumorscope.statistics import wilson
 from tumorscope.statistics.answers import Answers
+from tumorscope.statistics.metrics import Metrics
 
 
-def inputs(n=40, *, repeats=None, **more):
+def inputs(n: int = 40, *, repeats: int | None = None, **more: Any) -> ReportInputs:
     rng = np.random.default_rng(0)
     labels = (np.arange(n) % 5 < 3).astype(np.int64)
     signal = labels if repeats is None else labels[:, None]
@@ -33,7 +36,7 @@ def inputs(n=40, *, repeats=None, **more):
     return ReportInputs(**{**defaults, **more})
 
 
-def everything(**more):
+def everything(**more: Any) -> ReportInputs:
     return inputs(
         sources=np.where(np.arange(40) < 15, "archive <A>", "archive B"),
         repeats=2,
@@ -55,22 +58,22 @@ def everything(**more):
     )  # fmt: skip
 
 
-def page(folder):
+def page(folder: Path) -> str:
     """Return the page with single spaces: where its lines break does not matter."""
     return re.sub(r"[ \n]+", " ", (folder / "report.html").read_text("utf-8"))
 
 
-def titles(folder):
+def titles(folder: Path) -> list[str]:
     return re.findall(r"<h2>(.*?)</h2>", page(folder))
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory):
+def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Metrics, Path]:
     folder = tmp_path_factory.mktemp("full")
     return write_report(everything(), folder), folder
 
 
-def test_a_full_report_has_every_figure_and_section(full):
+def test_a_full_report_has_every_figure_and_section(full: tuple[Metrics, Path]) -> None:
     _, folder = full
     assert {file.stem for file in (folder / "figures").iterdir()} == set(FIGURES) - {"per_class"}
     assert titles(folder) == [
@@ -81,7 +84,7 @@ def test_a_full_report_has_every_figure_and_section(full):
     ]  # fmt: skip
 
 
-def test_the_page_is_self_contained_and_escaped(full):
+def test_the_page_is_self_contained_and_escaped(full: tuple[Metrics, Path]) -> None:
     _, folder = full
     html = page(folder)
     assert not re.search(r'(src|href)="(?!data:|#)', html)
@@ -92,7 +95,7 @@ def test_the_page_is_self_contained_and_escaped(full):
     assert "Research use only" in html
 
 
-def test_the_twin_holds_the_same_figures(full):
+def test_the_twin_holds_the_same_figures(full: tuple[Metrics, Path]) -> None:
     metrics, folder = full
     twin = json.loads((folder / "metrics.json").read_text("utf-8"))
     assert {name: twin[name] for name in metrics.to_json()} == metrics.to_json()
@@ -102,7 +105,7 @@ def test_the_twin_holds_the_same_figures(full):
     assert f"{100 * accuracy.value:.1f}\N{NO-BREAK SPACE}%" in page(folder)
 
 
-def test_facts_commands_and_remarks_are_shown(full):
+def test_facts_commands_and_remarks_are_shown(full: tuple[Metrics, Path]) -> None:
     html = page(full[1])
     for words in ("tumorscope crossval DATA", "3.12", "ab" * 32, "dividing", "218 of the 220"):
         assert words in html
@@ -110,7 +113,7 @@ def test_facts_commands_and_remarks_are_shown(full):
     assert sorted(set(re.findall(r"Figure (\d) of the paper", html))) == list("123456789")
 
 
-def test_same_inputs_same_bytes(full, tmp_path):
+def test_same_inputs_same_bytes(full: tuple[Metrics, Path], tmp_path: Path) -> None:
     write_report(everything(), tmp_path)
     for name in ("report.html", "metrics.json", "figures/roc.png", "figures/samples.png"):
         hashes = {
@@ -120,7 +123,7 @@ def test_same_inputs_same_bytes(full, tmp_path):
         assert len(hashes) == 1, name
 
 
-def test_everything_optional_may_be_missing(tmp_path):
+def test_everything_optional_may_be_missing(tmp_path: Path) -> None:
     write_report(inputs(), tmp_path)
     assert "Training" not in titles(tmp_path)
     assert "By source" not in titles(tmp_path)
@@ -130,7 +133,7 @@ def test_everything_optional_may_be_missing(tmp_path):
     assert "of the paper" not in page(tmp_path)
 
 
-def test_a_leaky_split_says_so_in_title_and_box(tmp_path):
+def test_a_leaky_split_says_so_in_title_and_box(tmp_path: Path) -> None:
     write_report(inputs(10, split="random", warning="Seen & known."), tmp_path)
     html = page(tmp_path)
     assert "<h1>Internal testing — random split, leaks</h1>" in html
@@ -140,13 +143,13 @@ def test_a_leaky_split_says_so_in_title_and_box(tmp_path):
     assert json.loads((tmp_path / "metrics.json").read_text())["split"] == "random"
 
 
-def test_a_grouped_split_has_no_box(tmp_path):
+def test_a_grouped_split_has_no_box(tmp_path: Path) -> None:
     write_report(inputs(10), tmp_path)
     assert 'class="warning"' not in page(tmp_path)
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_class_makes_a_report_without_curves(tmp_path, label):
+def test_one_class_makes_a_report_without_curves(tmp_path: Path, label: int) -> None:
     only = inputs(6, labels=np.full(6, label), scores=np.linspace(0, 1, 6))
     metrics = write_report(only, tmp_path)
     assert metrics.metrics["auc"].value is None
@@ -155,12 +158,12 @@ def test_one_class_makes_a_report_without_curves(tmp_path, label):
     json.loads((tmp_path / "metrics.json").read_text("utf-8"))
 
 
-def test_one_image_makes_a_report(tmp_path):
+def test_one_image_makes_a_report(tmp_path: Path) -> None:
     metrics = write_report(inputs(1), tmp_path)
     assert metrics.n == 1
 
 
-def test_errors_come_surest_first(tmp_path):
+def test_errors_come_surest_first(tmp_path: Path) -> None:
     labels = np.array([1, 1, 0, 0, 1, 0])
     scores = np.array([0.40, 0.02, 0.97, 0.55, 0.9, 0.1])
     paths = ["yes/unsure.png", "yes/missed.png", "no/alarm.png", "no/near.png", "yes/a", "no/b"]
@@ -172,8 +175,8 @@ def test_errors_come_surest_first(tmp_path):
     assert "2 tumours missed, 2 false alarms" in section
 
 
-def test_pictures_that_vanished_do_not_stop_the_report(tmp_path):
-    def gone(index):
+def test_pictures_that_vanished_do_not_stop_the_report(tmp_path: Path) -> None:
+    def gone(index: int) -> None:
         raise UnreadableImageError("The file is gone.")
 
     write_report(inputs(20, pixels=gone, scores=np.linspace(1, 0, 20)), tmp_path)
@@ -182,7 +185,7 @@ def test_pictures_that_vanished_do_not_stop_the_report(tmp_path):
     assert "The file is gone." in html
 
 
-def test_figures_of_an_earlier_report_do_not_stay(tmp_path):
+def test_figures_of_an_earlier_report_do_not_stay(tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "training_curves.png").write_bytes(b"old")
     (tmp_path / "figures" / "mine.png").write_bytes(b"other")
@@ -191,7 +194,7 @@ def test_figures_of_an_earlier_report_do_not_stay(tmp_path):
     assert (tmp_path / "figures" / "mine.png").exists()
 
 
-def test_published_figures_are_placed_against_the_interval(tmp_path):
+def test_published_figures_are_placed_against_the_interval(tmp_path: Path) -> None:
     write_report(inputs(200, published=THE_PAPER), tmp_path)
     section = page(tmp_path).split("<h2>Beside the published results</h2>")[1].split("<section")[0]
     assert "90.62" in section
@@ -199,7 +202,7 @@ def test_published_figures_are_placed_against_the_interval(tmp_path):
     assert "above our interval" in section
 
 
-def test_the_paper_is_quoted_right():
+def test_the_paper_is_quoted_right() -> None:
     assert (THE_PAPER.accuracy, THE_PAPER.auc, THE_PAPER.log_loss) == (0.9062, 0.9909, 0.2775)
     assert round(29 / THE_PAPER.n, 4) == THE_PAPER.accuracy
     assert round(218 / 220, 4) == THE_PAPER.auc
@@ -210,18 +213,18 @@ def test_the_paper_is_quoted_right():
         assert words in everything_said
 
 
-def test_paths_must_match(tmp_path):
+def test_paths_must_match(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 paths for 10 labels"):
         write_report(inputs(10, paths=["a", "b", "c"]), tmp_path)
 
 
-def test_a_folder_that_is_a_file_is_refused(tmp_path):
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("x")
     with pytest.raises(OutputError):
         write_report(inputs(10), tmp_path / "taken")
 
 
-def test_the_cards_show_the_interval_that_the_doubts_believe(tmp_path):
+def test_the_cards_show_the_interval_that_the_doubts_believe(tmp_path: Path) -> None:
     # Ten groups of ten copies: a hundred images that are ten.
     labels = np.repeat(np.arange(10) % 2, 10)
     scores = np.repeat([0.1, 0.9, 0.2, 0.4, 0.6, 0.8, 0.3, 0.7, 0.1, 0.9], 10)
@@ -238,20 +241,20 @@ def test_the_cards_show_the_interval_that_the_doubts_believe(tmp_path):
     assert f"{grouped.low:.3f} to {grouped.high:.3f}" in metrics.table()
 
 
-def test_a_report_on_raw_scores_says_that_they_are_no_detectors(tmp_path):
+def test_a_report_on_raw_scores_says_that_they_are_no_detectors(tmp_path: Path) -> None:
     write_report(inputs(10), tmp_path)
     assert "they measure the recipe" in page(tmp_path)
     assert json.loads((tmp_path / "metrics.json").read_text())["detector"] is None
     assert "As the paper measures: raw score at 0.5" not in titles(tmp_path)
 
 
-def test_a_threshold_is_shown_with_three_digits(tmp_path):
+def test_a_threshold_is_shown_with_three_digits(tmp_path: Path) -> None:
     metrics = write_report(inputs(20, threshold=0.385749), tmp_path)
     assert "0.386" in metrics.table()
     assert "0.3857" not in metrics.table() + page(tmp_path).split("To reproduce")[0]
 
 
-def test_a_random_split_tells_its_copies_in_the_lead_and_in_the_twin(tmp_path):
+def test_a_random_split_tells_its_copies_in_the_lead_and_in_the_twin(tmp_path: Path) -> None:
     copied = np.arange(10) < 3
     write_report(inputs(10, split="random", copied=copied), tmp_path)
     lead = page(tmp_path).split("What to doubt first")[0]
@@ -263,7 +266,7 @@ def test_a_random_split_tells_its_copies_in_the_lead_and_in_the_twin(tmp_path):
     assert "copies" not in json.loads((tmp_path / "metrics.json").read_text())
 
 
-def detector(**more):
+def detector(**more: Any) -> ReportInputs:
     every = np.arange(40)
     labels = (every % 5 < 3).astype(np.int64)
     answers = Answers(
@@ -277,7 +280,7 @@ def detector(**more):
     return inputs(answers=answers, threshold=0.437, external=True, **more)
 
 
-def test_a_detector_is_named_with_what_it_withholds(tmp_path):
+def test_a_detector_is_named_with_what_it_withholds(tmp_path: Path) -> None:
     write_report(detector(recipe={"augmentation": {"variants": 10}}), tmp_path)
     html = page(tmp_path).replace("\N{NO-BREAK SPACE}", " ")
     assert "the detector m@1 at its operating point “balanced”" in html
@@ -298,7 +301,7 @@ def test_a_detector_is_named_with_what_it_withholds(tmp_path):
     assert "\naccuracy,raw," in lines
 
 
-def test_an_error_without_an_answer_says_so(tmp_path):
+def test_an_error_without_an_answer_says_so(tmp_path: Path) -> None:
     scores = np.where(np.arange(40) % 5 < 3, 0.1, 0.9)  # all wrong
     write_report(detector(scores=scores), tmp_path)
     html = page(tmp_path)
@@ -307,7 +310,7 @@ def test_an_error_without_an_answer_says_so(tmp_path):
     assert "The 24 most confident are shown." in html
 
 
-def test_a_claim_that_a_paper_lacks_and_one_that_cannot_be_compared(tmp_path):
+def test_a_claim_that_a_paper_lacks_and_one_that_cannot_be_compared(tmp_path: Path) -> None:
     claims = Published(name="Another", n=50, accuracy=0.5)
     write_report(inputs(6, labels=np.ones(6, int), published=claims), tmp_path)
     assert "not given" in page(tmp_path)

@@ -4,7 +4,7 @@ import pytest
 
 from tumorscope.reports.text import no_break, percents, plural, shown
 from tumorscope.statistics import Interval
-from tumorscope.statistics.estimate import Undefined
+from tumorscope.statistics.estimate import Estimate, Undefined
 
 
 @pytest.mark.parametrize(
@@ -16,16 +16,16 @@ from tumorscope.statistics.estimate import Undefined
         ("brier", Undefined("one group", 0.25), "0.250 (one group)"),
     ],
 )
-def test_figures_as_text(name, found, words):
+def test_figures_as_text(name: str, found: Estimate, words: str) -> None:
     assert shown(name, found).replace("\N{NO-BREAK SPACE}", " ") == words
 
 
-def test_intervals_and_percentages_do_not_break():
+def test_intervals_and_percentages_do_not_break() -> None:
     assert percents(0.01, 0.02) == "1.0 to 2.0 %".replace(" ", "\N{NO-BREAK SPACE}")
     assert percents(None, 0.02).startswith("–")
     assert no_break("95 % of all") == "95\N{NO-BREAK SPACE}% of all"
 
 
-def test_one_of_a_thing_has_no_s():
+def test_one_of_a_thing_has_no_s() -> None:
     words = plural(1, "image"), plural(2, "image"), plural(0, "copy", "copies")
     assert words == ("1 image", "2 images", "0 copies")

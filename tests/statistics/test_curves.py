@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ from tumorscope.statistics.curves import (
     seed=st.integers(0, 9999),
     decimals=st.sampled_from([1, 8]),
 )
-def test_curves_agree_with_scikit_learn(labels, seed, decimals):
+def test_curves_agree_with_scikit_learn(labels: list[int], seed: int, decimals: int) -> None:
     truth = np.array([0, 1, *labels])
     scores = np.random.default_rng(seed).random(len(truth)).round(decimals)
     fpr, tpr = roc_points(truth, scores)
@@ -38,7 +40,7 @@ def test_curves_agree_with_scikit_learn(labels, seed, decimals):
 
 @pytest.mark.parametrize("curve", [roc_points, precision_recall_points, average_precision])
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_class_has_no_curve(curve, label):
+def test_one_class_has_no_curve(curve: Callable[..., object], label: int) -> None:
     with pytest.raises(InputError, match="both classes"):
         curve(np.full(3, label), np.array([0.1, 0.2, 0.3]))
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.statistics import auc_and_variance, cluster_bootstrap, delong, wilson
@@ -21,7 +25,9 @@ from tumorscope.statistics import auc_and_variance, cluster_bootstrap, delong, w
         (29, 32, 0.758, 0.968),
     ],
 )
-def test_wilson_gives_published_intervals(successes, n, low, high):
+def test_wilson_gives_published_intervals(
+    successes: float, n: int, low: float, high: float
+) -> None:
     interval = wilson(successes, n)
     places = 3 if n == 32 else 4
     assert (round(interval.low, places), round(interval.high, places)) == (low, high)
@@ -29,7 +35,9 @@ def test_wilson_gives_published_intervals(successes, n, low, high):
 
 
 @given(n=st.integers(1, 5000), share=st.floats(0, 1), level=st.floats(0.5, 0.999))
-def test_wilson_is_inside_0_to_1_around_its_value_and_symmetric(n, share, level):
+def test_wilson_is_inside_0_to_1_around_its_value_and_symmetric(
+    n: int, share: float, level: float
+) -> None:
     successes = round(share * n)
     interval = wilson(successes, n, level=level)
     mirrored = wilson(n - successes, n, level=level)
@@ -39,12 +47,12 @@ def test_wilson_is_inside_0_to_1_around_its_value_and_symmetric(n, share, level)
 
 
 @pytest.mark.parametrize(("successes", "n"), [(1, 0), (-1, 5), (6, 5), (float("nan"), 5)])
-def test_wilson_refuses_impossible_counts(successes, n):
+def test_wilson_refuses_impossible_counts(successes: float, n: int) -> None:
     with pytest.raises(InputError, match="trials"):
         wilson(successes, n)
 
 
-def structural_components(labels, scores):
+def structural_components(labels: Any, scores: Any) -> tuple[float, float]:
     """DeLong's variance as defined, pair by pair, in O(mn)."""
     above, below = scores[labels == 1], scores[labels == 0]
     wins = (above[:, None] > below) + 0.5 * (above[:, None] == below)
@@ -57,7 +65,9 @@ def structural_components(labels, scores):
     seed=st.integers(0, 10_000),
     decimals=st.sampled_from([0, 1, 6]),
 )
-def test_delong_matches_the_definition_with_and_without_ties(labels, seed, decimals):
+def test_delong_matches_the_definition_with_and_without_ties(
+    labels: list[int], seed: int, decimals: int
+) -> None:
     truth = np.array([0, 0, 1, 1, *labels])
     scores = np.random.default_rng(seed).normal(truth, 1).round(decimals)
     auc, variance = auc_and_variance(truth, scores)
@@ -79,14 +89,16 @@ PATIENTS = """
 @pytest.mark.parametrize(
     ("column", "sign", "area", "error"), [(0, 1, 0.7366, 0.0927), (1, -1, 0.7258, 0.1028)]
 )
-def test_delong_gives_the_published_areas_and_standard_errors(column, sign, area, error):
+def test_delong_gives_the_published_areas_and_standard_errors(
+    column: int, sign: int, area: float, error: float
+) -> None:
     table = np.array(PATIENTS.split(), dtype=float).reshape(-1, 3)
     auc, variance = auc_and_variance(table[:, 2].astype(int), sign * table[:, column])
     assert round(auc, 4) == area
     assert round(variance**0.5, 4) == error
 
 
-def test_delong_interval_is_symmetric_on_the_logit_scale_and_says_so():
+def test_delong_interval_is_symmetric_on_the_logit_scale_and_says_so() -> None:
     labels = np.array([0, 0, 0, 1, 1, 1, 1, 0])
     scores = np.array([0.1, 0.4, 0.35, 0.8, 0.3, 0.9, 0.7, 0.5])
     interval = delong(labels, scores)
@@ -103,7 +115,7 @@ def test_delong_interval_is_symmetric_on_the_logit_scale_and_says_so():
     [[0.1, 0.2, 0.3, 0.7, 0.8, 0.9, 0.95], [0.5] * 7, [0.9, 0.8, 0.7, 0.3, 0.2, 0.1, 0.05]],
     ids=["perfect", "all equal", "all wrong"],
 )
-def test_delong_never_gives_a_zero_width_interval(scores):
+def test_delong_never_gives_a_zero_width_interval(scores: ArrayLike) -> None:
     labels = np.array([0, 0, 0, 1, 1, 1, 1])
     interval = delong(labels, scores)
     expected = wilson(interval.value * 3, 3)
@@ -112,13 +124,13 @@ def test_delong_never_gives_a_zero_width_interval(scores):
     assert "Wilson" in interval.method
 
 
-def test_delong_with_one_image_in_a_class_falls_back():
+def test_delong_with_one_image_in_a_class_falls_back() -> None:
     interval = delong([1, 0, 0, 0], [0.6, 0.1, 0.7, 0.2])
     assert interval.value == pytest.approx(2 / 3)
     assert 0 <= interval.low < interval.high <= 1
 
 
-def test_delong_of_repeats_does_not_shrink_with_their_number():
+def test_delong_of_repeats_does_not_shrink_with_their_number() -> None:
     generator = np.random.default_rng(3)
     labels = np.arange(60) % 2
     scores = generator.normal(labels, 1)
@@ -136,12 +148,12 @@ def test_delong_of_repeats_does_not_shrink_with_their_number():
         ([0, 1, 1], [0.5, 0.6], r"\(3,\)"),
     ],
 )
-def test_delong_refuses_with_words(labels, scores, words):
+def test_delong_refuses_with_words(labels: ArrayLike, scores: ArrayLike, words: str) -> None:
     with pytest.raises(InputError, match=words):
         delong(labels, scores)
 
 
-def test_bootstrap_of_groups_of_one_agrees_with_scipy():
+def test_bootstrap_of_groups_of_one_agrees_with_scipy() -> None:
     from scipy.stats import bootstrap
 
     sample = np.random.default_rng(5).gamma(2, 1, 80)
@@ -154,7 +166,7 @@ def test_bootstrap_of_groups_of_one_agrees_with_scipy():
     assert ours.high == pytest.approx(theirs.high, abs=0.03)
 
 
-def test_bootstrap_of_groups_covers_where_one_of_images_does_not():
+def test_bootstrap_of_groups_covers_where_one_of_images_does_not() -> None:
     # 25 groups of 8 nearly identical images; the truth is 0. Nominal coverage 90 %.
     generator = np.random.default_rng(11)
     groups = np.repeat(np.arange(25), 8)
@@ -163,7 +175,7 @@ def test_bootstrap_of_groups_covers_where_one_of_images_does_not():
         sample = generator.normal(0, 1, 25)[groups] + generator.normal(0, 0.1, 200)
         for name, units in (("groups", groups), ("images", np.arange(200))):
             interval = cluster_bootstrap(
-                lambda index, sample=sample: sample[index].mean(),
+                partial(mean_of, sample),
                 units,
                 n_resamples=150,
                 level=0.9,
@@ -174,10 +186,14 @@ def test_bootstrap_of_groups_covers_where_one_of_images_does_not():
     assert covered["images"] / 120 < 0.6
 
 
-def test_bootstrap_counts_undefined_resamples_and_repeats_itself():
+def mean_of(sample: NDArray[np.float64], index: NDArray[np.intp]) -> float:
+    return float(sample[index].mean())
+
+
+def test_bootstrap_counts_undefined_resamples_and_repeats_itself() -> None:
     labels = np.array([1, 0, 0, 0, 0])
 
-    def share_of_positives(index):
+    def share_of_positives(index: NDArray[np.intp]) -> float:
         return labels[index].mean() if labels[index].any() else float("nan")
 
     first = cluster_bootstrap(share_of_positives, np.arange(5), n_resamples=200, seed=7)
@@ -188,12 +204,12 @@ def test_bootstrap_counts_undefined_resamples_and_repeats_itself():
 
 
 @pytest.mark.parametrize(("groups", "value"), [(np.zeros(5), 1.0), (np.arange(5), float("nan"))])
-def test_bootstrap_refuses_one_group_and_undefined_figures(groups, value):
+def test_bootstrap_refuses_one_group_and_undefined_figures(groups: ArrayLike, value: float) -> None:
     with pytest.raises(InputError, match="Bootstrap"):
         cluster_bootstrap(lambda _: value, groups, n_resamples=50)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
-def test_levels_outside_0_to_1_are_refused(level):
+def test_levels_outside_0_to_1_are_refused(level: float) -> None:
     with pytest.raises(InputError, match="level"):
         wilson(1, 2, level=level)

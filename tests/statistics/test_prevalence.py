@@ -16,8 +16,12 @@ def test_predictive_values_by_counting_people() -> None:
 
 
 def test_predictive_values_without_calls_are_none() -> None:
-    assert predictive_values(0.0, 1.0, 0.1) == (None, pytest.approx(0.9))
-    assert predictive_values(1.0, 0.0, 0.1) == (pytest.approx(0.1), None)
+    positive, negative = predictive_values(0.0, 1.0, 0.1)
+    assert positive is None
+    assert negative == pytest.approx(0.9)
+    positive, negative = predictive_values(1.0, 0.0, 0.1)
+    assert positive == pytest.approx(0.1)
+    assert negative is None
 
 
 def test_intervals_are_carried_over() -> None:

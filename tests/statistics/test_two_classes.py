@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics as sk
 
 from tumorscope.common.errors import InputError
@@ -15,7 +17,9 @@ from tumorscope.statistics.metrics import NAMES
 from tumorscope.statistics.two_classes import evaluate_scores
 
 
-def example(n=60, seed=0, repeats=None):
+def example(
+    n: int = 60, seed: int = 0, repeats: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     rng = np.random.default_rng(seed)
     labels = (np.arange(n) % 5 < 3).astype(np.int64)
     shape = (n,) if repeats is None else (n, repeats)
@@ -26,7 +30,7 @@ def example(n=60, seed=0, repeats=None):
 
 @given(seed=st.integers(0, 1000), threshold=st.sampled_from([0.2, 0.5, 0.8]))
 @settings(max_examples=15, deadline=None)
-def test_values_agree_with_scikit_learn(seed, threshold):
+def test_values_agree_with_scikit_learn(seed: int, threshold: float) -> None:
     labels, scores, groups = example(seed=seed)
     found = evaluate_scores(labels, scores, groups=groups, threshold=threshold, n_resamples=20)
     called = scores >= threshold
@@ -47,7 +51,7 @@ def test_values_agree_with_scikit_learn(seed, threshold):
     assert found.confusion == tuple(map(tuple, sk.confusion_matrix(labels, called)))
 
 
-def test_each_metric_has_the_interval_of_its_kind():
+def test_each_metric_has_the_interval_of_its_kind() -> None:
     labels, scores, groups = example()
     found = evaluate_scores(labels, scores, groups=groups, n_resamples=200)
     called = scores >= 0.5
@@ -63,7 +67,7 @@ def test_each_metric_has_the_interval_of_its_kind():
     assert found.by_group["accuracy"].method.startswith("bootstrap of groups")
 
 
-def test_repeats_average_but_add_no_images():
+def test_repeats_average_but_add_no_images() -> None:
     labels, scores, groups = example(repeats=3)
     found = evaluate_scores(labels, scores, groups=groups, n_resamples=50)
     single = [evaluate_scores(labels, column, groups=groups, n_resamples=50) for column in scores.T]
@@ -79,7 +83,7 @@ def test_repeats_average_but_add_no_images():
         assert (ours.low, ours.high) == pytest.approx((once.low, once.high)), name
 
 
-def test_json_is_the_contract():
+def test_json_is_the_contract() -> None:
     labels, scores, groups = example()
     sources = np.where(np.arange(60) < 20, "a", "b")
     found = evaluate_scores(
@@ -105,7 +109,7 @@ def test_json_is_the_contract():
     assert parts["a"]["metrics"] == alone.to_json()["metrics"]
 
 
-def test_one_source_is_not_listed():
+def test_one_source_is_not_listed() -> None:
     labels, scores, groups = example(20)
     found = evaluate_scores(labels, scores, groups=groups, sources=["a"] * 20, n_resamples=5)
     assert "per_group_of" not in found.to_json()
@@ -121,7 +125,9 @@ def test_one_source_is_not_listed():
         ([0, 1, 1], [0.6, 0.7, 0.8], {"npv", "mcc"}),
     ],
 )
-def test_undefined_metrics_are_null_with_a_reason(labels, scores, undefined):
+def test_undefined_metrics_are_null_with_a_reason(
+    labels: ArrayLike, scores: ArrayLike, undefined: set[str]
+) -> None:
     found = evaluate_scores(labels, scores, groups=[0, 1, 2], n_resamples=20)
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))["metrics"]
     assert {name for name, each in document.items() if each["value"] is None} == undefined
@@ -129,7 +135,7 @@ def test_undefined_metrics_are_null_with_a_reason(labels, scores, undefined):
     assert all(document[name]["reason"] in found.table() for name in undefined)
 
 
-def test_a_single_group_has_values_without_bootstrap_intervals():
+def test_a_single_group_has_values_without_bootstrap_intervals() -> None:
     labels, scores, _ = example(20)
     found = evaluate_scores(labels, scores, groups=[0] * 20, n_resamples=20)
     brier = found.metrics["brier"]
@@ -139,18 +145,18 @@ def test_a_single_group_has_values_without_bootstrap_intervals():
     assert isinstance(found.metrics["accuracy"], Interval)
 
 
-def test_equal_scores_give_no_interval_of_zero_width():
+def test_equal_scores_give_no_interval_of_zero_width() -> None:
     found = evaluate_scores([0, 1] * 6, [0.5] * 12, groups=range(12), n_resamples=50)
     for each in [*found.metrics.values(), *found.by_group.values()]:
         assert not isinstance(each, Interval) or each.high - each.low > 1e-6
 
 
-def test_log_loss_is_clipped_like_keras():
+def test_log_loss_is_clipped_like_keras() -> None:
     found = evaluate_scores([0, 1], [1.0, 1.0], groups=[0, 1], n_resamples=20)
     assert found.metrics["log_loss"].value == pytest.approx((-np.log(1e-7) + 1e-7) / 2, rel=1e-6)
 
 
-def test_same_seed_same_figures():
+def test_same_seed_same_figures() -> None:
     labels, scores, groups = example()
     once, again, other = (
         evaluate_scores(labels, scores, groups=groups, n_resamples=50, seed=seed).to_json()
@@ -160,7 +166,7 @@ def test_same_seed_same_figures():
     assert once != other
 
 
-def test_order_of_images_does_not_matter_for_values():
+def test_order_of_images_does_not_matter_for_values() -> None:
     labels, scores, groups = example()
     scores = scores.round(1)
     order = np.random.default_rng(1).permutation(60)
@@ -170,7 +176,7 @@ def test_order_of_images_does_not_matter_for_values():
         assert one.metrics[name].value == pytest.approx(two.metrics[name].value), name
 
 
-def test_table_is_aligned_and_short():
+def test_table_is_aligned_and_short() -> None:
     labels, scores, groups = example(repeats=2)
     lines = evaluate_scores(labels, scores, groups=groups, n_resamples=20).table().splitlines()
     assert len(lines) == 13
@@ -195,6 +201,8 @@ def test_table_is_aligned_and_short():
         ([0, 1], [0.1, 0.5], {"n_resamples": 0}, "resamples"),
     ],
 )
-def test_bad_input_is_refused_with_words(labels, scores, more, words):
+def test_bad_input_is_refused_with_words(
+    labels: ArrayLike, scores: ArrayLike, more: dict[str, Any], words: str
+) -> None:
     with pytest.raises(InputError, match=words):
         evaluate_scores(labels, scores, **{"groups": [0, 1][: len(labels)], **more})

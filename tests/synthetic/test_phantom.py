@@ -21,7 +21,7 @@ from tumorscope.synthetic.phantom_slice import CONTRASTS, phantom
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory) -> Path:
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort") / "phantoms"
     write_phantom_cohort(folder, n=40, seed=4, duplicates=20, shortcut=True)
     return folder
@@ -35,14 +35,14 @@ def auc(values: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("size", [64, 224, 257])
-def test_a_slice_has_the_size_asked_for_and_is_the_same_every_time(size):
+def test_a_slice_has_the_size_asked_for_and_is_the_same_every_time(size: int) -> None:
     first = phantom_slice(tumour=True, seed=3, size=size)
     assert first.pixels.shape == (size, size)
     assert np.array_equal(first.pixels, phantom_slice(tumour=True, seed=3, size=size).pixels)
     assert not np.array_equal(first.pixels, phantom_slice(tumour=True, seed=4, size=size).pixels)
 
 
-def test_it_is_a_head_on_dark_air():
+def test_it_is_a_head_on_dark_air() -> None:
     for seed in range(8):
         pixels = phantom_slice(tumour=seed % 2 == 0, seed=seed).pixels
         top, bottom, left, right = head_box(pixels)
@@ -53,7 +53,7 @@ def test_it_is_a_head_on_dark_air():
         assert pixels[96:160, 96:160].mean() > 35
 
 
-def test_only_tumours_have_a_lesion_and_it_differs_from_the_rest_of_the_brain():
+def test_only_tumours_have_a_lesion_and_it_differs_from_the_rest_of_the_brain() -> None:
     assert not phantom_lesion_mask(tumour=False, seed=1).any()
     contrast = []
     for seed in range(12):
@@ -66,12 +66,12 @@ def test_only_tumours_have_a_lesion_and_it_differs_from_the_rest_of_the_brain():
     assert np.median(contrast) > 20
 
 
-def test_all_contrasts_are_drawn():
+def test_all_contrasts_are_drawn() -> None:
     drawn = {phantom(tumour=False, seed=seed, size=64).contrast for seed in range(40)}
     assert drawn == set(CONTRASTS)
 
 
-def test_brightness_alone_does_not_tell_the_label():
+def test_brightness_alone_does_not_tell_the_label() -> None:
     labels = np.arange(120) % 2
     means = np.array(
         [
@@ -83,12 +83,12 @@ def test_brightness_alone_does_not_tell_the_label():
 
 
 @pytest.mark.parametrize("size", [0, 63, 1025])
-def test_impossible_sizes_are_refused(size):
+def test_impossible_sizes_are_refused(size: int) -> None:
     with pytest.raises(UsageError, match="64 to 1024"):
         phantom_slice(tumour=True, seed=0, size=size)
 
 
-def test_a_cohort_is_balanced_readable_and_reproducible(tmp_path):
+def test_a_cohort_is_balanced_readable_and_reproducible(tmp_path: Path) -> None:
     write_phantom_cohort(tmp_path / "a", n=6, seed=9)
     write_phantom_cohort(tmp_path / "b", n=6, seed=9)
     write_phantom_cohort(tmp_path / "c", n=6, seed=10)
@@ -100,7 +100,7 @@ def test_a_cohort_is_balanced_readable_and_reproducible(tmp_path):
     assert len({row.sha256 for row in a.rows}) == 6
 
 
-def test_copies_are_planted_in_both_classes_and_recorded(planted):
+def test_copies_are_planted_in_both_classes_and_recorded(planted: Path) -> None:
     record = json.loads((planted / "phantom.json").read_text())
     assert len(record["copies"]) == 20
     assert {copy["change"] for copy in record["copies"]} == set(COPIES)
@@ -114,7 +114,7 @@ def test_copies_are_planted_in_both_classes_and_recorded(planted):
         assert identical == (copy["change"] == "identical")
 
 
-def test_copies_still_look_like_their_original(planted):
+def test_copies_still_look_like_their_original(planted: Path) -> None:
     record = json.loads((planted / "phantom.json").read_text())
     for copy in record["copies"]:
         thumbs = []
@@ -129,7 +129,7 @@ def test_copies_still_look_like_their_original(planted):
         assert max(upright, mirrored) > 0.8, copy
 
 
-def test_the_shortcut_shows_in_the_aspect_ratio(planted, tmp_path):
+def test_the_shortcut_shows_in_the_aspect_ratio(planted: Path, tmp_path: Path) -> None:
     rows = [row for row in scan_folder(planted).rows if "slice" in row.path]
     labels = np.array([row.label for row in rows])
     assert auc(np.array([row.width / row.height for row in rows]), labels) > 0.75
@@ -137,26 +137,26 @@ def test_the_shortcut_shows_in_the_aspect_ratio(planted, tmp_path):
     assert all(row.width == row.height for row in scan_folder(tmp_path / "plain").rows)
 
 
-def test_other_files_are_left_alone(tmp_path):
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(UsageError, match="holds files already"):
         write_phantom_cohort(tmp_path, n=2, seed=0)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_an_empty_folder_is_used(tmp_path):
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     write_phantom_cohort(tmp_path / "new", n=2, seed=0)
     assert len(scan_folder(tmp_path / "new")) == 2
 
 
-def test_a_file_in_place_of_the_folder(tmp_path):
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(OutputError, match="Cannot write"):
         write_phantom_cohort(tmp_path / "taken" / "inside", n=2, seed=0)
 
 
-def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -167,7 +167,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("n", "duplicates"), [(0, 0), (1, 0), (-5, 0), (4, -1)])
-def test_impossible_numbers_are_refused(tmp_path, n, duplicates):
+def test_impossible_numbers_are_refused(tmp_path: Path, n: int, duplicates: int) -> None:
     with pytest.raises(UsageError, match="expected"):
         write_phantom_cohort(tmp_path / "out", n=n, seed=0, duplicates=duplicates)
     assert not (tmp_path / "out").exists()

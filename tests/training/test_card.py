@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def decisions() -> MeasuredRules:
     ],
 )
 def test_abstaining_is_praised_only_where_intervals_part(
-    metadata: Metadata, decisions: MeasuredRules, answered: object, everything: object, words: str
+    metadata: Metadata, decisions: MeasuredRules, answered: Any, everything: Any, words: str
 ) -> None:
     point = decisions.points["balanced"].model_copy(
         update={"error_answered": answered, "error": everything}

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tumorscope.detection.engines import open_engine
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import prepare, read_slice
 from tumorscope.model_file.onnx_file import read_model
+from tumorscope.networks.model_graph import model_graph
 from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
@@ -84,7 +86,7 @@ def crossval(trained: Run, tmp_path: Path) -> Path:
     return folder
 
 
-def changed(crossval: Path, **changes: object) -> None:
+def changed(crossval: Path, **changes: Any) -> None:
     """Let a cross-validation have been made by another protocol."""
     kept = read_protocol(crossval)
     write_protocol(crossval / PROTOCOL, kept.model_copy(update=changes))
@@ -199,7 +201,7 @@ def test_folds_that_part_copies_choose_no_thresholds(
     ],
 )
 def test_scores_of_another_network_are_refused(
-    trained: Run, crossval: Path, tmp_path: Path, name: str, value: object, said: str
+    trained: Run, crossval: Path, tmp_path: Path, name: str, value: Any, said: str
 ) -> None:
     if isinstance(value, dict):
         value = getattr(read_protocol(crossval), name).model_copy(update=value)
@@ -283,9 +285,9 @@ def test_scores_of_other_images_are_refused(trained: Run, crossval: Path, tmp_pa
 def test_a_difference_from_keras_leaves_nothing_behind(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = export.model_graph
+    honest = model_graph
 
-    def skewed(*args: object, **options: object) -> object:
+    def skewed(*args: Any, **options: Any) -> Any:
         return honest(*args, **{**options, "intercept": float(str(options["intercept"])) + 1e-3})
 
     monkeypatch.setattr(export, "model_graph", skewed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def images() -> Images:
     return Images(pixels=pixels, labels=labels)
 
 
-def without_seconds(history: list[dict[str, object]]) -> list[dict[str, object]]:
+def without_seconds(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: record[key] for key in record if key != "seconds"} for record in history]
 
 
@@ -69,7 +70,7 @@ def test_the_loss_of_an_epoch_is_that_of_its_own_batches(images: Images, quick: 
     import keras
 
     keras.utils.set_random_seed(0)
-    changes: dict[str, dict[str, object]] = {
+    changes: dict[str, dict[str, Any]] = {
         "frozen": {"epochs": 5, "learning_rate": 1.0},
         "fine_tuning": {"epochs": 0},
         "network": {"head": "pooled", "dropout": 0.0},
@@ -105,7 +106,7 @@ def test_going_on_is_the_same_as_never_stopping(
     class KilledError(Exception):
         pass
 
-    def kill(record: dict[str, object]) -> None:
+    def kill(record: dict[str, Any]) -> None:
         if record["epoch"] == stop:
             raise KilledError
 
