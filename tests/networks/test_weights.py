@@ -10,6 +10,7 @@ import pytest
 from tumorscope.common.errors import InputError
 from tumorscope.networks import weights
 from tumorscope.networks.backbones import build_backbone
+from tumorscope.networks.imagenet import WeightsError
 
 
 def test_what_is_loaded_is_what_was_noted(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_what_is_loaded_is_what_was_noted(tmp_path: Path) -> None:
 def test_a_folder_stands_for_the_file_that_is_named_like_the_backbone(tmp_path: Path) -> None:
     (tmp_path / "small_cnn.h5").touch()
     assert weights.weights_of("small_cnn", tmp_path) == tmp_path / "small_cnn.h5"
-    with pytest.raises(weights.WeightsError, match=r"no weights of vgg16.*vgg16\.weights\.h5"):
+    with pytest.raises(WeightsError, match=r"no weights of vgg16.*vgg16\.weights\.h5"):
         weights.weights_of("vgg16", tmp_path)
 
 
