@@ -82,6 +82,7 @@ def crossval_scores(crossval: Path, folder: Path, manifest: Manifest, record: Ru
     HonestyError
         If their folds separate copies of one picture.
     """
+    records = read_records(crossval / "scores.csv", ("path", "label", "repeat", "score"))
     theirs = settle_copies(Manifest.load(crossval / "manifest.csv")).usable
     if theirs.joined:
         raise HonestyError(
@@ -90,7 +91,7 @@ def crossval_scores(crossval: Path, folder: Path, manifest: Manifest, record: Ru
             "thresholds chosen on others promise too much. Run `tumorscope crossval` again."
         )
     _check_protocol(crossval, theirs, folder, manifest, protocol_of(folder, record))
-    values = _values(crossval, theirs, folder, manifest)
+    values = _values(crossval, records, theirs, folder, manifest)
     # With sources left out, some images are not scored.
     sources_out = len(theirs) < len(manifest)
     # What will be tested on must not choose thresholds.
@@ -108,11 +109,14 @@ def crossval_scores(crossval: Path, folder: Path, manifest: Manifest, record: Ru
 
 
 def _values(
-    crossval: Path, theirs: Manifest, folder: Path, manifest: Manifest
+    crossval: Path,
+    records: Sequence[dict[str, str]],
+    theirs: Manifest,
+    folder: Path,
+    manifest: Manifest,
 ) -> NDArray[np.float64]:
     """Return the scores, float64 (n, repeats), in the order of `theirs`."""
     scored = crossval / "scores.csv"
-    records = read_records(scored, ("path", "label", "repeat", "score"))
     place = {row.path: index for index, row in enumerate(theirs.rows)}
     if (
         not _labelled(theirs) <= _labelled(manifest)
