@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.assessment.ask import write_scores
-from tumorscope.assessment.evaluation import Evaluation, TypeEvaluation
+from tumorscope.assessment.evaluation import Evaluation
 from tumorscope.assessment.measured import Measured, measure
 from tumorscope.assessment.report_inputs import report_inputs
 from tumorscope.assessment.seen import refuse_known, refuse_seen, refuse_trained_on
@@ -85,7 +86,7 @@ def evaluate_types(
     *,
     output: str | Path | None = None,
     allow_seen: bool = False,
-) -> TypeEvaluation:
+) -> Evaluation:
     """Measure a run of the task "tumour-type"; `evaluate` does the same for every task.
 
     .. deprecated:: 0.2
@@ -103,14 +104,7 @@ def evaluate_types(
             "tumorscope.evaluate measures this one."
         )
     found = evaluate(run, data, output=output, allow_seen=allow_seen)
-    return TypeEvaluation(
-        manifest=found.manifest,
-        scores=found.scores[:, None, :],
-        metrics=found.metrics,
-        folder=found.folder,
-        unreadable=found.unreadable,
-        passed_over=found.passed_over,
-    )
+    return replace(found, scores=found.scores[:, None, :])
 
 
 def _measure_unseen(

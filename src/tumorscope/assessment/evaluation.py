@@ -15,7 +15,7 @@ from tumorscope.statistics.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What `evaluate` found.
+    """What `evaluate` or `crossval_types` found.
 
     Attributes
     ----------
@@ -26,7 +26,8 @@ class Evaluation:
     manifest : Manifest
         The images that were scored.
     scores : ndarray of float64, shape (n,) or (n, classes)
-        Probability of tumour, or of each of several classes, in the order of `manifest`.
+        Probability of tumour, or of each of several classes, in the order of `manifest`; of a
+        cross-validation of tumour types (n, repeats, classes).
     unreadable : tuple of str
         Files that could not be read and were left out.
     passed_over : PassedOver
@@ -46,29 +47,5 @@ class Evaluation:
         return self.report.parent
 
 
-@dataclass(frozen=True, slots=True)
-class TypeEvaluation:
-    """What `crossval_types` found.
-
-    Attributes
-    ----------
-    manifest : Manifest
-        The images that were scored, in the order of `scores`.
-    scores : ndarray of float64, shape (n, repeats, classes)
-        Probabilities, in the order of `tumorscope.common.classes.TYPE_CLASSES`.
-    metrics : Metrics
-        With intervals.
-    folder : Path
-        Holds report.html and metrics.json.
-    unreadable : tuple of str
-        Files that could not be read and were left out.
-    passed_over : PassedOver
-        What of a folder was not looked at, by reason.
-    """
-
-    manifest: Manifest
-    scores: NDArray[np.float64]
-    metrics: Metrics
-    folder: Path
-    unreadable: tuple[str, ...] = ()
-    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
+TypeEvaluation = Evaluation
+"""The name that this had for tumour types in version 0.1."""

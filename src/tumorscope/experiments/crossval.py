@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.evaluation import TypeEvaluation
+from tumorscope.assessment.evaluation import Evaluation
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.common.extras import require
 from tumorscope.common.locks import one_writer
@@ -139,7 +139,7 @@ def crossval_types(
     split_by: SplitMode = "group",
     hold_out: Sequence[str | Sequence[str]] = (),
     resume: bool = False,
-) -> TypeEvaluation:
+) -> Evaluation:
     """Cross-validate a recipe that tells tumour types apart.
 
     Parameters
@@ -168,11 +168,11 @@ def crossval_types(
         hold_out=hold_out,
         resume=resume,
     )
-    return TypeEvaluation(
-        found.manifest,
-        found.scores,
-        found.metrics,
-        found.folder,
-        found.unreadable,
-        found.passed_over,
+    return Evaluation(
+        metrics=found.metrics,
+        report=found.folder / "report.html",
+        manifest=found.manifest,
+        scores=found.scores,
+        unreadable=found.unreadable,
+        passed_over=found.passed_over,
     )
