@@ -14,25 +14,14 @@ from tumorscope.assessment.evaluate import evaluate
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.model_file.onnx_file import read_model, write_model
-from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.run_folder import Run
-from tumorscope.training.train import train
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-@pytest.fixture(scope="module")
-def finished(
-    drawn_tiny_cohort: Path, quick: Recipe, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    root = tmp_path_factory.mktemp("finished")
-    data = shutil.copytree(drawn_tiny_cohort, root / "data")
-    return train(data, recipe=quick, weights="none", output=root / "run").folder
-
-
 @pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Run:
-    return Run.open(shutil.copytree(finished, tmp_path / "run"))
+def run(finished_run: Path, tmp_path: Path) -> Run:
+    return Run.open(shutil.copytree(finished_run, tmp_path / "run"))
 
 
 def test_its_own_testing_images(run: Run) -> None:

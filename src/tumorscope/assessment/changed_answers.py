@@ -95,6 +95,15 @@ def compare_answers(
         Probabilities.
     rule : DecisionRule
         What decides.
+
+    Examples
+    --------
+    >>> labels, groups = np.array([0, 0, 1, 1]), np.array(["a", "b", "c", "d"])
+    >>> before, after = np.array([0.1, 0.2, 0.8, 0.9]), np.array([0.1, 0.6, 0.8, 0.9])
+    >>> rule = DecisionRule(threshold=0.5, no_tumour=1.0, tumour=1.0)
+    >>> found = compare_answers("noise", "%", 5, labels, groups, before, after, rule)
+    >>> found.flips.value, found.specificity.value
+    (0.25, 0.5)
     """
     calls, answered = rule.calls(after), rule.answers(after) != ABSTAINED
     flipped = calls != rule.calls(before)

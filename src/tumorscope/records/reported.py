@@ -44,7 +44,13 @@ class Reported:
 
     @classmethod
     def of(cls, document: Document) -> Reported:
-        """Read a metrics.json, also one of an older version."""
+        """Read a metrics.json, also one of an older version.
+
+        Examples
+        --------
+        >>> Reported.of({"title": "Internal testing of the recipe “a”", "subject": "runs/a"}).kind
+        'internal testing'
+        """
         detector = document.get("detector")
         kind, subject, data = document.get("kind"), document.get("subject"), document.get("data")
         if not isinstance(kind, str):

@@ -88,6 +88,13 @@ def refuse_changes(
     ------
     InputError
         If there are changes.
+
+    Examples
+    --------
+    >>> refuse_changes([], what="The folds in cv belong")
+    >>> refuse_changes(["seed: 0 then, 1 now"], what="The folds in cv belong")
+    Traceback (most recent call last):
+    tumorscope.common.errors.InputError: The folds in cv belong to another recipe, ...
     """
     if changes:
         raise InputError(

@@ -107,6 +107,12 @@ class RunRecord(BaseModel):
         ------
         InputError
             If it is damaged.
+
+        Examples
+        --------
+        >>> RunRecord.parse("{}", origin="runs/a/run.json")
+        Traceback (most recent call last):
+        tumorscope.common.errors.InputError: runs/a/run.json is damaged (seed: Field required). ...
         """
         try:
             return cls.model_validate_json(text)

@@ -196,7 +196,16 @@ def _told_apart(data: Cohort, *known: Manifest) -> Cohort:
 def measuring_folds(
     labels: NDArray[np.int64], groups: NDArray[np.str_]
 ) -> NDArray[np.int64] | None:
-    """Return folds to measure decisions on; none where a class has too few groups to divide."""
+    """Return folds to measure decisions on; none where a class has too few groups to divide.
+
+    Examples
+    --------
+    >>> labels = np.array([0, 1] * 6)
+    >>> measuring_folds(labels, np.arange(12).astype(str)) is None
+    False
+    >>> measuring_folds(labels, np.array(["one", "two"] * 6)) is None
+    True
+    """
     most = min(len(set(groups[labels == label].tolist())) for label in (0, 1))
     if most < MEASURING_FOLDS:
         return None

@@ -35,7 +35,13 @@ class Phase:
 
 
 def phases_of(recipe: Recipe) -> list[Phase]:
-    """Return the phases of a recipe that have epochs."""
+    """Return the phases of a recipe that have epochs.
+
+    Examples
+    --------
+    >>> [(each.name, each.epochs) for each in phases_of(Recipe.load("paper"))]
+    [('frozen', 20), ('fine-tuning', 10)]
+    """
     full, tuned = recipe.input.size, recipe.fine_tuning
     every = [
         Phase(PHASES[0], recipe.frozen.epochs, recipe.frozen.learning_rate, None, full),
@@ -52,5 +58,11 @@ def phases_of(recipe: Recipe) -> list[Phase]:
 
 
 def epochs_of(recipe: Recipe) -> int:
-    """Return how many epochs all phases of a recipe have."""
+    """Return how many epochs all phases of a recipe have.
+
+    Examples
+    --------
+    >>> epochs_of(Recipe.load("paper"))
+    30
+    """
     return sum(phase.epochs for phase in phases_of(recipe))
