@@ -115,3 +115,14 @@ def test_a_class_that_is_never_called_has_no_predictive_value() -> None:
     ppv = found.per_class["a"]["ppv"]
     assert isinstance(ppv, Undefined)
     assert ppv.reason == "a class was never called, or has no image"
+
+
+def test_former_names_still_work_and_say_the_new_ones() -> None:
+    labels = np.array([0, 1] * 6)
+    found = evaluate_classes(
+        labels, np.eye(2)[labels], classes=("none", "a"), groups=np.arange(12), n_resamples=5
+    )
+    with pytest.warns(DeprecationWarning, match=r"Metrics\.metrics"):
+        assert found.overall is found.metrics
+    with pytest.warns(DeprecationWarning, match=r"Metrics\.n_of_class"):
+        assert found.counts == (6, 6)

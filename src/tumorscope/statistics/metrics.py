@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -121,6 +122,18 @@ class Metrics:
         """Whether images were called by a threshold on the probability of a tumour."""
         return self.threshold is not None
 
+    @property
+    def overall(self) -> Mapping[str, Estimate]:
+        """Former name of `metrics`, of several classes."""
+        _renamed("overall", "metrics")
+        return self.metrics
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Former name of `n_of_class`."""
+        _renamed("counts", "n_of_class")
+        return self.n_of_class
+
     def cautious(self, name: str) -> Estimate:
         """Return a value with the wider of its intervals: by images, or by groups.
 
@@ -233,6 +246,11 @@ class Metrics:
                 words += f" ({found.low:.3f} to {found.high:.3f})"
             values.append(f"{NAMES[name] if name == 'auc' else NAMES[name].lower()} {words}")
         return ", ".join(values)
+
+
+def _renamed(old: str, new: str) -> None:
+    words = f"Metrics.{old} is now Metrics.{new}; the old name goes with the next version."
+    warnings.warn(words, DeprecationWarning, stacklevel=3)
 
 
 def _plain(estimates: Mapping[str, Estimate]) -> dict[str, object]:
