@@ -17,7 +17,6 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.sentences import on_joins, on_missing_types
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
-from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import Metadata
 from tumorscope.recipes.recipe import Recipe
@@ -60,7 +59,7 @@ def report_inputs(
         notes=[measured.note] if measured.note else [],
         warning=warning,
         command=command,
-        subject=PACKAGED_NAME if subject.path == PACKAGED else str(subject.path),
+        subject=subject.name,
         data="" if images.data is None else named(images.data),
         data_sha256=data_hash(manifest),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.detection.detector import model_path
+from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME, model_path
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import SUFFIXES, read_any
@@ -32,6 +32,11 @@ class Subject:
     path: Path
     run: RunContents | None
     model: ModelFile | None
+
+    @property
+    def name(self) -> str:
+        """What one would type to name it."""
+        return PACKAGED_NAME if self.path == PACKAGED else str(self.path)
 
     @property
     def model_id(self) -> str:
@@ -107,7 +112,7 @@ def images_for(subject: Subject, data: Data | None) -> Scored:
         return Scored(whole, manifest, data, whole.unreadable, whole.notes.passed_over)
     if subject.run is None:
         raise UsageError(
-            f"{subject.path} was given without images. Expected a cohort that the model has not "
+            f"{subject.name} was given without images. Expected a cohort that the model has not "
             "seen: tumorscope evaluate MODEL.onnx DATA."
         )
     subject.run.on_disk.check_groups()
