@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.reports.displays._canvas import ROW_HEIGHT, canvas, draw_table
-from tumorscope.reports.drawing import Display
+from tumorscope.reports.drawing import ROW_HEIGHT, Display, canvas, draw_table
 from tumorscope.statistics.metrics import TUMOUR_OR_NOT
 from tumorscope.statistics.one_class import OneClass
 from tumorscope.statistics.two_classes import check_scores, tumour_calls

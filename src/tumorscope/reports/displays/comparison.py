@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.reports.displays._canvas import canvas, panels, plain
-from tumorscope.reports.drawing import PALETTE, Display, house_style
+from tumorscope.reports.drawing import PALETTE, Display, canvas, house_style, panels, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

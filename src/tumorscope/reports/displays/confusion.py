@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.reports.displays._canvas import canvas
-from tumorscope.reports.drawing import Display
+from tumorscope.reports.drawing import Display, canvas
 from tumorscope.statistics.metrics import TUMOUR_OR_NOT, Metrics
 from tumorscope.statistics.one_class import confusion
 from tumorscope.statistics.two_classes import check_scores, tumour_calls

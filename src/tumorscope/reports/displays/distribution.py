@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.reports.displays._canvas import canvas
-from tumorscope.reports.drawing import PALETTE, Display
+from tumorscope.reports.drawing import PALETTE, Display, canvas
 from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.displays._canvas import ROW_HEIGHT, canvas, draw_table, plain
-from tumorscope.reports.drawing import Display
+from tumorscope.reports.drawing import ROW_HEIGHT, Display, canvas, draw_table, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.displays._canvas import canvas
-from tumorscope.reports.drawing import PALETTE, Display
+from tumorscope.reports.drawing import PALETTE, Display, canvas
 from tumorscope.statistics.estimate import Undefined
 from tumorscope.statistics.metrics import NAMES, Metrics
 from tumorscope.statistics.several_classes import OF_EACH_CLASS

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tumorscope.reports.displays._canvas import canvas
-from tumorscope.reports.drawing import PALETTE, Display
+from tumorscope.reports.drawing import PALETTE, Display, canvas
 from tumorscope.statistics.curves import Curve, average_precision, precision_recall_points
 from tumorscope.statistics.two_classes import check_scores
 

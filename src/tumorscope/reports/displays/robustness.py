@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.displays._canvas import panels
-from tumorscope.reports.drawing import PALETTE, Display, house_style
+from tumorscope.reports.drawing import PALETTE, Display, house_style, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorscope.reports.displays._canvas import panels, plain
-from tumorscope.reports.drawing import PALETTE, Display, house_style
+from tumorscope.reports.drawing import PALETTE, Display, house_style, panels, plain
 from tumorscope.statistics.metrics import TUMOUR_OR_NOT
 from tumorscope.statistics.two_classes import check_scores
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumorscope.reports.displays._canvas import panels, plain
-from tumorscope.reports.drawing import PALETTE, Display, house_style
+from tumorscope.reports.drawing import PALETTE, Display, house_style, panels, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

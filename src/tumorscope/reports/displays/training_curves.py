@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.reports.displays._canvas import panels, plain
-from tumorscope.reports.drawing import PALETTE, Display, house_style
+from tumorscope.reports.drawing import PALETTE, Display, house_style, panels, plain
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.displays._canvas import canvas, plain
-from tumorscope.reports.drawing import PALETTE, Display
+from tumorscope.reports.drawing import PALETTE, Display, canvas, plain
 from tumorscope.reports.text import plural
 
 if TYPE_CHECKING:
