@@ -11,7 +11,7 @@ import pytest
 
 from tumorscope.cli.app import run
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "undrawn")
 
 RECIPE = """
 name = "tiny"
