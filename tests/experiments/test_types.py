@@ -100,10 +100,10 @@ def test_sources_are_left_out_and_a_type_of_one_source_is_told(
 
 
 def test_a_run_trains_learns_and_is_evaluated(
-    types: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    types: Path, swift: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = quick.for_task("tumour-type").model_copy(
-        update={"frozen": quick.frozen.model_copy(update={"epochs": 12})}
+    recipe = swift.for_task("tumour-type").model_copy(
+        update={"frozen": swift.frozen.model_copy(update={"epochs": 8})}
     )
     done = train(types, recipe=recipe, weights="none", output=tmp_path / "run")
     assert done.facts["task"] == "tumour-type"
