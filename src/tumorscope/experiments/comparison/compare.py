@@ -31,6 +31,7 @@ from tumorscope.networks.systems import DEFAULT, System, lookup
 from tumorscope.networks.weights_of_model_file import MRI
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.evaluation_folder import folder_read, named
+from tumorscope.records.fold_protocol import read_protocol
 from tumorscope.records.reserve import must_resume
 from tumorscope.training.trainer import DivergedError
 
@@ -176,8 +177,8 @@ def _cost(system: System, shared: SharedProtocol) -> Mapping[str, Any]:
 def _as_kept(system: System, shared: SharedProtocol, cost: Mapping[str, Any]) -> Row:
     quality = quality_of(shared.folder_of(system))
     if quality is not None:
-        return Row(system, cost, quality)
-    return Row(system, cost, None, "Not measured; run: ", shared.command(system))
+        return Row(system, cost, quality, read_protocol(shared.folder_of(system)).weights)
+    return Row(system, cost, None, why="Not measured; run: ", command=shared.command(system))
 
 
 def _measured(
@@ -191,20 +192,19 @@ def _measured(
 ) -> Row:
     """Return the row of a system that was asked for; what it lacks must not stop the others."""
     try:
-        quality = quality_of(shared.folder_of(system))
-        if quality is None:
+        if quality_of(shared.folder_of(system)) is None:
             say(f"{system.title} ({place})")
-            quality = measure_quality(system, shared, manifest, resume=resume)
+            measure_quality(system, shared, manifest, resume=resume)
     except WeightsError as error:
         say(
             f"{error.message} Or give --weights FOLDER with a file for each backbone; "
             "--weights none measures costs only."
         )
         why, command = shared.without_weights(system)
-        return Row(system, cost, None, why, command, missing=True)
+        return Row(system, cost, None, why=why, command=command, missing=True)
     except DivergedError as error:
-        return Row(system, cost, None, f"Training diverged: {error}", missing=True)
-    return Row(system, cost, quality)
+        return Row(system, cost, None, why=f"Training diverged: {error}", missing=True)
+    return _as_kept(system, shared, cost)
 
 
 def _forget() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -93,9 +92,8 @@ def write_comparison(
 
 
 def _quality(row: Row) -> tuple[str, ...]:
-    weights = "" if row.quality is None else row.quality["weights"]
     cells = [estimate_text(row, name) for name in QUALITY]
-    return (row.system.title, *cells, re.sub(r" \(sha256 .*?\)", "", weights))
+    return (row.system.title, *cells, "; ".join(origin.name for origin in row.weights))
 
 
 def _cost(row: Row) -> tuple[str, ...]:

@@ -95,8 +95,8 @@ def quality_of(folder: Path) -> Mapping[str, Any] | None:
 
 def measure_quality(
     system: System, shared: SharedProtocol, manifest: Manifest, *, resume: bool
-) -> Mapping[str, Any]:
-    """Cross-validate a system in its folder and return what it reached.
+) -> None:
+    """Cross-validate a system in its folder, and keep there what `quality_of` returns.
 
     Raises
     ------
@@ -135,7 +135,6 @@ def measure_quality(
         "n_groups": found.metrics.n_groups,
     }
     write_json(folder / "quality.json", kept)
-    return kept
 
 
 def _read(path: Path) -> dict[str, Any] | None:

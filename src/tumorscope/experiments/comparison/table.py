@@ -10,6 +10,7 @@ from typing import Any
 from tumorscope.common.columns import aligned
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.networks.systems import System
+from tumorscope.recipes.origin import Weights
 
 QUALITY = ("accuracy", "auc", "sensitivity", "specificity", "log_loss", "ece")
 """Metrics of the table, each with its 95 % interval: by images or by groups, the wider one."""
@@ -44,6 +45,8 @@ class Row:
     quality : mapping or None
         Metrics with intervals, images, starting weights, seconds per fold; None where it was not
         measured.
+    weights : tuple of Weights
+        What it started from, for each backbone; empty where it was not measured.
     why, command : str
         Why not, and what measures it.
     missing : bool
@@ -53,6 +56,7 @@ class Row:
     system: System
     cost: Mapping[str, Any]
     quality: Mapping[str, Any] | None
+    weights: tuple[Weights, ...] = ()
     why: str = ""
     command: str = ""
     missing: bool = False
