@@ -27,13 +27,30 @@ from tumorscope.records.run_folder import Run
 from tumorscope.training.train import train
 
 
-@pytest.fixture
-def manifest(tiny_cohort: Path, tmp_path: Path) -> Path:
+def divided(cohort: Path) -> Path:
+    """Save a manifest with splits beside a cohort."""
     from tests.fixtures.audits import audit
 
-    ready = split(audit(tiny_cohort, probes=False).manifest, fractions=(0.5, 0.25, 0.25))
-    ready.save(tmp_path / "manifest.csv")
-    return tmp_path / "manifest.csv"
+    ready = split(audit(cohort, probes=False).manifest, fractions=(0.5, 0.25, 0.25))
+    ready.save(cohort.parent / "manifest.csv")
+    return cohort.parent / "manifest.csv"
+
+
+@pytest.fixture
+def manifest(tiny_cohort: Path) -> Path:
+    return divided(tiny_cohort)
+
+
+@pytest.fixture(scope="module")
+def lasting_manifest(drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return divided(shutil.copytree(drawn_tiny_cohort, tmp_path_factory.mktemp("train") / "data"))
+
+
+@pytest.fixture(scope="module")
+def finished(lasting_manifest: Path, quick: Recipe) -> Run:
+    """Trained once, and not to be changed."""
+    output = lasting_manifest.parent / "run"
+    return train(lasting_manifest, recipe=quick, weights="none", output=output)
 
 
 def lasting(folder: Path) -> list[dict[str, str]]:
@@ -41,8 +58,8 @@ def lasting(folder: Path) -> list[dict[str, str]]:
     return [{key: value for key, value in each.items() if key != "seconds"} for each in records]
 
 
-def test_it_writes_what_the_contract_says(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
-    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+def test_it_writes_what_the_contract_says(finished: Run, quick: Recipe) -> None:
+    run = finished
     names = {path.name for path in run.folder.iterdir()}
     assert names == {
         "recipe.toml",
@@ -65,13 +82,14 @@ def test_it_writes_what_the_contract_says(manifest: Path, quick: Recipe, tmp_pat
     assert {"tumorscope", "keras", "numpy", "python"} <= set(facts["versions"])
 
 
-def test_the_same_seed_gives_the_same_scores(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
-    one, two = (
-        train(manifest, recipe=quick, weights="none", output=tmp_path / name) for name in "ab"
-    )
+def test_the_same_seed_gives_the_same_scores(
+    finished: Run, lasting_manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    one = finished
+    two = train(lasting_manifest, recipe=quick, weights="none", output=tmp_path / "b")
     assert (one.folder / "scores.csv").read_text() == (two.folder / "scores.csv").read_text()
     other = train(
-        manifest,
+        lasting_manifest,
         recipe=quick.model_copy(update={"seed": 1}),
         weights="none",
         output=tmp_path / "c",
@@ -79,13 +97,11 @@ def test_the_same_seed_gives_the_same_scores(manifest: Path, quick: Recipe, tmp_
     assert (one.folder / "scores.csv").read_text() != (other.folder / "scores.csv").read_text()
 
 
-def test_the_saved_model_gives_the_saved_scores(
-    manifest: Path, quick: Recipe, tmp_path: Path
-) -> None:
+def test_the_saved_model_gives_the_saved_scores(finished: Run, quick: Recipe) -> None:
     from tumorscope.cohort.arrays import load_images
     from tumorscope.networks.predict import predict
 
-    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+    run = finished
     pixels = load_images(run.manifest, quick.input.preprocessing).pixels
     saved = [float(row["score"]) for row in read_csv(run.folder / "scores.csv")]
     np.testing.assert_allclose(predict(run.load_model(), pixels, quick), saved, atol=1e-6)
@@ -97,8 +113,8 @@ def test_kill_9_in_either_phase_loses_nothing(
 ) -> None:
     longer = quick.model_copy(
         update={
-            "frozen": quick.frozen.model_copy(update={"epochs": 40}),
-            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 40}),
+            "frozen": quick.frozen.model_copy(update={"epochs": 20}),
+            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 20}),
         }
     )
     (tmp_path / "longer.toml").write_text(longer.to_toml())
@@ -106,7 +122,7 @@ def test_kill_9_in_either_phase_loses_nothing(
     folder = tmp_path / "killed"
     words = ["train", str(manifest), "--recipe", str(tmp_path / "longer.toml")]
     words += ["--weights", "none", "-o", str(folder), "--resume", "--quiet"]
-    for epochs in (3, 45):
+    for epochs in (3, 23):
         process = subprocess.Popen(
             [sys.executable, "-m", "tumorscope", *words],
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -139,8 +155,10 @@ def _wait_for_epoch(file: Path, epochs: int, process: subprocess.Popen[bytes]) -
     raise AssertionError(f"no epoch {epochs} within 90 s")
 
 
-def test_a_finished_run_is_not_overwritten(manifest: Path, quick: Recipe, tmp_path: Path) -> None:
-    run = train(manifest, recipe=quick, weights="none", output=tmp_path / "run")
+def test_a_finished_run_is_not_overwritten(
+    finished: Run, lasting_manifest: Path, quick: Recipe
+) -> None:
+    run, manifest = finished, lasting_manifest
     before = (run.folder / "scores.csv").stat().st_mtime_ns
     with pytest.raises(UsageError, match="finished run"):
         train(manifest, recipe=quick, weights="none", output=run.folder)
