@@ -85,7 +85,7 @@ def test_robustness_of_something_else_stays(run: Path, other_discs: Path, tmp_pa
 
 def test_a_report_of_unknown_origin_stays(other_discs: Path, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("mine")
-    refused(tmp_path, lambda: audit(other_discs, output=tmp_path), "a report.html that")
+    refused(tmp_path, lambda: audit(other_discs, output=tmp_path), "a report.html of unknown")
     (tmp_path / "report.html").unlink()
     (tmp_path / "metrics.json").write_text(json.dumps([1]))
     model = Path("packaged")

@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from tumorscope.imaging import SHORTCUT_FREE
 from tumorscope.imaging.brain import brain_mask
-from tumorscope.synthetic.acquisition import acquire
+from tumorscope.recipes.parts import Augmentation
+from tumorscope.synthetic.acquisition import acquire, change_acquisition
 from tumorscope.synthetic.content import draw_skull, strip_skull
 
 
@@ -35,6 +38,28 @@ def test_scans_of_one_head_differ_widely() -> None:
     scans = [acquire(brain(), np.random.default_rng(seed)) for seed in range(30)]
     means = [float(scan[brain() > 100].mean()) for scan in scans]
     assert max(means) - min(means) > 80
+
+
+def changed(pixels: NDArray[np.uint8], seed: int = 0, **shares: float) -> NDArray[np.uint8]:
+    ranges = Augmentation(**shares)
+    return change_acquisition(pixels, ranges, np.random.default_rng(seed), SHORTCUT_FREE)
+
+
+def test_a_training_picture_is_turned_and_scanned_as_often_as_a_recipe_says() -> None:
+    picture = brain()
+    picture[:40, :30] = 200  # so that every turn shows
+    np.testing.assert_array_equal(changed(picture), picture)
+    np.testing.assert_array_equal(changed(picture, vertical_flip=1.0), picture[::-1])
+    turns = [np.rot90(picture, quarters).tobytes() for quarters in (1, 2, 3)]
+    seen = {changed(picture, seed, quarter_turns=1.0).tobytes() for seed in range(20)}
+    assert seen == set(turns)
+    assert (changed(picture, acquisition=1.0) != picture).any()
+
+
+def test_a_changed_picture_is_prepared_again_to_the_size_of_the_network() -> None:
+    again = changed(brain(), prepare_again=1.0)
+    assert again.shape == (SHORTCUT_FREE.size, SHORTCUT_FREE.size)
+    assert again.max() == 255
 
 
 def test_stripping_leaves_nothing_outside_the_mask() -> None:
