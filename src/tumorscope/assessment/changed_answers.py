@@ -106,41 +106,51 @@ def compare_answers(
     (0.25, 0.5)
     """
     calls, answered = rule.calls(after), rule.answers(after) != ABSTAINED
-    flipped = calls != rule.calls(before)
+    flipped, everywhere = calls != rule.calls(before), np.ones(len(labels), dtype=bool)
     both = 0 < labels.sum() < len(labels)
-
-    def auc(index: NDArray[np.intp]) -> float:
-        truth = labels[index]
-        if not 0 < truth.sum() < len(truth):
-            return float("nan")
-        return auc_and_variance(truth, after[index])[0]
-
-    def share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval | None:
-        def of(index: NDArray[np.intp]) -> float:
-            chosen = among[index]
-            return float(events[index][chosen].mean()) if chosen.any() else float("nan")
-
-        return _resampled(of, groups, among)
-
     flips = None
     if name != "none":
-        flips = share(flipped, np.ones_like(flipped))
+        flips = _share(flipped, everywhere, groups)
         flips = flips or Interval(float(flipped.mean()), 0.0, 1.0, "one group")
-    smaller = labels == (1 if 2 * labels.sum() <= len(labels) else 0)
     return Strength(
         perturbation=name,
         unit=unit,
         strength=float(strength),
         images=len(labels),
-        auc=_resampled(auc, groups, smaller) if both else None,
-        sensitivity=share(calls, labels == 1),
-        specificity=share(~calls, labels == 0),
+        auc=_auc(labels, after, groups) if both else None,
+        sensitivity=_share(calls, labels == 1, groups),
+        specificity=_share(~calls, labels == 0, groups),
         auc_before=auc_and_variance(labels, before)[0] if both else None,
         flips=flips,
-        abstained=share(~answered, np.ones_like(answered)),
-        error_answered=share(calls != (labels == 1), answered),
+        abstained=_share(~answered, everywhere, groups),
+        error_answered=_share(calls != (labels == 1), answered, groups),
         shift=float(np.abs(after - before).mean()),
     )
+
+
+def _share(
+    events: NDArray[np.bool_], among: NDArray[np.bool_], groups: NDArray[np.str_]
+) -> Interval | None:
+    """Return how often `events` happen among some images."""
+
+    def share(index: NDArray[np.intp]) -> float:
+        chosen = among[index]
+        return float(events[index][chosen].mean()) if chosen.any() else float("nan")
+
+    return _resampled(share, groups, among)
+
+
+def _auc(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], groups: NDArray[np.str_]
+) -> Interval | None:
+    def auc(index: NDArray[np.intp]) -> float:
+        truth = labels[index]
+        if not 0 < truth.sum() < len(truth):
+            return float("nan")
+        return auc_and_variance(truth, scores[index])[0]
+
+    rarer = labels == (1 if 2 * labels.sum() <= len(labels) else 0)
+    return _resampled(auc, groups, rarer)
 
 
 def _resampled(
