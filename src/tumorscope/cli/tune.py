@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -75,13 +74,14 @@ def tune(
         timeout=timeout,
         seed=seed,
     )
-    document = json.loads((result.folder / "tuning.json").read_text("utf-8"))
-    lines = [f"{key}  {value}" for key, value in document["best"].items()]
+    best = result.document["best"]
+    assert isinstance(best, dict)
+    lines = [f"{key}  {value}" for key, value in best.items()]
     if result.metrics is None:
         lines.append("Nothing was measured: --outer-folds 0.")
     else:
         lines += ["", "Nested results (search included):", result.metrics.table()]
-    document["passed_over"] = result.passed_over.to_json()
+    document = {**result.document, "passed_over": result.passed_over.to_json()}
     emit(common, document, "\n".join(lines))
     say(f"Recipe: {result.folder / 'best.toml'}\nReport: {result.folder / 'report.html'}")
     return left_out(result.unreadable, result.passed_over)

@@ -30,7 +30,7 @@ MOST_TRIALS = 50
 
 def write_search_report(
     search: Search, *, objective: str, best: Mapping[str, Recipe], facts: Mapping[str, str]
-) -> None:
+) -> dict[str, object]:
     """Write tuning.json, figures/ and report.html into the folder of a search.
 
     Parameters
@@ -43,25 +43,28 @@ def write_search_report(
         Study → its best recipe.
     facts : mapping of str to str
         For the end of the report.
+
+    Returns
+    -------
+    dict
+        What tuning.json holds.
     """
     final = search.studies["final"]
     keys = list(final.best_params)
     importances = importances_of(final)
     inner = {name: float(study.best_value) for name, study in search.studies.items()}
-    write_json(
-        search.folder / "tuning.json",
-        {
-            "notice": RESEARCH_USE_ONLY,
-            "objective": objective,
-            "nested": None if search.metrics is None else search.metrics.to_json(),
-            "inner_optimistic": inner,
-            "best": final.best_params,
-            "importances": importances,
-            "trials": {name: finished(study) for name, study in search.studies.items()},
-            "testing_left_out": search.testing,
-            **facts,
-        },
-    )
+    document: dict[str, object] = {
+        "notice": RESEARCH_USE_ONLY,
+        "objective": objective,
+        "nested": None if search.metrics is None else search.metrics.to_json(),
+        "inner_optimistic": inner,
+        "best": final.best_params,
+        "importances": importances,
+        "trials": {name: finished(study) for name, study in search.studies.items()},
+        "testing_left_out": search.testing,
+        **facts,
+    }
+    write_json(search.folder / "tuning.json", document)
     write_html(
         search.folder / "report.html",
         "experiments/search.html",
@@ -79,6 +82,7 @@ def write_search_report(
         trials=_trials(final, keys),
         told=facts,
     )
+    return document
 
 
 def importances_of(study: optuna.Study) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ class Search:
         Images of the split "testing", which were left out.
     passed_over : PassedOver
         What of a folder was not looked at, by reason.
+    document : mapping of str to object
+        What tuning.json holds.
     """
 
     best: Recipe
@@ -43,3 +46,4 @@ class Search:
     unreadable: tuple[str, ...] = ()
     testing: int = 0
     passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
+    document: Mapping[str, object] = field(default_factory=dict, compare=False)

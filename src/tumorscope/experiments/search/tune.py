@@ -8,6 +8,7 @@ use, and no result.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,8 +151,10 @@ def _searched(
     )
     facts = _facts(base, asked.fits, manifest)
     with database(url):
-        write_search_report(result, objective=asked.loss, best=searcher.best, facts=facts)
-    return result
+        document = write_search_report(
+            result, objective=asked.loss, best=searcher.best, facts=facts
+        )
+    return replace(result, document=document)
 
 
 def _nested(searcher: Searcher, folder: Path, protocol: Protocol, older: str) -> Metrics:
