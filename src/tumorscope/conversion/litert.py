@@ -69,6 +69,7 @@ def write_litert(model: ModelFile, path: Path, *, precision: Precision = "float3
     module.run = tf.function(
         lambda pixels: _outputs(graph, pixels),
         input_signature=[tf.TensorSpec((1, size, size), tf.uint8, name="pixels")],
+        autograph=False,  # which would put its own words around our errors
     )
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.run.get_concrete_function()], module
