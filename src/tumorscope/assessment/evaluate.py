@@ -68,8 +68,10 @@ def evaluate(
     InputError, UsageError
         If the run or model, the data or the folder cannot be used, or a model file has no data.
     """
+    require("train", to="evaluate a model", only=REPORTS)  # before it is read, whatever it is
     subject = subject_of(run)
-    require("train", to="evaluate a model", only=() if subject.run else REPORTS)
+    if subject.run:
+        require("train", to="evaluate a run")
     images = images_for(subject, data)
     wanted = Path(output) if output else _usual_folder(subject, images)
     asked = Asked(subject.path, data, images.manifest, model=subject.model_id)
