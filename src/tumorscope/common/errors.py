@@ -23,7 +23,19 @@ class InputError(TumorscopeError):
 
 
 class UnreadableImageError(InputError):
-    """One file is not an image that can be read; a batch records it and goes on."""
+    """One file is not an image that can be read; a batch records it and goes on.
+
+    Parameters
+    ----------
+    message : str
+        Which file, why, and what to do.
+    why : str
+        The same without the file's name.
+    """
+
+    def __init__(self, message: str, *, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why or message
 
 
 class OutputError(TumorscopeError):

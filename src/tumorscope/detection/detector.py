@@ -40,12 +40,16 @@ LOOK_AHEAD = 4
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """An image that was read and checked, ready for the engine unless `reasons` refuse it."""
+    """An image that was read and checked, ready for the engine unless `reasons` refuse it.
+
+    `unreadable` says why it could not be read, where that is so.
+    """
 
     source: str
     reasons: tuple[str, ...]
     seen: bool | None
     pixels: NDArray[np.uint8] | None
+    unreadable: str = ""
 
 
 def model_path(model: str | Path | None = None) -> Path:
@@ -276,8 +280,9 @@ class Detector:
             try:
                 ready.append(self._ready(image))
             except UnreadableImageError as error:
-                source = source_of(image)
-                ready.append(_Ready(source, (_unreadable(source, error),), None, None))
+                # Reasons are joined by semicolons in one line of a table.
+                why = " ".join(error.why.replace(";", ",").split())
+                ready.append(_Ready(source_of(image), (f"unreadable: {why}",), None, None, why))
         return self._findings(engine, ready, began)
 
     def _ready(self, image: Image) -> _Ready:
@@ -295,8 +300,7 @@ class Detector:
         findings, index = [], 0
         for item in ready:
             if item.pixels is None or outputs is None:
-                unread = any(code.startswith("unreadable") for code in item.reasons)
-                decision: Decision = "unreadable" if unread else "refused"
+                decision: Decision = "unreadable" if item.unreadable else "refused"
                 findings.append(self._finding(item, decision, item.reasons, ms))
                 continue
             findings.append(self._answer(item, outputs, index, ms))
@@ -344,15 +348,10 @@ class Detector:
             bias=None,
             evidence=None,
             ms=ms,
+            unreadable=item.unreadable,
         )
 
 
 def check_batch(batch: int) -> None:
     """Refuse a number of images per run of the engine that is none."""
     check_whole("batch", batch, at_least=1)
-
-
-def _unreadable(source: str, error: UnreadableImageError) -> str:
-    # Reasons are joined by semicolons in one line of a table, which has a column for the path.
-    said = str(error).removeprefix(f"Cannot read {source}: ")
-    return "unreadable: " + " ".join(said.replace(";", ",").split())

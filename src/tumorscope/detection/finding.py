@@ -61,6 +61,8 @@ class Finding:
         Share of each place in the logit, positive towards tumour.
     ms : float
         Milliseconds from file to finding; of images that ran together, their mean.
+    unreadable : str
+        What is wrong with the file, where it cannot be read.
     """
 
     source: str
@@ -78,6 +80,7 @@ class Finding:
     evidence: NDArray[np.float32] | None
     ms: float
     zone: tuple[float, float] | None = None
+    unreadable: str = ""
 
     @property
     def words(self) -> str:
@@ -91,7 +94,7 @@ class Finding:
         """
         why = [_WORDS[code] for code in self.reasons if code in _WORDS]
         if self.decision == "unreadable":
-            said = next((code.partition(": ")[2] for code in self.reasons), "")
+            said = self.unreadable
             return f"The file cannot be read: {said}" if said else "The file cannot be read."
         if self.decision == "refused":
             return " ".join(["No answer: the model should not be asked about this image.", *why])

@@ -90,7 +90,7 @@ class FindingsPage:
             link=self._link(result),
             alt=_alternative(result),
             words=finding.words,
-            codes=[code for code in finding.reasons if not code.startswith("unreadable")],
+            codes=() if finding.unreadable else finding.reasons,
             path=printable(str(result.values["path"])),
         )
         self._cards.write(card.replace("\n", " ") + "\n")

@@ -211,4 +211,5 @@ def _refuse_several(source: str, count: int) -> NoReturn:
 
 def refuse(source: str, received: str, expected: str, advice: str) -> NoReturn:
     """Raise the error for an image that cannot be read."""
-    raise UnreadableImageError(f"Cannot read {source}: {received}; expected {expected}. {advice}")
+    why = f"{received}; expected {expected}. {advice}"
+    raise UnreadableImageError(f"Cannot read {source}: {why}", why=why)
