@@ -14,7 +14,7 @@ from tumorscope.networks.imagenet import IMAGENET, WeightsError
 from tumorscope.networks.weights import record_of
 from tumorscope.recipes.origin import Weights, parse_weights
 from tumorscope.recipes.recipe import Recipe
-from tumorscope.records.older_protocol import parse_older
+from tumorscope.records.fold_protocol import parse_older
 from tumorscope.records.protocol import Cohort, Protocol, parse_protocol, write_protocol
 
 SHA = "ab" * 32
