@@ -14,6 +14,7 @@ from PIL import Image
 pytest_plugins = [
     "tests.fixtures.drawn_head",
     "tests.fixtures.eager",
+    "tests.fixtures.few_resamples",
     "tests.fixtures.heads_of_models",
     "tests.fixtures.other_engines",
     "tests.fixtures.tiff_files",
