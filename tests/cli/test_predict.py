@@ -154,7 +154,9 @@ def test_wrong_usage_and_unusable_input(
     if "--model" not in filled:
         filled += ["--model", str(tiny_model)]
     assert run(["predict", *filled]) == code
-    assert message in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert message in told.err
+    assert not told.out  # not even the heading of a table
 
 
 def test_overlays_below_the_scans_are_not_read_as_scans(

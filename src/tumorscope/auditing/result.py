@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib import import_module
 
 from tumorscope.auditing.input_check import InputChecks
 from tumorscope.auditing.shortcuts import Shortcut
@@ -117,3 +119,38 @@ class Audit:
             "copies": [list(paths) for paths in self.copies],
             "groups": {name: list(paths) for name, paths in self.groups.items()},
         }
+
+    def words(self) -> list[str]:
+        """Return what was left out, taken for patients, or is to be looked at, in sentences.
+
+        .. deprecated:: 0.2
+           Use `tumorscope.auditing.sentences.on_audit`.
+        """
+        return self._said("words", "on_audit")
+
+    def words_on_groups(self) -> list[str]:
+        """Return what was said of groups, and what file names tell of them, in sentences.
+
+        .. deprecated:: 0.2
+           Use `tumorscope.auditing.sentences.on_groups`.
+        """
+        return self._said("words_on_groups", "on_groups")
+
+    def blind_words(self) -> list[str]:
+        """Return which images of other cohorts were not looked at, in sentences.
+
+        .. deprecated:: 0.2
+           Use `tumorscope.auditing.sentences.on_blind`.
+        """
+        return self._said("blind_words", "on_blind")
+
+    def _said(self, former: str, function: str) -> list[str]:
+        """Return what a function of `tumorscope.auditing.sentences`, which imports this, says."""
+        warnings.warn(
+            f"Audit.{former}() is now tumorscope.auditing.sentences.{function}(audit), and will go "
+            "in the next version.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        lines: list[str] = getattr(import_module("tumorscope.auditing.sentences"), function)(self)
+        return lines

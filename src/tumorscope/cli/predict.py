@@ -98,10 +98,10 @@ def predict(
     images = find_images(paths, exclude=exclude, passed=passed)
     detector = _load(model, operating_point, engine, threads=threads, fast=fast)
     tally = _Tally()
-    show, collected = _screen(common, output)
     with open_results(
         detector, images, outputs=outputs, named=paths, resume=resume, batch=batch
     ) as results:
+        show, collected = _screen(common, output)  # no heading above what is refused
         for result in _tracked(results, lambda: count_images(paths, exclude=exclude)):
             show(result.values)
             tally.add(result)
