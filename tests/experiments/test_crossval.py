@@ -26,7 +26,7 @@ from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 from tumorscope.training.trainer import DivergedError
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
 
 
 OPTIONS: dict[str, Any] = {"weights": "none", "folds": 3, "repeats": 2}

@@ -38,7 +38,7 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
 
-pytestmark = pytest.mark.usefixtures("eager", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "undrawn")
 
 
 @pytest.fixture

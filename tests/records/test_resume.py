@@ -25,7 +25,7 @@ from tumorscope.records.checkpoint import identity_in, load_checkpoint, save_che
 from tumorscope.records.protocol import data_hash
 from tumorscope.training.train import train
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
 
 
 class Begun(Protocol):

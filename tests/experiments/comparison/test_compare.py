@@ -28,7 +28,7 @@ from tumorscope.networks.systems import System
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.trainer import DivergedError
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
 
 OPTIONS: dict[str, Any] = {"folds": 2, "repeats": 1}
 

@@ -41,7 +41,7 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
 
 SPACE = """
 "frozen.learning_rate" = {low = 1e-4, high = 1e-1, log = true}
