@@ -24,11 +24,11 @@ help:  ## list the targets
 demo: $(VENV)/.train  ## the main job end to end, offline after installation
 	$(BIN)/tumorscope demo -o tumorscope-demo
 
-test: $(VENV)/.dev  ## run the tests
-	$(PYTEST)
+test: $(VENV)/.dev  ## run the tests (COVERAGE=1 also measures what they reach; pyproject.toml says the least)
+	$(PYTEST) $(if $(COVERAGE),--cov)
 
-coverage: $(VENV)/.dev  ## run the tests and measure what they reach; the share that must be is in pyproject.toml
-	$(PYTEST) --cov
+coverage:  ## make test COVERAGE=1
+	$(MAKE) test COVERAGE=1
 
 test-oldest:  ## run the tests on the lowest versions that pyproject.toml allows
 	PYTHON=$(PYTHON) .ci/oldest
