@@ -32,6 +32,7 @@ import numpy as np
 
 from packaged_model.card import full_card, read
 from packaged_model.decisions import redecide
+from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.places import INSTALLED, RESULTS, ROOT, SEEDS
 from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
@@ -47,7 +48,6 @@ from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
 from tumorscope.records.protocol import write_protocol
-from tumorscope.statistics.leave_source_out import both_labels
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train as train_run
 

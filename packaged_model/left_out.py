@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
+from packaged_model.leave_source_out import measure_left_out
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv
 from tumorscope.statistics import Interval, cluster_bootstrap, wilson
-from tumorscope.statistics.leave_source_out import measure_left_out
 from tumorscope.statistics.metrics import Metrics
 
 AT_SPECIFICITY = "sensitivity_at_specificity_85"

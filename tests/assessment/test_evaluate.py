@@ -136,6 +136,14 @@ def test_a_model_file_needs_images(run: Run) -> None:
         evaluate(run.folder / "model.onnx")
 
 
+def test_an_operating_point_that_is_not_there_is_refused_before_images_are_looked_at(
+    run: Run, tmp_path: Path
+) -> None:
+    for subject in (run, run.folder / "model.onnx"):
+        with pytest.raises(UsageError, match="Unknown operating point 'odd'"):
+            evaluate(subject, tmp_path / "nowhere", operating_point="odd")
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path, run: Run) -> None:
     with pytest.raises(InputError, match="no run"):
         evaluate(tmp_path)

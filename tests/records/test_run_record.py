@@ -51,7 +51,7 @@ def test_recorded_data_count_more_than_the_sentence() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is damaged"),
+        ("", r"is damaged \(Invalid JSON"),
         ("[]", "is damaged"),
         (json.dumps({**OLDEST, "seed": "three"}), "seed: "),
         (json.dumps({**OLDEST, "split": "odd"}), "split: "),

@@ -17,6 +17,7 @@ from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
+from tumorscope.detection.rules import rule_of
 from tumorscope.records.commands import evaluation_command, run_commands
 from tumorscope.records.evaluation_folder import (
     Asked,
@@ -59,7 +60,7 @@ def evaluate(
     allow_seen : bool
         Score images that it was trained on all the same; the report says so in its title.
     operating_point : str
-        Whose threshold decides.
+        Whose threshold decides; a run without a model file has none.
 
     Raises
     ------
@@ -72,6 +73,8 @@ def evaluate(
     subject = subject_of(run)
     if subject.run:
         require("train", to="evaluate a run")
+    if subject.model:
+        rule_of(subject.model.metadata, operating_point)  # before any image is looked at
     images = images_for(subject, data)
     wanted = Path(output) if output else _usual_folder(subject, images)
     asked = Asked(subject.path, data, images.manifest, model=subject.model_id)

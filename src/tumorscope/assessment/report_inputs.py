@@ -109,7 +109,7 @@ def _of_run(common: ReportInputs, images: Scored, run: RunContents) -> ReportInp
 
 
 def _of_detector(common: ReportInputs, images: Scored, run: RunContents) -> ReportInputs:
-    """Add what is told of a run of the task "tumour"."""
+    """Add what a report says only of a run of the task "tumour"."""
     title = common.title + (f" on {_sources(images)}" if images.external else "")
     return replace(
         common,
@@ -125,7 +125,7 @@ def _of_detector(common: ReportInputs, images: Scored, run: RunContents) -> Repo
 
 
 def _of_types(common: ReportInputs, images: Scored, run: RunContents) -> ReportInputs:
-    """Add what is told of a run of the task "tumour-type"."""
+    """Add what a report says only of a run of the task "tumour-type"."""
     lacking = on_missing_types(run.manifest)
     return replace(
         common,

@@ -1,9 +1,9 @@
 """A model is not measured on images that it has seen: they are refused here, or warned of.
 
-What tells a copy of a training image: the file itself, where it still lies where it lay, by the
-audit's search; its thumbprint, which a run or a model file keeps; and its hash. A training image of
-which there is no picture and no thumbprint may be copied among the images in question without
-anybody knowing, so that is counted and refused, not taken for "not seen".
+Three things show that an image is a copy of a training image: the training file itself, if it is
+still in its place, by the audit's search; its thumbprint, which a run or a model file keeps; and
+its hash. Where a training image has left neither file nor thumbprint, nobody can know whether it
+has a copy among the images in question; that is counted and refused, not taken for "not seen".
 
 `tumorscope.detection.seen` answers for one image by thumbprints alone;
 `tumorscope.assessment.thumbprints` has the thumbprints of runs. Here is what follows from them.

@@ -9,7 +9,7 @@ from tumorscope.assessment.context import notes_on, picture_reader, published_fo
 from tumorscope.assessment.report_inputs import notes_on_types
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.common.classes import TUMOUR_TYPES, TYPE_CLASSES
+from tumorscope.common.classes import CLASSES, TUMOUR_TYPES, TYPE_CLASSES
 from tumorscope.common.versions import versions
 from tumorscope.experiments.crossval_scores import ScoredCohort
 from tumorscope.experiments.sources import sources_text
@@ -17,8 +17,9 @@ from tumorscope.records.commands import crossval_command
 from tumorscope.records.protocol import Protocol, data_hash
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.report import write_report
+from tumorscope.reports.text import plural
 from tumorscope.statistics.copies import copied_across_folds
-from tumorscope.statistics.metrics import TUMOUR_OR_NOT, Metrics
+from tumorscope.statistics.metrics import Metrics
 
 
 def write_crossval_report(found: ScoredCohort) -> Metrics:
@@ -28,7 +29,7 @@ def write_crossval_report(found: ScoredCohort) -> Metrics:
         ReportInputs(
             title=_title(found),
             paths=[row.path for row in manifest.rows],
-            classes=TUMOUR_OR_NOT if recipe.task == "tumour" else TYPE_CLASSES,
+            classes=CLASSES if recipe.task == "tumour" else TYPE_CLASSES,
             labels=found.labels,
             scores=found.scores if recipe.task == "tumour-type" else found.scores[:, :, 0],
             groups=manifest.groups,
@@ -74,8 +75,7 @@ def _copied(found: ScoredCohort) -> NDArray[np.bool_] | None:
 def _protocol_short(protocol: Protocol) -> str:
     if protocol.hold_out:
         return f"{protocol.folds} folds, sources left out"
-    repeats = "repeat" if protocol.repeats == 1 else "repeats"
-    return f"{protocol.folds} folds × {protocol.repeats} {repeats}"
+    return f"{protocol.folds} folds × {plural(protocol.repeats, 'repeat')}"
 
 
 def _facts(found: ScoredCohort) -> dict[str, str]:

@@ -196,15 +196,19 @@ def parse_protocol(text: str, *, origin: str | Path) -> Protocol:
         values = json.loads(text)
         return Protocol.model_validate({**values, "recipe": Recipe.parse(values["recipe"])})
     except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
-        why = str(error)
-        if isinstance(error, ValidationError):
-            first = error.errors(include_url=False)[0]
-            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        why = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise InputError(
             f"{origin} does not say what these results were made by ({why}). "
             "Expected the record that this version of tumorscope writes. Make them again into "
             "another folder, or use the version that made them."
         ) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return in words the first thing that is wrong with a record, and where in it."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def data_hash(manifest: Manifest) -> str:

@@ -108,7 +108,7 @@ class Run:
 
     @property
     def passed_over(self) -> PassedOver:
-        """What was left out of the folder that it was trained on; older runs do not tell."""
+        """What was left out of the folder that it was trained on; older runs do not say."""
         return PassedOver.from_json(self.record.passed_over)
 
     @property

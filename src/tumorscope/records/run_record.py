@@ -13,6 +13,7 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.networks.network import LayerSummary
 from tumorscope.recipes.origin import Weights, parse_weights
 from tumorscope.recipes.parts import Task
+from tumorscope.records.protocol import first_problem
 
 
 class RunRecord(BaseModel):
@@ -117,10 +118,8 @@ class RunRecord(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
             always = [name for name, field in cls.model_fields.items() if field.is_required()]
             raise InputError(
-                f"{origin} is damaged ({where}: {first['msg']}). Expected what `tumorscope train` "
+                f"{origin} is damaged ({first_problem(error)}). Expected what `tumorscope train` "
                 f"wrote, with {', '.join(sorted(always))}. Train again into another folder."
             ) from error

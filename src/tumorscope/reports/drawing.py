@@ -61,7 +61,7 @@ def _load_matplotlib() -> None:
         return
     told = logging.getLogger("matplotlib")
     if told.level == logging.NOTSET:
-        told.setLevel(logging.ERROR)  # it tells where it keeps its cache if $HOME is read-only
+        told.setLevel(logging.ERROR)  # it says where it keeps its cache if $HOME is read-only
     asked = os.environ.pop("MPLBACKEND", None)
     try:
         import matplotlib as mpl

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.classes import CLASSES
 from tumorscope.reports.published import Published
 from tumorscope.statistics.answers import Answers
-from tumorscope.statistics.metrics import TUMOUR_OR_NOT, Split
+from tumorscope.statistics.metrics import Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,8 @@ class ReportInputs:
     answers : Answers, optional
         Where `scores` are the probabilities of a detector: what else it says of the images.
     copied : ndarray of bool, shape (n,) or (n, repeats), optional
-        Which images have a copy among those that their model was trained or tuned on; told where
-        the split is random.
+        Which images have a copy among those that their model was trained or tuned on; used only
+        where the split is random.
     published : Published, optional
         What a paper claims, to be shown beside our results.
     warning : str, optional
@@ -85,7 +86,7 @@ class ReportInputs:
 
     title: str
     paths: Sequence[str]
-    classes: Sequence[str] = TUMOUR_OR_NOT
+    classes: Sequence[str] = CLASSES
     labels: NDArray[np.int64]
     scores: NDArray[np.float64]
     groups: NDArray[np.str_]

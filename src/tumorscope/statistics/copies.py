@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.statistics import Interval, wilson
+from tumorscope.statistics.intervals import Interval, share_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +43,12 @@ class Copies:
         """
         calls = right if right.ndim == 2 else right[:, None]
         flags = np.broadcast_to(copied if copied.ndim == 2 else copied[:, None], calls.shape)
-        repeats = calls.shape[1]
-
-        def accuracy(chosen: NDArray[np.bool_]) -> Interval | None:
-            if not chosen.any():
-                return None
-            trials = max(1, round(chosen.sum() / repeats))
-            return wilson(float(calls[chosen].mean()) * trials, trials)
-
         return cls(
-            count=float(flags.sum() / repeats),
+            count=float(flags.sum() / calls.shape[1]),
             n=len(calls),
-            everything=accuracy(np.ones_like(flags)),
-            without=accuracy(~flags),
-            alone=accuracy(flags),
+            everything=share_of(calls, np.ones_like(flags)),
+            without=share_of(calls, ~flags),
+            alone=share_of(calls, flags),
         )
 
     def words(self) -> str:
@@ -98,7 +90,7 @@ def copied_across_folds(groups: NDArray[np.str_], folds: NDArray[np.int64]) -> N
     Parameters
     ----------
     groups : ndarray of shape (n,)
-        What a split should not part.
+        What a split should keep together.
     folds : ndarray of shape (n, repeats)
         In which fold each image was held out; the others trained or tuned its model.
 

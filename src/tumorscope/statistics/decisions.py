@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.model_file.decision import ABSTAINED, DecisionRule, Estimate, OperatingPoint
-from tumorscope.statistics import wilson
 from tumorscope.statistics.calibration_error import (
     ReliabilityBin,
     expected_calibration_error,
     reliability_bins,
 )
 from tumorscope.statistics.conformal import fit_quantiles
+from tumorscope.statistics.intervals import share_of
 from tumorscope.statistics.operating_points import POLICIES, choose_threshold
 from tumorscope.statistics.platt import fit_calibration, sigmoid
 
@@ -197,9 +197,5 @@ class _Made:
 
 def _share(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Estimate | None:
     """Return the share of events (n, repeats) with an interval for n images; None of nothing."""
-    if not among.any():
-        return None
-    # Some images may be counted in some repeats only, so their number need not be whole.
-    trials = max(1, round(among.sum() / among.shape[1]))
-    found = wilson(float(events[among].mean()) * trials, trials)
-    return Estimate(value=found.value, low=found.low, high=found.high)
+    found = share_of(events, among)
+    return None if found is None else Estimate(value=found.value, low=found.low, high=found.high)

@@ -83,6 +83,27 @@ def wilson(successes: float, n: int, *, level: float = 0.95) -> Interval:
     return Interval(p, low, high, "Wilson score")
 
 
+def share_of(events: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval | None:
+    """Return the share of images with an event, and Wilson's interval; None of no image.
+
+    Parameters
+    ----------
+    events, among : ndarray of bool, shape (n, repeats)
+        What happened to each image, and whether it counts at all. Some may count in some repeats
+        only; the interval is that of as many images as count in a repeat on average.
+
+    Examples
+    --------
+    >>> right, every = np.array([[True, True], [True, False]]), np.ones((2, 2), bool)
+    >>> share_of(right, every).value
+    0.75
+    """
+    if not among.any():
+        return None
+    trials = max(1, round(among.sum() / among.shape[1]))
+    return wilson(float(events[among].mean()) * trials, trials)
+
+
 def trials_needed(proportion: float, *, within: float) -> int:
     """Return about how many trials give a proportion an interval of ± `within`.
 

@@ -16,9 +16,6 @@ Split = Literal["grouped", "random"]
 CLIP = 1e-7
 """Log loss is taken of probabilities clipped to [CLIP, 1 − CLIP], as Keras does."""
 
-TUMOUR_OR_NOT = ("no tumour", "tumour")
-"""The two classes of a detector, in the order of labels."""
-
 NAMES = {
     "accuracy": "Accuracy",
     "auc": "AUC",
@@ -71,8 +68,8 @@ class Metrics:
         an image is called the class with the highest score.
     by_group : mapping of str to Interval or Undefined
         Accuracy, AUC, sensitivity and specificity with an interval from resampling groups, which
-        does not take near-duplicates for independent images. Empty of several classes, of which
-        every interval is so.
+        does not take near-duplicates for independent images. Empty for several classes, where
+        every interval is made that way.
     per_class : mapping of str to mapping
         Class → its metrics against all others; empty of two classes.
     per_source : mapping of str to Metrics

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tumorscope.common.classes import CLASSES
 from tumorscope.common.errors import InputError
 from tumorscope.statistics import delong, wilson
 from tumorscope.statistics.calibration_error import bin_count, expected_calibration_error
 from tumorscope.statistics.estimate import Bootstrap, Estimate, Statistic, Undefined
-from tumorscope.statistics.metrics import CLIP, NAMES, TUMOUR_OR_NOT, Metrics, Split
+from tumorscope.statistics.metrics import CLIP, NAMES, Metrics, Split
 from tumorscope.statistics.one_class import OneClass, confusion
 
 Labels = NDArray[np.int64]
@@ -165,7 +166,7 @@ def _evaluate(
         return wilson(min(value * share.trials, share.trials), share.trials)
 
     return Metrics(
-        classes=TUMOUR_OR_NOT,
+        classes=CLASSES,
         n_of_class=(int((labels == 0).sum()), int(labels.sum())),
         n_groups=len(np.unique(bootstrap.groups)),
         repeats=scores.shape[1],

@@ -63,7 +63,7 @@ def compare_with_keras(
 def _keras_logits(
     model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe
 ) -> NDArray[np.float64]:
-    """Return what Keras puts into its sigmoid, which in float32 is 1 from a logit of 17 on."""
+    """Return what Keras puts into its sigmoid, which float32 rounds to 1 for logits above 17."""
     import keras
 
     before_last = keras.Model(model.inputs, model.layers[-1].input)

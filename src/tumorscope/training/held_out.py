@@ -20,6 +20,7 @@ from tumorscope.records.protocol import Cohort, Protocol, data_hash, tell_versio
 from tumorscope.records.resume import protocol_of
 from tumorscope.records.run_record import RunRecord
 from tumorscope.records.scores import read_records, scores_in, scores_of
+from tumorscope.reports.text import plural
 from tumorscope.statistics.platt import logit
 
 MEASURING_FOLDS = 5
@@ -98,8 +99,7 @@ def crossval_scores(crossval: Path, folder: Path, manifest: Manifest, record: Ru
     tested = {row.sha256 for row in manifest.of_split("testing").rows}
     kept = np.array([row.sha256 not in tested for row in theirs.rows])
     theirs = theirs.having(row for row in theirs.rows if row.sha256 not in tested)
-    noun = "repeat" if values.shape[1] == 1 else "repeats"
-    origin = f"out-of-fold scores of a cross-validation ({values.shape[1]} {noun})"
+    origin = f"out-of-fold scores of a cross-validation ({plural(values.shape[1], 'repeat')})"
     if sources_out:
         counts = Counter(row.source for row in theirs.rows)
         origin = "scores of images whose sources were left out of training ("

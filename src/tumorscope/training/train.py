@@ -133,7 +133,7 @@ def _run(folder: Path, plan: Plan, started: float) -> Run:
 
 
 def _fit(fitter: Fitter, plan: Plan, checkpoint: Path) -> list[Record]:
-    """Train with a progress bar, from the checkpoint on where there is one."""
+    """Train with a progress bar, going on from the checkpoint where there is one."""
     splits = np.array([row.split for row in plan.manifest.usable.rows])
     total = epochs_of(plan.recipe)
     epochs = track(range(1, total + 1), "Training", total=total, unit="epochs")

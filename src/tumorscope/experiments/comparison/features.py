@@ -43,7 +43,7 @@ class FeatureClassifier:
     labels : ndarray of int64, shape (n,)
         1 tumour, 0 no tumour.
     groups : ndarray of str, shape (n,)
-        What a fold must not part.
+        What a fold must keep together.
     classifier : {"logistic", "svm"}
         Which.
     balanced : bool

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tumorscope.common.classes import CLASSES
 from tumorscope.reports.drawing import ROW_HEIGHT, Display, canvas, draw_table
-from tumorscope.statistics.metrics import TUMOUR_OR_NOT
 from tumorscope.statistics.one_class import OneClass
 from tumorscope.statistics.two_classes import check_scores, tumour_calls
 
@@ -44,7 +44,7 @@ class ClassificationReportDisplay(Display):
         """Compute the table from labels [n] and scores [n] or [n, repeats]."""
         truth, columns = check_scores(labels, scores, threshold=threshold)
         tumour = tumour_calls(truth, columns, threshold)
-        classes = dict(zip(TUMOUR_OR_NOT, map(_of_class, (tumour.others, tumour)), strict=True))
+        classes = dict(zip(CLASSES, map(_of_class, (tumour.others, tumour)), strict=True))
         n, positives = len(truth), int(truth.sum())
         both = np.stack(list(classes.values()))
         weights = np.array([n - positives, positives]) / n

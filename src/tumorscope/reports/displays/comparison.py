@@ -59,12 +59,11 @@ class CostDisplay(Display):
         with house_style():
             axes = panels(ax, rows=1, columns=3, width=11, height=1.3 + 0.34 * len(self.names))
             places = np.arange(len(self.names))
-            for number, (panel, values, title, form) in enumerate(
+            for number, (panel, values, title) in enumerate(
                 zip(
                     axes,
                     (self.parameters / 1e6, self.gmac, self.latency_ms),
                     ("Parameters (M)", "GMAC", "One image (ms)"),
-                    ("{:.3g}", "{:.3g}", "{:.3g}"),
                     strict=True,
                 )
             ):
@@ -72,7 +71,7 @@ class CostDisplay(Display):
                 panel.plot(values, places, "o", color=PALETTE["no tumour"], markersize=7)
                 for place, value in zip(places, values, strict=True):
                     panel.annotate(
-                        form.format(value),
+                        f"{value:.3g}",
                         (value, place),
                         xytext=(7, 0),
                         textcoords="offset points",

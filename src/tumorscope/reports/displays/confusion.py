@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tumorscope.common.classes import CLASSES
 from tumorscope.reports.drawing import Display, canvas
-from tumorscope.statistics.metrics import TUMOUR_OR_NOT, Metrics
+from tumorscope.statistics.metrics import Metrics
 from tumorscope.statistics.one_class import confusion
 from tumorscope.statistics.two_classes import check_scores, tumour_calls
 
@@ -33,7 +34,7 @@ class ConfusionMatrixDisplay(Display):
     """
 
     counts: NDArray[np.float64]
-    classes: Sequence[str] = TUMOUR_OR_NOT
+    classes: Sequence[str] = CLASSES
     repeats: int = 1
 
     @classmethod

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tumorscope.reports.drawing import PALETTE, Display, canvas
-from tumorscope.statistics.estimate import Undefined
+from tumorscope.statistics import Interval
 from tumorscope.statistics.metrics import NAMES, Metrics
 from tumorscope.statistics.several_classes import OF_EACH_CLASS
 
@@ -32,8 +32,8 @@ class PerClassDisplay(Display):
                     place = row + (number - (len(OF_EACH_CLASS) - 1) / 2) * 0.15
                     if found.value is None:
                         continue  # a class without images has no such value
-                    known = not isinstance(found, Undefined)
-                    if not isinstance(found, Undefined):
+                    known = isinstance(found, Interval)
+                    if isinstance(found, Interval):
                         axes.plot([found.low, found.high], [place] * 2, color=colours[number])
                     axes.plot(
                         found.value,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tumorscope.common.classes import CLASSES
 from tumorscope.reports.drawing import PALETTE, Display, house_style, panels, plain
-from tumorscope.statistics.metrics import TUMOUR_OR_NOT
 from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SampleGridDisplay(Display):
         axes.grid(visible=False)
         for spine in axes.spines.values():
             spine.set(visible=wrong, edgecolor=PALETTE["tumour"], linewidth=4)
-        axes.set_title(("WRONG, is " if wrong else "is ") + TUMOUR_OR_NOT[label], loc="center",
+        axes.set_title(("WRONG, is " if wrong else "is ") + CLASSES[label], loc="center",
                        fontsize=9.5, color=PALETTE["tumour"] if wrong else PALETTE["ink"],
                        weight="bold" if wrong else "normal")  # fmt: skip
         axes.set_xlabel(f"tumour: {100 * score:.0f} %\n{plain(self.names[index], 20)}",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from packaged_model.leave_source_out import both_labels, measure_left_out
 
 from tumorscope.common.errors import InputError
 from tumorscope.statistics.estimate import Undefined
-from tumorscope.statistics.leave_source_out import both_labels, measure_left_out
 
 
 def cohort() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
