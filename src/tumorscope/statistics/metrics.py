@@ -214,8 +214,8 @@ class Metrics:
         """Return what was measured on, in a line."""
         origin = "external images" if self.external else f"{self.split} split"
         again = f", each scored {self.repeats} times" if self.repeats > 1 else ""
-        tumours = f" ({self.n_positive} tumour)" if self.two_classes else ""
-        point = f"; operating point {self.threshold:.3g}" if self.two_classes else ""
+        tumours = f" ({self.n_positive} with a tumour)" if self.two_classes else ""
+        point = f"; threshold {self.threshold:.3g}" if self.two_classes else ""
         return f"{self.n} images{tumours} in {self.n_groups} groups{again}; {origin}{point}"
 
     def _answers_in_words(self) -> list[str]:
@@ -227,7 +227,7 @@ class Metrics:
         ]
         count = 0 if self.answered is None else self.answered.n
         lines = [
-            f"Above, every image is called by the operating point. The detector answers {count} of "
+            f"Above, every image is called by the threshold. The detector answers {count} of "
             f"them, {' and '.join(held_back)}."
         ]
         if self.answered is not None:

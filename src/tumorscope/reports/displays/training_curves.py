@@ -111,7 +111,8 @@ class TrainingCurvesDisplay(Display):
             axes.text(place, 1.005, f"{plain(phase, 18)} →", transform=blend, va="bottom",
                       ha="left" if place < 0.75 * last else "right", fontsize=10,
                       color=PALETTE["accent"], parse_math=False)  # fmt: skip
-        if len(self.reductions):
+        # A schedule that lowers the rate in nearly every epoch is no event to mark.
+        if 0 < len(self.reductions) <= len(self.epochs) / 2:
             axes.plot(self.reductions, np.full(len(self.reductions), 0.02), "v", transform=blend,
                       color=PALETTE["warning"], markeredgecolor=PALETTE["ink"], markersize=7,
                       linestyle="none", clip_on=False,

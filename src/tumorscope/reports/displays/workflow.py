@@ -83,7 +83,7 @@ class WorkflowDisplay(Display):
             ("Backbone", backbone),
             ("Head", layers.get(head, plain(head, 24))),
             ("Training", phases),
-            ("Report", "figures with intervals,\nerrors, limits"),
+            ("Report", "results with intervals,\nerrors, limits"),
         ]  # fmt: skip
         return cls(steps, frozenset() if grouped else frozenset({2}))
 
