@@ -5,7 +5,7 @@
 The network is the paper's backbone with a pooled head, trained for one epoch on phantoms: what it
 has learned does not change how long it takes. With --data, which names a folder of images (JPEG or
 PNG, no subfolders, for Keras' sake), it writes benchmarks/results/detection.csv; the published
-figures are of navoneel_253/no. Without, it times phantoms, prints the figures and writes nothing.
+times are of navoneel_253/no. Without, it times phantoms, prints the times and writes nothing.
 """
 
 from __future__ import annotations

@@ -113,10 +113,10 @@ def measured(name: str, samples: list[Sample], run: Path) -> list[dict[str, obje
     for who, result in found.items():
         record: dict[str, object] = {"recipe": model.metadata.name, "images": name, "map": who}
         record |= {"n": result.n, "groups": len(set(groups)), "seen_in_training": seen}
-        for figure in ("hits", "mass"):
-            interval = getattr(result, figure)
+        for quality in ("hits", "mass"):
+            interval = getattr(result, quality)
             for part in ("value", "low", "high"):
-                record[f"{figure}_{part}"] = round(getattr(interval, part), 3)
+                record[f"{quality}_{part}"] = round(getattr(interval, part), 3)
         records.append(record)
         print(record)
     return records

@@ -1,4 +1,4 @@
-"""Measure the paper's recipe as the paper did, and honestly.
+"""Measure the paper's recipe as the paper did, and by group.
 
     python benchmarks/paper.py --data data/navoneel_253 -o runs/paper [--weights imagenet|FILE]
 

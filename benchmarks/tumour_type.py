@@ -5,7 +5,7 @@
 FOLDER holds class folders (glioma, meningioma, pituitary, notumor), or a manifest.csv with the
 columns path, label, group, source and tumour_type, of which the source `--source` is taken. Both
 cross-validations are resumable. Writes benchmarks/results/tumour_type.csv: one line per split and
-figure, with a 95 % interval from resampling groups.
+value, with a 95 % interval from resampling groups.
 """
 
 from __future__ import annotations

@@ -8,15 +8,15 @@ and skipped where it is done:
 
 - manifest   groups as given, joined where the audit finds one picture twice
 - holdout    the recipe "reference" trained with sources left out in turn: the scores that
-             calibrate, and the figures for images from elsewhere
+             calibrate, and the results on images from elsewhere
 - train      the same recipe on everything that may be trained on
 - export     the model file in 8 bits behind the gate, calibrated on the scores left out
 - report     results by source, beside those of the packaged model
 - install    copy the model and its results into the package and benchmarks/results
-- decisions  what the operating points of the installed model reach, and its card, measured anew on
+- decisions  what the operating points of the installed model reach, and its card, measured again on
              the scores of `holdout`; its graph, calibration, thresholds and id stay
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
-- seen       make the thumbprints in the installed model anew, from the images of the manifest
+- seen       make the thumbprints in the installed model again, from the images of the manifest
 - card       robustness of the packaged model → MODEL_CARD.md
 """
 
@@ -153,7 +153,7 @@ def export(order: Order) -> None:
 
 
 def report(order: Order) -> None:
-    """Write what the recipe reaches on each source left out, beside the packaged figures."""
+    """Write what the recipe reaches on each source left out, beside those of the packaged model."""
     records = records_of(order.output / "holdout")
     write_csv(order.output / "reference.csv", tuple(records[0]), records)
     before = {}
@@ -176,13 +176,13 @@ def install(order: Order) -> None:
     shutil.copyfile(order.output / "reference.csv", RESULTS)
 
 
-def decide_anew(order: Order) -> None:
+def decide_again(order: Order) -> None:
     """Measure the installed model's operating points on the scores of the step `holdout`."""
     print(redecide(INSTALLED, calibration(order.output)))
 
 
 def other_seeds(order: Order) -> None:
-    """Write how much of the figures is luck of the seed, for the sources that chose the recipe."""
+    """Write how much of the results is luck of the seed, for the sources that chose the recipe."""
     manifest, recipe, first = order.manifest, order.recipe, HOLD_OUT[0]
     records: list[dict[str, object]] = [
         {"seed": recipe.seed, **each} for each in records_of(order.output / "holdout", of=first)
@@ -203,12 +203,12 @@ def other_seeds(order: Order) -> None:
 
 
 def renew_seen(order: Order) -> None:
-    """Make the thumbprints in the installed model anew."""
+    """Make the thumbprints in the installed model again."""
     renew_thumbprints(INSTALLED, order.manifest)
 
 
 def renew_thumbprints(path: Path, manifest: Manifest) -> None:
-    """Make the thumbprints of a model file anew; its graph, and so its id, stay as they are."""
+    """Make the thumbprints of a model file again; its graph, and so its id, stay as they are."""
     model = read_model(path)
     trained = manifest.usable.of_split("training", "tuning")
     trained.check_files()
@@ -256,7 +256,7 @@ STEPS: dict[str, Callable[[Order], None]] = {
     "export": export,
     "report": report,
     "install": install,
-    "decisions": decide_anew,
+    "decisions": decide_again,
     "seeds": other_seeds,
     "seen": renew_seen,
     "card": write_card,

@@ -1,4 +1,4 @@
-"""What the decisions of a finished model reach, measured anew; nothing that decides is changed."""
+"""What the decisions of a finished model reach, measured again; nothing that decides is changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tumorscope.training.held_out import MEASURING_FOLDS
 
 
 def redecide(path: Path, scored: Path) -> str:
-    """Measure the operating points of a model file by its own rule, and write its card anew.
+    """Measure the operating points of a model file by its own rule, and write its card again.
 
     Graph, calibration, thresholds, quantiles and so the id stay as they are. What each operating
     point reaches is measured as at export: on each fold with everything fitted on the others.

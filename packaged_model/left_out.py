@@ -18,7 +18,7 @@ AT_SPECIFICITY = "sensitivity_at_specificity_85"
 
 
 def records_of(folder: Path, *, of: tuple[str, ...] | None = None) -> list[dict[str, object]]:
-    """Return the figures of each source left out in a cross-validation, or of those named."""
+    """Return the results on each source left out in a cross-validation, or of those named."""
     held_out = Manifest.load(folder / "manifest.csv")
     score_of = {each["path"]: float(each["score"]) for each in read_csv(folder / "scores.csv")}
     held_out = held_out.having(

@@ -33,8 +33,8 @@ HOLD_OUT = (
         "antspy_t1_slices",
     ),
 )
-"""Sources left out together; more at once cost less time and flatter no figure. nichart_demo is
-always trained on, so there is no figure of it."""
+"""Sources left out together; more at once cost less time and flatter no result. nichart_demo is
+always trained on, so there is no result on it."""
 
 
 def read_manifest(data: Path) -> Manifest:
@@ -79,7 +79,7 @@ def with_splits(manifest: Manifest) -> Manifest:
 def in_two(manifest: Manifest) -> tuple[Manifest, Manifest]:
     """Return the images never trained on in two: to judge 8-bit weights by, and to report on.
 
-    Every other patient goes to each, so that no figure is of images that chose the model's form.
+    Every other patient goes to each, so that no result is of images that chose the model's form.
     """
     unseen = [row for row in manifest.rows if row.source in NEVER_TRAINED]
     judging = set(sorted({row.group for row in unseen})[::2])

@@ -315,6 +315,14 @@ def test_groups_of_rows_made_by_hand_are_kept(folder: Path) -> None:
     assert [row.usable for row in found.manifest.rows] == [True, True, False, True]
 
 
+def test_groups_that_a_manifest_had_joined_are_named(folder: Path) -> None:
+    first = audit(folder, probes=False).manifest
+    apart = (replace(row, group=f"{index:012x}") for index, row in enumerate(first.rows))
+    loaded = first.having(apart)
+    assert loaded.joined
+    assert audit(loaded, probes=False).to_json()["groups_joined"] == list(map(list, loaded.joined))
+
+
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tumorscope.cohort.scan import label_of_folder, scan_folder
+from tumorscope.cohort.class_folders import label_of_folder
+from tumorscope.cohort.scan import scan_folder
 from tumorscope.cohort.sentences import on_scan
 from tumorscope.common.errors import InputError
 

@@ -171,6 +171,7 @@ def _begin(results: Iterator[Result]) -> NoReturn:
 def test_a_resumed_batch_writes_the_same_page(
     tiny_model: Path, scans: Path, tmp_path: Path, before: bool
 ) -> None:
+    (scans / "00 torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
     detector = Detector.load(tiny_model)
     whole = Outputs(table=tmp_path / "a" / "whole.csv", page=tmp_path / "a" / "whole.html")
     with open_results(detector, find_images([scans]), outputs=whole, named=[scans]) as results:

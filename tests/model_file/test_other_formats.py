@@ -171,7 +171,7 @@ def test_files_of_others_are_refused_in_words(tmp_path: Path, openvino: Path) ->
     with pytest.raises(InputError, match="--to litert"):
         read_any(tmp_path / "other.tflite")
     (tmp_path / "page.xml").write_text("<html></html>")
-    with pytest.raises(InputError, match="no whole OpenVINO topology"):
+    with pytest.raises(InputError, match="not a whole OpenVINO topology"):
         read_any(tmp_path / "page.xml")
     (tmp_path / "text.tflite").write_text("not a model at all")
     with pytest.raises(InputError, match="TensorFlow Lite"):

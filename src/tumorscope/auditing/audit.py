@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tumorscope.auditing.conclude import conclude
 from tumorscope.auditing.input_check import InputCheck, packaged_check
-from tumorscope.auditing.look import check_any_readable, look_at_all, with_rows
+from tumorscope.auditing.look import look_at_all, with_rows
 from tumorscope.auditing.result import Audit
 from tumorscope.cohort.group_from import Grouping, group_by
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.overwriting import protect_edits, refuse_others
-from tumorscope.cohort.scan import list_cohort
+from tumorscope.cohort.scan import check_readable, list_cohort
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.files import output_folder, write_json
@@ -74,7 +74,7 @@ def audit(
     folder = None if output is None else _reserved(Path(output), ruled, data)
     check = packaged_check() if input_check is True else input_check or None
     cohort, looks = look_at_all(cohort, "Reading", probes=probes, check=check)
-    check_any_readable(cohort, looks)
+    check_readable(cohort, cohort.rows, looks[0].reason)
     cohort, grouping = _grouped(cohort, group_from)
     found = conclude(cohort, with_rows(looks, cohort.rows), others, check, grouping)
     if folder is not None:

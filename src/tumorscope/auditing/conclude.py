@@ -109,8 +109,9 @@ class _Sets:
         # Groups that an audit makes of single images are told only where one that somebody named
         # is among them.
         given = given_names(cohort.rows)
-        joined = (names for names in named.joined if given.intersection(names))
-        named = replace(named, joined=tuple(joined))
+        new = named.joined[len(cohort.joined) :]
+        told = (names for names in new if given.intersection(names))
+        named = replace(named, joined=(*cohort.joined, *told))
         return cls(
             manifest=named,
             exact=alike(None if look.reason else look.row.sha256 for look in looks),

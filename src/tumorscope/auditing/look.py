@@ -9,7 +9,7 @@ from tumorscope.auditing.input_check import Checked, InputCheck
 from tumorscope.auditing.shortcuts import traces_of
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
-from tumorscope.cohort.scan import as_read, as_unreadable, check_readable, having_read
+from tumorscope.cohort.scan import as_read, as_unreadable, having_read
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.files import sha256_of
 from tumorscope.duplicates.normalised_head import NormalisedHead, normalised_head
@@ -67,17 +67,6 @@ def look_at_all(
 def with_rows(looks: Sequence[Look], rows: Sequence[Row]) -> list[Look]:
     """Return the looks with other rows of the same images."""
     return [replace(look, row=row) for look, row in zip(looks, rows, strict=True)]
-
-
-def check_any_readable(cohort: Manifest, looks: Sequence[Look]) -> None:
-    """Refuse a cohort of which no image can be read.
-
-    Raises
-    ------
-    InputError
-        If there is a reason against each.
-    """
-    check_readable(cohort, cohort.rows, looks[0].reason)
 
 
 def look_at_listed(manifest: Manifest) -> list[Look]:

@@ -57,7 +57,7 @@ def as_listed(rows: Sequence[Row], looks: Sequence[Look]) -> list[Look]:
     ----------
     rows : sequence of Row
         As in the manifest.
-    looks : sequence of Looked
+    looks : sequence of Look
         The same images as they are now, in the same order.
     """
     listed: list[Look] = []

@@ -55,7 +55,7 @@ def _application(*, summaries: bool) -> App:
         help=f"Train, check and run brain-MRI tumour detectors.\n\n{RESEARCH_USE_ONLY}",
         version=__version__,
         help_format="markdown",
-        # `run` says what is kept; cyclopts would exit without a word.
+        # `run` says what is kept; cyclopts would exit silently.
         suppress_keyboard_interrupt=False,
     )
     for name, summary in COMMANDS.items():

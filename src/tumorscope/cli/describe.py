@@ -83,7 +83,7 @@ def _describe_model(path: Path, common: Common) -> None:
     model = read_any(path)
     metadata = model.metadata
     document = metadata.model_dump(mode="json")
-    # Thumbprints are no reading matter.
+    # Nobody reads thumbprints.
     document["seen"] = {"version": metadata.seen.version, "count": metadata.seen.total}
     for name, zone in _zones(metadata).items():
         document["operating_points"][name]["abstains"] = list(zone)

@@ -74,7 +74,7 @@ Task = Annotated[
 ]
 Seed = Annotated[int | None, Parameter(converter=_whole, help="Instead of the recipe's.")]
 Folds = Annotated[int, Parameter(converter=_whole, help="Parts; each is held out once per repeat.")]
-Repeats = Annotated[int, Parameter(converter=_whole, help="Times the cohort is divided anew.")]
+Repeats = Annotated[int, Parameter(converter=_whole, help="Times the cohort is divided again.")]
 
 
 def chosen_recipe(

@@ -84,7 +84,7 @@ def predict(
         some by more than a tenth. Other engines ignore it, and a message says so.
     resume
         Go on with an interrupted batch of the same images, model and options. A batch that was
-        finished is computed anew, because its log is gone.
+        finished is computed again, because its log is gone.
     """
     common = common or Common()
     from tumorscope.detection.find_images import KEPT, count_images, find_images

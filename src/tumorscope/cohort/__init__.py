@@ -1,1 +1,1 @@
-"""Many files → `Manifest`: scanning, duplicates, shortcuts, grouped splits, phantoms."""
+"""Many files → `Manifest`: listing folders, groups, tables that people edit, splits, arrays."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from tumorscope.cohort.scan import label_of_folder
+from tumorscope.cohort.class_folders import label_of_folder
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import writing

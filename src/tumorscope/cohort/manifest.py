@@ -146,7 +146,7 @@ class Manifest:
         Raises
         ------
         InputError
-            If it cannot be read, lacks a column, or a value is none of those allowed; every
+            If it cannot be read, lacks a column, or a value is not allowed; every
             message names the line.
         """
         path = Path(path)

@@ -154,7 +154,7 @@ def _refuse_scans(folder: Path, reading: Path) -> None:
 
 def _holds_scans(folder: Path) -> bool:
     if any((folder / name).is_file() for name in MARKS):
-        return False  # its pictures are figures
+        return False  # its pictures are of reports
     return any(each.suffix.lower() in SCANS for each in folder.iterdir())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tumorscope.cohort.class_folders import Filed, find_classes, label_of_folder
+from tumorscope.cohort.class_folders import Filed, find_classes
 from tumorscope.cohort.manifest import Manifest, portable_path
 from tumorscope.cohort.patient_folders import patient_of
 from tumorscope.cohort.row import FLAGS, Row
@@ -17,8 +17,6 @@ from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.imaging.kinds import IMAGE_SUFFIXES
 from tumorscope.imaging.opening import ImageInfo, read_header
 from tumorscope.imaging.passed_over import PassedOver
-
-__all__ = ["TINY", "label_of_folder", "list_cohort", "scan_folder"]
 
 TINY = 64
 """Images with an edge under this many pixels are flagged: 224 × 224 made from them is guesswork."""

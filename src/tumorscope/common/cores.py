@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 VARIABLE = "PYTHON_CPU_COUNT"
-"""Python's own variable for the number of cores, from 3.13 on; taken here on every version."""
+"""Python's own variable for the number of cores, since 3.13; read here on every version."""
 
 
 def cores() -> int:

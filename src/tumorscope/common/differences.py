@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 SHOWN = 6
-"""Differences that are told one by one."""
+"""Differences that are listed one by one."""
 
 
 def differences(

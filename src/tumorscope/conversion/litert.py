@@ -25,9 +25,6 @@ from tumorscope.networks.backend import load_keras
 if TYPE_CHECKING:
     import onnx
 
-Values = list[Any]
-"""Inputs of an operator: arrays where they are constants, else tensors."""
-
 Operators = Mapping[str, Callable[..., Any]]
 
 
@@ -41,8 +38,8 @@ def write_litert(model: ModelFile, path: Path, *, precision: Precision = "float3
     path : Path
         Of the .tflite.
     precision : {"float32", "int8"}
-        With "int8", large weights are stored in 8 bits; the ranges of activations are found anew
-        for every image.
+        With "int8", large weights are stored in 8 bits; the ranges of activations are found for
+        every image.
 
     Returns
     -------

@@ -353,5 +353,5 @@ class Detector:
 
 
 def check_batch(batch: int) -> None:
-    """Refuse a number of images per run of the engine that is none."""
+    """Refuse fewer than one image per run of the engine."""
     check_whole("batch", batch, at_least=1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tumorscope.common.errors import InputError
-from tumorscope.common.names import printable
+from tumorscope.common.words import some_of
 from tumorscope.imaging.find import images_below
 from tumorscope.imaging.kinds import IMAGE_SUFFIXES
 from tumorscope.imaging.passed_over import PassedOver
@@ -73,12 +73,12 @@ def find_images(
     found = _walk([Path(path) for path in paths], exclude, passed)
     first = next(found, None)
     if first is None:
-        named = ", ".join(printable(path) for path in paths[:3]) + (" …" if len(paths) > 3 else "")
         raise InputError(
             " ".join(
                 [
-                    f"Found no images in {named or 'nothing'}. Expected image files, or folders "
-                    f"that hold files ending in {', '.join(sorted(IMAGE_SUFFIXES))} at any depth. "
+                    f"Found no images in {some_of(paths) or 'nothing'}. Expected image files, or "
+                    "folders that hold files ending in "
+                    f"{', '.join(sorted(IMAGE_SUFFIXES))} at any depth. "
                     "Hidden files and links to folders are passed over; name a linked folder "
                     "itself to search it.",
                     *passed.words(without="folder-without-images"),

@@ -46,7 +46,7 @@ class ResultLog:
     UsageError
         If there is a log and `resume` is false.
     InputError
-        If what lies there is no log, or one of another model, options or images.
+        If what lies there is not a log, or one of another model, options or images.
     OutputError
         If it cannot be written.
     """
@@ -144,7 +144,7 @@ class ResultLog:
                 self._offsets[bytes.fromhex(record["sha256"])] = offset
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"Line {number + 1} of {self._path} is none that tumorscope wrote. Expected the "
+                f"Line {number + 1} of {self._path} is not one that tumorscope wrote. Expected the "
                 "log of an interrupted batch. Delete it to start anew."
             ) from error
         if number == 0 and version != VERSION:

@@ -12,7 +12,7 @@ from tumorscope.detection.find_images import Found
 from tumorscope.detection.finding import Decision, Finding
 from tumorscope.detection.journal import Record
 
-EVIDENCE = ("bias", "evidence")
+EVIDENCE = ("bias", "evidence", "unreadable")
 """What only a log keeps, and only where pictures will be drawn from it."""
 
 
@@ -57,6 +57,7 @@ class _Kept(TypedDict):
     logit: float | None
     bias: float | None
     evidence: list[list[float]] | None
+    unreadable: str
     ms: float
 
 
@@ -85,7 +86,8 @@ def with_evidence(record: Record, finding: Finding) -> Record:
     if finding.evidence is not None:
         # The shortest text that is the same float32 again: half as long as that of a float64.
         rows = [[float(str(value)) for value in row] for row in finding.evidence]
-    return {**record, "bias": finding.bias, "evidence": rows}
+    kept = (finding.bias, rows, finding.unreadable)
+    return {**record, **dict(zip(EVIDENCE, kept, strict=True))}
 
 
 def without_evidence(record: Record) -> Record:
@@ -121,4 +123,5 @@ def finding_of(record: Mapping[str, object], *, zone: tuple[float, float] | None
         evidence=None if rows is None else np.array(rows, dtype=np.float32),
         ms=kept["ms"],
         zone=zone,
+        unreadable=kept["unreadable"],
     )

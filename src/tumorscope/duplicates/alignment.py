@@ -24,7 +24,7 @@ MIN_CONTRAST = 0.2
 """Blocks with less structure (background) say nothing."""
 
 MIN_BLOCKS = 24
-"""Of 121; a smaller overlap is no evidence."""
+"""Of 121; a smaller overlap proves nothing."""
 
 UNCERTAIN = (0.5, 0.9)
 """Agreements after the coarse registration between which the fine one is worth its time.
@@ -40,10 +40,10 @@ def agreement(still: NormalisedHead, moving: NormalisedHead, start: NDArray[np.f
     """Register `moving` to `still` and measure how far their structure agrees, part by part.
 
     An affine map is refined from `start` by maximising the enhanced correlation coefficient
-    (Evangelidis and Psarakis, 2008), coarse then fine. They are then compared in
-    overlapping blocks of 16 × 16; the result is the least of three: the median correlation of all
-    blocks, that of the inner blocks (skulls agree where brains do not), and the 20th percentile of
-    all plus 0.15 (a banner or an arrow may spoil some blocks, not every fifth).
+    (Evangelidis and Psarakis, 2008), coarse then fine. They are then compared in overlapping
+    blocks of 16 × 16; the result is the least of three: the median correlation of all blocks, that
+    of the inner blocks (skulls agree where brains do not), and the 20th percentile of all plus 0.15
+    (a banner or an arrow may spoil some blocks, not every fifth).
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def read_model(path: str | Path) -> ModelFile:
         parts = parts_of(data)
     except WireError as error:
         raise refusal(
-            path, f"it is no whole ONNX file ({error})", "Copy it again from where it came from."
+            path, f"it is not a whole ONNX file ({error})", "Copy it again from where it came from."
         ) from error
     if parts.graph is None:
         raise refusal(path, "it holds no ONNX graph", "Copy it again from where it came from.")
@@ -150,7 +150,7 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise refusal(path, f"its metadata is no JSON ({error})", "Export it again.") from error
+        raise refusal(path, f"its metadata is not JSON ({error})", "Export it again.") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise refusal(

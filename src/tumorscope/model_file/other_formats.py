@@ -89,7 +89,7 @@ def seal_openvino(xml: bytes, weights: bytes, metadata: Metadata) -> tuple[bytes
     Raises
     ------
     ValueError
-        If `xml` is no bare topology.
+        If `xml` is not a bare topology.
     """
     end = xml.rfind(b"</net>")
     if end < 0 or _ENTRY.search(xml):
@@ -134,7 +134,7 @@ def seal_litert(model: bytes, metadata: Metadata) -> tuple[bytes, Metadata]:
 def _read_openvino(path: Path) -> ModelFile:
     xml = read_bytes(path)
     if b"<net " not in xml[:4096] or b"</net>" not in xml[-64:]:
-        raise refusal(path, "it is no whole OpenVINO topology", "Copy it again.")
+        raise refusal(path, "it is not a whole OpenVINO topology", "Copy it again.")
     entries = _ENTRY.findall(xml)
     stored = {key.decode(): unescape(_text(path, text), {"&quot;": '"'}) for key, text in entries}
     if len(entries) != 2 or len(stored) != 2:
@@ -176,7 +176,7 @@ def _checked(path: Path, stored: Mapping[str, str], found: str) -> Metadata:
 def _hash(*parts: bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        # The length parts the first from the second: nothing can move from one to the other.
+        # The length separates the first from the second: nothing can move from one to the other.
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()

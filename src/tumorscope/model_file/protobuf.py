@@ -16,7 +16,7 @@ Span = tuple[int, int]
 
 
 class WireError(ValueError):
-    """The bytes are no protobuf message, or end too early."""
+    """The bytes are not a protobuf message, or end too early."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ def parts_of(data: bytes) -> Parts:
     Raises
     ------
     WireError
-        If it is no protobuf message, or truncated.
+        If it is not a protobuf message, or truncated.
     """
     parts = Parts()
     for number, kind, begin, end in fields(data, 0, len(data)):

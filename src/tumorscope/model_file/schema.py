@@ -41,7 +41,7 @@ SCHEMA_VERSION = 1
 """Raised whenever a reader of the older schema would misunderstand a file of the newer."""
 
 OUTPUTS = ("probability", "logit", "evidence", "bias", "distance")
-"""Outputs of every graph, in order; see `tumorscope.training.export`."""
+"""Outputs of every graph, in order; see `tumorscope.networks.model_graph`."""
 
 Precision = Literal["float32", "float16", "int8"]
 

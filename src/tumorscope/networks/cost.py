@@ -30,7 +30,7 @@ def macs(graph: bytes, *, size: int) -> int:
     model = onnx.load_from_string(graph)
     for axis, length in enumerate((1, size, size)):
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = length
-    # Shapes that were noted for any number of images would not be inferred anew.
+    # Shapes that were noted for any number of images would not be inferred again.
     del model.graph.value_info[:]
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")

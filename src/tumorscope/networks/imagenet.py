@@ -104,7 +104,7 @@ def imagenet_file(name: str) -> Path:
     origin = f"{BASE_URL}{FOLDERS.get(name, name)}/{file}"
     home = cache()
     try:
-        # Keras caches under /tmp, without a word, where this folder is not there yet.
+        # Keras silently caches under /tmp where this folder is not there yet.
         home.mkdir(parents=True, exist_ok=True)
         # A damaged file in the cache has another hash and is downloaded again.
         # Keras tells of its download on standard output, which belongs to results.

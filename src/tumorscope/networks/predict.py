@@ -27,7 +27,7 @@ def predict(model: keras.Model, pixels: NDArray[np.uint8], recipe: Recipe) -> ND
     scores = np.empty((len(pixels), model.output_shape[-1]), dtype=np.float64)
     parts = list(batches(np.arange(len(pixels)), BATCH))
     for batch in track(parts, "Scoring"):
-        # The last batch is filled up, because another shape would be compiled anew.
+        # The last batch is filled up, because another shape would be compiled again.
         filled = pixels[np.resize(batch, BATCH)]
         outputs = model.predict_on_batch(network_input(filled, recipe.input.scaling))
         scores[batch] = np.asarray(outputs, dtype=np.float64)[: len(batch)]

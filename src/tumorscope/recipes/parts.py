@@ -42,7 +42,7 @@ class Input(Part):
     intensity: Literal["none", "percentile"] = "none"
     scaling: Literal["unit", "symmetric", "imagenet", "caffe"] = "unit"
     """"unit" is x/255; "symmetric" is x/127.5 − 1, what MobileNetV2 was pretrained on; "imagenet"
-    and "caffe" are what other backbones were, see `tumorscope.training.feature_store.SCALINGS`."""
+    and "caffe" are what other backbones were, see `tumorscope.networks.scaling.SCALINGS`."""
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -34,8 +34,7 @@ class OpenVino:
         How many runs may go on at the same time.
     fast : bool
         Whether to compute in bfloat16 where the processor can: about twice as fast, and
-        probabilities differed from those of float32 by up to 0.13 on
-        64 public images.
+        probabilities differed from those of float32 by up to 0.13 on 64 public images.
 
     Raises
     ------
