@@ -27,7 +27,7 @@ class Strength:
     images : int
         On which it could be made; all values are of these.
     auc, sensitivity, specificity : Interval or None
-        After the change; None where the images cannot tell. Intervals resample groups.
+        After the change; None where these images cannot give it. Intervals resample groups.
     auc_before : float or None
         Of the same images as they are.
     flips : Interval or None
@@ -55,7 +55,7 @@ class Strength:
     shift: float
 
     def to_record(self) -> dict[str, object]:
-        """Return plain values for a table; "" where the images cannot tell."""
+        """Return plain values for a table; "" where these images give no value."""
         record: dict[str, object] = {
             "perturbation": self.perturbation,
             "unit": self.unit,
@@ -158,7 +158,7 @@ def _resampled(
     groups: NDArray[np.str_],
     among: NDArray[np.bool_],
 ) -> Interval | None:
-    """Return an interval from resampling groups; None where too few can tell.
+    """Return an interval from resampling groups; None where there are too few.
 
     A value that no resample changes, such as "never wrong", has no bootstrap interval; how many
     groups say so bounds it instead.

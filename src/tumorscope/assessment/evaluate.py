@@ -24,7 +24,7 @@ from tumorscope.records.evaluation_folder import (
     default_folder,
     folder_of_its_own,
     named,
-    refuse_lying,
+    refuse_occupied,
 )
 from tumorscope.records.run_folder import Run, RunContents
 from tumorscope.reports.report import write_report
@@ -78,7 +78,7 @@ def evaluate(
     images = images_for(subject, data)
     wanted = Path(output) if output else _usual_folder(subject, images)
     asked = Asked(subject.path, data, images.manifest, model=subject.model_id)
-    refuse_lying(wanted, asked)  # before all images are asked of
+    refuse_occupied(wanted, asked)  # before the model is asked about all images
     measured, warning = _measure_unseen(
         subject, images, operating_point=operating_point, allow_seen=allow_seen
     )

@@ -179,7 +179,7 @@ def _on_recipe(metadata: Metadata) -> list[str]:
     try:
         return notes_on(Recipe.parse(dict(metadata.recipe)))
     except InputError as error:
-        return [f"The recipe is of another version, so nothing is told of it. {error}"]
+        return [f"The recipe is of another version, so nothing is said of it. {error}"]
 
 
 def _trained_copies(whole: Manifest, testing: Manifest) -> NDArray[np.bool_]:

@@ -132,7 +132,7 @@ def _write(result: Robustness, cohort: Mapping[str, str]) -> None:
 
 
 def _folder(wanted: Path, data: Data, file: ModelFile, cohort: Mapping[str, str]) -> Path:
-    """Create the folder, where nothing but such a measurement of the same lies there."""
+    """Create the folder, where it holds nothing but such a measurement of the same."""
 
     def same(there: Document) -> bool:
         # Former versions did not write what the cohort was.

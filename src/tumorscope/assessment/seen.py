@@ -109,7 +109,7 @@ def refuse_trained_on(
     HonestyError
         If some were seen, and `allow_seen` is false.
     InputError
-        If that cannot be told of all training images, and `allow_seen` is false.
+        If that cannot be known of all training images, and `allow_seen` is false.
     """
     known = run.manifest.usable.of_split("training", "tuning")
     found = overlap(known, manifest)

@@ -123,5 +123,5 @@ def images_for(subject: Subject, data: Data | None) -> Scored:
             f"The run {subject.path} has no testing images. Expected some, or a cohort to test on: "
             "tumorscope evaluate RUN DATA."
         )
-    # What was left out of training was told then.
+    # What was left out of training was reported then.
     return Scored(whole, manifest, None)

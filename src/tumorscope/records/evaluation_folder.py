@@ -28,7 +28,7 @@ def folder_read(data: Data | None) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an evaluation is of, to be told from that whose report lies in a folder.
+    """What an evaluation is of, to be compared with what a report in a folder is of.
 
     Attributes
     ----------
@@ -66,13 +66,13 @@ class Asked:
         return same_data and same_model
 
 
-def refuse_lying(wanted: Path, asked: Asked) -> None:
-    """Refuse a folder for a report where what lies there would be lost.
+def refuse_occupied(wanted: Path, asked: Asked) -> None:
+    """Refuse a folder for a report where what is already there would be lost.
 
     Raises
     ------
     UsageError
-        If another report lies there, or the scans that are read.
+        If it holds another report, or the scans that are read.
     """
     refuse_others(
         wanted,
@@ -82,14 +82,14 @@ def refuse_lying(wanted: Path, asked: Asked) -> None:
 
 
 def cross_validation_folder(wanted: Path, data: Data) -> Path:
-    """Create the folder of a cross-validation, where nothing but folds of one lies there.
+    """Create the folder of a cross-validation, where it holds nothing but the folds of one.
 
     Whose folds they are is asked when their protocol is known.
 
     Raises
     ------
     UsageError
-        If the report of another command lies there, or the scans that are read.
+        If it holds the report of another command, or the scans that are read.
     """
     folds = dict.fromkeys(("folds/protocol.json", "folds/protocol.txt"), lambda _: True)
     refuse_others(
@@ -124,7 +124,7 @@ def folder_of_its_own(wanted: Path, scored: Manifest, model: str = "") -> Path:
     """Return a folder for the report on a cohort that holds no report on another.
 
     A cohort is known by what its images hold: evaluated again, it goes to the same folder. Where
-    something else lies there, the name is numbered.
+    something else is there already, the name is numbered.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def folder_of_its_own(wanted: Path, scored: Manifest, model: str = "") -> Path:
     """
     mine = (data_hash(scored), model)
     folder, number = wanted, 1
-    while folder.exists() and _evaluated(folder, told=model != "") != mine:
+    while folder.exists() and _evaluated(folder, by_model=model != "") != mine:
         number += 1
         folder = wanted.with_name(f"{wanted.name}-{number}")
     return folder
@@ -156,10 +156,10 @@ def _safe(name: str) -> str:
     return kept[:LONGEST] or "cohort"
 
 
-def _evaluated(folder: Path, *, told: bool) -> tuple[str, str] | None:
-    """Return the hash of the images that a report is on, and of which model if that is `told`."""
+def _evaluated(folder: Path, *, by_model: bool) -> tuple[str, str] | None:
+    """Return the hash of the images that a report is on, and with `by_model` of which model."""
     document = read_document(folder / "metrics.json")
     there = None if document is None else Reported.of(document)
     if there is None or not there.data_sha256:
         return None
-    return there.data_sha256, there.model if told else ""
+    return there.data_sha256, there.model if by_model else ""

@@ -224,12 +224,12 @@ def _hash(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def told(changes: Sequence[str]) -> str:
+def difference_text(changes: Sequence[str]) -> str:
     """Return differences as one sentence."""
     return f"Different: {'; '.join(changes)}."
 
 
-def tell_versions(then: Protocol, now: Protocol) -> None:
+def mention_versions(then: Protocol, now: Protocol) -> None:
     """Mention versions that differ; results may move a little, which is no reason to refuse."""
     found = differences(then.versions, now.versions) if then.versions else []
     if found:

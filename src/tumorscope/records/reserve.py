@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.records.protocol import Protocol, tell_versions, told
+from tumorscope.records.protocol import Protocol, difference_text, mention_versions
 
 FINISHED = "keep what is finished"
 """What --resume does where results are made one by one."""
@@ -22,7 +22,7 @@ def reserve(
     what: str,
     passing: Collection[str] = (),
 ) -> Protocol:
-    """Make sure that what lies in a folder may be gone on with, and return what it was made by.
+    """Make sure that what is in a folder may be continued, and return what it was made by.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def reserve(
     asked : Protocol
         What is asked for now.
     there : str
-        What lies there: "folds of a cross-validation".
+        What it holds: "folds of a cross-validation".
     kept : callable
-        Returns what that was made by; called only if it may be gone on with at all.
+        Returns what that was made by; called only if it may be continued at all.
     resume : bool
         Whether going on was asked for.
     what : str
@@ -51,7 +51,7 @@ def reserve(
     must_resume(folder, there, resume=resume)
     then = kept()
     refuse_changes(then.changes(asked, passing=passing), what=what)
-    tell_versions(then, asked)
+    mention_versions(then, asked)
     return then
 
 
@@ -99,6 +99,6 @@ def refuse_changes(
     if changes:
         raise InputError(
             f"{what} to another recipe, cohort, protocol or set of starting weights; nothing was "
-            f"changed. {told(changes)} Expected the same as at the beginning. Give them again, or "
-            f"{elsewhere}."
+            f"changed. {difference_text(changes)} Expected the same as at the beginning. Give them "
+            f"again, or {elsewhere}."
         )

@@ -47,8 +47,8 @@ def protocol_of(folder: Path, record: RunRecord) -> Protocol:
     # Older versions took groups that divide copies as they were.
     if not manifest.joined and record.data_sha256 != data_hash(usable):
         raise InputError(
-            f"{folder / 'manifest.csv'} is not the one that this run was trained on: {path} tells "
-            "of other images, labels, groups or splits. Expected the folder as it was written. "
+            f"{folder / 'manifest.csv'} is not the one that this run was trained on: {path} names "
+            "other images, labels, groups or splits. Expected the folder as it was written. "
             "Put the manifest back, or train again into another folder."
         )
     return Protocol(
@@ -106,7 +106,7 @@ def _older(
         recipe=Recipe.from_toml(text, origin=str(folder / "recipe.toml")),
         weights=asked.weights,
         data=Cohort.of(manifest),
-        # The hash does not tell; a split that divides groups was random.
+        # The hash does not say; a split that divides groups was random.
         split="random" if manifest.divided_groups() else asked.split,
     )
 

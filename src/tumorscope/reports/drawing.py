@@ -59,9 +59,9 @@ def _load_matplotlib() -> None:
     """
     if "matplotlib" in sys.modules:
         return
-    told = logging.getLogger("matplotlib")
-    if told.level == logging.NOTSET:
-        told.setLevel(logging.ERROR)  # it says where it keeps its cache if $HOME is read-only
+    log = logging.getLogger("matplotlib")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.ERROR)  # it says where it keeps its cache if $HOME is read-only
     asked = os.environ.pop("MPLBACKEND", None)
     try:
         import matplotlib as mpl

@@ -67,7 +67,7 @@ def export_run(
     crossval : path, optional
         Folder of a cross-validation of the same recipe on the same images.
     outlines : path, optional
-        Folder of images with outlined lesions, by which the card tells where evidence lies; see
+        Folder of images with outlined lesions, from which the card says where evidence lies; see
         `tumorscope.assessment.lesion_masks.read_outlined`.
     miscoverage : float
         Of the conformal prediction sets.

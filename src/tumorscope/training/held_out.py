@@ -16,7 +16,13 @@ from tumorscope.cohort.sentences import on_joins
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.records.fold_protocol import read_protocol
-from tumorscope.records.protocol import Cohort, Protocol, data_hash, tell_versions, told
+from tumorscope.records.protocol import (
+    Cohort,
+    Protocol,
+    data_hash,
+    difference_text,
+    mention_versions,
+)
 from tumorscope.records.resume import protocol_of
 from tumorscope.records.run_record import RunRecord
 from tumorscope.records.scores import read_records, scores_in, scores_of
@@ -169,12 +175,12 @@ def _check_protocol(
     if changes:
         raise InputError(
             f"The scores in {crossval} come from another network than the run {folder}. "
-            f"{told(changes)} Expected a cross-validation with the same recipe, seed, starting "
-            "weights and images, because calibration and thresholds of one network do not fit "
-            f"another. Run `tumorscope crossval {folder / 'manifest.csv'} --recipe "
+            f"{difference_text(changes)} Expected a cross-validation with the same recipe, seed, "
+            "starting weights and images, because calibration and thresholds of one network do not "
+            f"fit another. Run `tumorscope crossval {folder / 'manifest.csv'} --recipe "
             f"{folder / 'recipe.toml'}` with the --weights of the run."
         )
-    tell_versions(theirs, run)
+    mention_versions(theirs, run)
 
 
 def _labelled(manifest: Manifest) -> set[tuple[str, int]]:

@@ -13,7 +13,7 @@ from tumorscope.recipes.recipe import Recipe
 
 
 def check_splits(manifest: Manifest, recipe: Recipe) -> None:
-    """Say what lies in no split or lacks a type, and refuse a training part without a class.
+    """Say what is in no split or lacks a type, and refuse a training part without a class.
 
     Raises
     ------

@@ -86,7 +86,7 @@ def write_comparison(
         systems=[(row.system.title, row.system.citation, row.system.remark) for row in rows],
         images_of_pass=FROZEN,
         images_of_step=STEP,
-        told={key.replace("_", " "): value for key, value in {**protocol, **machine}.items()},
+        details={key.replace("_", " "): value for key, value in {**protocol, **machine}.items()},
     )
     return Comparison(rows, folder, unreadable, passed_over or PassedOver())
 

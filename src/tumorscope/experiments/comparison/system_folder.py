@@ -56,7 +56,7 @@ def check_kept(folder: Path, asked: Protocol, recipe: Recipe, *, weights: bool) 
     if not finished and not any((folder / "folds").glob("*.csv")):
         return
     passing = {"recipe.data.fractions"}
-    # What is not finished, and cannot be for want of weights, is told of in the table.
+    # What is not finished, and cannot be for want of weights, is named in the table.
     if not weights or not (asked.weights or finished):
         passing.add("weights")
     if not asked.data.sha256:

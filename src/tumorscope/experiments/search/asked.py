@@ -17,7 +17,7 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import data_hash
 
 Loss = Literal["log-loss", "auc"]
-"""What a search makes small: the log loss, or 1 − AUC."""
+"""What a search minimises: the log loss, or 1 − AUC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class SearchedCohort:
     def keep(self, folder: Path, data: Data) -> Manifest:
         """Write the manifest into the folder of the search, and return it with paths from there."""
         kept = folder / "manifest.csv"
-        # Where it is the one that was given, it may also tell of files that cannot be read.
+        # Where it is the one that was given, it may also list files that cannot be read.
         if isinstance(data, Manifest) or Path(data).resolve() != kept.resolve():
             self.manifest.save(kept)
         return Manifest.load(kept).usable

@@ -129,7 +129,7 @@ class Objective:
     space : mapping of str to Range
         What is searched.
     asked : SearchAsked
-        Inner folds, what is to be made small (see `loss_of`), and the seed of folds and fits.
+        Inner folds, what is minimised (see `loss_of`), and the seed of folds and fits.
     """
 
     shared: SharedNetwork
@@ -173,7 +173,7 @@ class Objective:
 
 
 def loss_of(labels: NDArray[np.int64], scores: NDArray[np.float64], loss: Loss) -> float:
-    """Return what is to be made small: the log loss, or 1 − AUC.
+    """Return what is minimised: the log loss, or 1 − AUC.
 
     Raises
     ------

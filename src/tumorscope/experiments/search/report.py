@@ -38,7 +38,7 @@ def write_search_report(
     search : Search
         What was found.
     objective : str
-        Which loss was made small.
+        Which loss was minimised.
     best : mapping of str to Recipe
         Study → its best recipe.
     facts : mapping of str to str
@@ -80,7 +80,7 @@ def write_search_report(
         course=_course(search, importances),
         trials_header=("trial", f"inner {objective}", "state", *keys),
         trials=_trials(final, keys),
-        told=facts,
+        details=facts,
     )
     return document
 

@@ -144,7 +144,7 @@ def current(base: Recipe, key: str) -> object:
 
 
 def _whole(span: Range, now: object) -> bool:
-    """Whether a range is of whole numbers; where the recipe says nothing now, its ends tell."""
+    """Whether a range is of whole numbers; where the recipe has no value now, its ends decide."""
     if now is None:
         return isinstance(span.low, int) and isinstance(span.high, int)
     return isinstance(now, int)

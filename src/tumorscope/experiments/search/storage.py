@@ -63,7 +63,7 @@ def database(url: str, *, opening: bool = False) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError, *also) as error:
-        # Optuna's own words tell nothing of the cause.
+        # Optuna's own words do not name the cause.
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise InputError(
@@ -112,7 +112,7 @@ def open_studies(
     with database(url, opening=True):
         import optuna
 
-        # Failed and interrupted trials would be told of with a traceback, beside our own message.
+        # Failed and interrupted trials would be reported with a traceback, beside our own message.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         storage = _storage(url)
         _make_room(storage, url, protocol, older)
@@ -172,7 +172,7 @@ def _is_of(said: Mapping[str, object], protocol: Protocol, older: str) -> bool:
     """Whether a study, by its attributes, belongs to this search.
 
     A later version may write another key, where a recipe has gained a setting whose default is
-    what was done before: the records themselves tell.
+    what was done before: the records themselves decide.
     """
     if said.get(IDENTITY) in (protocol.key, older):
         return True

@@ -1,4 +1,4 @@
-"""How well each of several classes is told from all others."""
+"""How well each of several classes is told apart from all others."""
 
 from __future__ import annotations
 
