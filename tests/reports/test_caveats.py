@@ -96,3 +96,17 @@ def test_a_detector_that_seldom_answers_is_the_first_doubt(
     )
     first = caveats(metrics, labels=labels, mean_scores=scores)[0]
     assert first == RANDOM_SPLIT if words is None else words in first
+
+
+@pytest.mark.parametrize("abstained", [9, 10])
+def test_a_detector_that_never_answers_is_told_the_remedy(abstained: int) -> None:
+    labels = np.arange(10) % 2
+    scores = np.where(labels == 1, 0.4, 0.6)
+    metrics = replace(
+        evaluate_scores(labels, scores, groups=range(10), n_resamples=20),
+        abstained=wilson(abstained, 10),
+        refused=wilson(0, 10),
+    )
+    first, second, *_ = caveats(metrics, labels=labels, mean_scores=scores)
+    assert first.endswith("--crossval CV -o DIR.") == (abstained == 10)
+    assert "Calling every image" in second

@@ -214,6 +214,13 @@ def test_curves_mark_phase_and_learning_rate() -> None:
     assert "learning rate reduced" in words(display.figure_)
 
 
+def test_a_learning_rate_that_always_falls_is_not_marked() -> None:
+    history = [row | {"learning_rate": 0.1 / (n + 1)} for n, row in enumerate(epochs(4, 0))]
+    display = TrainingCurvesDisplay.from_history(history).plot()
+    assert len(display.reductions) == 3
+    assert "learning rate reduced" not in words(display.figure_)
+
+
 def test_phase_name_and_title_do_not_overlap() -> None:
     display = TrainingCurvesDisplay.from_history(epochs(1, 11)).plot()
     figure_png(display.figure_)

@@ -76,7 +76,10 @@ def tune(
     )
     best = result.document["best"]
     assert isinstance(best, dict)
-    lines = [f"{key}  {value}" for key, value in best.items()]
+    lines = [
+        f"{key}  {value:.4g}" if isinstance(value, float) else f"{key}  {value}"
+        for key, value in best.items()
+    ]
     if result.metrics is None:
         lines.append("Nothing was measured: --outer-folds 0.")
     else:

@@ -75,7 +75,7 @@ def write_comparison(
         rows=rows,
         measured=len(measured),
         protocol=protocol,
-        quality_header=("System", *(NAMES[name] for name in QUALITY), "Starting weights"),
+        quality_header=("System", *(NAMES[name] for name in QUALITY)),
         quality=[_quality(row) for row in rows],
         against=[_against(measured, name) for name in ("auc", "accuracy")]
         if len(measured) > 1
@@ -83,7 +83,7 @@ def write_comparison(
         cost_header=COSTS,
         cost=[_cost(row) for row in rows],
         costs=_costs(rows),
-        systems=[(row.system.title, row.system.citation, row.system.remark) for row in rows],
+        systems=[_system(row) for row in rows],
         images_of_pass=FROZEN,
         images_of_step=STEP,
         details={key.replace("_", " "): value for key, value in {**protocol, **machine}.items()},
@@ -92,8 +92,12 @@ def write_comparison(
 
 
 def _quality(row: Row) -> tuple[str, ...]:
-    cells = [estimate_text(row, name) for name in QUALITY]
-    return (row.system.title, *cells, "; ".join(origin.name for origin in row.weights))
+    return (row.system.title, *(estimate_text(row, name) for name in QUALITY))
+
+
+def _system(row: Row) -> tuple[str, ...]:
+    weights = "; ".join(origin.name for origin in row.weights)
+    return (row.system.title, row.system.citation, row.system.remark, weights)
 
 
 def _cost(row: Row) -> tuple[str, ...]:

@@ -63,12 +63,12 @@ class SearchAsked:
 
         Examples
         --------
-        >>> SearchAsked(20, 5, 3, "log-loss", None, 0).in_words()[:18]
-        'At most 365 fits: '
+        >>> SearchAsked(20, 5, 3, "log-loss", None, 0).in_words()[:23]
+        'At most 365 trainings: '
         """
         return (
-            f"At most {self.fits} fits: {self.trials} trials × {self.inner_folds} inner folds × "
-            f"{self.outer_folds + 1} searches, and {self.outer_folds} to measure them. Pruning "
+            f"At most {self.fits} trainings: {self.trials} trials × {self.inner_folds} inner folds "
+            f"× {self.outer_folds + 1} searches, and {self.outer_folds} to measure them. Pruning "
             "saves some."
         )
 

@@ -54,6 +54,8 @@ class SearchDisplay(Display):
         return self
 
     def _course(self, panel: Axes) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         losses, pruned = np.array(self.losses), np.array(self.pruned, dtype=bool)
         trials = np.arange(len(losses))
         complete = np.where(pruned, np.inf, losses)
@@ -62,6 +64,7 @@ class SearchDisplay(Display):
         shown = np.isfinite(best)
         panel.step(trials[shown], best[shown], where="post", color=PALETTE["ink"], label="best")
         panel.set(xlabel="trial", ylabel="loss on inner folds")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_title("Course")
 
     def _shares(self, panel: Axes) -> None:
@@ -84,6 +87,7 @@ class SearchDisplay(Display):
             places = np.array([float(str(value)) for value in values])
             if places.min() > 0 and places.max() / places.min() > 20:
                 panel.set_xscale("log")
+                panel.xaxis.set_minor_formatter("")  # they would overlap
         else:
             names = sorted({str(value) for value in values})
             places = np.array([names.index(str(value)) for value in values], dtype=float)
