@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tumorscope.assessment.subject import Subject, images_for
 from tumorscope.assessment.thumbprints import seen_before
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.cohort.overwriting import Document, refuse_others
-from tumorscope.common.cores import cores
+from tumorscope.common.cores import in_threads
 from tumorscope.common.csv_files import write_csv
 from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder, write_json
@@ -171,8 +170,7 @@ class _Asked:
                 pixels = perturbation.change(self.pictures[index], strength, draws)
             return None if pixels is None else prepare(Slice(pixels=pixels, source=""), self.how)
 
-        with ThreadPoolExecutor(cores()) as pool:
-            prepared = list(pool.map(changed, range(len(self.pictures))))
+        prepared = in_threads(changed, range(len(self.pictures)))
         found = np.full(len(prepared), np.nan)
         made = np.array([each is not None for each in prepared])
         if made.any():

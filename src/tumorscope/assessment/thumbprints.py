@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.cores import in_threads
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import write_json
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.detection.seen import SeenImages
-from tumorscope.duplicates.pairs import in_threads
 from tumorscope.duplicates.thumbprint import BYTES, thumbprint
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import read_model

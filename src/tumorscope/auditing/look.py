@@ -10,10 +10,10 @@ from tumorscope.auditing.shortcuts import traces_of
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import as_read, as_unreadable, having_read
+from tumorscope.common.cores import in_threads
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.files import sha256_of
 from tumorscope.duplicates.normalised_head import NormalisedHead, normalised_head
-from tumorscope.duplicates.pairs import in_threads
 from tumorscope.imaging.read import open_image
 
 COLOURED = 0.001

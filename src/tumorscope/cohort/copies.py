@@ -8,12 +8,13 @@ from dataclasses import replace
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import FLAGS, Row
 from tumorscope.cohort.together import pictures_of
+from tumorscope.common.cores import in_threads
 from tumorscope.common.errors import InputError, UnreadableImageError
 from tumorscope.common.progress import say
 from tumorscope.common.sets import Sets
 from tumorscope.common.words import some_of
 from tumorscope.duplicates.normalised_head import NormalisedHead, normalised_head
-from tumorscope.duplicates.pairs import in_threads, near_pairs
+from tumorscope.duplicates.pairs import near_pairs
 from tumorscope.imaging.read import read_slice
 
 NEAR = "near-duplicate"

@@ -9,14 +9,13 @@ eye; docs/how-to/read-the-audit.md says what they find and what they miss.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 
-from tumorscope.common.cores import cores
+from tumorscope.common.cores import in_threads
 from tumorscope.common.progress import track
 from tumorscope.common.sets import Sets
 from tumorscope.duplicates.alignment import agreement
@@ -54,7 +53,6 @@ _QUERIES = 32  # views of so many images are multiplied at a time: 100 MB agains
 Heads = Sequence[NormalisedHead]
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +152,6 @@ def matching(heads: Heads, known: Heads) -> dict[int, list[int]]:
         else:
             failures[mine] += 1
     return {index: sorted(matches[index]) for index in sorted(matches)}
-
-
-def in_threads(work: Callable[[T], R], items: Sequence[T], label: str | None = None) -> list[R]:
-    """Apply `work` to every item, on all cores; Pillow, OpenCV and numpy release the lock.
-
-    With a `label`, progress is shown.
-    """
-    with ThreadPoolExecutor(cores()) as pool:
-        results = pool.map(work, items)
-        return list(track(results, label, total=len(items)) if label else results)
 
 
 def _candidates(queries: Heads, known: Heads, label: str) -> Iterator[_Candidate]:
