@@ -192,6 +192,13 @@ def test_the_scale_shows_where_each_answer_begins(
     assert line.sum() == pytest.approx((1 - high) * (drawn.shape[1] - 40), abs=2)
 
 
+def test_a_refused_slice_has_no_heading_for_a_scale() -> None:
+    refused = finding_of(None, decision="refused", reasons=("blank",), probability=None)
+    picture = draw(head(), refused, STRETCH)
+    corner = np.asarray(picture)[:56, picture.width // 2 :]
+    assert len(np.unique(corner.reshape(-1, 3), axis=0)) == 1
+
+
 def test_the_peak_is_ringed_and_its_share_of_the_logit_is_said() -> None:
     evidence = np.zeros((7, 7))
     plain = np.asarray(draw(head(), finding_of(evidence), STRETCH))

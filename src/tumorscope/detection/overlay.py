@@ -111,9 +111,10 @@ def draw(scan: Slice, finding: Finding, how: Preprocessing) -> Image.Image:
     picture = Image.new("RGB", (across, below + LINE * len(caption) + 54), PAPER)
     ink = ImageDraw.Draw(picture)
     ink.text((MARGIN, 16), f"Decision: {finding.decision}", INK, font=font(28))
-    point = f"calibrated probability at the operating point {finding.operating_point}"
-    ink.text((across - MARGIN, 44), point, FAINT, font=font(16), anchor="rs")
-    draw_scale(picture, finding, left=MARGIN, top=56, right=across - MARGIN)
+    if finding.probability is not None:
+        point = f"calibrated probability at the operating point {finding.operating_point}"
+        ink.text((across - MARGIN, 44), point, FAINT, font=font(16), anchor="rs")
+        draw_scale(picture, finding, left=MARGIN, top=56, right=across - MARGIN)
     for index, (name, panel) in enumerate(panels):
         left = MARGIN + index * (width + MARGIN)
         ink.text((left, top - 26), name, FAINT, font=font(16))
