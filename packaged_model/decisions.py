@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.statistics.decisions import FittedRules, fit_and_measure
 from tumorscope.statistics.platt import logit
 from tumorscope.training.card import with_decisions
-from tumorscope.training.held_out import MEASURING_FOLDS
+from tumorscope.training.held_out import MEASURING_FOLDS, origin_of_left_out
 
 
 def redecide(path: Path, scored: Path) -> str:
@@ -63,9 +62,7 @@ def redecide(path: Path, scored: Path) -> str:
         thresholds={name: point.threshold for name, point in points.items()},
         quantiles=(metadata.conformal.no_tumour, metadata.conformal.tumour),
     )
-    counts = Counter(row.source for row in manifest.rows)
-    origin = "scores of images whose sources were left out of training ("
-    origin += ", ".join(f"{count} of {name}" for name, count in sorted(counts.items())) + ")"
+    origin = origin_of_left_out(manifest)
     changed = metadata.model_copy(update={"operating_points": points})
     card = with_decisions(metadata.card, changed, replace(found, rules=kept), origin)
     with atomic_path(path) as temporary:

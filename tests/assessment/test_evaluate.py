@@ -1,4 +1,4 @@
-"""Evaluation of a run: its own testing images, strangers, and images that it has seen."""
+"""Evaluation of a run: its own testing images, new ones, and images that it has seen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_its_own_testing_images(run: Run) -> None:
     assert "Research use only" in result.report.read_text()
 
 
-def test_a_run_whose_splits_part_copies_is_not_measured(run: Run) -> None:
+def test_a_run_whose_splits_separate_copies_is_not_measured(run: Run) -> None:
     """As runs of former versions may, which believed a column of groups."""
     path = run.folder / "manifest.csv"
     lines = path.read_text("utf-8").splitlines()
@@ -50,8 +50,8 @@ def test_a_run_whose_splits_part_copies_is_not_measured(run: Run) -> None:
     assert not (run.folder / "evaluation" / "metrics.json").exists()
 
 
-def test_strangers_are_scored(run: Run, tmp_path: Path) -> None:
-    strangers(tmp_path / "other")
+def test_new_images_are_scored(run: Run, tmp_path: Path) -> None:
+    new_images(tmp_path / "other")
     result = evaluate(run, tmp_path / "other", output=tmp_path / "report")
     assert result.metrics.to_json()["n"] == 6
 
@@ -70,7 +70,7 @@ def test_seen_images_are_refused_also_when_re_encoded(run: Run, tmp_path: Path) 
     assert "images it was trained on" in result.report.read_text()
 
 
-def strangers(folder: Path) -> Path:
+def new_images(folder: Path) -> Path:
     generator = np.random.default_rng(99)
     for name in ("yes", "no"):
         (folder / name).mkdir(parents=True)
@@ -81,7 +81,7 @@ def strangers(folder: Path) -> Path:
 
 
 def test_a_model_file_is_measured_as_its_run_is(run: Run, tmp_path: Path) -> None:
-    data = strangers(tmp_path / "other")
+    data = new_images(tmp_path / "other")
     with_keras = evaluate(run, data, output=tmp_path / "keras").metrics.to_json()
     report = evaluate(run.folder / "model.onnx", data, output=tmp_path / "onnx")
     with_onnx = report.metrics.to_json()
@@ -101,7 +101,7 @@ def test_a_model_file_is_measured_as_its_run_is(run: Run, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("how", ["small", "mirrored", "turned"])
 def test_a_model_file_refuses_what_it_has_seen(run: Run, tmp_path: Path, how: str) -> None:
-    data = strangers(tmp_path / "other")
+    data = new_images(tmp_path / "other")
     row = run.manifest.of_split("training").rows[0]
     opened = Image.open(run.manifest.file(row))
     image = {
@@ -126,7 +126,7 @@ def test_a_model_of_another_version_is_measured_too(run: Run, tmp_path: Path) ->
     recipe = {**model.metadata.recipe, "invented": 1}
     later = model.metadata.model_copy(update={"recipe": recipe})
     path = write_model(tmp_path / "later.onnx", model.graph, later).path
-    result = evaluate(path, strangers(tmp_path / "other"), output=tmp_path / "report")
+    result = evaluate(path, new_images(tmp_path / "other"), output=tmp_path / "report")
     assert result.metrics.to_json()["n"] == 6
     assert "invented" in result.report.read_text()
 
@@ -166,7 +166,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Run) -> None:
     ],
 )
 def test_a_damaged_run_is_named(run: Run, tmp_path: Path, name: str, content: str) -> None:
-    strangers(tmp_path / "other")
+    new_images(tmp_path / "other")
     if name == "model.keras":
         (run.folder / "model.onnx").unlink()  # which is asked instead
     (run.folder / name).write_text(content)
@@ -185,7 +185,7 @@ def test_a_score_that_is_no_number_is_named(run: Run) -> None:
 
 
 def test_images_from_elsewhere_are_not_said_to_be_split(run: Run, tmp_path: Path) -> None:
-    cohort = strangers(tmp_path / "strangers")
+    cohort = new_images(tmp_path / "new")
     for number, subject in enumerate((run, run.folder / "model.onnx")):
         found = evaluate(subject, cohort, output=tmp_path / f"external-{number}")
         assert "external images" in found.metrics.table()

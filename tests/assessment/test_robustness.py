@@ -1,4 +1,4 @@
-"""Robustness: every change is a change, figures are of the right images, seen ones are refused."""
+"""Robustness: every change is a change, values are of the right images, seen ones are refused."""
 
 from __future__ import annotations
 

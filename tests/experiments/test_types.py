@@ -153,7 +153,7 @@ def test_a_rare_type_is_trained_on_and_what_cannot_be_measured_is_null(
     report = (tmp_path / "run" / "evaluation" / "report.html").read_text("utf-8")
     assert "No pituitary lies in testing" in report
 
-    generator = np.random.default_rng(7)  # strangers, of two of the four classes
+    generator = np.random.default_rng(7)  # new images, of two of the four classes
     for name in ("no", "meningioma"):
         (tmp_path / "other" / name).mkdir(parents=True)
         for image in range(3):

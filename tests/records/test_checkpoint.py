@@ -1,4 +1,4 @@
-"""Checkpoints: what goes in comes out, damage and strangers are refused."""
+"""Checkpoints: what goes in comes out, damaged ones and those of other runs are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_it_comes_back_in_order(file: Path) -> None:
     assert [float(value[0]) for value in state.optimizer] == list(range(12))
 
 
-def test_a_strangers_checkpoint_is_refused(file: Path) -> None:
+def test_the_checkpoint_of_another_run_is_refused(file: Path) -> None:
     with pytest.raises(InputError, match="another recipe"):
         load_checkpoint(file, identity="yours")
 

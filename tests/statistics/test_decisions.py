@@ -34,7 +34,7 @@ def test_calibration_finds_the_distortion_that_was_put_in() -> None:
     assert intercept == pytest.approx(0.75, abs=0.08)
 
 
-def test_perfectly_parted_scores_ask_for_no_infinite_slope() -> None:
+def test_perfectly_separated_scores_ask_for_no_infinite_slope() -> None:
     labels = np.array([0] * 10 + [1] * 10)
     slope, _ = fit_calibration(labels, np.where(labels == 1, 5.0, -5.0))
     assert 0.1 < slope < 5

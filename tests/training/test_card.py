@@ -73,9 +73,9 @@ def test_images_kept_for_testing_are_not_counted_as_trained_on(
     card = model_card(metadata, decisions, "scores")
     assert "Images: training 90, testing 10; 100 in all, 40 with a tumour" in card
     assert "Sources of all images, testing included: here" in card
-    parted = metadata.model_copy(update={"data": metadata.data | {"sources_of": SOURCES_OF}})
+    recorded = metadata.model_copy(update={"data": metadata.data | {"sources_of": SOURCES_OF}})
     assert "Sources of the training and tuning images: here" in model_card(
-        parted, decisions, "scores"
+        recorded, decisions, "scores"
     )
     # Wherever a threshold is shown, the reader is told that a new source does worse.
     assert card.count("expect less of a source") == 2

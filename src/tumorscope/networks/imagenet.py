@@ -52,7 +52,6 @@ FOLDERS = {
 }
 """Folder below `BASE_URL` where it is not the backbone's name."""
 
-
 LONGEST_REASON = 400
 """Characters of another library's message that are shown."""
 

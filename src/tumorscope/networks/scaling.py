@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 Channels = float | tuple[float, float, float]
 """One number for all three channels of the network's input, or one for each."""
 
-
 SCALINGS: dict[str, tuple[Channels, Channels]] = {
     "unit": (1 / 255.0, 0.0),
     "symmetric": (1 / 127.5, -1.0),

@@ -15,7 +15,6 @@ from tumorscope.records.run_record import RunRecord
 FOLDS_RECIPE = Path("folds", "recipe.toml")
 """Where a cross-validation keeps the recipe that its folds followed."""
 
-
 NEW_RUN = Path("RUN")
 """Stands for the folder of the run that the first of several commands makes anew."""
 

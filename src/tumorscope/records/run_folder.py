@@ -35,7 +35,6 @@ HISTORY = (
     "seconds",
 )
 
-
 SCORE_COLUMNS = {
     "tumour": ("score",),
     "tumour-type": tuple(f"score_{name.replace(' ', '_')}" for name in TYPE_CLASSES),

@@ -1,6 +1,6 @@
 """The frozen part of the backbone, run by the fastest engine at hand and never twice.
 
-Where the notebook that everyone starts from spends its time is here: 20 epochs push every image
+This is where the notebook that everyone starts from spends its time: 20 epochs push every image
 through 2.2 M weights that do not change. Three things make that cheap: ONNX Runtime does the
 pass, one pass yields what both phases need, and the result of an augmented version is kept for
 the next epoch that uses it.

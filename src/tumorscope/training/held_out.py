@@ -99,19 +99,23 @@ def crossval_scores(crossval: Path, folder: Path, manifest: Manifest, record: Ru
         )
     _check_protocol(crossval, theirs, folder, manifest, protocol_of(folder, record))
     values = _values(crossval, records, theirs, folder, manifest)
-    # With sources left out, some images are not scored.
-    sources_out = len(theirs) < len(manifest)
+    left_out = len(theirs) < len(manifest)  # whole sources: the others were not scored
     # What will be tested on must not choose thresholds.
     tested = {row.sha256 for row in manifest.of_split("testing").rows}
     kept = np.array([row.sha256 not in tested for row in theirs.rows])
     theirs = theirs.having(row for row in theirs.rows if row.sha256 not in tested)
-    origin = f"out-of-fold scores of a cross-validation ({plural(values.shape[1], 'repeat')})"
-    if sources_out:
-        counts = Counter(row.source for row in theirs.rows)
-        origin = "scores of images whose sources were left out of training ("
-        origin += ", ".join(f"{count} of {name}" for name, count in sorted(counts.items())) + ")"
+    repeats = plural(values.shape[1], "repeat")
+    of_folds = f"out-of-fold scores of a cross-validation ({repeats})"
+    origin = origin_of_left_out(theirs) if left_out else of_folds
     folds = measuring_folds(theirs.labels, theirs.groups)
     return HeldOut(theirs.labels, logit(values[kept]), folds, origin)
+
+
+def origin_of_left_out(scored: Manifest) -> str:
+    """Return in words where the scores of these images come from, with sources left out."""
+    counts = sorted(Counter(row.source for row in scored.rows).items())
+    sources = ", ".join(f"{count} of {name}" for name, count in counts)
+    return f"scores of images whose sources were left out of training ({sources})"
 
 
 def _values(

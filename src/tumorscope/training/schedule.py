@@ -14,7 +14,6 @@ from tumorscope.recipes.parts import Optimisation
 MIN_DELTA = 1e-4
 """Improvements below this do not count; the default of Keras' ``ReduceLROnPlateau``."""
 
-
 FLOOR = 0.01
 """Share of the peak at which "cosine" ends."""
 

@@ -12,7 +12,6 @@ __all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "engine_of", "open_engi
 
 ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino", "litert")
 
-
 MADE_FOR: dict[str, EngineName] = {".xml": "openvino", ".tflite": "litert"}
 """Endings of model files that only one engine reads; ONNX Runtime and OpenVINO read the others."""
 

@@ -114,7 +114,7 @@ def _compared(
         must_resume(folder, "a comparison", resume=resume)
     whole = None if cost_only or data is None else prepare_manifest(data)
     manifest = whole.usable if whole else None
-    others = [lookup(name) for name in finished if lookup(name) not in systems]
+    others = [system for system in map(lookup, finished) if system not in systems]
     for system in (*systems, *others):  # all that is kept, before any of it is added to
         check_kept(
             shared.folder_of(system),
