@@ -22,11 +22,16 @@ TINY = 64
 """Images with an edge under this many pixels are flagged: 224 × 224 made from them is guesswork."""
 
 
-def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
+def scan_folder(data: str | Path) -> Manifest:
     """List the images of a folder of class folders, and read their headers.
 
     One row per file, readable or not, each a group of its own unless it lies in a patient's folder;
-    `tumorscope.audit` joins duplicates. See `list_cohort` for the parameters.
+    `tumorscope.audit` joins duplicates.
+
+    Parameters
+    ----------
+    data : path
+        See `list_cohort`.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     >>> [(row.path, row.label) for row in scan_folder("scans").rows][1:3]
     [('no/slice00002.png', 0), ('yes/slice00001.png', 1)]
     """
-    listed = list_cohort(data, source=source)
+    listed = list_cohort(data)
     reason = ""
     rows = []
     for row in listed.rows:
@@ -55,13 +60,13 @@ def scan_folder(data: str | Path, *, source: str | None = None) -> Manifest:
     return having_read(listed, rows)
 
 
-def list_cohort(data: str | Path, *, source: str | None = None) -> Manifest:
+def list_cohort(data: str | Path) -> Manifest:
     """List the images of a folder of class folders, without opening them.
 
     What is an image is decided as for every command (`tumorscope.imaging.find.images_below`), and
     everything passed over is counted in the notes of the manifest. Images in a patient's folder
-    (``yes/P07``) are one group. The rows know no hash yet: `as_read` and `as_unreadable` tell what
-    the files say.
+    (``yes/P07``) are one group. The folder's name is their source. The rows know no hash yet:
+    `as_read` and `as_unreadable` tell what the files say.
 
     Parameters
     ----------
@@ -69,8 +74,6 @@ def list_cohort(data: str | Path, *, source: str | None = None) -> Manifest:
         A folder with class folders, such as ``yes/`` and ``no/``; searched to any depth below
         those. Class folders may also lie one folder deeper, as in ``Training/yes/``;
         such parts are joined, because they were seldom made by group.
-    source : str, optional
-        Name of the cohort; the folder's name by default.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def list_cohort(data: str | Path, *, source: str | None = None) -> Manifest:
                 ]
             )
         )
-    rows = [_listed(filed, root, source or root.absolute().name) for filed in images]
+    rows = [_listed(filed, root) for filed in images]
     patients, others = patient_of(
         {row.path: filed.folders for row, filed in zip(rows, images, strict=True)},
         {row.path: row.label for row in rows},
@@ -170,7 +173,7 @@ def check_readable(cohort: Manifest, rows: Iterable[Row], reason: str) -> None:
         )
 
 
-def _listed(filed: Filed, root: Path, source: str) -> Row:
+def _listed(filed: Filed, root: Path) -> Row:
     path = portable_path(filed.path, root)
     try:
         path.encode()
@@ -179,7 +182,7 @@ def _listed(filed: Filed, root: Path, source: str) -> Row:
             f"The name of the file {path.encode(errors='surrogateescape')!r} in {root} is not "
             "UTF-8, so no manifest or report can name it. Expected names in UTF-8. Rename it."
         ) from error
-    kind = filed.tumour_type
+    source, kind = root.absolute().name, filed.tumour_type
     return Row(path, "", filed.label, _alone(path), source=source, tumour_type=kind)
 
 

@@ -59,11 +59,11 @@ def on_folders(notes: ScanNotes) -> list[str]:
     return lines
 
 
-def on_joins(joined: Sequence[Joined], most: int = 3) -> str:
+def on_joins(joined: Sequence[Joined]) -> str:
     """Return which groups became one; "" where none did."""
     if not joined:
         return ""
-    shown = some_of([" + ".join(names) for names in joined], most, between="; ")
+    shown = some_of([" + ".join(names) for names in joined], between="; ")
     return (
         f"{sum(map(len, joined))} groups were joined into {len(joined)}, because they share "
         "pictures (the same bytes, or copies that an audit found; the column picture names them): "
