@@ -93,7 +93,7 @@ class _Sets:
     exact, copies : list of list of int
         Positions of files with the same bytes, and of images that show one picture.
     label_conflicts, type_conflicts : dict of str to tuple of str
-        Group → copies of one picture of which several things are said.
+        Group → copies of one picture about which the rows disagree.
     """
 
     manifest: Manifest
@@ -106,12 +106,12 @@ class _Sets:
     def of(cls, cohort: Manifest, looks: Sequence[Look]) -> _Sets:
         copies = copies_of(cohort.rows, [look.head for look in looks])
         named = cohort.having(with_pictures(cohort.rows, copies))
-        # Groups that an audit makes of single images are told only where one that somebody named
-        # is among them.
+        # Groups that an audit makes of single images are named only where one that somebody
+        # chose is among them.
         given = given_names(cohort.rows)
         new = named.joined[len(cohort.joined) :]
-        told = (names for names in new if given.intersection(names))
-        named = replace(named, joined=(*cohort.joined, *told))
+        shown = (names for names in new if given.intersection(names))
+        named = replace(named, joined=(*cohort.joined, *shown))
         return cls(
             manifest=named,
             exact=alike(None if look.reason else look.row.sha256 for look in looks),
@@ -131,7 +131,7 @@ class _Sets:
 def _conflicts(
     rows: Sequence[Row], copies: Sequence[Sequence[int]], said: Callable[[Row], object]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the copies of which several things are said, by group; "" says nothing."""
+    """Return the copies about which the rows disagree, by group; "" says nothing."""
     conflicts: dict[str, tuple[str, ...]] = {}
     for members in copies:
         held = [rows[index] for index in members if said(rows[index]) != ""]
@@ -143,7 +143,7 @@ def _conflicts(
 
 
 def _flagged(sets: _Sets, common: Overlap, checks: InputChecks | None) -> Manifest:
-    """Return the cohort with the flags that only the whole of it can tell."""
+    """Return the cohort with the flags that only the whole of it can decide."""
     exact = {path for paths in sets.paths(sets.exact) for path in paths}
     flagged = {
         "exact-duplicate": exact,

@@ -17,7 +17,7 @@ UNUSUAL = 3.5
 """Modified z-score beyond which a distance is unusual (Iglewicz and Hoaglin 1993)."""
 
 FEWEST = 20
-"""Fewer images do not tell what is usual."""
+"""Fewer images do not show what is usual."""
 
 SHOWN = 12
 """Images that are shown as the furthest."""

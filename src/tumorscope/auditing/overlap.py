@@ -1,4 +1,4 @@
-"""Two cohorts → the pictures that both hold, and the images of which that could not be told.
+"""Two cohorts → the pictures that both hold, and the images for which that could not be checked.
 
 Files of a cohort that were moved, changed or broken since its manifest was written are still
 known by their bytes' hash. That finds the same file but no copy that was saved again, so what could
@@ -29,7 +29,7 @@ class Overlap:
         Images of the known cohort whose picture could not be looked at: they were compared by
         their hash alone.
     not_at_all : tuple of str
-        Images of the known cohort of which nothing is known.
+        Images of the known cohort about which nothing is known.
     """
 
     matches: dict[str, list[str]]

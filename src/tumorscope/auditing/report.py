@@ -105,7 +105,7 @@ def write_report(found: Audit, path: Path) -> None:
 def _gallery(
     found: Audit, sets: Iterable[Sequence[str]], say: Callable[[Row], str] = lambda _: ""
 ) -> _Gallery:
-    """Return sets of paths with thumbnails; `say` tells what stands below each."""
+    """Return sets of paths with thumbnails; `say` gives the caption of each."""
     row_of = {row.path: row for row in found.manifest.rows}
     rows = [[row_of[path] for path in paths] for paths in sets]
     shown = [

@@ -52,7 +52,7 @@ class Audit:
         Images of other cohorts that are gone, changed or broken, but whose hash is known: a copy
         that was saved again is not found.
     not_compared : tuple of str
-        Images of other cohorts of which not even the hash is known.
+        Images of other cohorts whose hash is not even known.
     grouping : Grouping or None
         What the rule for groups did, where one was given.
     shared_prefixes : SharedPrefixes or None

@@ -1,4 +1,4 @@
-"""What people are told of an audit, in sentences; see also `tumorscope.cohort.sentences`."""
+"""What people are told about an audit, in sentences; see also `tumorscope.cohort.sentences`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def on_audit(found: Audit) -> list[str]:
 
 
 def on_groups(found: Audit) -> list[str]:
-    """Return what was said of groups, what file names tell of them, and which are divided."""
+    """Return what was said of groups, what file names say about them, and which are divided."""
     lines = (
         on_rule(found.grouping) if found.grouping else "",
         on_prefixes(found.shared_prefixes) if found.shared_prefixes else "",

@@ -69,9 +69,9 @@ def with_pictures(rows: Sequence[Row], copies: Sequence[Sequence[int]]) -> list[
 
 
 def unattributed(manifest: Manifest) -> list[str]:
-    """Return the paths of near-duplicates of which the manifest does not say what they repeat.
+    """Return the paths of near-duplicates for which the manifest does not say what they repeat.
 
-    Manifests of former versions tell it by the group alone. It is believed where the group is
+    Manifests of earlier versions say it by the group alone. That is trusted where the group is
     named as an audit names it and still holds several such images; in a group that somebody
     named, they may repeat images of other groups.
     """
@@ -92,8 +92,8 @@ def unattributed(manifest: Manifest) -> list[str]:
 def settle_copies(manifest: Manifest) -> Manifest:
     """Make sure that copies of one picture share a group, looking at the images if need be.
 
-    Rows that name their picture, or have the same bytes, share one already. Where the flags tell
-    of near-duplicates that nothing attributes, the images are compared, as an audit does.
+    Rows that name their picture, or have the same bytes, share one already. Where flags
+    mark near-duplicates that nothing attributes, the images are compared, as an audit does.
 
     Raises
     ------

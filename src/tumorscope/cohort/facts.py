@@ -91,7 +91,7 @@ def near_duplicates(manifest: Manifest) -> str:
     near = [row for row in rows if NEAR in row.flags]
     shown: dict[str, set[str]] = {}
     for row in near:
-        # Without the column picture the group is all that tells of sets.
+        # Without the column picture only the group shows the sets.
         shown.setdefault(row.picture or row.group, set()).add(row.sha256)
     if near:
         return f"{len(near)} images show {counted(len(shown), 'picture')} with other bytes as well"

@@ -46,14 +46,14 @@ class SharedPrefixes:
 
 
 def patients_in_names(manifest: Manifest) -> SharedPrefixes | None:
-    """Return what file names tell of patients, where nobody has said yet who they are."""
+    """Return what file names say about patients, where nobody has said yet who they are."""
     usable = manifest.usable.rows
     if given_names(usable):
         return None
     found = shared_prefixes([row.path for row in usable])
     if found is None:
         return None
-    # Where the groups hold them together already there is nothing to tell.
+    # Where the groups hold them together already there is nothing to say.
     groups = defaultdict(set)
     level = len(_PART.findall(found.prefixes[0]))  # all are of one
     for row in usable:

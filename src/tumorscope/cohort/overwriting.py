@@ -66,9 +66,9 @@ def refuse_others(
     for name in found:
         document = read_document(folder / name)
         if name in mine:
-            # A protocol of a former version is plain text, which tells nothing here.
-            told = {} if document is None and name.endswith(".txt") else document
-            other = told is None or not mine[name](told)
+            # A protocol of an earlier version is plain text, which says nothing here.
+            said = {} if document is None and name.endswith(".txt") else document
+            other = said is None or not mine[name](said)
         else:
             other = report and name not in WITHOUT_REPORT
         if other:

@@ -51,7 +51,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d(?:\D.*|\d{4})?")
 def patient_of(
     folders: Mapping[str, Sequence[str]], labels: Mapping[str, int]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return whose image each is, where its folders tell.
+    """Return whose image each is, where its folders say.
 
     Parameters
     ----------

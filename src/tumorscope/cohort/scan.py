@@ -66,7 +66,7 @@ def list_cohort(data: str | Path) -> Manifest:
     What is an image is decided as for every command (`tumorscope.imaging.find.images_below`), and
     everything passed over is counted in the notes of the manifest. Images in a patient's folder
     (``yes/P07``) are one group. The folder's name is their source. The rows know no hash yet:
-    `as_read` and `as_unreadable` tell what the files say.
+    `as_read` and `as_unreadable` add what the files say.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def list_cohort(data: str | Path) -> Manifest:
 
 
 def as_read(row: Row, info: ImageInfo, sha256: str, *, coloured: bool = False) -> Row:
-    """Return a row with what its file says: hash, size, mode, and the flags that it tells alone."""
+    """Return a row with what its file says: hash, size, mode, and flags of its own."""
     held = {
         "disguised": info.disguised,
         "colour": coloured,
@@ -159,7 +159,7 @@ def having_read(listed: Manifest, rows: Iterable[Row]) -> Manifest:
 
 
 def check_readable(cohort: Manifest, rows: Iterable[Row], reason: str) -> None:
-    """Refuse a cohort of which no image can be read; `reason` is why the first of them cannot.
+    """Refuse a cohort in which no image can be read; `reason` is why the first of them cannot.
 
     Raises
     ------

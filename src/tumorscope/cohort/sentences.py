@@ -1,4 +1,4 @@
-"""What people are told of a cohort: sentences made of data, here and nowhere else in this room."""
+"""What people are told about a cohort: data become sentences here, nowhere else in this room."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def on_folders(notes: ScanNotes) -> list[str]:
     if notes.other_folders:
         lines.append(
             f"Groups: folders that were not taken for patients: {some_of(notes.other_folders)}. "
-            "If they are, or file names tell patients, say so with tumorscope audit --group-from."
+            "If they are, or file names show patients, say so with tumorscope audit --group-from."
         )
     if notes.only_class:
         lines.append(

@@ -166,7 +166,7 @@ def _delimiter(text: str, required: Sequence[str]) -> str:
     try:
         return max(DELIMITERS, key=found)
     except csv.Error:
-        return DELIMITERS[0]  # reading it all tells what is wrong
+        return DELIMITERS[0]  # reading it all shows what is wrong
 
 
 def _names(cells: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Exceptions that nobody expected, told as what they are: mostly not bugs, but surroundings."""
+"""Exceptions that nobody expected, and what they are: mostly not bugs, but surroundings."""
 
 from __future__ import annotations
 

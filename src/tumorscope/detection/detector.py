@@ -139,7 +139,7 @@ class Detector:
         self._engines = EnginePair(model, self._engine_name, threads=self.threads, fast=self.fast)
 
     def __getstate__(self) -> dict[str, object]:
-        # What is made of the model again at need is not sent along: 20 MB of known images.
+        # What can be made of the model again is not sent along: 20 MB of known images.
         return {name: value for name, value in self.__dict__.items() if name != "_known"}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The two engines of a detector, opened at need: one to answer soon, one to answer many."""
+"""The two engines of a detector, opened when needed: one to answer soon, one to answer many."""
 
 from __future__ import annotations
 

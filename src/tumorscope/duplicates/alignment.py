@@ -29,7 +29,7 @@ MIN_BLOCKS = 24
 UNCERTAIN = (0.5, 0.9)
 """Agreements after the coarse registration between which the fine one is worth its time.
 
-Of copies that were begun from the right view, the coarse one alone leaves none below 0.79.
+Of copies that started from the right view, the coarse one alone leaves none below 0.79.
 """
 
 _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)

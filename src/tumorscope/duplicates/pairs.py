@@ -33,11 +33,11 @@ PATIENCE = 8
 
 STARTS = 3
 HALFWAY = 0.35
-"""Where a registration ends between this and `SAME_PICTURE`, it is begun again from the next best
+"""Where a registration ends between this and `SAME_PICTURE`, it starts again from the next best
 view, up to `STARTS` times: it may have stuck on the way."""
 
 THOROUGH = 2
-"""Only for the first so many failures of an image is a registration begun again."""
+"""Only for the first so many failures of an image does a registration start again."""
 
 SAME_PICTURE = 0.8
 """Agreement above which two images are copies of one picture.

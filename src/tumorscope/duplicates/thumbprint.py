@@ -117,8 +117,8 @@ def sampled(
 ) -> NDArray[np.float32]:
     """Sample a framed head at edge × edge places; beyond the frame there is nothing, 0.
 
-    `view` tells which part is seen: width and height of it, then the place of its middle from −1
-    to 1, x first.
+    `view` is the part that is seen: its width and height, then the place of its middle from −1 to
+    1, x first.
     """
     matrix = pixel_maps(np.array([view], dtype=np.float64), edge)[0]
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

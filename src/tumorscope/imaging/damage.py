@@ -74,7 +74,7 @@ def _frame(process: int, bits: int) -> str | None:
 
 
 def _is_cut(name: str, data: bytes, page: Page | None) -> bool:
-    if name == "JPEG":  # cameras append much behind the end mark
+    if name == "JPEG":  # cameras append much after the end mark
         return b"\xff\xd9" not in data
     if name == "PNG":
         return b"IEND" not in data

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 
 HEAD = 1024
-"""Bytes of a file that tell its kind."""
+"""Bytes of a file that show its kind."""
 
 SUFFIXES = {
     "BMP": {".bmp"},

@@ -134,7 +134,7 @@ class PassedOver:
         path : path
             Of the file, or of the folder where that was passed over as a whole.
         kind : str
-            What tells the ones of a reason apart in words, such as an ending or a folder's name.
+            What distinguishes those of one reason, such as an ending or a folder's name.
         scan : bool
             Whether it looks like a scan.
         """

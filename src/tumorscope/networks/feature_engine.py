@@ -1,4 +1,4 @@
-"""A backbone's features of many images, by the fastest engine at hand.
+"""A backbone's features of many images, by the fastest engine there is.
 
 ONNX Runtime; Keras where the backbone has layers that have no translation.
 """

@@ -42,7 +42,7 @@ def load_weights(backbone: keras.Model, *, name: str, weights: str | Path) -> We
     Returns
     -------
     Weights
-        What was loaded, as `noted` tells it.
+        What was loaded, as `noted` returns it.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def noted(name: str, weights: str | Path) -> Weights:
     """Return what `load_weights` would, without loading.
 
     A file is noted by its SHA-256, also where it is Keras' own, which is fetched if need be;
-    `record_of` tells what is the same under two names.
+    `record_of` has one record for one file under two names.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def noted(name: str, weights: str | Path) -> Weights:
 
 
 def weights_identity(weights: str | Path) -> str:
-    """Return what tells starting weights apart: the content of a file, not its path."""
+    """Return what distinguishes starting weights: the content of a file, not its path."""
     if weights in ("imagenet", "none") or (weights != MRI and not Path(weights).is_file()):
         return str(weights)
     return noted("", weights).sentence

@@ -14,7 +14,7 @@ _FILE = re.compile(r"(?P<name>.+) \(sha256 (?P<digest>[0-9a-f]{64})\)")
 
 
 class Weights(BaseModel):
-    """Starting weights of one network, told apart by what they hold.
+    """Starting weights of one network, distinguished by what they hold.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Weights(BaseModel):
 
     @property
     def key(self) -> str:
-        """What tells these weights apart from others."""
+        """What distinguishes these weights from others."""
         return f"{self.kind} {self.digest}".strip()
 
     @property
@@ -48,7 +48,7 @@ class Weights(BaseModel):
 
     @property
     def sentence(self) -> str:
-        """The same in full, as run.json tells it; `parse_weights` reads it back."""
+        """The same in full, as run.json has it; `parse_weights` reads it back."""
         if self.kind == "none":
             return "none (random)"
         if self.kind == "mri":

@@ -1,6 +1,6 @@
 """Random changes that another scanner, sequence or archive would make to the same anatomy.
 
-Each is made for both labels alike, so none of them can tell a label. Sources of the list: bias
+Each is made for both labels alike, so none of them can betray a label. Sources of the list: bias
 field, noise, ghosting, blur and resolution as in Pérez-García et al., *TorchIO* (2021); gamma and
 contrast as in Isensee et al., *nnU-Net* (2021).
 """

@@ -57,7 +57,7 @@ def write_phantom_cohort(
 ) -> None:
     """Write a cohort of phantom slices, ``folder/yes`` and ``folder/no``.
 
-    ``folder/phantom.json`` tells what was planted, for comparison with what an audit finds.
+    ``folder/phantom.json`` says what was planted, for comparison with what an audit finds.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def _plan_copies(originals: list[_Original], count: int, rng: np.random.Generato
         label = index % 2
         pool = of_class[label]
         original = pool[turns[label] % len(pool)]
-        # Both classes go through all kinds of copies, so that the kind does not tell the label.
+        # Both classes go through all kinds of copies, so that the kind does not betray the label.
         change = COPIES[turns[label] % len(COPIES)]
         turns[label] += 1
         suffix = ".png" if change in ("identical", "flipped", "rotated") else ".jpg"

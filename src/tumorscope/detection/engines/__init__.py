@@ -64,7 +64,7 @@ def open_engine(
 def engine_of(model: ModelFile, name: EngineName | None = None) -> EngineName:
     """Return which engine runs a model file: the one named, or the one that the file is for.
 
-    It is not loaded, so that what is wrong can be told before any work.
+    It is not loaded, so that what is wrong can be said before any work.
 
     Raises
     ------
