@@ -32,8 +32,9 @@ def export(
     """Convert a model; keep the result only if it still decides as the original.
 
     The converted model is run beside the original on labelled images. Where its AUC falls by more
-    than 0.005, more than 1 % of decisions change or evidence no longer adds up to the logit, the
-    next, more careful way is tried; if none passes, nothing is written (exit code 5).
+    than 0.005, more than 1 % of decisions change, a probability differs too much or evidence no
+    longer adds up to the logit, the next, more careful way is tried; if none passes, nothing is
+    written (exit code 5).
 
     Example:
 
