@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.arrays import labels_for
+from tumorscope.cohort.facts import WITHOUT_SPLIT, split_counts
 from tumorscope.cohort.manifest import Data, Manifest
+from tumorscope.cohort.sentences import on_missing_types
 from tumorscope.cohort.split import split
-from tumorscope.common.errors import UsageError
+from tumorscope.common.classes import TYPE_CLASSES
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.progress import say
 from tumorscope.common.versions import versions
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.networks.weights import noted, record_of
@@ -94,6 +98,41 @@ def plan_run(data: Data, recipe: Recipe, weights: str | Path, split_by: SplitMod
     return Plan(
         manifest, labels, protocol, weights, protocol.model_dump_json(), passed_over, may_differ
     )
+
+
+def check_splits(manifest: Manifest, recipe: Recipe) -> None:
+    """Say what is in no split or lacks a type, and refuse a training part without a class.
+
+    Raises
+    ------
+    InputError
+        If the split "training" lacks a class of the recipe's task.
+    """
+    counts = split_counts(manifest.rows)
+    if WITHOUT_SPLIT in counts:
+        say(
+            f"{counts[WITHOUT_SPLIT]} images lie in no split, where others do, and are used for "
+            "nothing. Fill the column split for them, or run `tumorscope split`, to use them."
+        )
+    training = manifest.of_split("training")
+    typed = recipe.task == "tumour-type"
+    if typed and (words := on_missing_types(manifest)):
+        say(words)
+    taught = set(labels_for(recipe.task, training).tolist())
+    if typed and (untaught := [kind for n, kind in enumerate(TYPE_CLASSES) if n not in taught]):
+        raise InputError(
+            f"The split training holds {len(training)} images, none of them of the class "
+            f"{', '.join(untaught)}. Expected images of every class to train on. Correct the "
+            "column split of the manifest, or run `tumorscope split`, which gives each type to "
+            "training first."
+        )
+    if len(set(training.labels.tolist())) < 2:
+        parts = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise InputError(
+            f"The split training holds {len(training)} images, {int(training.labels.sum())} of "
+            f"them with a tumour ({parts}). Expected images of both classes to train on. Correct "
+            "the column split of the manifest, or run `tumorscope split`."
+        )
 
 
 def state_of(folder: Path, *, resume: bool) -> State:

@@ -33,8 +33,14 @@ from tumorscope.records.run_record import RunRecord
 from tumorscope.training.export import write_checked
 from tumorscope.training.fit import Fitter
 from tumorscope.training.phases import epochs_of
-from tumorscope.training.plan import Plan, check_finished, gone_on_with, plan_run, state_of
-from tumorscope.training.splits import check_splits
+from tumorscope.training.plan import (
+    Plan,
+    check_finished,
+    check_splits,
+    gone_on_with,
+    plan_run,
+    state_of,
+)
 
 if TYPE_CHECKING:
     import keras
