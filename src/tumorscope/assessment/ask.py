@@ -80,8 +80,17 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Looked:
-    """A cohort as a model's engine takes it, and what is known of it before the engine is asked."""
+class Prepared:
+    """A cohort as a model's engine takes it, and what is known of it before the engine is asked.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (n, size, size)
+    refusals : sequence of tuple of str
+        Why the input check refuses an image before the engine is asked.
+    seen : ndarray of bool, shape (n,), or None
+        See `Said`.
+    """
 
     pixels: NDArray[np.uint8]
     refusals: Sequence[tuple[str, ...]]
@@ -102,13 +111,13 @@ def ask_cohort(model: ModelFile, manifest: Manifest, *, operating_point: str = "
     """
     metadata = model.metadata
     rule = rules.rule_of(metadata, operating_point)
-    looked = _look(model, manifest)
-    outputs = ask(open_engine(model), looked.pixels, label="Scoring")
+    prepared = prepare_for(model, manifest)
+    outputs = ask(open_engine(model), prepared.pixels, label="Scoring")
     scores, raw = outputs.probability.astype(np.float64), sigmoid(outputs.logit.astype(np.float64))
     verdicts = [
         rules.judge(rule, metadata.input_check, score, distance, refusals)
         for score, distance, refusals in zip(
-            scores.tolist(), outputs.distance.tolist(), looked.refusals, strict=True
+            scores.tolist(), outputs.distance.tolist(), prepared.refusals, strict=True
         )
     ]
     return Said(
@@ -116,7 +125,7 @@ def ask_cohort(model: ModelFile, manifest: Manifest, *, operating_point: str = "
         raw=raw,
         decisions=[each.decision for each in verdicts],
         reasons=[each.reasons for each in verdicts],
-        seen=looked.seen,
+        seen=prepared.seen,
         answers=Answers(
             model=metadata.id,
             operating_point=operating_point,
@@ -128,8 +137,14 @@ def ask_cohort(model: ModelFile, manifest: Manifest, *, operating_point: str = "
     )
 
 
-def _look(model: ModelFile, manifest: Manifest) -> _Looked:
-    """Read every image once: for the engine, for the input check and for the thumbprints."""
+def prepare_for(model: ModelFile, manifest: Manifest) -> Prepared:
+    """Read every image once: for the engine, for the input check and for the thumbprints.
+
+    Raises
+    ------
+    UnreadableImageError
+        If an image cannot be read.
+    """
     metadata = model.metadata
     how, known = metadata.preprocessing.preprocessing, SeenImages(metadata.seen)
 
@@ -144,10 +159,10 @@ def _look(model: ModelFile, manifest: Manifest) -> _Looked:
     reasons: list[tuple[str, ...]] = []
     with ThreadPoolExecutor(cores()) as pool:
         looked = track(pool.map(look, manifest.rows), "Reading images", total=len(manifest))
-        for index, (prepared, refusals, copy) in enumerate(looked):
-            pixels[index], seen[index] = prepared, copy
+        for index, (image, refusals, copy) in enumerate(looked):
+            pixels[index], seen[index] = image, copy
             reasons.append(refusals)
-    return _Looked(pixels, reasons, seen if known.count else None)
+    return Prepared(pixels, reasons, seen if known.count else None)
 
 
 def write_scores(path: Path, manifest: Manifest, said: Said) -> None:

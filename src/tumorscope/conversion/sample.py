@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.assessment.ask import prepare_for
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError
-from tumorscope.common.progress import say, track
-from tumorscope.detection.seen import SeenImages
-from tumorscope.imaging import prepare, read_slice
+from tumorscope.common.progress import say
 from tumorscope.model_file.onnx_file import ModelFile
 
 
@@ -69,22 +68,14 @@ def load_sample(manifest: Manifest, model: ModelFile) -> Sample:
     InputError
         If none is usable.
     """
-    rows = manifest.usable.rows
-    if not rows:
+    usable = manifest.usable
+    if not usable.rows:
         raise InputError(
             f"None of the {len(manifest)} calibration images can be read. Expected labelled brain "
             "MRI slices. Give other images with --calibration."
         )
-    how = model.metadata.preprocessing.preprocessing
-    pixels = np.empty((len(rows), how.size, how.size), dtype=np.uint8)
-    known = SeenImages(model.metadata.seen)
-    seen = np.zeros(len(rows), dtype=np.bool_)
-    for index, row in enumerate(track(rows, "Reading images")):
-        scan = read_slice(manifest.file(row))
-        pixels[index], seen[index] = prepare(scan, how), bool(known.holds(scan))
-    labels = np.array([row.label for row in rows], dtype=np.int64)
-    groups = np.array([row.group for row in rows], dtype=np.str_)
-    return Sample(pixels, labels, groups, seen if known.count else None)
+    prepared = prepare_for(model, usable)
+    return Sample(prepared.pixels, usable.labels, usable.groups, prepared.seen)
 
 
 def say_what_is_known(sample: Sample, name: str) -> None:
