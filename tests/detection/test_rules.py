@@ -74,3 +74,11 @@ def test_an_unknown_operating_point_names_the_known(tiny_model: Path) -> None:
     assert rule_of(metadata, "screening").threshold == 0.2
     with pytest.raises(UsageError, match="balanced, screening, specific"):
         rule_of(metadata, "fastest")
+
+
+def test_a_distance_that_is_no_number_is_beyond_every_limit() -> None:
+    rule = DecisionRule(threshold=0.5, no_tumour=0.6, tumour=0.6)
+    limited = InputCheck(distance=2.0)
+    assert judge(rule, limited, 0.9, 2.0).decision == "tumour"
+    assert judge(rule, limited, 0.9, float("nan")).reasons == ("not-brain-mri",)
+    assert judge(rule, InputCheck(), 0.9, float("nan")).decision == "tumour"

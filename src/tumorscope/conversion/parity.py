@@ -233,9 +233,7 @@ def _answers(outputs: Outputs, metadata: Metadata) -> NDArray[np.int8]:
     """
     rule = DecisionRule.of(metadata.operating_points["balanced"], metadata.conformal)
     answers = rule.answers(outputs.probability.astype(np.float64))
-    limit = metadata.input_check.distance
-    if limit is not None:
-        answers[~(outputs.distance <= limit)] = REFUSED
+    answers[metadata.input_check.too_far(outputs.distance)] = REFUSED
     return answers
 
 

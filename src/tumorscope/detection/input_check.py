@@ -58,5 +58,5 @@ class ModelInputCheck:
             return reasons, None
         pixels = prepare(scan, self.metadata.preprocessing.preprocessing)
         distance = float(self.engine.run(pixels[None]).distance[0])
-        far = self.limit is not None and distance > self.limit
+        far = self.metadata.input_check.too_far(distance)
         return ("not-brain-mri",) if far else (), distance

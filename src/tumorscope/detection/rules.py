@@ -106,7 +106,7 @@ def judge(
     >>> judge(rule, InputCheck(), 0.5, 1.0).reasons, judge(rule, InputCheck(), 0.9, 1.0).decision
     (('uncertain',), 'tumour')
     """
-    if not refusals and check.distance is not None and distance > check.distance:
+    if not refusals and check.too_far(distance):
         refusals = ("not-brain-mri",)
     if refusals:
         return Verdict("refused", (), refusals)

@@ -8,7 +8,7 @@ import zlib
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, JsonValue, model_validator
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -104,6 +104,23 @@ class InputCheck(Part):
     aspect: Annotated[float, Field(ge=1.0)] = 3.0
     spread: Annotated[float, Field(ge=0.0)] = 4.0
     coloured: Share = 0.10
+
+    def too_far(self, distance: ArrayLike) -> NDArray[np.bool_]:
+        """Return which distances of a graph are beyond the limit, bool of the same shape.
+
+        A distance that is no number is beyond every limit; without a limit, nothing is.
+
+        Examples
+        --------
+        >>> InputCheck(distance=2.0).too_far([1.0, 2.0, 3.0, np.nan]).tolist()
+        [False, False, True, True]
+        >>> InputCheck().too_far([1.0, np.nan]).tolist()
+        [False, False]
+        """
+        values = np.asarray(distance, dtype=np.float64)
+        if self.distance is None:
+            return np.zeros(values.shape, dtype=np.bool_)
+        return np.asarray(~(values <= self.distance))
 
 
 STEP = 6

@@ -20,34 +20,21 @@ from numpy.typing import NDArray
 
 pytest.importorskip("optuna", reason="needs the tune extra")
 
-import keras
-import optuna
 
-from tumorscope.auditing.prepare import prepare_manifest
+from tests.experiments.search.conftest import manifest_of, search_options, write_weights
+
 from tumorscope.cli.app import run
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
-from tumorscope.experiments.search.objective import SharedNetwork, loss_of
-from tumorscope.experiments.search.report import importances_of
 from tumorscope.experiments.search.result import Search
-from tumorscope.experiments.search.space import Range, changed, load_space
 from tumorscope.experiments.search.storage import IDENTITY, finished
 from tumorscope.experiments.search.tune import tune
-from tumorscope.networks.network import build
-from tumorscope.networks.start import start
-from tumorscope.networks.weights import weights_identity
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 
 pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
-
-SPACE = """
-"frozen.learning_rate" = {low = 1e-4, high = 1e-1, log = true}
-"network.dropout" = {low = 0, high = 0.6}
-"optimisation.class_weights" = {choices = ["balanced", "none"]}
-"""
 
 
 @dataclass(frozen=True)
@@ -59,30 +46,13 @@ class Nested:
     asked: list[set[int]]
 
 
-def _asked(swift: Recipe, data: Path, folder: Path) -> dict[str, Any]:
-    (folder / "space.toml").write_text(SPACE)
-    return {
-        "data": data,
-        "recipe": swift,
-        "space": folder / "space.toml",
-        "weights": "none",
-        "inner_folds": 2,
-        "output": folder / "out",
-    }
-
-
-@pytest.fixture
-def options(swift: Recipe, tiny_cohort: Path, tmp_path: Path) -> dict[str, Any]:
-    return _asked(swift, tiny_cohort, tmp_path)
-
-
 @pytest.fixture(scope="module")
 def searched(
     undrawn: None, swift: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Search:
     """A finished search of two trials, without outer folds; its folder is to be copied."""
     folder = tmp_path_factory.mktemp("searched")
-    return tune(trials=2, outer_folds=0, **_asked(swift, drawn_tiny_cohort, folder))
+    return tune(trials=2, outer_folds=0, **search_options(swift, drawn_tiny_cohort, folder))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +71,7 @@ def nested(
         asked.append(set(indices.tolist()))
         return predict(self, indices)
 
-    options = _asked(swift, drawn_tiny_cohort, tmp_path_factory.mktemp("nested"))
+    options = search_options(swift, drawn_tiny_cohort, tmp_path_factory.mktemp("nested"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Fitter, "fit", watch_fit)
         patch.setattr(Fitter, "predict", watch_predict)
@@ -241,7 +211,7 @@ def test_the_manifest_of_the_search_can_be_given_again(
 def test_the_testing_part_is_left_out_and_that_is_said(
     options: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = _manifest(options)
+    whole = manifest_of(options)
     rows = [
         replace(row, split="testing" if row.path.endswith(("0.png", "1.png")) else "training")
         for row in whole.rows
@@ -262,7 +232,7 @@ def test_the_testing_part_is_left_out_and_that_is_said(
 
 
 def test_copies_of_testing_images_choose_no_recipe(options: dict[str, Any]) -> None:
-    whole = _manifest(options)
+    whole = manifest_of(options)
     shared = whole.rows[1].group
     rows = [
         replace(row, split="testing" if number == 0 else "training", group=shared)
@@ -286,45 +256,12 @@ def test_other_weights_under_the_same_name_are_another_search(
     options: dict[str, Any], swift: Recipe
 ) -> None:
     file = options["output"].parent / "start.weights.h5"
-    _write_weights(swift, file, seed=1)
+    write_weights(swift, file, seed=1)
     with_file = options | {"weights": file}
     tune(trials=1, outer_folds=0, **with_file)
-    _write_weights(swift, file, seed=2)
+    write_weights(swift, file, seed=2)
     with pytest.raises(InputError, match="starting weights: start"):
         tune(trials=2, outer_folds=0, **with_file)
-
-
-def test_weights_that_change_during_a_search_are_told(
-    options: dict[str, Any], swift: Recipe
-) -> None:
-    file = options["output"].parent / "start.weights.h5"
-    _write_weights(swift, file, seed=1)
-    shared = SharedNetwork(_manifest(options), swift, file, origin=weights_identity(file))
-    _write_weights(swift, file, seed=2)
-    with pytest.raises(InputError, match="have changed since the search was begun"):
-        shared.estimator(swift)
-
-
-def test_networks_are_not_kept_for_every_number_tried(
-    options: dict[str, Any], swift: Recipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built = []
-
-    def watch(recipe: Recipe, weights: str | Path) -> Any:
-        built.append(recipe.network.dropout)
-        return start(recipe, weights)
-
-    monkeypatch.setattr("tumorscope.experiments.search.objective.start", watch)
-    shared = SharedNetwork(_manifest(options), swift, "none", origin="none")
-    for rate in (0.1, 0.2, 0.3):
-        estimator = shared.estimator(changed(swift, {"network.dropout": rate}))
-        assert estimator.fitter.model.get_layer("dropout").rate == rate
-    assert built == [0.1]
-    first = estimator.fitter.model
-    other = shared.estimator(changed(swift, {"network.dropout": 0.1, "network.head": "flatten"}))
-    assert other.fitter.model is not first
-    assert len(built) == 2
-    assert shared.estimator(swift).fitter.model is not first
 
 
 def test_what_was_tried_is_not_fitted_again(
@@ -397,15 +334,6 @@ def _no_fit(_: Fitter, **__: Any) -> list[Record]:
     return []
 
 
-def _manifest(options: dict[str, Any]) -> Manifest:
-    return prepare_manifest(options["data"]).usable
-
-
-def _write_weights(recipe: Recipe, file: Path, *, seed: int) -> None:
-    keras.utils.set_random_seed(seed)
-    build(recipe).layers[0].save_weights(file)
-
-
 def test_hopeless_trials_are_pruned(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,49 +343,6 @@ def test_hopeless_trials_are_pruned(
     result = tune(trials=6, outer_folds=0, **options)
     states = [trial.state.name for trial in result.studies["final"].trials]
     assert states == ["COMPLETE"] * 5 + ["PRUNED"]
-
-
-def test_importances_sum_to_one_and_find_what_matters() -> None:
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-
-    def loss(trial: optuna.Trial) -> float:
-        trial.suggest_float("idle", 0, 1)
-        return (trial.suggest_float("matters", 0, 1) - 0.3) ** 2
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study.optimize(loss, n_trials=30)
-    found = importances_of(study)
-    assert sum(found.values()) == pytest.approx(1.0)
-    assert found["matters"] > 0.8
-    assert importances_of(optuna.create_study()) == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('"frozen.speed" = {low = 1.0, high = 2.0}', "not a key of a recipe"),
-        ('"network.dropout" = {low = 0.5, high = 0.2}', "low below high"),
-        ('"network.dropout" = {low = 0.5, high = 3.0}', "network.dropout"),
-        ('"network.dropout" = {low = 0.0, high = 0.5, log = true}', "above 0"),
-        ('"frozen.epochs" = {low = 1.5, high = 3}', "whole numbers"),
-        ('"network.head" = {choices = []}', "something in it"),
-        ('"network.dropout" = {low = 0.1, high = inf}', "finite"),
-        ('"seed" = {low = 1, high = 9}', "all trials share"),
-        ("dropout = [", "Cannot read"),
-        ("", "empty"),
-    ],
-)
-def test_a_wrong_space_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "space.toml").write_text(text)
-    with pytest.raises(InputError, match=message):
-        load_space(tmp_path / "space.toml", Recipe.load("paper"))
-
-
-def test_the_default_space_fits_the_recipes_that_ship() -> None:
-    for name in ("paper", "recommended"):
-        assert "network.dropout" in load_space(None, Recipe.load(name))
-    assert changed(Recipe.load("paper"), {"network.dropout": 0.1}).network.dropout == 0.1
-    assert Range(choices=[1, 2]).choices == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -471,18 +356,6 @@ def test_impossible_numbers_are_refused(options: dict[str, Any], wrong: dict[str
 def test_a_storage_that_is_not_there_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="Cannot use the storage"):
         tune(trials=1, outer_folds=0, storage="sqlite:////nowhere/at/all.db", **options)
-
-
-def test_losses() -> None:
-    labels, scores = np.array([0, 1, 1]), np.array([0.2, 0.9, 0.6])
-    assert loss_of(labels, scores, "auc") == 0.0
-    expected = -np.mean(np.log([0.8, 0.9, 0.6]))
-    assert loss_of(labels, scores, "log-loss") == pytest.approx(expected)
-
-
-def test_one_class_alone_has_no_auc() -> None:
-    with pytest.raises(InputError, match="all of one class"):
-        loss_of(np.array([1, 1]), np.array([0.2, 0.9]), "auc")
 
 
 def test_the_command_prints_json(
