@@ -37,7 +37,9 @@ def store(variants: int, limit: int = 1 << 20) -> tuple[FeatureStore, Counting]:
 def test_versions_come_round_and_are_computed_once() -> None:
     features, extract = store(variants=2)
     indices = np.array([4, 1])
-    epochs = [features.augmented(indices, np.full(2, epoch), entry=None)[0] for epoch in range(4)]
+    epochs = [
+        features.augmented(indices, np.full(2, epoch), entry=None).features for epoch in range(4)
+    ]
     assert extract.seen == 4
     np.testing.assert_array_equal(epochs[0], epochs[2])
     np.testing.assert_array_equal(epochs[1], epochs[3])
@@ -80,12 +82,13 @@ def test_versions_of_one_image_in_one_batch_differ_and_carry_their_labels() -> N
     recipe = Recipe(name="test", augmentation=Augmentation(lesions=0.5, rotation=5.0))
     features = FeatureStore(extract, Images(head, np.array([0])), recipe)
     versions = np.arange(20)
-    values, labels = features.augmented(np.zeros(20, np.int64), versions, entry=None)
-    assert len(values) == 20
-    assert 3 < labels.sum() < 17
-    again, same = features.augmented(np.zeros(3, np.int64), versions[4:7], entry=None)
-    np.testing.assert_array_equal(same, labels[4:7])
-    np.testing.assert_array_equal(again, values[4:7])
+    found = features.augmented(np.zeros(20, np.int64), versions, entry=None)
+    assert len(found.features) == 20
+    assert 3 < found.labels.sum() < 17
+    assert found.places is None
+    again = features.augmented(np.zeros(3, np.int64), versions[4:7], entry=None)
+    np.testing.assert_array_equal(again.labels, found.labels[4:7])
+    np.testing.assert_array_equal(again.features, found.features[4:7])
 
 
 def test_scaling_is_what_its_name_says() -> None:

@@ -15,6 +15,7 @@ from tumorscope.cohort.tumour_type import classes_of
 from tumorscope.common.cores import cores
 from tumorscope.common.progress import track
 from tumorscope.imaging import Preprocessing, prepare, read_slice
+from tumorscope.imaging.lesion_mask import unpack_mask
 from tumorscope.recipes.parts import Task
 
 BATCH = 32
@@ -34,12 +35,16 @@ class Images:
     sources, groups : ndarray of str, shape (n,)
         Where each image comes from, and which images belong together; by default one source, and
         every image by itself.
+    masks : tuple of (ndarray of uint8 or None)
+        Where the lesion of each image is, as bits (see `mask`); None where nobody knows, which is
+        the default.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     sources: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=np.str_))
     groups: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=np.str_))
+    masks: tuple[NDArray[np.uint8] | None, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.labels)
@@ -47,6 +52,13 @@ class Images:
             object.__setattr__(self, "sources", np.full(count, "", dtype=np.str_))
         if len(self.groups) != count:
             object.__setattr__(self, "groups", np.arange(count).astype(np.str_))
+        if len(self.masks) != count:
+            object.__setattr__(self, "masks", (None,) * count)
+
+    def mask(self, position: int) -> NDArray[np.bool_] | None:
+        """Return where the lesion of an image is, bool (size, size); None where nobody knows."""
+        bits = self.masks[position]
+        return None if bits is None else unpack_mask(bits, self.pixels.shape[-1])
 
 
 def load_images(manifest: Manifest, how: Preprocessing, task: Task = "tumour") -> Images:

@@ -80,7 +80,7 @@ def prepare(scan: Slice, how: Preprocessing) -> NDArray[np.uint8]:
     pixels = scan.pixels[top:bottom, left:right]
     if how.intensity == "percentile":
         pixels = _window(pixels)
-    resized = _resize(pixels, place.height, place.width)
+    resized = resize_to(pixels, place.height, place.width)
     if resized.shape == (how.size, how.size):
         return resized
     output = np.zeros((how.size, how.size), dtype=np.uint8)
@@ -155,7 +155,7 @@ def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     if min(height, width) < 8:
         return whole
     scale = min(1.0, 256.0 / max(height, width))
-    small = _resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+    small = resize_to(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
     smooth = cv2.GaussianBlur(small, (5, 5), 0)
     otsu, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     bright = (smooth > max(otsu * 0.5, 8.0)).astype(np.uint8)
@@ -231,7 +231,8 @@ def _percentile(counts: NDArray[np.int64], share: float) -> np.float64:
     return np.float64(below + (min(above, 255) - below) * (at - before))
 
 
-def _resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def resize_to(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Return greys uint8 resized as `prepare` resizes; always a copy."""
     if pixels.shape == (height, width):
         return pixels.copy()
     shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width

@@ -9,7 +9,7 @@ the next epoch that uses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.arrays import BATCH, Images
 from tumorscope.imaging.brain import brain_mask
+from tumorscope.imaging.lesion_mask import pack_mask, unpack_mask
 from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.network import WHOLE, frozen_part
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.augment import augment
+from tumorscope.training.places import places_of
 
 if TYPE_CHECKING:
     import keras
@@ -62,6 +64,35 @@ def extractor(
     return extract
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Augmented:
+    """What training sees of a version of each of some images.
+
+    Attributes
+    ----------
+    features : ndarray, shape (n, …)
+        What the trained part receives.
+    labels : ndarray of int64, shape (n,)
+        Of the versions: 1 where a lesion was drawn into a tumour-free image.
+    places : ndarray of float32, shape (n, height, width), or None
+        What each place of the network's map shows; see `tumorscope.training.places.places_of`.
+        None where the store was given no grid.
+    """
+
+    features: NDArray[np.generic]
+    labels: NDArray[np.int64]
+    places: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Version:
+    """One version of one image, as kept."""
+
+    features: Features
+    label: int
+    places: NDArray[np.float32] | None
+
+
 class FeatureStore:
     """What the trained part receives, for every image and augmented version, computed once.
 
@@ -73,6 +104,8 @@ class FeatureStore:
         The whole cohort, at the size that trains; positions in it identify images.
     recipe : Recipe
         Says how training images are augmented, and how they were prepared.
+    grid : tuple of int, optional
+        Height and width of the network's map, where training looks at places.
     limit : int
         Bytes to keep; what does not fit is computed again each time.
     """
@@ -83,37 +116,42 @@ class FeatureStore:
         images: Images,
         recipe: Recipe,
         *,
+        grid: tuple[int, int] | None = None,
         limit: int = CACHE_BYTES,
     ) -> None:
         self._extract = extract
         self._images = images
         self._recipe = recipe
+        self._grid = grid
         self._room = limit
-        self._kept: dict[tuple[int, int], tuple[Features, int]] = {}
+        self._kept: dict[tuple[int, int], _Version] = {}
         self._brains: dict[int, NDArray[np.uint8] | None] = {}
 
     def augmented(
         self, indices: NDArray[np.int64], versions: NDArray[np.int64], *, entry: CutLayer
-    ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
-        """Return the features of a version of each image, and the labels of these versions."""
+    ) -> Augmented:
+        """Return a version of each image: its features, its label, and what its places show."""
         variants = self._recipe.augmentation.variants
-        return self._get(indices, versions % variants if variants else versions, entry)
+        found = self._get(indices, versions % variants if variants else versions)
+        places = [one.places for one in found if one.places is not None]
+        return Augmented(
+            features=np.stack([one.features[entry] for one in found]),
+            labels=np.array([one.label for one in found], dtype=np.int64),
+            places=np.stack(places) if places else None,
+        )
 
     def plain(self, indices: NDArray[np.int64], *, entry: CutLayer) -> NDArray[np.generic]:
         """Return the features of images as they are."""
-        return self._get(indices, np.full(len(indices), -1), entry)[0]
+        found = self._get(indices, np.full(len(indices), -1))
+        return np.stack([one.features[entry] for one in found])
 
-    def _get(
-        self, indices: NDArray[np.int64], versions: NDArray[np.int64], entry: CutLayer
-    ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+    def _get(self, indices: NDArray[np.int64], versions: NDArray[np.int64]) -> list[_Version]:
         keys = list(zip(indices.tolist(), versions.tolist(), strict=True))
         missing = [key for key in dict.fromkeys(keys) if key not in self._kept]
         fresh = self._compute(missing) if missing else {}
-        found = [fresh[key] if key in fresh else self._kept[key] for key in keys]
-        features = np.stack([one[entry] for one, _ in found])
-        return features, np.array([label for _, label in found], dtype=np.int64)
+        return [fresh[key] if key in fresh else self._kept[key] for key in keys]
 
-    def _compute(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[Features, int]]:
+    def _compute(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], _Version]:
         indices, versions = np.array(keys, dtype=np.int64).T
         pixels, labels = self._images.pixels[indices], self._images.labels[indices]
         changes = np.flatnonzero(versions >= 0)
@@ -128,7 +166,7 @@ class FeatureStore:
                 versions=versions[changes],
                 brain=self._brain,
             )
-        fresh: dict[tuple[int, int], tuple[Features, int]] = {}
+        fresh: dict[tuple[int, int], _Version] = {}
         for position, key in enumerate(keys):
             if position % BATCH == 0:
                 outputs = self._extract(pixels[position : position + BATCH])
@@ -136,7 +174,9 @@ class FeatureStore:
             one: Features = {
                 entry: values[position % BATCH].copy() for entry, values in outputs.items()
             }
-            fresh[key] = one, int(labels[position])
+            label = int(labels[position])
+            places = None if self._grid is None else places_of(None, label, self._grid)
+            fresh[key] = _Version(one, label, places)
             size = sum(values.nbytes for values in one.values())
             # A new version every epoch is never asked for again.
             if size <= self._room and (key[1] < 0 or self._recipe.augmentation.variants):
@@ -151,9 +191,6 @@ class FeatureStore:
             return None
         if index not in self._brains:
             mask = brain_mask(self._images.pixels[index])
-            self._brains[index] = None if mask is None else np.packbits(mask, axis=-1)
+            self._brains[index] = None if mask is None else pack_mask(mask)
         bits = self._brains[index]
-        if bits is None:
-            return None
-        size = self._images.pixels.shape[-1]
-        return np.unpackbits(bits, axis=-1, count=size).astype(np.bool_)
+        return None if bits is None else unpack_mask(bits, self._images.pixels.shape[-1])

@@ -22,7 +22,7 @@ from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.parts import Optimisation
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
-from tumorscope.training.feature_store import FeatureStore
+from tumorscope.training.feature_store import Augmented, FeatureStore
 from tumorscope.training.phases import Phase
 from tumorscope.training.sampling import draw
 from tumorscope.training.schedule import cosine, learning_rate_after
@@ -150,7 +150,7 @@ class Trainer:
         chunks = list(batches(np.arange(len(order)), options.batch_size))
         loss = correct = 0.0
 
-        def prepared(chunk: NDArray[np.int64]) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+        def prepared(chunk: NDArray[np.int64]) -> Augmented:
             return self._store.augmented(order[chunk], versions[chunk], entry=self._phase.entry)
 
         # One batch ahead, while the last one trains.
@@ -158,7 +158,7 @@ class Trainer:
             coming = ahead.submit(prepared, chunks[0])
             for step, chunk in enumerate(chunks):
                 pulse()
-                features, labels = coming.result()
+                batch = coming.result()
                 if step + 1 < len(chunks):
                     coming = ahead.submit(prepared, chunks[step + 1])
                 if options.schedule == "cosine":
@@ -168,9 +168,9 @@ class Trainer:
                 # Keras before 3.15 returns the mean of all batches since the last reset.
                 self._part.reset_metrics()
                 logs = self._part.train_on_batch(
-                    self._enter(features),
-                    self._targets(labels),
-                    sample_weight=weights[labels],
+                    self._enter(batch.features),
+                    self._targets(batch.labels),
+                    sample_weight=weights[batch.labels],
                     return_dict=True,
                 )
                 loss += float(logs["loss"]) * len(chunk)
