@@ -60,7 +60,7 @@ def test_the_mask_of_a_bright_square_lies_on_the_prepared_square(
 
 def test_a_lesion_too_small_for_a_pixel_keeps_its_middle() -> None:
     mask = np.zeros((400, 400), np.bool_)
-    mask[201:203, 301:303] = True
+    mask[201:205, 301:305] = True
     scan = Slice(np.full((400, 400), 90, np.uint8), "")
     how = Preprocessing(size=40)
     assert np.argwhere(place_mask(mask, placement(scan, how), 40)).tolist() == [[20, 30]]

@@ -13,6 +13,7 @@ from tumorscope.imaging.brain import brain_mask
 from tumorscope.recipes.parts import Augmentation
 from tumorscope.synthetic.acquisition import acquire, change_acquisition
 from tumorscope.synthetic.content import draw_skull, strip_skull
+from tumorscope.synthetic.picture import Picture
 
 
 def brain(size: int = 128) -> np.ndarray:
@@ -42,7 +43,8 @@ def test_scans_of_one_head_differ_widely() -> None:
 
 def changed(pixels: NDArray[np.uint8], seed: int = 0, **shares: float) -> NDArray[np.uint8]:
     ranges = Augmentation(**shares)
-    return change_acquisition(pixels, ranges, np.random.default_rng(seed), SHORTCUT_FREE)
+    generator = np.random.default_rng(seed)
+    return change_acquisition(Picture(pixels), ranges, generator, SHORTCUT_FREE).pixels
 
 
 def test_a_training_picture_is_turned_and_scanned_as_often_as_a_recipe_says() -> None:
@@ -67,7 +69,7 @@ def test_stripping_leaves_nothing_outside_the_mask() -> None:
     mask = np.zeros((128, 128), bool)
     mask[40:90, 30:100] = True
     for seed in range(10):
-        stripped = strip_skull(picture, mask, np.random.default_rng(seed))
+        stripped = strip_skull(Picture(picture), mask, np.random.default_rng(seed)).pixels
         reach = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
         assert stripped[~reach].max() == 0
         assert stripped[64, 64] == 90
@@ -76,7 +78,7 @@ def test_stripping_leaves_nothing_outside_the_mask() -> None:
 def test_a_drawn_skull_surrounds_the_brain_and_comes_off_again() -> None:
     found = 0
     for seed in range(12):
-        headed = draw_skull(brain(224), np.random.default_rng(seed))
+        headed = draw_skull(Picture(brain(224)), np.random.default_rng(seed)).pixels
         assert headed[:, :112].max() > 30
         mask = brain_mask(headed)
         if mask is not None:

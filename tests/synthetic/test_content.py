@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tumorscope.recipes.parts import Augmentation
 from tumorscope.synthetic.content import change_content
+from tumorscope.synthetic.picture import Picture
 
 Pixels = NDArray[np.uint8]
 Head = Callable[..., Pixels]
@@ -24,7 +25,9 @@ def changed(
     seed: int = 0,
 ) -> tuple[Pixels, bool]:
     generator = np.random.default_rng(seed)
-    return change_content(pixels, ranges, generator, tumour=tumour, brain=brain)
+    found = change_content(Picture(pixels, tumour=tumour), ranges, generator, brain=brain)
+    assert found.lesion is None  # nobody asked
+    return found.pixels, found.tumour
 
 
 def test_without_shares_nothing_changes(head: Head) -> None:

@@ -25,17 +25,21 @@ def test_a_lesion_is_seen_and_stays_inside_the_head(seed: int) -> None:
     np.testing.assert_array_equal(picture, before)
     if drawn is None:
         return
-    assert drawn.dtype == np.uint8
-    assert drawn.shape == picture.shape
-    change = cv2.absdiff(drawn, picture)
+    assert drawn.pixels.dtype == np.uint8
+    assert drawn.pixels.shape == drawn.mask.shape == picture.shape
+    change = cv2.absdiff(drawn.pixels, picture)
     assert change.max() >= FAINTEST
     air = cv2.dilate((picture > 5).astype(np.uint8), np.ones((21, 21), np.uint8)) == 0
     assert change[air].max() == 0
+    assert drawn.mask.any()
+    assert not drawn.mask[air].any()
+    # On average, because its texture leaves some of it as it was.
+    assert change[drawn.mask].mean() > 5
 
 
 def test_most_attempts_succeed_and_they_differ() -> None:
     drawn = [add_lesion(head(), np.random.default_rng(seed)) for seed in range(40)]
-    made = [each for each in drawn if each is not None]
+    made = [each.pixels for each in drawn if each is not None]
     assert len(made) > 25
     assert len({each.tobytes() for each in made}) == len(made)
     changes = [each.astype(int) - head() for each in made]
@@ -47,7 +51,8 @@ def test_the_same_seed_draws_the_same() -> None:
     one, two = (add_lesion(head(), np.random.default_rng(7)) for _ in range(2))
     assert one is not None
     assert two is not None
-    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(one.pixels, two.pixels)
+    np.testing.assert_array_equal(one.mask, two.mask)
 
 
 def test_there_is_no_lesion_in_the_air() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ def versions_of(
         seed=seed,
         indices=indices,
         versions=np.full(len(pixels), version),
-    )[0]
+    ).pixels
 
 
 def centre(image: np.ndarray) -> tuple[float, float]:
@@ -123,7 +124,7 @@ def drawn(ranges: Augmentation, *, brains: bool = False) -> tuple[np.ndarray, np
     """One version of each of `SCANS`; `brains` tells where each has its brain: in a disc."""
     rows, columns = np.mgrid[:64, :64]
     disc = (rows - 32) ** 2 + (columns - 32) ** 2 < 20**2
-    return augment(
+    found = augment(
         SCANS,
         np.zeros(len(SCANS), np.int64),
         ranges,
@@ -133,6 +134,7 @@ def drawn(ranges: Augmentation, *, brains: bool = False) -> tuple[np.ndarray, np
         versions=np.zeros(len(SCANS), np.int64),
         brain=lambda _: disc if brains else None,
     )
+    return found.pixels, found.labels
 
 
 def test_quarter_turns_turn_the_picture_and_nothing_else() -> None:
@@ -173,3 +175,81 @@ def test_a_drawn_lesion_makes_a_tumour_of_a_picture_without() -> None:
     changed = np.array([(a != b).any() for a, b in zip(SCANS, pixels, strict=True)])
     assert changed.any()
     np.testing.assert_array_equal(labels, changed.astype(np.int64))
+
+
+def head_with_lesion(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A dim head with a bright lesion off its middle, and the lesion's mask."""
+    head, lesion = np.zeros((2, size, size), np.uint8)
+    cv2.ellipse(head, (size // 2, size // 2), (size * 3 // 10, size * 2 // 5), 0, 0, 360, 60, -1)
+    cv2.ellipse(lesion, (size * 2 // 5, size // 3), (size // 8, size // 12), 20, 0, 360, 1, -1)
+    head[lesion > 0] = 255
+    return head, lesion > 0
+
+
+CHANCE = st.sampled_from((0.0, 0.5, 1.0))
+
+
+@given(
+    ranges=st.builds(
+        Augmentation,
+        rotation=st.floats(0, 90),
+        width_shift=st.floats(0, 0.1),
+        height_shift=st.floats(0, 0.1),
+        shear=st.floats(0, 15),
+        zoom=st.floats(0, 0.3),
+        horizontal_flip=st.booleans(),
+        vertical_flip=CHANCE,
+        quarter_turns=CHANCE,
+        fill=st.sampled_from(("nearest", "black")),
+        strip_skull=CHANCE,
+        draw_skull=CHANCE,
+        prepare_again=CHANCE,
+    ),
+    brain=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_the_lesion_moves_with_its_picture(ranges: Augmentation, brain: bool, seed: int) -> None:
+    head, lesion = head_with_lesion(96)
+    found = augment(
+        head[None],
+        np.array([1]),
+        ranges,
+        how=Preprocessing(96, crop="head", fit="pad", intensity="percentile"),
+        seed=seed,
+        indices=np.array([0]),
+        versions=np.array([0]),
+        brain=lambda _: head > 0 if brain else None,
+        lesion=lambda _: lesion,
+    )
+    pixels, moved = found.pixels[0], found.lesions[0]
+    assert moved is not None
+    assert moved.any()
+    # A scalp that was drawn is as bright; it lies apart.
+    _, pieces = cv2.connectedComponents((pixels > 90).astype(np.uint8))
+    spot = np.isin(pieces, np.unique(pieces[moved]))
+    assert (pixels[moved] > 120).all()  # half of it, over air
+    assert moved[spot & (pixels > 175)].all()
+
+
+def test_pictures_are_the_same_whether_or_not_it_is_asked_where_lesions_are() -> None:
+    ranges = Augmentation(lesions=0.5, draw_skull=0.5, acquisition=0.5, prepare_again=0.5, zoom=0.2)
+    labels = np.array([0, 1] * 3)
+    asked, unasked = (
+        augment(
+            SCANS,
+            labels,
+            ranges,
+            how=Preprocessing(64),
+            seed=2,
+            indices=np.arange(6),
+            versions=np.arange(6),
+            lesion=lesion,
+        )
+        for lesion in (lambda _: None, None)
+    )
+    np.testing.assert_array_equal(asked.pixels, unasked.pixels)
+    np.testing.assert_array_equal(asked.labels, unasked.labels)
+    made = asked.labels > labels
+    assert made.any()
+    assert [each is not None for each in asked.lesions] == made.tolist()
+    assert unasked.lesions == (None,) * 6

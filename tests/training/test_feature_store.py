@@ -8,11 +8,13 @@ import pytest
 
 from tumorscope.cohort.arrays import Images
 from tumorscope.imaging import Preprocessing
+from tumorscope.imaging.lesion_mask import pack_mask
 from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.parts import Augmentation
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.augment import augment
 from tumorscope.training.feature_store import Features, FeatureStore
+from tumorscope.training.places import places_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 16, 16), dtype=np.uint8)
 LABELS = np.array([0, 1, 0, 1, 0])
@@ -44,7 +46,7 @@ def test_versions_come_round_and_are_computed_once() -> None:
     np.testing.assert_array_equal(epochs[0], epochs[2])
     np.testing.assert_array_equal(epochs[1], epochs[3])
     assert (epochs[0] != epochs[1]).any()
-    expected, labels = augment(
+    expected = augment(
         PIXELS[indices],
         LABELS[indices],
         Augmentation(rotation=30.0),
@@ -53,8 +55,8 @@ def test_versions_come_round_and_are_computed_once() -> None:
         indices=indices,
         versions=np.ones(2, dtype=np.int64),
     )
-    np.testing.assert_array_equal(labels, LABELS[indices])
-    np.testing.assert_array_equal(epochs[1], expected.reshape(2, -1)[:, :8])
+    np.testing.assert_array_equal(expected.labels, LABELS[indices])
+    np.testing.assert_array_equal(epochs[1], expected.pixels.reshape(2, -1)[:, :8])
 
 
 def test_without_variants_every_epoch_is_new_and_nothing_is_kept() -> None:
@@ -89,6 +91,25 @@ def test_versions_of_one_image_in_one_batch_differ_and_carry_their_labels() -> N
     again = features.augmented(np.zeros(3, np.int64), versions[4:7], entry=None)
     np.testing.assert_array_equal(again.labels, found.labels[4:7])
     np.testing.assert_array_equal(again.features, found.features[4:7])
+
+
+@pytest.mark.parametrize("variants", [0, 2])
+def test_places_move_with_the_picture_and_are_kept_with_it(variants: int) -> None:
+    head = np.zeros((3, 64, 64), np.uint8)
+    head[:, 8:56, 8:56] = 90
+    head[0, 16:32, 8:24] = 255
+    lesion = pack_mask(head[0] > 200)
+    images = Images(head, np.array([1, 1, 0]), masks=(lesion, None, None))
+    recipe = Recipe(name="test", augmentation=Augmentation(vertical_flip=1.0, variants=variants))
+    features = FeatureStore(Counting(), images, recipe, grid=(4, 4))
+    for version in (0, 1, 2):
+        found = features.augmented(np.arange(3), np.full(3, version), entry=None).places
+        assert found is not None
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found[0][::-1], places_of(head[0] > 200, 1, (4, 4)))
+        assert np.argwhere(found[0] == 1).tolist() == [[2, 0], [2, 1]]
+        assert (found[1] == -1).all()
+        assert not found[2].any()
 
 
 def test_scaling_is_what_its_name_says() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.imaging.preprocess import Placement, resize_to
+from tumorscope.imaging.preprocess import Placement, place_box, resize_to
 from tumorscope.imaging.read import read_slice
 
 Mask = NDArray[np.bool_]
@@ -16,6 +16,9 @@ Mask = NDArray[np.bool_]
 
 WHITE = 127
 """Greys above this are inside."""
+
+LEAST = 32
+"""A lesion that covers no half of any pixel is where it covers most, if that is an eighth."""
 
 
 def read_mask(path: Path, shape: tuple[int, ...]) -> Mask:
@@ -68,18 +71,37 @@ def place_mask(mask: Mask, place: Placement, size: int) -> Mask:
     >>> place_mask(scan.pixels > 50, place, 4).any(axis=1).tolist()
     [False, True, True, False]
     """
+    return inside_of(place_coverage(coverage_of(mask), place, size))
+
+
+def place_coverage(coverage: NDArray[np.uint8], place: Placement, size: int) -> NDArray[np.uint8]:
+    """Put a coverage where `tumorscope.imaging.prepare` puts the picture; see `coverage_of`."""
     top, bottom, left, right = place.box
-    inside = mask[top:bottom, left:right].astype(np.uint8) * 255
-    output = np.zeros((size, size), dtype=np.uint8)
-    output[place.top : place.top + place.height, place.left : place.left + place.width] = resize_to(
-        inside, place.height, place.width
-    )
-    return _halves(output)
+    return place_box(coverage[top:bottom, left:right], place, size)
 
 
 def shrink_mask(mask: Mask, size: int) -> Mask:
     """Return a mask (edge, edge) as (size, size), as the picture of it is averaged down."""
-    return _halves(resize_to(mask.astype(np.uint8) * 255, size, size))
+    return inside_of(resize_to(coverage_of(mask), size, size))
+
+
+def coverage_of(mask: Mask) -> NDArray[np.uint8]:
+    """Return how much of each pixel a mask covers, 0 to 255: greys that can be resampled."""
+    return mask.astype(np.uint8) * 255
+
+
+def inside_of(coverage: NDArray[np.uint8]) -> Mask:
+    """Return the mask of what is covered by half or more; see `LEAST`.
+
+    Examples
+    --------
+    >>> inside_of(np.array([[0, 90, 200]], np.uint8)).tolist()
+    [[False, False, True]]
+    >>> inside_of(np.array([[0, 90, 20]], np.uint8)).tolist()
+    [[False, True, False]]
+    """
+    inside: Mask = coverage >= min(WHITE + 1, max(int(coverage.max()), LEAST))
+    return inside
 
 
 def pack_mask(mask: Mask) -> NDArray[np.uint8]:
@@ -97,9 +119,3 @@ def unpack_mask(bits: NDArray[np.uint8], width: int) -> Mask:
     [[True, False, True]]
     """
     return np.unpackbits(bits, axis=-1, count=width).astype(np.bool_)
-
-
-def _halves(covered: NDArray[np.uint8]) -> Mask:
-    most = int(covered.max())
-    inside: Mask = covered >= min(WHITE + 1, max(most, 1))
-    return inside

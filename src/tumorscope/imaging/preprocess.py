@@ -75,15 +75,24 @@ def prepare(scan: Slice, how: Preprocessing) -> NDArray[np.uint8]:
            [100, 100, 100, 100],
            [  0,   0,   0,   0]], dtype=uint8)
     """
-    place = placement(scan, how)
+    return prepare_at(placement(scan, how), scan, how)
+
+
+def prepare_at(place: Placement, scan: Slice, how: Preprocessing) -> NDArray[np.uint8]:
+    """Do what `prepare` does, where the placement is known already."""
     top, bottom, left, right = place.box
     pixels = scan.pixels[top:bottom, left:right]
     if how.intensity == "percentile":
         pixels = _window(pixels)
+    return place_box(pixels, place, how.size)
+
+
+def place_box(pixels: NDArray[np.uint8], place: Placement, size: int) -> NDArray[np.uint8]:
+    """Return what was cut out by the box of a placement, resized and put in its place, on black."""
     resized = resize_to(pixels, place.height, place.width)
-    if resized.shape == (how.size, how.size):
+    if resized.shape == (size, size):
         return resized
-    output = np.zeros((how.size, how.size), dtype=np.uint8)
+    output = np.zeros((size, size), dtype=np.uint8)
     output[place.top : place.top + place.height, place.left : place.left + place.width] = resized
     return output
 

@@ -8,32 +8,47 @@ contrast as in Isensee et al., *nnU-Net* (2021).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.imaging import Preprocessing, Slice, prepare
+from tumorscope.imaging import Preprocessing, Slice
+from tumorscope.imaging.lesion_mask import place_coverage
+from tumorscope.imaging.preprocess import placement, prepare_at
 from tumorscope.recipes.parts import Augmentation
 from tumorscope.synthetic.fields import Pixels, greys, smooth, through_jpeg
+from tumorscope.synthetic.picture import Picture
 
 Generator = np.random.Generator
-Picture = NDArray[np.floating]
+Signal = NDArray[np.floating]
 
 
 def change_acquisition(
-    pixels: Pixels, ranges: Augmentation, generator: Generator, how: Preprocessing
-) -> Pixels:
-    """Change how a training picture was taken, after it is moved; uint8 (size, size) in and out."""
+    picture: Picture, ranges: Augmentation, generator: Generator, how: Preprocessing
+) -> Picture:
+    """Change how a training picture was taken, after it is moved."""
     if generator.random() < ranges.vertical_flip:
-        pixels = cv2.flip(pixels, 0).astype(np.uint8)
+        picture = picture.moved(lambda pixels: cv2.flip(pixels, 0).astype(np.uint8))
     if generator.random() < ranges.quarter_turns:
-        pixels = np.ascontiguousarray(np.rot90(pixels, int(generator.integers(1, 4))))
+        turns = int(generator.integers(1, 4))
+        picture = picture.moved(lambda pixels: np.ascontiguousarray(np.rot90(pixels, turns)))
     if generator.random() < ranges.acquisition:
-        pixels = acquire(pixels, generator)
+        picture = picture.showing(acquire(picture.pixels, generator))
     if generator.random() < ranges.prepare_again:
-        pixels = prepare(Slice(pixels=pixels, source=""), how)
-    return pixels
+        picture = _prepared_again(picture, how)
+    return picture
+
+
+def _prepared_again(picture: Picture, how: Preprocessing) -> Picture:
+    scan, lesion = Slice(pixels=picture.pixels, source=""), picture.lesion
+    place = placement(scan, how)
+    return replace(
+        picture,
+        pixels=prepare_at(place, scan, how),
+        lesion=None if lesion is None else place_coverage(lesion, place, how.size),
+    )
 
 
 def acquire(pixels: Pixels, generator: Generator) -> Pixels:
@@ -51,7 +66,7 @@ def acquire(pixels: Pixels, generator: Generator) -> Pixels:
     >>> acquire(np.full((64, 64), 90, np.uint8), np.random.default_rng(0)).shape
     (64, 64)
     """
-    picture: Picture = pixels.astype(np.float32) / 255.0
+    picture: Signal = pixels.astype(np.float32) / 255.0
     for share, change in _OF_SIGNAL:
         if generator.random() < share:
             picture = change(picture, generator)
@@ -65,51 +80,51 @@ def acquire(pixels: Pixels, generator: Generator) -> Pixels:
     return values
 
 
-def _resampled(picture: Picture, generator: Generator) -> Picture:
+def _resampled(picture: Signal, generator: Generator) -> Signal:
     size = len(picture)
     edge = max(32, round(size * generator.uniform(0.3, 0.95)))
     small = cv2.resize(picture, (edge, edge), interpolation=cv2.INTER_AREA)
     how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(generator.integers(2))]
-    back: Picture = cv2.resize(small, (size, size), interpolation=how)
+    back: Signal = cv2.resize(small, (size, size), interpolation=how)
     return back
 
 
-def _blurred(picture: Picture, generator: Generator) -> Picture:
-    blurred: Picture = cv2.GaussianBlur(picture, (0, 0), generator.uniform(0.3, 1.8))
+def _blurred(picture: Signal, generator: Generator) -> Signal:
+    blurred: Signal = cv2.GaussianBlur(picture, (0, 0), generator.uniform(0.3, 1.8))
     return blurred
 
 
-def _shaded(picture: Picture, generator: Generator) -> Picture:
+def _shaded(picture: Signal, generator: Generator) -> Signal:
     """Shade it by uneven coil sensitivity."""
     strength = generator.uniform(0.0, 0.45)
     knots = generator.uniform(-1.0, 1.0, (3, 3)).astype(np.float32)
-    shaded: Picture = picture * (1.0 + strength * smooth(knots, len(picture)))
+    shaded: Signal = picture * (1.0 + strength * smooth(knots, len(picture)))
     return shaded
 
 
-def _ghosts(picture: Picture, generator: Generator) -> Picture:
+def _ghosts(picture: Signal, generator: Generator) -> Signal:
     """Add shifted copies along one axis, as motion during phase encoding does."""
     axis = int(generator.integers(2))
     shift = round(len(picture) * generator.uniform(0.15, 0.5))
     strength = generator.uniform(0.03, 0.12)
     copies = np.roll(picture, shift, axis) + np.roll(picture, -shift, axis)
-    ghosted: Picture = ((1 - strength) * picture + strength * copies).astype(np.float32)
+    ghosted: Signal = ((1 - strength) * picture + strength * copies).astype(np.float32)
     return ghosted
 
 
-def _sharpened(picture: Picture, generator: Generator) -> Picture:
+def _sharpened(picture: Signal, generator: Generator) -> Signal:
     """Sharpen it for display, halo and all."""
     blurred = cv2.GaussianBlur(picture, (0, 0), generator.uniform(1.0, 3.0))
-    sharp: Picture = picture + generator.uniform(0.2, 1.2) * (picture - blurred)
+    sharp: Signal = picture + generator.uniform(0.2, 1.2) * (picture - blurred)
     return sharp
 
 
-def _gamma(picture: Picture, generator: Generator) -> Picture:
-    bent: Picture = picture ** float(np.exp(generator.uniform(-0.65, 0.65)))
+def _gamma(picture: Signal, generator: Generator) -> Signal:
+    bent: Signal = picture ** float(np.exp(generator.uniform(-0.65, 0.65)))
     return bent
 
 
-def _other_contrast(picture: Picture, generator: Generator) -> Picture:
+def _other_contrast(picture: Signal, generator: Generator) -> Signal:
     """Map greys through a random smooth curve that keeps air black, as another sequence would."""
     knots = np.linspace(0.0, 1.0, 6)
     if generator.random() < 0.5:  # any order of tissues, such as bright fluid
@@ -118,26 +133,26 @@ def _other_contrast(picture: Picture, generator: Generator) -> Picture:
         bend = np.clip(knots[1:] + generator.normal(0, 0.18, 5), 0.05, 1.0)
     heights = np.concatenate([[0.0], bend])
     curve = np.interp(np.linspace(0.0, 1.0, 256), knots, heights).astype(np.float32)
-    mapped: Picture = curve[np.rint(picture * 255).astype(np.int64)]
+    mapped: Signal = curve[np.rint(picture * 255).astype(np.int64)]
     return mapped
 
 
-def _windowed(picture: Picture, generator: Generator) -> Picture:
+def _windowed(picture: Signal, generator: Generator) -> Signal:
     """Choose a window that is too narrow or too wide."""
     low, high = generator.uniform(-0.1, 0.1), generator.uniform(0.65, 1.25)
-    windowed: Picture = (picture - low) / (high - low)
+    windowed: Signal = (picture - low) / (high - low)
     return windowed
 
 
-def _noisy(picture: Picture, generator: Generator) -> Picture:
+def _noisy(picture: Signal, generator: Generator) -> Signal:
     noise = generator.normal(0.0, generator.uniform(0.0, 0.06), picture.shape)
     if generator.random() < 0.3:  # coloured by a reconstruction filter
         noise = cv2.GaussianBlur(noise, (0, 0), 1.0) * 2.0
-    noisy: Picture = picture + noise
+    noisy: Signal = picture + noise
     return noisy
 
 
-Change = Callable[[Picture, Generator], Picture]
+Change = Callable[[Signal, Generator], Signal]
 
 _OF_SIGNAL: tuple[tuple[float, Change], ...] = (
     (0.5, _resampled),

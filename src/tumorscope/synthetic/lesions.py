@@ -9,8 +9,11 @@ mixtures, of any contrast; no picture of a real tumour is copied.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tumorscope.synthetic.fields import Field, Pixels, greys, smooth
 
@@ -20,11 +23,50 @@ SMALLEST, LARGEST = 0.045, 0.2
 FAINTEST = 10.0
 """Greys by which a lesion's core differs from what was there, on average, at least."""
 
+VISIBLE = 14
+"""Greys by which a place differs, smoothed, where oedema or a rim can be seen."""
+
 TISSUE = 40
 """Greys above this are tissue rather than air, bone or fluid."""
 
 
-def add_lesion(pixels: Pixels, generator: np.random.Generator) -> Pixels | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnLesion:
+    """A picture with a lesion drawn into it.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (size, size)
+        The picture.
+    pushed : ndarray of uint8, shape (size, size)
+        The same with the tissue pushed aside, and nothing drawn.
+    inside : ndarray of float32, shape (size, size)
+        How much of each pixel is head, 0 to 1: nothing is drawn into the air.
+    distance : ndarray of float32, shape (size, size)
+        How far each pixel lies outside (positive) or inside the lesion's core.
+    """
+
+    pixels: Pixels
+    pushed: Pixels
+    inside: Field
+    distance: Field
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where the lesion is, bool (size, size): its core, and oedema and rim as far as seen.
+
+        Tissue that was only pushed aside is no lesion. Found when it is asked for, which costs
+        more than to keep what it is found from.
+        """
+        core = (self.distance < 0) & (self.inside > 0.5)
+        change = cv2.GaussianBlur(cv2.absdiff(self.pixels, self.pushed), (5, 5), 0)
+        seen = (change > VISIBLE) & (self.inside > 0.9)
+        _, pieces = cv2.connectedComponents((seen | core).astype(np.uint8), connectivity=8)
+        # Specks of oedema's texture that nobody would outline are left out.
+        return np.isin(pieces, np.unique(pieces[core]))
+
+
+def add_lesion(pixels: Pixels, generator: np.random.Generator) -> DrawnLesion | None:
     """Draw one lesion into a tumour-free picture.
 
     Parameters
@@ -36,7 +78,7 @@ def add_lesion(pixels: Pixels, generator: np.random.Generator) -> Pixels | None:
 
     Returns
     -------
-    ndarray of uint8, shape (size, size), or None
+    DrawnLesion or None
         None where there is no tissue to put one into, or the lesion came out too faint to see.
 
     Examples
@@ -45,7 +87,7 @@ def add_lesion(pixels: Pixels, generator: np.random.Generator) -> Pixels | None:
     >>> from tumorscope.synthetic.phantom_slice import phantom_slice
     >>> scan = phantom_slice(tumour=False, seed=1)
     >>> drawn = add_lesion(scan.pixels, np.random.default_rng(2))
-    >>> drawn is not None and bool((drawn != scan.pixels).any())
+    >>> drawn is not None and bool((drawn.pixels != scan.pixels)[drawn.mask].any())
     True
     """
     size = pixels.shape[0]
@@ -57,20 +99,20 @@ def add_lesion(pixels: Pixels, generator: np.random.Generator) -> Pixels | None:
     if infiltrates:
         radius *= generator.uniform(1.0, 1.6)
     distance = _blob_distance(size, centre, radius, generator)
-    values = _pushed_aside(pixels, centre, radius, generator).astype(np.float32)
+    pushed = _pushed_aside(pixels, centre, radius, generator)
+    values = pushed.astype(np.float32)
     if infiltrates:
         drawn = _infiltration(values, distance, generator)
     else:
         drawn = _mass(values, distance, radius, generator)
     # Nothing is drawn into the air.
     inside = cv2.GaussianBlur(_head(pixels).astype(np.float32), (0, 0), 1.5)
-    mixed = inside * drawn + (1 - inside) * pixels
-    whole = greys(mixed)
+    whole = greys(inside * drawn + (1 - inside) * pixels)
     core = distance < 0
     # A lesion that nobody could see would only teach that health is illness.
     if not core.any() or cv2.absdiff(whole, pixels)[core].mean() < FAINTEST:
         return None
-    return whole
+    return DrawnLesion(whole, pushed, inside.astype(np.float32), distance)
 
 
 def _infiltration(values: Field, distance: Field, generator: np.random.Generator) -> Field:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.imaging import Preprocessing
+from tumorscope.imaging.lesion_mask import coverage_of, inside_of
 from tumorscope.recipes.parts import Augmentation
 from tumorscope.synthetic.acquisition import change_acquisition
 from tumorscope.synthetic.content import change_content
+from tumorscope.synthetic.picture import Picture
 
 
 def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> NDArray[np.float64]:
@@ -47,6 +50,25 @@ def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> N
     return np.hstack([linear, (centre + shift - linear @ centre)[:, None]])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Varied:
+    """Augmented versions of images.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (n, size, size)
+        Bilinearly resampled once.
+    labels : ndarray of int64, shape (n,)
+        1 where a lesion was drawn into a tumour-free image.
+    lesions : tuple of (ndarray of bool, shape (size, size), or None)
+        Where each version shows its lesion; None where it has none, nobody knows, or nobody asked.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    lesions: tuple[NDArray[np.bool_] | None, ...]
+
+
 def augment(
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
@@ -57,7 +79,8 @@ def augment(
     indices: NDArray[np.int64],
     versions: NDArray[np.int64],
     brain: Callable[[int], NDArray[np.bool_] | None] | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    lesion: Callable[[int], NDArray[np.bool_] | None] | None = None,
+) -> Varied:
     """Return one augmented version of each image.
 
     Parameters
@@ -79,43 +102,47 @@ def augment(
         Which version of each.
     brain : callable
         From an identity to where its brain is, if known.
-
-    Returns
-    -------
-    tuple of ndarray
-        The pictures, uint8 (n, size, size), bilinearly resampled once, and their labels, int64
-        (n,), which are 1 where a lesion was drawn into a tumour-free image.
+    lesion : callable
+        From an identity to where its lesion is, if known. Given, lesions move with their pictures;
+        the pictures are the same without.
     """
-    output, answers = np.empty_like(pixels), labels.copy()
+    found = []
     for position, (index, version) in enumerate(zip(indices, versions, strict=True)):
+        where = None if lesion is None else lesion(int(index))
+        picture = Picture(
+            pixels[position],
+            tumour=bool(labels[position]),
+            lesion=None if where is None else coverage_of(where),
+        )
         key = [seed, int(index), int(version)]
         moving = np.random.default_rng(key)
-        if not ranges.redraws:
-            output[position] = _moved(pixels[position], ranges, moving)
-            continue
-        # Its own stream, so that the affine map is the same with and without redrawing.
-        drawing, tumour = np.random.default_rng([*key, 1]), bool(labels[position])
-        where = brain(int(index)) if brain else None
-        picture, changed = change_content(
-            pixels[position], ranges, drawing, tumour=tumour, brain=where
-        )
-        answers[position] = 1 if changed and not tumour else labels[position]
-        moved = _moved(picture, ranges, moving)
-        output[position] = change_acquisition(moved, ranges, drawing, how)
-    return output, answers
+        if ranges.redraws:
+            # Its own stream, so that the affine map is the same with and without redrawing.
+            drawing = np.random.default_rng([*key, 1])
+            known = brain(int(index)) if brain else None
+            picture = change_content(
+                picture, ranges, drawing, brain=known, outline=lesion is not None
+            )
+            picture = _moved(picture, ranges, moving)
+            found.append(change_acquisition(picture, ranges, drawing, how))
+        else:
+            found.append(_moved(picture, ranges, moving))
+    tumours = np.array([each.tumour for each in found], dtype=np.bool_)
+    return Varied(
+        pixels=np.stack([each.pixels for each in found]),
+        labels=np.where(tumours & (labels == 0), 1, labels),
+        lesions=tuple(None if each.lesion is None else inside_of(each.lesion) for each in found),
+    )
 
 
-def _moved(
-    picture: NDArray[np.uint8], ranges: Augmentation, generator: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Return a picture uint8 (size, size) after one affine map."""
-    size = picture.shape[-1]
+def _moved(picture: Picture, ranges: Augmentation, generator: np.random.Generator) -> Picture:
+    """Return a picture after one affine map."""
+    size = picture.pixels.shape[-1]
     border = cv2.BORDER_REPLICATE if ranges.fill == "nearest" else cv2.BORDER_CONSTANT
-    moved: NDArray[np.uint8] = cv2.warpAffine(
-        picture,
-        affine(ranges, size, generator),
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=border,
-    ).astype(np.uint8)
-    return moved
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    matrix = affine(ranges, size, generator)
+    return picture.moved(
+        lambda pixels: cv2.warpAffine(
+            pixels, matrix, (size, size), flags=flags, borderMode=border
+        ).astype(np.uint8)
+    )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.arrays import BATCH, Images
 from tumorscope.imaging.brain import brain_mask
-from tumorscope.imaging.lesion_mask import pack_mask, unpack_mask
+from tumorscope.imaging.lesion_mask import Mask, pack_mask, unpack_mask
 from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.network import WHOLE, frozen_part
 from tumorscope.recipes.recipe import Recipe
@@ -154,9 +154,10 @@ class FeatureStore:
     def _compute(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], _Version]:
         indices, versions = np.array(keys, dtype=np.int64).T
         pixels, labels = self._images.pixels[indices], self._images.labels[indices]
+        lesions: list[Mask | None] = [None] * len(keys)
         changes = np.flatnonzero(versions >= 0)
         if len(changes):
-            pixels[changes], labels[changes] = augment(
+            varied = augment(
                 pixels[changes],
                 labels[changes],
                 self._recipe.augmentation,
@@ -165,7 +166,11 @@ class FeatureStore:
                 indices=indices[changes],
                 versions=versions[changes],
                 brain=self._brain,
+                lesion=self._images.mask if self._grid else None,
             )
+            pixels[changes], labels[changes] = varied.pixels, varied.labels
+            for position, lesion in zip(changes.tolist(), varied.lesions, strict=True):
+                lesions[position] = lesion
         fresh: dict[tuple[int, int], _Version] = {}
         for position, key in enumerate(keys):
             if position % BATCH == 0:
@@ -174,8 +179,8 @@ class FeatureStore:
             one: Features = {
                 entry: values[position % BATCH].copy() for entry, values in outputs.items()
             }
-            label = int(labels[position])
-            places = None if self._grid is None else places_of(None, label, self._grid)
+            label, lesion = int(labels[position]), lesions[position]
+            places = places_of(lesion, label, self._grid) if self._grid else None
             fresh[key] = _Version(one, label, places)
             size = sum(values.nbytes for values in one.values())
             # A new version every epoch is never asked for again.
