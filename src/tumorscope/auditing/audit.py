@@ -11,6 +11,7 @@ from tumorscope.auditing.look import look_at_all, with_rows
 from tumorscope.auditing.result import Audit
 from tumorscope.cohort.group_from import Grouping, group_by
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.masks import settle_masks
 from tumorscope.cohort.overwriting import protect_edits, refuse_others
 from tumorscope.cohort.scan import check_readable, list_cohort
 from tumorscope.common.errors import InputError
@@ -75,7 +76,7 @@ def audit(
     check = packaged_check() if input_check is True else input_check or None
     cohort, looks = look_at_all(cohort, "Reading", probes=probes, check=check)
     check_readable(cohort, cohort.rows, looks[0].reason)
-    cohort, grouping = _grouped(cohort, group_from)
+    cohort, grouping = _grouped(settle_masks(cohort), group_from)
     found = conclude(cohort, with_rows(looks, cohort.rows), others, check, grouping)
     if folder is not None:
         _write(found, folder)

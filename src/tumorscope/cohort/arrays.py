@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,8 +15,16 @@ from tumorscope.cohort.row import Row
 from tumorscope.cohort.tumour_type import classes_of
 from tumorscope.common.cores import cores
 from tumorscope.common.progress import track
-from tumorscope.imaging import Preprocessing, prepare, read_slice
-from tumorscope.imaging.lesion_mask import unpack_mask
+from tumorscope.imaging import Preprocessing, read_slice
+from tumorscope.imaging.lesion_mask import (
+    Mask,
+    pack_mask,
+    place_mask,
+    read_mask,
+    shrink_mask,
+    unpack_mask,
+)
+from tumorscope.imaging.preprocess import placement, prepare_at
 from tumorscope.recipes.parts import Task
 
 BATCH = 32
@@ -60,26 +69,67 @@ class Images:
         bits = self.masks[position]
         return None if bits is None else unpack_mask(bits, self.pixels.shape[-1])
 
+    def shrunk(self, size: int) -> Images:
+        """Return the same images, averaged down to an edge of `size` pixels."""
+        if self.pixels.shape[-1] == size:
+            return self
+        small = [cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA) for one in self.pixels]
+        masks = (self.mask(position) for position in range(len(self.labels)))
+        return replace(
+            self,
+            pixels=np.stack(small).astype(np.uint8),
+            masks=tuple(None if each is None else _bits(shrink_mask(each, size)) for each in masks),
+        )
 
-def load_images(manifest: Manifest, how: Preprocessing, task: Task = "tumour") -> Images:
+
+def load_images(
+    manifest: Manifest, how: Preprocessing, task: Task = "tumour", *, masks: bool = False
+) -> Images:
     """Read and prepare every image of a manifest, in its order, labelled for a task.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The images.
+    how : Preprocessing
+        How each becomes network input.
+    task : {"tumour", "tumour-type"}
+        What the labels say.
+    masks : bool
+        Whether masks of lesions are read as well; one that outlines nothing is as if there were
+        none.
 
     Raises
     ------
     UnreadableImageError
         If one cannot be read; pass ``manifest.usable``.
+    InputError
+        If a mask has another size than its image.
     """
 
-    def load(row: Row) -> NDArray[np.uint8]:
-        return prepare(read_slice(manifest.file(row)), how)
+    def load(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        scan, mask = read_slice(manifest.file(row)), manifest.mask_file(row)
+        place = placement(scan, how)
+        bits = None
+        if masks and mask is not None:
+            bits = _bits(place_mask(read_mask(mask, scan.pixels.shape), place, how.size))
+        return prepare_at(place, scan, how), bits
 
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
+    lesions: list[NDArray[np.uint8] | None] = []
     with ThreadPoolExecutor(cores()) as pool:
         prepared = track(pool.map(load, manifest.rows), "Reading images", total=len(manifest))
-        for position, image in enumerate(prepared):
+        for position, (image, bits) in enumerate(prepared):
             pixels[position] = image
+            lesions.append(bits)
     sources = np.array([row.source for row in manifest.rows], dtype=np.str_)
-    return Images(pixels, labels_for(task, manifest), sources, manifest.groups)
+    labels = labels_for(task, manifest)
+    return Images(pixels, labels, sources, manifest.groups, tuple(lesions))
+
+
+def _bits(mask: Mask) -> NDArray[np.uint8] | None:
+    """Return a mask as bits; None where it outlines nothing, which is as if there were none."""
+    return pack_mask(mask) if mask.any() else None
 
 
 def labels_for(task: Task, manifest: Manifest, *, complete: bool = False) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from tumorscope.common.errors import InputError
 MANIFEST_COLUMNS = tuple(one.name for one in fields(Row) if one.name != "extra")
 """Those of `OPTIONAL` are written only where an image has something there."""
 
-OPTIONAL = ("tumour_type", "picture")
+OPTIONAL = ("tumour_type", "picture", "mask")
 
 REQUIRED = ("path", "sha256", "label", "group")
 
@@ -58,6 +58,12 @@ _RULES: tuple[tuple[str, Callable[[Cells], object], str], ...] = (
         lambda cells: cells["label"] == "1" or cells["tumour_type"].lower() in ("", NO_TYPE),
         "nothing, as the label is 0 (no tumour)",
     ),
+    ("mask", lambda cells: "\0" not in cells["mask"], "the path of a mask, or nothing"),
+    (
+        "mask",
+        lambda cells: cells["label"] == "1" or not cells["mask"],
+        "nothing, as the label is 0 (no tumour), and a mask outlines a lesion",
+    ),
     ("width", lambda cells: _PIXELS.fullmatch(cells["width"]), "a number of pixels"),
     ("height", lambda cells: _PIXELS.fullmatch(cells["height"]), "a number of pixels"),
 )
@@ -94,6 +100,7 @@ def row_of(record: Record, manifest: Path, line: int) -> Row:
         flags=_codes(cells),
         tumour_type="" if kind == NO_TYPE else kind,
         picture=cells["picture"],
+        mask=cells["mask"],
         extra={
             name: cell or ""
             for name, cell in record.items()
@@ -103,13 +110,14 @@ def row_of(record: Record, manifest: Path, line: int) -> Row:
     )
 
 
-def cells_of(row: Row, path: str) -> dict[str, object]:
-    """Return the cells of a row, its own columns included; `path` is as it is to be written."""
+def cells_of(row: Row, path: str, mask: str) -> dict[str, object]:
+    """Return the cells of a row, its own columns included; the paths are as they are written."""
     return {
         **row.extra,
         **{name: getattr(row, name) or row.extra.get(name, "") for name in OPTIONAL},
         **{name: getattr(row, name) for name in MANIFEST_COLUMNS if name not in OPTIONAL},
         "path": path,
+        "mask": mask,
         "flags": ";".join(row.flags),
     }
 

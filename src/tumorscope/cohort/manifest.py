@@ -80,6 +80,10 @@ class Manifest:
         """Return where the image of `row` lies."""
         return self.root / row.path
 
+    def mask_file(self, row: Row) -> Path | None:
+        """Return where the mask of `row` lies; None where it has none."""
+        return self.root / row.mask if row.mask else None
+
     @property
     def usable(self) -> Manifest:
         """The manifest without unreadable files."""
@@ -123,8 +127,16 @@ class Manifest:
         write_table(
             path,
             self._columns(),
-            (cells_of(row, portable_path(self.file(row), path.parent)) for row in self.rows),
+            (self._cells(row, path.parent) for row in self.rows),
             form=self.form if self.form.is_of(path) else None,
+        )
+
+    def _cells(self, row: Row, folder: Path) -> dict[str, object]:
+        mask = self.mask_file(row)
+        return cells_of(
+            row,
+            portable_path(self.file(row), folder),
+            "" if mask is None else portable_path(mask, folder),
         )
 
     def _columns(self) -> tuple[str, ...]:

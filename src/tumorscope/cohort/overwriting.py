@@ -168,10 +168,17 @@ def _edits(there: Manifest, cohort: Manifest) -> list[str]:
         lost.append("splits")
     if given_names(there.rows) - given_names(cohort.rows):
         lost.append("groups that you named")
+    if any(row.mask and _mask_of(there, row) != _mask_of(cohort, mine) for row, mine in both):
+        lost.append("masks")
     changed = [row for row, mine in both if mine is not None and _said(row) != _said(mine)]
     if changed:
         lost.append(f"labels, types or sources that you changed ({changed[0].path})")
     return lost
+
+
+def _mask_of(manifest: Manifest, row: Row | None) -> Path | None:
+    file = None if row is None else manifest.mask_file(row)
+    return None if file is None else file.absolute()
 
 
 def _said(row: Row) -> tuple[int, str, str]:

@@ -55,6 +55,9 @@ class Row:
     picture : str
         Images with the same picture are copies of one another, byte for byte or not; "" where no
         copy is known.
+    mask : str
+        Path of a picture of the same size that is white inside the lesion, written as `path` is;
+        "" where nobody outlined it, or there is no tumour.
     extra : mapping of str to str
         The cells of columns that tumorscope does not know. They decide nothing, also not whether
         two rows are equal.
@@ -72,6 +75,7 @@ class Row:
     flags: tuple[str, ...] = ()
     tumour_type: str = ""
     picture: str = ""
+    mask: str = ""
     extra: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property

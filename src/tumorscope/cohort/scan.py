@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tumorscope.cohort.class_folders import Filed, find_classes
 from tumorscope.cohort.manifest import Manifest, portable_path
+from tumorscope.cohort.masks import settle_masks, with_masks_beside
 from tumorscope.cohort.patient_folders import patient_of
 from tumorscope.cohort.row import FLAGS, Row
 from tumorscope.cohort.scan_notes import ScanNotes
@@ -57,7 +58,7 @@ def scan_folder(data: str | Path) -> Manifest:
         else:
             rows.append(as_read(row, header.info, header.sha256))
     check_readable(listed, rows, reason)
-    return having_read(listed, rows)
+    return settle_masks(having_read(listed, rows))
 
 
 def list_cohort(data: str | Path) -> Manifest:
@@ -112,7 +113,7 @@ def list_cohort(data: str | Path) -> Manifest:
         only_class=CLASSES[rows[0].label] if len({row.label for row in rows}) < 2 else "",
     )
     grouped = (replace(row, group=patients.get(row.path, row.group)) for row in rows)
-    return Manifest(tuple(grouped), root, notes=notes)
+    return with_masks_beside(Manifest(tuple(grouped), root, notes=notes))
 
 
 def as_read(row: Row, info: ImageInfo, sha256: str, *, coloured: bool = False) -> Row:

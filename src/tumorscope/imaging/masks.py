@@ -35,11 +35,14 @@ class Pairs:
         Images without a mask.
     without_image : tuple of Path
         Masks without an image.
+    ambiguous : tuple of (Path, tuple of Path)
+        Masks that fit several images, and these.
     """
 
     pairs: tuple[tuple[Path, tuple[Path, ...]], ...]
     without_mask: tuple[Path, ...]
     without_image: tuple[Path, ...]
+    ambiguous: tuple[tuple[Path, tuple[Path, ...]], ...] = ()
 
 
 def pair_masks(folder: Path) -> Pairs:
@@ -53,6 +56,20 @@ def pair_masks(folder: Path) -> Pairs:
     InputError
         If a mask fits several images, or the folder cannot be listed.
     """
+    found = find_pairs(folder)
+    if found.ambiguous:
+        raise _ambiguous(*found.ambiguous[0])
+    return found
+
+
+def find_pairs(folder: Path) -> Pairs:
+    """Do what `pair_masks` does, but return masks that fit several images.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be listed.
+    """
     images: list[Path] = []
     masks: list[Path] = []
     for path in images_below(folder, masks=True):
@@ -62,14 +79,15 @@ def pair_masks(folder: Path) -> Pairs:
     named = _by(images, lambda path: path.stem)
     found: dict[Path, list[Path]] = {}
     without_image = []
+    ambiguous = []
     for mask in masks:
         place, stem = _place(mask, folder)
         fits = beside.get((mask.parent, stem)) or mirrored.get((place, stem), [])
         if not fits and not place and mask.parent != folder:
             fits = named.get(stem, [])
         if len(fits) > 1:
-            raise _ambiguous(mask, fits)
-        if fits:
+            ambiguous.append((mask, tuple(fits)))
+        elif fits:
             found.setdefault(fits[0], []).append(mask)
         else:
             without_image.append(mask)
@@ -77,6 +95,7 @@ def pair_masks(folder: Path) -> Pairs:
         pairs=tuple((image, tuple(found[image])) for image in images if image in found),
         without_mask=tuple(image for image in images if image not in found),
         without_image=tuple(without_image),
+        ambiguous=tuple(ambiguous),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
 from tumorscope.common.errors import InputError
 from tumorscope.networks.weights import canonical
 from tumorscope.recipes.recipe import Recipe
@@ -113,10 +114,19 @@ def _older(
 
 def relocated(kept: Manifest, given: Manifest) -> Manifest:
     """Return a manifest with its files where another one of the same images has them."""
-    places: dict[str, list[str]] = {}
+    places: dict[str, list[Row]] = {}
     for row in given.usable.rows:
-        places.setdefault(row.sha256, []).append(str(given.file(row).absolute()))
+        places.setdefault(row.sha256, []).append(row)
     rows = [
-        replace(row, path=places[row.sha256].pop(0)) if row.usable else row for row in kept.rows
+        _placed(row, given, places[row.sha256].pop(0)) if row.usable else row for row in kept.rows
     ]
     return replace(kept, rows=tuple(rows), joined=given.joined)
+
+
+def _placed(row: Row, given: Manifest, there: Row) -> Row:
+    mask = given.mask_file(there)
+    return replace(
+        row,
+        path=str(given.file(there).absolute()),
+        mask="" if mask is None else str(mask.absolute()),
+    )

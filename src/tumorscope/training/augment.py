@@ -1,17 +1,14 @@
-"""Augmentation as one affine map and one resample per image.
+"""Augmented versions of training images: what they show, how they lie, how they were taken.
 
-A chain of layers resamples once per layer and blurs each time; composing the matrices first costs
-less and loses less. The draws depend on (seed, image, version) alone, never on what was drawn
-before, so a resumed run and a run on more threads see the same images.
+The draws depend on (seed, image, version) alone, never on what was drawn before, so a resumed run
+and a run on more threads see the same images.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,33 +18,10 @@ from tumorscope.recipes.parts import Augmentation
 from tumorscope.synthetic.acquisition import change_acquisition
 from tumorscope.synthetic.content import change_content
 from tumorscope.synthetic.picture import Picture
+from tumorscope.training.affine import move
 
-
-def affine(ranges: Augmentation, size: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Draw one affine map from output to input coordinates (x, y, in pixels).
-
-    With centre c, flip F, zoom Z, shear H, rotation R and shift t the map is
-    ``x_in = R H Z F (x_out − c) + c + t``: what Keras' ``ImageDataGenerator`` composes, in which
-    zoom factors above 1 shrink the picture.
-
-    Returns
-    -------
-    ndarray of float64, shape (2, 3)
-        For ``cv2.warpAffine`` with ``WARP_INVERSE_MAP``.
-    """
-    # Every number is drawn whatever the ranges, so that changing one range leaves the others be.
-    turn, right, down, slant, zoom_x, zoom_y = generator.uniform(-1.0, 1.0, 6)
-    flip = generator.random() < 0.5 and ranges.horizontal_flip
-    angle = math.radians(turn * ranges.rotation)
-    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    tilt = math.radians(slant * ranges.shear)
-    shear = np.array([[1.0, -math.sin(tilt)], [0.0, math.cos(tilt)]])
-    scale = np.diag([1.0 + zoom_x * ranges.zoom, 1.0 + zoom_y * ranges.zoom])
-    mirror = np.diag([-1.0 if flip else 1.0, 1.0])
-    linear = rotation @ shear @ scale @ mirror
-    centre = np.full(2, (size - 1) / 2)
-    shift = np.array([right * ranges.width_shift, down * ranges.height_shift]) * size
-    return np.hstack([linear, (centre + shift - linear @ centre)[:, None]])
+Where = Callable[[int], NDArray[np.bool_] | None]
+"""From the identity of an image to a mask of it, as far as one is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +52,8 @@ def augment(
     seed: int,
     indices: NDArray[np.int64],
     versions: NDArray[np.int64],
-    brain: Callable[[int], NDArray[np.bool_] | None] | None = None,
-    lesion: Callable[[int], NDArray[np.bool_] | None] | None = None,
+    brain: Where | None = None,
+    lesion: Where | None = None,
 ) -> Varied:
     """Return one augmented version of each image.
 
@@ -106,27 +80,21 @@ def augment(
         From an identity to where its lesion is, if known. Given, lesions move with their pictures;
         the pictures are the same without.
     """
-    found = []
-    for position, (index, version) in enumerate(zip(indices, versions, strict=True)):
-        where = None if lesion is None else lesion(int(index))
-        picture = Picture(
-            pixels[position],
-            tumour=bool(labels[position]),
-            lesion=None if where is None else coverage_of(where),
+    found = [
+        _version(
+            Picture(
+                pixels[position],
+                tumour=bool(labels[position]),
+                lesion=_coverage(lesion, int(index)),
+            ),
+            ranges,
+            [seed, int(index), int(version)],
+            how=how,
+            brain=brain,
+            outline=lesion is not None,
         )
-        key = [seed, int(index), int(version)]
-        moving = np.random.default_rng(key)
-        if ranges.redraws:
-            # Its own stream, so that the affine map is the same with and without redrawing.
-            drawing = np.random.default_rng([*key, 1])
-            known = brain(int(index)) if brain else None
-            picture = change_content(
-                picture, ranges, drawing, brain=known, outline=lesion is not None
-            )
-            picture = _moved(picture, ranges, moving)
-            found.append(change_acquisition(picture, ranges, drawing, how))
-        else:
-            found.append(_moved(picture, ranges, moving))
+        for position, (index, version) in enumerate(zip(indices, versions, strict=True))
+    ]
     tumours = np.array([each.tumour for each in found], dtype=np.bool_)
     return Varied(
         pixels=np.stack([each.pixels for each in found]),
@@ -135,14 +103,26 @@ def augment(
     )
 
 
-def _moved(picture: Picture, ranges: Augmentation, generator: np.random.Generator) -> Picture:
-    """Return a picture after one affine map."""
-    size = picture.pixels.shape[-1]
-    border = cv2.BORDER_REPLICATE if ranges.fill == "nearest" else cv2.BORDER_CONSTANT
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    matrix = affine(ranges, size, generator)
-    return picture.moved(
-        lambda pixels: cv2.warpAffine(
-            pixels, matrix, (size, size), flags=flags, borderMode=border
-        ).astype(np.uint8)
-    )
+def _coverage(lesion: Where | None, index: int) -> NDArray[np.uint8] | None:
+    mask = lesion(index) if lesion else None
+    return None if mask is None else coverage_of(mask)
+
+
+def _version(
+    picture: Picture,
+    ranges: Augmentation,
+    key: list[int],
+    *,
+    how: Preprocessing,
+    brain: Where | None,
+    outline: bool,
+) -> Picture:
+    """Return the version of a picture that the key (seed, image, version) decides."""
+    moving = np.random.default_rng(key)
+    if not ranges.redraws:
+        return move(picture, ranges, moving)
+    # Its own stream, so that the affine map is the same with and without redrawing.
+    drawing = np.random.default_rng([*key, 1])
+    known = brain(key[1]) if brain else None
+    picture = change_content(picture, ranges, drawing, brain=known, outline=outline)
+    return change_acquisition(move(picture, ranges, moving), ranges, drawing, how)

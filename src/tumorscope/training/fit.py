@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -162,8 +160,7 @@ class Fitter:
         key = ", ".join(each.name for each in together)
         if key not in self._stores:
             entries = list(dict.fromkeys(each.entry for each in together))
-            images = self._images
-            images = replace(images, pixels=shrunk(images.pixels, phase.size))
+            images = self._images.shrunk(phase.size)
             self._stores[key] = FeatureStore(
                 extractor(self.model, self._recipe, entries), images, self._recipe
             )
@@ -180,15 +177,6 @@ def initialise_head(model: keras.Model, seed: int) -> None:
             values = keras.initializers.GlorotUniform(seed=int(words[0]) >> 1)(layer.kernel.shape)
             layer.kernel.assign(values)
             layer.bias.assign(np.zeros(layer.bias.shape, dtype=np.float32))
-
-
-def shrunk(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return pictures uint8 (n, edge, edge) averaged down to (n, size, size)."""
-    if pixels.shape[-1] == size:
-        return pixels
-    return np.stack(
-        [cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA) for one in pixels]
-    ).astype(np.uint8)
 
 
 def _check_classes(images: Images, indices: NDArray[np.int64], part: str) -> None:
