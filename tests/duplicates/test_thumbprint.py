@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tumorscope.duplicates.recognition import Recogniser
-from tumorscope.duplicates.thumbprint import BYTES, thumbprint, unpacked
+from tumorscope.duplicates.thumbprint import BYTES, grids_of, layout_steps, thumbprint
 from tumorscope.imaging import Slice
 
 
@@ -34,11 +34,15 @@ def test_a_flat_image_resembles_nothing(value: int, shape: tuple[int, int]) -> N
     assert not Recogniser(np.empty((0, BYTES), np.uint8)).is_copy(scan)
 
 
-def test_it_unpacks_to_a_unit_vector_and_signs() -> None:
+def test_it_unpacks_to_whole_steps_and_signs() -> None:
     rng = np.random.default_rng(0)
     scan = Slice(rng.integers(0, 255, (12, 12), np.uint8).repeat(9, 0).repeat(9, 1), "blocks")
-    layouts, grids = unpacked(np.stack([thumbprint(scan), np.zeros(BYTES, np.uint8)]))
-    assert float(np.linalg.norm(layouts[0])) == pytest.approx(1.0, abs=1e-5)
+    prints = np.stack([thumbprint(scan), np.zeros(BYTES, np.uint8)])
+    layouts, grids = layout_steps(prints), grids_of(prints)
+    assert layouts.shape == (2, 64)
+    assert layouts.dtype == np.int8
+    assert np.abs(layouts).max() <= 7
+    assert float(np.linalg.norm(layouts[0])) == pytest.approx(20, abs=2)
     assert set(np.unique(grids[0])) == {-1.0, 1.0}
     assert not layouts[1].any()
     assert not grids[1].any()

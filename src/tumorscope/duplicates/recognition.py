@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.duplicates.sampling import TURNS, in_blocks, turned
+from tumorscope.duplicates.laying import Planes, agreement, laid_upon
+from tumorscope.duplicates.layouts import Layouts
+from tumorscope.duplicates.sampling import TURNS, turned
 from tumorscope.duplicates.thumbprint import (
     COARSE,
     COARSE_BAND,
@@ -23,9 +25,8 @@ from tumorscope.duplicates.thumbprint import (
     coarse,
     fine,
     framed_heads,
-    pixel_maps,
+    grids_of,
     sampled,
-    unpacked,
 )
 from tumorscope.imaging.slice import Slice
 
@@ -45,16 +46,14 @@ CANDIDATES = 24
 TWICE = 12
 FINALISTS = 12
 
-_BLOCK = 160
-"""So many known images are multiplied at a time."""
+HALF = FINE // 2
+"""Edge of the grid on which they are first laid upon each other, blurred."""
 
-_SOFT = 1.0
-_LEAST_OVERLAP = 0.4
-_PLACES = ((np.arange(FINE) + 0.5) / FINE * 2.0 - 1.0).astype(np.float32)
-_X = np.tile(_PLACES, FINE)
-_Y = np.repeat(_PLACES, FINE)
 _ROUGH = 1.8
-"""Blur, in places of the grid, with which one is first laid upon the other."""
+"""Blur of that, in places of the whole grid."""
+
+_STEPS = (3, 4)
+"""Of laying the blurred ones upon each other, and then the sharp ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +83,9 @@ class Recogniser:
     """
 
     def __init__(self, prints: NDArray[np.uint8]) -> None:
-        layouts, self._grids = unpacked(prints)
-        self._count = len(prints)
-        self._layouts = in_blocks(layouts, _BLOCK)
+        # Grids are unpacked of the candidates alone: of all they would take 22 times the memory.
+        self._prints = prints
+        self._layouts = Layouts(prints)
 
     def is_copy(self, scan: Slice) -> bool:
         """Whether a slice shows the same picture as one that is known."""
@@ -94,63 +93,42 @@ class Recogniser:
 
     def best(self, scan: Slice) -> Best:
         """Return the known image that agrees best with a slice."""
-        if not self._count:
+        if not len(self._prints):
             return Best(-1, 0.0)
         heads = framed_heads(scan)
-        layouts = coarse(_turned_views([band(head, *COARSE_BAND) for head in heads]))
-        likeness = np.matmul(layouts, self._layouts)
-        most = likeness.max(axis=1).ravel()[: self._count]
-        count = min(CANDIDATES, self._count)
-        nearest = np.argpartition(-most, count - 1)[:count]
-        nearest = nearest[np.argsort(-most[nearest], kind="stable")]
-        views = np.argsort(-likeness[nearest // _BLOCK, :, nearest % _BLOCK], axis=1)[:, :2]
+        layouts = _layouts_of_views([band(head, *COARSE_BAND) for head in heads])
+        found = self._layouts.nearest(layouts, CANDIDATES)
         # Of the first ones two views, as the one most alike may be that of the wrong corner.
-        pairs = [np.concatenate([each, each[:TWICE]]) for each in (nearest, views[:, 0])]
-        pairs[1][len(views) :] = views[:TWICE, 1]
-        return self._verified(heads, *pairs)
+        nearest = np.concatenate([found.index, found.index[:TWICE]])
+        views = np.concatenate([found.views[:, 0], found.views[:TWICE, 1]])
+        return self._verified([fine(head) for head in heads], nearest, views)
 
     def _verified(
         self, heads: list[NDArray[np.float32]], nearest: NDArray[np.intp], views: NDArray[np.intp]
     ) -> Best:
-        oriented = _Turned([fine(each) for each in heads])
-        planes, parts = np.divmod(views, len(VIEWS))
-        maps = _STARTS[planes % 8, parts]
-        grids = self._grids[nearest]
-        known = _blurred(grids)
-        moving = [oriented.rough(int(each)) for each in planes]
-        maps = _laid_upon(known, moving, maps, 3)
-        kept = np.argsort(-_agreement(known, moving, maps), kind="stable")[:FINALISTS]
-        known, nearest = grids[kept], nearest[kept]
-        moving = [oriented.sharp(int(each)) for each in planes[kept]]
-        found = _agreement(known, moving, _laid_upon(known, moving, maps[kept], 4))
+        turns, parts = np.divmod(views, len(VIEWS))
+        maps = _STARTS[turns % 8, parts]
+        used, which = np.unique(turns, return_inverse=True)
+        grids = grids_of(self._prints[nearest])
+        known = np.matmul(np.matmul(_BLUR, grids), _BLUR.T)
+        sigma = _ROUGH * SIDE / FINE
+        rough = Planes(_turned([cv2.GaussianBlur(head, (0, 0), sigma) for head in heads], used))
+        maps = laid_upon(known, rough, which, maps, steps=_STEPS[0], exact=False)
+        kept = np.argsort(-agreement(known, rough, which, maps), kind="stable")[:FINALISTS]
+        known, nearest, which = grids[kept], nearest[kept], which[kept]
+        sharp = Planes(_turned(heads, used))
+        maps = laid_upon(known, sharp, which, maps[kept], steps=_STEPS[1], exact=True)
+        found = agreement(known, sharp, which, maps)
         first = int(found.argmax())
         return Best(int(nearest[first]), float(np.clip(found[first], 0.0, 1.0)))
 
 
-class _Turned:
-    """Framed heads in eight orientations, sharp and blurred, made when they are asked for."""
-
-    def __init__(self, heads: list[NDArray[np.float32]]) -> None:
-        self._heads = heads
-        self._sharp: dict[int, NDArray[np.float32]] = {}
-        self._rough: dict[int, NDArray[np.float32]] = {}
-
-    def sharp(self, which: int) -> NDArray[np.float32]:
-        """Return head ``which // 8`` in orientation ``which % 8``."""
-        if which not in self._sharp:
-            head, turn = divmod(which, 8)
-            self._sharp[which] = np.ascontiguousarray(turned(self._heads[head], turn))
-        return self._sharp[which]
-
-    def rough(self, which: int) -> NDArray[np.float32]:
-        """Return the same, blurred."""
-        if which not in self._rough:
-            sigma = _ROUGH * SIDE / FINE
-            self._rough[which] = cv2.GaussianBlur(self.sharp(which), (0, 0), sigma)
-        return self._rough[which]
+def _turned(heads: list[NDArray[np.float32]], turns: NDArray[np.intp]) -> list[NDArray[np.float32]]:
+    """Return head ``turn // 8`` in orientation ``turn % 8``, for each turn."""
+    return [turned(heads[turn // 8], turn % 8) for turn in turns.tolist()]
 
 
-def _starts() -> NDArray[np.float64]:
+def _starts() -> NDArray[np.float32]:
     """Return the map of each view (8, parts, 4) on the head that is turned as the view is."""
     starts = []
     for quarters in range(4):
@@ -159,89 +137,50 @@ def _starts() -> NDArray[np.float64]:
                 for _ in range(quarters):
                     x, y = y, -x
                 starts.append((wide, high, -x if mirrored else x, y))
-    return np.array(starts, dtype=np.float64).reshape(8, len(VIEWS), 4)
+    return np.array(starts, dtype=np.float32).reshape(8, len(VIEWS), 4)
 
 
 _STARTS = _starts()
 
 
-def _turned_views(bands: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return all views (heads × 8 orientations × parts, 16, 16) in which layouts are compared."""
-    edge = 2 * COARSE
-    views = []
-    for plane in bands:
-        zoomed = np.stack([sampled(plane, edge, view) for view in VIEWS])
-        views += [turned(zoomed, turn) for turn in TURNS]
-    return np.concatenate(views)
+def _blur() -> NDArray[np.float32]:
+    """Return what blurs a column of the grid and samples it at every second place, (12, 24)."""
+    kernel = cv2.getGaussianKernel(15, _ROUGH, cv2.CV_32F)
+    whole = cv2.sepFilter2D(np.eye(FINE, dtype=np.float32), -1, np.ones(1, np.float32), kernel)
+    half: NDArray[np.float32] = np.ascontiguousarray(0.5 * (whole[0::2] + whole[1::2]))
+    return half
 
 
-def _blurred(grids: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Grid by grid: as channels of one picture, OpenCV takes no more than 512 of them.
-    smooth: NDArray[np.float32] = np.stack(
-        [cv2.GaussianBlur(each, (0, 0), _ROUGH) for each in grids]
-    )
-    return smooth
+_BLUR = _blur()
 
 
-def _moved(moving: list[NDArray[np.float32]], maps: NDArray[np.float64]) -> NDArray[np.float32]:
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen: NDArray[np.float32] = np.empty((len(moving), FINE, FINE), dtype=np.float32)
-    for index, (plane, matrix) in enumerate(zip(moving, pixel_maps(maps, FINE), strict=True)):
-        cv2.warpAffine(plane, matrix, (FINE, FINE), dst=seen[index], flags=how)
-    return seen.reshape(len(moving), FINE * FINE)
+def _turned_waves() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return which frequency takes the place of each in the eight orientations, and its sign.
 
-
-def _inside(maps: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return 1 where a place of the known grid lies within the frame of the slice, else 0."""
-    scale = maps.astype(np.float32)
-    limit = 1.0 - 1.0 / FINE
-    across = np.abs(scale[:, 0:1] * _X + scale[:, 2:3]) < limit
-    down = np.abs(scale[:, 1:2] * _Y + scale[:, 3:4]) < limit
-    inside: NDArray[np.float32] = (across & down).astype(np.float32)
-    return inside
-
-
-def _laid_upon(
-    known: NDArray[np.float32],
-    moving: list[NDArray[np.float32]],
-    maps: NDArray[np.float64],
-    steps: int,
-) -> NDArray[np.float64]:
-    """Refine maps (n, 4: width, height, x, y) by the inverse compositional method.
-
-    Baker and Matthews, 2004: the gradient of the known grid serves all steps.
+    Turning a picture by quarters and mirroring it only reorders its cosines and turns some over.
     """
-    count = len(known)
-    down, across = np.gradient(known, axis=(1, 2))
-    across, down = (each.reshape(count, -1) * (FINE / 2) for each in (across, down))
-    slopes = np.stack([across * _X, down * _Y, across, down], axis=1)
-    target = known.reshape(count, -1)
-    for _ in range(steps):
-        seen, inside = _moved(moving, maps), _inside(maps)
-        seen *= inside
-        gain = (seen * target).sum(axis=1) / np.maximum((seen * seen).sum(axis=1), 1e-6)
-        apart = gain[:, None] * seen - target * inside
-        weighted = slopes * inside[:, None, :]
-        normal = np.matmul(weighted, slopes.transpose(0, 2, 1)).astype(np.float64)
-        normal += _SOFT * np.eye(4)
-        wanted = np.matmul(weighted, apart[:, :, None]).astype(np.float64)
-        change = np.clip(np.linalg.solve(normal, wanted)[:, :, 0], -0.12, 0.12)
-        size = maps[:, :2] / (1.0 + change[:, :2])
-        maps = np.concatenate([np.clip(size, 0.5, 2.0), maps[:, 2:] - size * change[:, 2:]], axis=1)
-    return maps
+    down, across = np.divmod(np.arange(COARSE * COARSE), COARSE)
+    order, sign = [], []
+    for turn in TURNS:
+        places = np.arange(COARSE * COARSE).reshape(COARSE, COARSE)
+        signs = np.ones((COARSE, COARSE), dtype=np.float32)
+        quarters, mirrored = divmod(turn, 2)
+        for _ in range(quarters):  # transposed, then upside down
+            places, signs = places.T, signs.T * np.where(np.arange(COARSE) % 2, -1.0, 1.0)[:, None]
+        if mirrored:
+            signs = signs * np.where(np.arange(COARSE) % 2, -1.0, 1.0)
+        order.append(places[down, across])
+        sign.append(signs[down, across])
+    return np.stack(order), np.stack(sign).astype(np.float32)
 
 
-def _agreement(
-    known: NDArray[np.float32], moving: list[NDArray[np.float32]], maps: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Return the correlation of each pair where both show something; 0 where that is too little."""
-    inside = _inside(maps)
-    places = np.maximum(inside.sum(axis=1, keepdims=True), 1.0)
-    seen, target = _moved(moving, maps) * inside, known.reshape(len(known), -1) * inside
-    seen -= inside * (seen.sum(axis=1, keepdims=True) / places)
-    target -= inside * (target.sum(axis=1, keepdims=True) / places)
-    spread = np.sqrt((seen * seen).sum(axis=1) * (target * target).sum(axis=1))
-    found = (seen * target).sum(axis=1) / np.maximum(spread, 1e-6)
-    found[places[:, 0] < _LEAST_OVERLAP * FINE * FINE] = 0.0
-    agreement: NDArray[np.float32] = found
-    return agreement
+_ORDER, _SIGN = _turned_waves()
+
+
+def _layouts_of_views(bands: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the layouts of all views, (heads × 8 orientations × parts, 64)."""
+    edge = 2 * COARSE
+    seen = np.stack([[sampled(plane, edge, view) for view in VIEWS] for plane in bands])
+    upright = coarse(seen)
+    views: NDArray[np.float32] = upright[:, :, _ORDER] * _SIGN
+    return np.ascontiguousarray(views.transpose(0, 2, 1, 3)).reshape(-1, COARSE * COARSE)

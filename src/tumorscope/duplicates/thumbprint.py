@@ -8,12 +8,15 @@ apart once two heads are laid upon each other; `tumorscope.duplicates.recognitio
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.sampling import averaged, local_contrast, stretched, units
 from tumorscope.imaging.frame import even_head_box, trimmed
+from tumorscope.imaging.histogram import counts_of, percentile
 from tumorscope.imaging.preprocess import head_box
 from tumorscope.imaging.slice import Slice
 
@@ -61,19 +64,28 @@ def thumbprint(scan: Slice) -> NDArray[np.uint8]:
     return np.concatenate([steps[0::2] << 4 | steps[1::2], np.packbits(grid.ravel() >= 0)])
 
 
-def unpacked(prints: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what thumbprints (n, 104) hold: layouts (n, 64) of unit length, and grids (n, 24, 24).
+def layout_steps(prints: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Return the layouts in thumbprints (n, 104) in whole steps, int8 (n, 64), −7 to 7.
 
-    Both are zero for an image without structure.
+    They are zero for an image without structure.
     """
-    half = COARSE * COARSE // 2
-    there = np.any(prints, axis=1, keepdims=True)
-    halves = prints[:, :half]
-    steps = np.stack([halves >> 4, halves & 15], axis=2).reshape(len(prints), COARSE * COARSE)
-    layouts = (steps.astype(np.float32) - 8.0) * there
-    signs = np.unpackbits(prints[:, half:], axis=1).astype(np.float32) * 2.0 - 1.0
-    grids = (signs * there).reshape(len(prints), FINE, FINE)
-    return units(layouts, least=_LEAST), grids
+    halves = prints[:, : COARSE * COARSE // 2]
+    steps = np.empty((len(prints), COARSE * COARSE), dtype=np.int8)
+    steps[:, 0::2] = (halves >> 4).view(np.int8) - np.int8(8)
+    steps[:, 1::2] = (halves & 15).view(np.int8) - np.int8(8)
+    steps[~np.any(prints, axis=1)] = 0
+    return steps
+
+
+def grids_of(prints: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the grids in thumbprints (n, 104), float32 (n, 24, 24), of −1 and 1.
+
+    They are zero for an image without structure.
+    """
+    bits = np.unpackbits(prints[:, COARSE * COARSE // 2 :], axis=1)
+    signs = bits.astype(np.float32) * 2.0 - 1.0
+    signs[~np.any(prints, axis=1)] = 0.0
+    return signs.reshape(len(prints), FINE, FINE)
 
 
 COARSE_BAND = (1.33, 6.7)
@@ -90,7 +102,7 @@ def framed_heads(scan: Slice) -> list[NDArray[np.float32]]:
     """
     small = _shrunk(scan.pixels)
     # What is uniform depends on how dark a picture is.
-    pixels = trimmed(small, spread=max(3.0, 0.03 * float(np.percentile(small, 99))))
+    pixels = trimmed(small, spread=max(3.0, 0.03 * percentile(counts_of(small), 0.99)))
     boxes = [head_box(pixels)]
     other = even_head_box(pixels)
     if not _alike(boxes[0], other):
@@ -174,12 +186,25 @@ def _alike(one: Box, other: Box) -> bool:
 def _head(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
     top, bottom, left, right = box
     head = stretched(pixels[top:bottom, left:right], SIDE)
-    low, high = np.percentile(head, (2, 99))
-    head = np.clip((head - low) / max(high - low, 1.0), 0.0, 1.0)
+    low, high = _percentiles(head.ravel(), (0.02, 0.99))
+    head -= low
+    head *= np.float32(1.0 / max(float(high - low), 1.0))
+    np.clip(head, 0.0, 1.0, out=head)
     tissue = head[head > 0.08]
     if tissue.size:
         # Undoes a contrast curve, roughly: the middle grey of tissue becomes a half.
-        middle = float(np.clip(np.median(tissue), 0.05, 0.95))
-        head **= np.clip(np.log(0.5) / np.log(middle), 0.4, 2.5)
-    even: NDArray[np.float32] = (255.0 * head).astype(np.float32)
-    return even
+        middle = float(np.clip(_percentiles(tissue, (0.5,))[0], 0.05, 0.95))
+        head **= np.float32(np.clip(math.log(0.5) / math.log(middle), 0.4, 2.5))
+    head *= 255.0
+    return head
+
+
+def _percentiles(values: NDArray[np.float32], shares: tuple[float, ...]) -> list[np.float32]:
+    """Return what `numpy.percentile` does, in a quarter of its time."""
+    places = [share * (values.size - 1) for share in shares]
+    ends = [min(int(at) + after, values.size - 1) for at in places for after in (0, 1)]
+    ordered = np.partition(values, sorted(set(ends)))
+    return [
+        ordered[first] + np.float32(at - int(at)) * (ordered[second] - ordered[first])
+        for at, first, second in zip(places, ends[0::2], ends[1::2], strict=True)
+    ]

@@ -6,8 +6,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.imaging.histogram import counts_of, percentile
+
 SPREAD = 12
 """A row is not uniform where its 5th and 95th percentiles lie further apart than so many greys."""
+
+BLACK = 8
+"""What is at most so bright says nothing of a picture's contrast."""
+
+AT_A_TIME = 16
+"""So many rows are ordered at a time, from the edge inwards."""
 
 
 def trimmed(pixels: NDArray[np.uint8], *, spread: float = SPREAD) -> NDArray[np.uint8]:
@@ -16,11 +24,11 @@ def trimmed(pixels: NDArray[np.uint8], *, spread: float = SPREAD) -> NDArray[np.
     Nine tenths of a row must be alike, because a frame's corner is crossed by its other sides.
     """
     for _ in range(4):
-        rows, columns = _busy(pixels, spread), _busy(pixels.T, spread)
-        if not rows.any() or not columns.any():
+        rows = _busy(pixels, spread)
+        columns = rows and _busy(pixels.T, spread)
+        if not rows or not columns:
             return pixels
-        top, bottom = int(np.argmax(rows)), len(rows) - int(np.argmax(rows[::-1]))
-        left, right = int(np.argmax(columns)), len(columns) - int(np.argmax(columns[::-1]))
+        (top, bottom), (left, right) = rows, columns
         if bottom - top < 16 or right - left < 16:
             return pixels
         if (bottom - top, right - left) == pixels.shape:
@@ -66,7 +74,8 @@ def _without_background(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Subtract the grey of the rim: the air of many scans is not black."""
     rim = max(1, round(0.04 * min(pixels.shape)))
     around = (pixels[:rim], pixels[-rim:], pixels[:, :rim], pixels[:, -rim:])
-    air = float(np.median(np.concatenate([part.ravel() for part in around])))
+    counts = sum((counts_of(part) for part in around), np.zeros(256, dtype=np.int64))
+    air = percentile(counts, 0.5)
     otsu, _ = cv2.threshold(pixels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     # Where the head fills the image, its rim is not air.
     darker: NDArray[np.uint8] = cv2.subtract(pixels, np.full_like(pixels, min(air, otsu / 2)))
@@ -75,24 +84,41 @@ def _without_background(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Undo a contrast curve, roughly: the middle grey of what is not black becomes half of 255."""
-    bright = pixels[pixels > 8]
-    top = float(pixels.max())
-    if not bright.size or top <= 8:
+    counts = counts_of(pixels)
+    top = float(np.searchsorted(counts, counts[-1]))
+    if top <= BLACK:
         return pixels
-    middle = min(max(float(np.median(bright)) / top, 0.02), 0.98)
+    bright = np.maximum(counts - counts[BLACK], 0)
+    middle = min(max(percentile(bright, 0.5) / top, 0.02), 0.98)
     power = min(max(np.log(0.5) / np.log(middle), 0.3), 3.0)
     table = np.rint(255.0 * (np.minimum(np.arange(256), top) / top) ** power).astype(np.uint8)
     even: NDArray[np.uint8] = cv2.LUT(pixels, table)
     return even
 
 
-def _busy(pixels: NDArray[np.uint8], least: float) -> NDArray[np.bool_]:
+def _busy(pixels: NDArray[np.uint8], least: float) -> tuple[int, int] | None:
+    """Return from where to where rows are not uniform, half-open; None where all are."""
     # Every row, but some 64 values of each: the question is only whether it is uniform.
     step = max(1, pixels.shape[1] // 64)
     some = np.ascontiguousarray(pixels[:, ::step])
+    # What lies within the limit as a whole need not be ordered, nor what lies further inside.
+    apart = some.max(axis=1) - some.min(axis=1)
+    rows = np.flatnonzero(apart > least)
+    first = _first_busy(some, rows, least)
+    if first is None:
+        return None
+    last = _first_busy(some, rows[::-1], least)
+    return first, (first if last is None else last) + 1
+
+
+def _first_busy(some: NDArray[np.uint8], rows: NDArray[np.intp], least: float) -> int | None:
+    """Return the first of `rows` whose 5th and 95th percentiles lie further apart than `least`."""
     width = some.shape[1]
     low, high = int(0.05 * width), int(0.95 * (width - 1))
-    ordered = np.partition(some, (low, high), axis=1)
-    spread = ordered[:, high].astype(np.int16) - ordered[:, low]
-    busy: NDArray[np.bool_] = spread > least
-    return busy
+    for start in range(0, len(rows), AT_A_TIME):
+        asked = rows[start : start + AT_A_TIME]
+        ordered = np.partition(some[asked], (low, high), axis=1)
+        busy = np.flatnonzero(ordered[:, high].astype(np.int16) - ordered[:, low] > least)
+        if len(busy):
+            return int(asked[busy[0]])
+    return None

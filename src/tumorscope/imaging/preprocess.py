@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.imaging.histogram import counts_of, percentile
 from tumorscope.imaging.slice import Slice
 
 
@@ -222,22 +223,14 @@ def _components(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
 def _window(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # By counting greys and looking them up: to the bit what numpy computes pixel by pixel, in a
     # tenth of the time.
-    counts = np.cumsum(cv2.calcHist([pixels], [0], None, [256], [0, 256]).ravel(), dtype=np.int64)
-    low, high = (_percentile(counts, share) for share in (0.01, 0.99))
+    counts = counts_of(pixels)
+    low, high = (percentile(counts, share) for share in (0.01, 0.99))
     if high <= low:
         return pixels
-    values = (np.arange(256, dtype=np.float32) - low) * (255.0 / (high - low))
+    values = (np.arange(256, dtype=np.float32) - np.float64(low)) * (255.0 / (high - low))
     table = np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
     windowed: NDArray[np.uint8] = cv2.LUT(pixels, table)
     return windowed
-
-
-def _percentile(counts: NDArray[np.int64], share: float) -> np.float64:
-    """Return what `numpy.percentile` does of greys, given how many lie at or below each."""
-    at = share * (int(counts[-1]) - 1)
-    before = int(at)
-    below, above = np.searchsorted(counts, [before, before + 1], side="right")
-    return np.float64(below + (min(above, 255) - below) * (at - before))
 
 
 def resize_to(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
