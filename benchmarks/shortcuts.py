@@ -112,7 +112,7 @@ def main() -> None:
         outputs = dict(zip(names, session.run(None, {"pixels": part}), strict=True))
         found["features"].append(outputs[names[-1]].reshape(len(part), -1).astype(np.float64))
         found["logit"].append(outputs["logit"].reshape(-1, 1).astype(np.float64))
-        found["untrained"].append(extract(part)[None].astype(np.float64).mean(axis=(1, 2)))
+        found["untrained"].append(extract(part)[None][0].astype(np.float64).mean(axis=(1, 2)))
     everything = {name: np.concatenate(parts) for name, parts in found.items()}
     sources = np.array([row.source for row in manifest.rows])
     RESULTS.parent.mkdir(exist_ok=True)

@@ -27,7 +27,7 @@ def limit(monkeypatch: pytest.MonkeyPatch, to: Format, limits: Limits) -> None:
 
 
 @pytest.mark.parametrize("to", ["onnx-f16", "openvino", "litert"])
-@pytest.mark.parametrize("head", ["pooled", "flatten"])
+@pytest.mark.parametrize("head", ["pooled", "flatten", "dense"])
 def test_it_answers_as_the_original(
     small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path, to: str, head: str
 ) -> None:

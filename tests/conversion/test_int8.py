@@ -11,7 +11,7 @@ from tumorscope.conversion import int8
 from tumorscope.model_file.onnx_file import ModelFile
 
 
-@pytest.mark.parametrize("head", ["pooled", "flatten"])
+@pytest.mark.parametrize("head", ["pooled", "flatten", "dense"])
 def test_the_backbone_is_its_convolutions_and_their_activations(
     small_models: dict[str, ModelFile], head: str
 ) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tumorscope.common.errors import InputError
+from tumorscope.networks.body import backbone_of, head_of, input_check_features
 from tumorscope.networks.input_check_features import FeatureSpace
 from tumorscope.networks.model_graph import model_graph
-from tumorscope.networks.network import build, input_check_features
+from tumorscope.networks.network import build
 from tumorscope.networks.predict import predict
 from tumorscope.recipes.recipe import Recipe
 
@@ -35,13 +36,16 @@ def shaken(recipe: Recipe) -> Any:
     keras.utils.set_random_seed(1)
     model = build(recipe)
     generator = np.random.default_rng(1)
-    for layer in [*model.layers[0].layers, *model.layers[1:]]:
+    for layer in [*backbone_of(model).layers, *head_of(model)]:
         if type(layer).__name__ == "BatchNormalization":
             layer.set_weights([generator.uniform(0.6, 1.4, layer.gamma.shape) for _ in range(4)])
         elif type(layer).__name__ == "Dense":
             inputs, units = layer.kernel.shape
             kernel = generator.normal(0, inputs**-0.5, (inputs, units))
             layer.set_weights([kernel, generator.normal(0, 0.3, units)])
+        elif layer.name in ("coarse", "fine", "local"):
+            weights = [generator.normal(0, 0.5, each.shape) for each in layer.get_weights()]
+            layer.set_weights(weights)
     return model
 
 
@@ -56,10 +60,10 @@ def run(graph: Any, pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("backbone", ["small_cnn", "mobilenet_v2"])
-@pytest.mark.parametrize("head", ["pooled", "flatten"])
+@pytest.mark.parametrize("head", ["pooled", "flatten", "dense"])
 @pytest.mark.parametrize("scaling", ["unit", "symmetric"])
 def test_equals_keras_and_evidence_sums_to_the_logit(
-    head: Literal["pooled", "flatten"], backbone: str, scaling: str
+    head: Literal["pooled", "flatten", "dense"], backbone: str, scaling: str
 ) -> None:
     recipe = recipe_of(head, backbone, scaling)
     model = shaken(recipe)
@@ -67,7 +71,7 @@ def test_equals_keras_and_evidence_sums_to_the_logit(
     pixels[0], pixels[1] = 0, 255
     outputs = run(model_graph(model, recipe), pixels)
     np.testing.assert_allclose(outputs["probability"], predict(model, pixels, recipe), atol=2e-5)
-    assert outputs["evidence"].shape == (9, 2, 2)
+    assert outputs["evidence"].shape == ((9, 4, 4) if head == "dense" else (9, 2, 2))
     total = outputs["evidence"].sum(axis=(1, 2)) + outputs["bias"]
     np.testing.assert_allclose(total, outputs["logit"], atol=1e-3)
     if backbone == "small_cnn":  # 52 random layers leave nothing of the image
@@ -100,7 +104,7 @@ def test_distance_is_mahalanobis() -> None:
 
     recipe = recipe_of("pooled")
     model = shaken(recipe)
-    backbone = model.layers[0]
+    backbone = backbone_of(model)
     checked = input_check_features(backbone)
     channels = checked.shape[-1]
     pixels = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
@@ -143,7 +147,7 @@ def test_a_backbone_without_translation_is_refused() -> None:
         model_graph(model, recipe)
 
 
-@pytest.mark.parametrize("head", ["pooled", "flatten"])
+@pytest.mark.parametrize("head", ["pooled", "flatten", "dense"])
 def test_equals_keras_on_real_images(real_data: Path, head: str) -> None:
     """With the weights that matter: the backbone's from ImageNet, 64 public images."""
     from tumorscope.imaging import prepare, read_slice
@@ -156,7 +160,7 @@ def test_equals_keras_on_real_images(real_data: Path, head: str) -> None:
         {"name": "real", "input": {"scaling": "symmetric"}, "network": {"head": head}}
     )
     model = build(recipe)
-    load_weights(model.layers[0], name="mobilenet_v2", weights=files[0])
+    load_weights(backbone_of(model), name="mobilenet_v2", weights=files[0])
     paths = sorted((real_data / "navoneel_253" / "yes").iterdir())[:64]
     pixels = np.stack([prepare(read_slice(path), recipe.input.preprocessing) for path in paths])
     outputs = run(model_graph(model, recipe), pixels)

@@ -125,6 +125,16 @@ def test_the_recipe_that_a_report_prints_can_be_followed(name: str) -> None:
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
+def test_a_recipe_of_former_versions_is_known_by_its_text() -> None:
+    paper = Recipe.load("paper")
+    former = paper.to_former_toml()
+    assert "channels" not in former
+    assert Recipe.from_toml(former) == paper
+    dense = paper.changed({"network.head": "dense", "network.channels": 32})
+    assert Recipe.from_toml(dense.to_former_toml()) == dense
+    assert "channels = 32" in dense.to_former_toml()
+
+
 def test_whether_a_recipe_is_the_papers_is_not_told_from_its_name() -> None:
     paper = Recipe.load("paper")
     assert paper.changed({"name": "mine", "seed": 3, "frozen.epochs": 5}).follows(paper)

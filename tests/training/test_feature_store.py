@@ -26,7 +26,7 @@ class Counting:
 
     def __call__(self, pixels: np.ndarray) -> Features:
         self.seen += len(pixels)
-        return {None: pixels.reshape(len(pixels), -1)[:, :8].astype(np.float16)}
+        return {None: (pixels.reshape(len(pixels), -1)[:, :8].astype(np.float16),)}
 
 
 def store(variants: int, limit: int = 1 << 20) -> tuple[FeatureStore, Counting]:
@@ -40,7 +40,7 @@ def test_versions_come_round_and_are_computed_once() -> None:
     features, extract = store(variants=2)
     indices = np.array([4, 1])
     epochs = [
-        features.augmented(indices, np.full(2, epoch), entry=None).features for epoch in range(4)
+        features.augmented(indices, np.full(2, epoch), entry=None).features[0] for epoch in range(4)
     ]
     assert extract.seen == 4
     np.testing.assert_array_equal(epochs[0], epochs[2])
@@ -64,7 +64,7 @@ def test_without_variants_every_epoch_is_new_and_nothing_is_kept() -> None:
     for epoch in range(3):
         features.augmented(np.arange(5), np.full(5, epoch), entry=None)
     assert extract.seen == 15
-    plain = [features.plain(np.arange(5), entry=None) for _ in range(3)]
+    plain = [features.plain(np.arange(5), entry=None)[0] for _ in range(3)]
     assert extract.seen == 20
     np.testing.assert_array_equal(plain[0], PIXELS.reshape(5, -1)[:, :8])
 
@@ -85,12 +85,12 @@ def test_versions_of_one_image_in_one_batch_differ_and_carry_their_labels() -> N
     features = FeatureStore(extract, Images(head, np.array([0])), recipe)
     versions = np.arange(20)
     found = features.augmented(np.zeros(20, np.int64), versions, entry=None)
-    assert len(found.features) == 20
+    assert len(found.features[0]) == 20
     assert 3 < found.labels.sum() < 17
     assert found.places is None
     again = features.augmented(np.zeros(3, np.int64), versions[4:7], entry=None)
     np.testing.assert_array_equal(again.labels, found.labels[4:7])
-    np.testing.assert_array_equal(again.features, found.features[4:7])
+    np.testing.assert_array_equal(again.features[0], found.features[0][4:7])
 
 
 @pytest.mark.parametrize("variants", [0, 2])

@@ -17,13 +17,19 @@ import pytest
 from PIL import Image
 
 from tumorscope.cli.app import run as run_command
+from tumorscope.cohort.arrays import load_images
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
 from tumorscope.common.files import sha256_of
+from tumorscope.detection.detector import Detector
+from tumorscope.detection.overlay import write_overlay
+from tumorscope.imaging import read_slice
+from tumorscope.networks.predict import predict
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.run_folder import Run
+from tumorscope.training.export import export_run
 from tumorscope.training.train import train
 
 
@@ -98,9 +104,6 @@ def test_the_same_seed_gives_the_same_scores(
 
 
 def test_the_saved_model_gives_the_saved_scores(finished: Run, quick: Recipe) -> None:
-    from tumorscope.cohort.arrays import load_images
-    from tumorscope.networks.predict import predict
-
     run = finished
     pixels = load_images(run.manifest, quick.input.preprocessing).pixels
     saved = [float(row["score"]) for row in read_csv(run.folder / "scores.csv")]
@@ -267,3 +270,39 @@ def test_one_image_of_a_class_is_too_few(tiny_cohort: Path, quick: Recipe, tmp_p
         extra.unlink()
     with pytest.raises(InputError):
         train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
+
+
+def test_a_training_on_places_ends_in_a_detector_that_shows_where(
+    manifest: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    document = quick.model_dump()
+    document |= {
+        "input": document["input"] | {"size": 64},
+        "network": document["network"] | {"head": "dense", "channels": 8, "temperature": 2.0},
+        "augmentation": {"variants": 1, "lesions": 0.5},
+        "frozen": {"epochs": 1},
+        "fine_tuning": {"epochs": 1, "from_layer": "conv_3"},
+        "optimisation": {"batch_size": 4, "places": 0.5},
+    }
+    run = train(manifest, recipe=Recipe.parse(document), weights="none", output=tmp_path / "run")
+    with (run.folder / "history.csv").open() as stream:
+        columns = stream.readline().strip().split(",")
+    assert columns[columns.index("accuracy") + 1] == "places_loss"
+    assert all(float(record["places_loss"]) > 0 for record in run.history)
+    detector = Detector.load(run.folder / "model.onnx")
+    assert detector.metadata.grid == (4, 4)
+    scan = read_slice(run.manifest.file(run.manifest.rows[0]))
+    finding = detector.detect(scan)
+    assert finding.evidence is not None
+    assert finding.logit is not None
+    assert finding.bias is not None
+    assert finding.evidence.shape == (4, 4)
+    assert finding.logit == pytest.approx(float(finding.evidence.sum()) + finding.bias, abs=1e-4)
+    write_overlay(tmp_path / "overlay.png", scan, finding, detector.metadata)
+    assert (tmp_path / "overlay.png").stat().st_size > 1000
+    # Again from disk, and from the Keras model alone.
+    exported = export_run(run.folder, tmp_path / "again.onnx")
+    assert exported.metadata.grid == (4, 4)
+    saved = [float(row["score"]) for row in read_csv(run.folder / "scores.csv")]
+    pixels = load_images(run.manifest, run.recipe.input.preprocessing).pixels
+    np.testing.assert_allclose(predict(run.load_model(), pixels, run.recipe), saved, atol=1e-6)

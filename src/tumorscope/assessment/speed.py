@@ -51,6 +51,7 @@ Contenders = Mapping[str, Callable[[int], int]]
 
 _KERAS_SCRIPT = """
 import sys, keras, numpy as np
+import tumorscope.networks.dense_layers
 model = keras.models.load_model(sys.argv[1])
 size = model.input_shape[1]
 image = keras.utils.load_img(sys.argv[2], target_size=(size, size))
@@ -174,13 +175,12 @@ class _Keras:
     """A Keras model, used as its documentation says."""
 
     def __init__(self, path: Path) -> None:
-        from tumorscope.networks.backend import load_keras
+        from tumorscope.networks.network import load
 
-        load_keras()
+        self._model = load(path)
         import keras
 
         self._utils: Any = keras.utils
-        self._model = keras.models.load_model(path)
         self._size = self._model.input_shape[1]
         self._predict(np.zeros((1, self._size, self._size, 3), np.float32))
 

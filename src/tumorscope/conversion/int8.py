@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
 from tumorscope.conversion.storage import store_float16, store_int8
+from tumorscope.networks.dense_evidence import CONVOLUTIONS
 
 if TYPE_CHECKING:
     import onnx
 
 QUANTISED = ("Conv", "Add", "Sum", "Clip", "Relu")
 HEAD_CHANNELS = 8
-"""Convolutions with at most as many output channels and no convolution after them are evidence."""
+"""Convolutions with at most as many output channels and no convolution after them are evidence;
+those of the dense head are known by their names."""
 
 WEIGHTS_ONLY = {
     "weights only": 1024,
@@ -133,7 +135,9 @@ def backbone_nodes(model: onnx.ModelProto) -> list[str]:
     wide = [
         place
         for place, node in enumerate(nodes)
-        if node.op_type == "Conv" and sizes.get(node.input[1], 0) > HEAD_CHANNELS
+        if node.op_type == "Conv"
+        and node.name not in CONVOLUTIONS
+        and sizes.get(node.input[1], 0) > HEAD_CHANNELS
     ]
     if not wide:
         return []

@@ -137,6 +137,8 @@ def _on_any_order() -> Operators:
         "Div": tf.divide,
         "Max": tf.maximum,
         "Greater": tf.greater,
+        "Exp": tf.exp,
+        "Log": tf.math.log,
         "Sum": lambda *values: tf.add_n(values),
         "Identity": tf.identity,
         "Sqrt": tf.sqrt,
@@ -146,6 +148,7 @@ def _on_any_order() -> Operators:
         "Clip": _clip,
         "Cast": _cast,
         "Conv": _convolution,
+        "Resize": _resize,
         "BatchNormalization": _normalisation,
         "GlobalAveragePool": lambda value: tf.reduce_mean(value, (1, 2), keepdims=True),
         "MaxPool": lambda value, **how: tf.nn.max_pool2d(value, *_window(**how)),
@@ -165,6 +168,9 @@ def _on_plain() -> Operators:
         "Concat": lambda *values, axis: tf.concat(values, axis),
         "MatMul": tf.matmul,
         "Pad": lambda value, pads: tf.pad(value, axes(pads.reshape(2, -1).T)),
+        "ReduceMax": lambda value, *, axes, keepdims=1: tf.reduce_max(
+            value, axes, keepdims=bool(keepdims)
+        ),
         "ReduceMean": lambda value, *, axes, keepdims=1: tf.reduce_mean(
             value, axes, keepdims=bool(keepdims)
         ),
@@ -202,6 +208,22 @@ def _clip(value: Any, low: Any, high: Any) -> Any:
     if (low.item(), high.item()) == (0.0, 6.0):
         return tf.nn.relu6(value)  # which the converter fuses with the convolution
     return tf.clip_by_value(value, low.item(), high.item())
+
+
+def _resize(
+    picture: Any, _: Any, scales: Any, *, mode: bytes, coordinate_transformation_mode: bytes
+) -> Any:
+    """Resize as `tumorscope.networks.dense_evidence` means it."""
+    import tensorflow as tf
+
+    if (mode, coordinate_transformation_mode) != (b"linear", b"half_pixel"):
+        raise InputError(
+            f"The graph resizes by {mode.decode()}, {coordinate_transformation_mode.decode()}, "
+            "which cannot be written as TensorFlow Lite. Expected linear, half_pixel, as "
+            "`tumorscope train` writes it. Use onnx or openvino."
+        )
+    size = [int(edge * scale) for edge, scale in zip(picture.shape[1:3], scales[2:], strict=True)]
+    return tf.image.resize(picture, size, "bilinear")  # half-pixel centres in TensorFlow 2
 
 
 def _window(

@@ -1,9 +1,10 @@
 """A fitted Keras model → the graph of a model file.
 
 One forward pass gives the probability and why: with a head that is linear over places (or
-piecewise linear, as behind a ReLU) the logit is a sum over places, ``logit = bias + Σ evidence``.
-Behind a ReLU the sum is linearised at the input, which is HiResCAM (Draelos & Carin 2020,
-arXiv:2011.08891); unlike Grad-CAM it needs no gradients and leaves nothing out.
+piecewise linear, as behind a ReLU) the logit is a sum over places, ``logit = bias + Σ evidence``;
+with the dense head it is too, see `tumorscope.networks.dense_evidence`. Behind a ReLU the sum is
+linearised at the input, which is HiResCAM (Draelos & Carin 2020, arXiv:2011.08891); unlike Grad-CAM
+it needs no gradients and leaves nothing out.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import numpy as np
 
 from tumorscope.common.errors import InputError
 from tumorscope.model_file.schema import OUTPUTS
+from tumorscope.networks.body import backbone_of, input_check_features, taps_of
+from tumorscope.networks.dense_evidence import dense_evidence
 from tumorscope.networks.input_check_features import FeatureSpace
-from tumorscope.networks.network import input_check_features
 from tumorscope.networks.onnx_graph import Graph, UnsupportedLayerError, walk
 from tumorscope.networks.scaling import SCALINGS
 from tumorscope.recipes.recipe import Recipe
@@ -44,7 +46,7 @@ def model_graph(
     slope, intercept : float
         Calibration: ``probability = sigmoid(slope · logit + intercept)``.
     space : FeatureSpace, optional
-        For ``distance``, which is 0 without; of `tumorscope.networks.network.input_check_features`,
+        For ``distance``, which is 0 without; of `tumorscope.networks.body.input_check_features`,
         averaged over places.
 
     Returns
@@ -60,10 +62,15 @@ def model_graph(
         If the backbone has layers that have no translation.
     """
     graph = Graph()
-    features, checked = _backbone(model.layers[0], graph, recipe)
-    grid = (int(model.layers[0].output.shape[1]), int(model.layers[0].output.shape[2]))
-    head = _pooled if recipe.network.head == "pooled" else _flatten
-    evidence, bias = head(model, graph, features, grid)
+    features, checked = _backbone(backbone_of(model), graph, recipe)
+    height, width = taps_of(model)[0].shape[1:3]
+    grid = int(height), int(width)
+    if recipe.network.head == "dense":
+        # What the input check looks at is the finer map that the head takes.
+        evidence, bias = dense_evidence(model, graph, checked, features)
+    else:
+        head = _pooled if recipe.network.head == "pooled" else _flatten
+        evidence, bias = head(model, graph, features, grid)
     total = graph.node("ReduceSum", [evidence, graph.integers(1, 2)], keepdims=0)
     logit = graph.node("Add", [total, bias])
     scaled = graph.node("Mul", [logit, graph.numbers(slope)])
@@ -98,10 +105,7 @@ def _pooled(
     share = (kernel.T / (grid[0] * grid[1])).astype(np.float32)[:, :, None, None]
     maps = graph.node("Conv", [features, graph.constant(share)], auto_pad="VALID")
     evidence = graph.node("Squeeze", [maps, graph.integers(1)])
-    # The bias does not depend on the image, but engines want every output to have a batch axis.
-    total = graph.node("ReduceSum", [evidence, graph.integers(1, 2)], keepdims=0)
-    zero = graph.node("Mul", [total, graph.numbers(0.0)])
-    return evidence, graph.node("Add", [zero, graph.constant(bias.astype(np.float32))])
+    return evidence, graph.per_image(evidence, float(bias[0]))
 
 
 def _flatten(

@@ -56,6 +56,13 @@ class Graph:
         self.nodes.append(onnx.helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
+    def per_image(self, value: str, number: float) -> str:
+        """Return a number as an output of every image of `value` (n, h, w): (n,)."""
+        # It does not depend on the image, but engines want every output to have a batch axis.
+        total = self.node("ReduceSum", [value, self.integers(1, 2)], keepdims=0)
+        zero = self.node("Mul", [total, self.numbers(0.0)])
+        return self.node("Add", [zero, self.numbers(number)])
+
     def output(self, name: str, value: str) -> None:
         """Give a value the name of an output of the whole graph."""
         import onnx

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.progress import say
 from tumorscope.networks.backend import load_keras
+from tumorscope.networks.body import backbone_of
 from tumorscope.networks.network import build
 from tumorscope.networks.weights import load_weights
 from tumorscope.recipes.origin import Weights
@@ -35,5 +36,5 @@ def start(recipe: Recipe, weights: str | Path) -> tuple[keras.Model, Weights]:
 
         tf.config.experimental.enable_op_determinism()
     model = build(recipe)
-    origin = load_weights(model.layers[0], name=recipe.network.backbone, weights=weights)
+    origin = load_weights(backbone_of(model), name=recipe.network.backbone, weights=weights)
     return model, origin

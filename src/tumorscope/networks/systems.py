@@ -150,7 +150,7 @@ def recipe_for(system: System, recipe: Recipe, backbone: str) -> Recipe:
     What differs: the backbone, the input scaling that its ImageNet weights expect, the input size
     in proportion to the one it was published for, and where fine-tuning starts if that is inside
     the network. Training on smaller pictures first needs sizes that are multiples of 32 and a
-    pooled head; elsewhere it happens at full size.
+    pooled or dense head; elsewhere it happens at full size. A loss on places needs the dense head.
 
     Examples
     --------
@@ -163,10 +163,11 @@ def recipe_for(system: System, recipe: Recipe, backbone: str) -> Recipe:
     head = recipe.network.head if system.head == "recipe" else system.head
     tuned = recipe.fine_tuning
     inside = tuned.from_layer != "input" and backbone != recipe.network.backbone
-    small = tuned.size if head == "pooled" and size % 32 == 0 else 0
+    small = tuned.size if head != "flatten" and size % 32 == 0 else 0
     changes: dict[str, dict[str, object]] = {
         "input": {"size": size, "scaling": known.scaling},
         "network": {"backbone": backbone, "head": head},
+        "optimisation": {"places": recipe.optimisation.places if head == "dense" else 0.0},
         "fine_tuning": {"from_layer": known.cut if inside else tuned.from_layer, "size": small},
     }
     document = recipe.model_dump()

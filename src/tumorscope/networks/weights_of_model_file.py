@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tumorscope.common.errors import InputError
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.model_file.onnx_file import ModelFile, read_model
+from tumorscope.networks.dense_evidence import CONVOLUTIONS
 from tumorscope.recipes.origin import Weights
 
 if TYPE_CHECKING:
@@ -91,8 +92,10 @@ def _convolutions(file: ModelFile) -> list[tuple[NDArray[np.float32], NDArray[np
 
     graph = onnx.load_from_string(file.graph).graph
     arrays = _restored(graph)
-    found = [node for node in graph.node if node.op_type == "Conv"]
-    # The head's convolution makes the evidence, and has no bias.
+    found = [
+        node for node in graph.node if node.op_type == "Conv" and node.name not in CONVOLUTIONS
+    ]
+    # The pooled head's convolution makes the evidence, and has neither a name nor a bias.
     return [(arrays[node.input[1]], arrays[node.input[2]]) for node in found if len(node.input) > 2]
 
 

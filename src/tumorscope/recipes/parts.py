@@ -115,11 +115,16 @@ class Network(Part):
     """Backbone and head."""
 
     backbone: str = "mobilenet_v2"
-    head: Literal["flatten", "pooled"] = "flatten"
+    head: Literal["flatten", "pooled", "dense"] = "flatten"
     """"flatten" is the paper's: every place has its own weights, through a hidden layer of `units`.
-    "pooled" averages over places first and has one weight per channel."""
+    "pooled" averages over places first and has one weight per channel. "dense" has a logit for
+    every place of a finer map, and pools them; see `tumorscope.networks.dense_head`."""
     units: Annotated[int, Field(ge=1, le=4096)] = 128
     dropout: Fraction = 0.5
+    channels: Annotated[int, Field(ge=1, le=4096)] = 96
+    """Of the map that the dense head makes its local logits from."""
+    temperature: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    """Of the dense head's pooling by log-sum-exp: the larger, the nearer to a maximum."""
 
 
 class Frozen(Part):
@@ -143,7 +148,7 @@ class FineTuning(Part):
     size: Annotated[int, Field(ge=0, le=1024)] = 0
     """Edge of the pictures that train, in pixels; 0 is ``input.size``. Smaller ones train faster,
     and a network meets larger details when it is used (Touvron et al. 2019, arXiv:1906.06423).
-    Needs the pooled head, all of the backbone training, and multiples of 32."""
+    Needs the pooled or the dense head, all of the backbone training, and multiples of 32."""
 
 
 class Finishing(Part):
@@ -167,6 +172,9 @@ class Optimisation(Part):
     """Share of a phase's steps in which "cosine" raises the learning rate from 0."""
     label_smoothing: Fraction = 0.0
     """Labels are drawn this share of the way to one half."""
+    places: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    """Weight of the loss on places beside that on the image: where masks show the lesion, where
+    one was drawn, and nowhere in tumour-free images. Needs the dense head."""
     ema: Fraction = 0.0
     """The weights kept are an exponential moving average over steps with this momentum; 0 keeps
     the last ones."""

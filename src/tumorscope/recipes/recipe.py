@@ -31,6 +31,9 @@ from tumorscope.recipes.parts import (
 SHIPPED = ("demo", "paper", "recommended", "reference")
 """Recipes in the package, usable by name."""
 
+LATER = (("network", "channels"), ("network", "temperature"), ("optimisation", "places"))
+"""Keys that recipes have gained since searches were told apart by their text."""
+
 CORRECTS_TWICE = (
     "The recipe evens out its classes twice: sampling.by is “source”, which draws them as often "
     "as sampling.tumour_share says, and optimisation.class_weights is “balanced”, which weighs "
@@ -93,14 +96,25 @@ class Recipe(Part):
     def _trains_at_a_possible_size(self) -> Recipe:
         tuned = self.fine_tuning
         if tuned.size and (
-            self.network.head != "pooled"
+            self.network.head == "flatten"
             or tuned.from_layer != "input"
             or tuned.size % 32
             or self.input.size % 32
         ):
             raise ValueError(
-                f"fine_tuning.size is {tuned.size}; it needs the pooled head, from_layer = "
-                '"input", and multiples of 32 for it and input.size'
+                f"fine_tuning.size is {tuned.size}; it needs the pooled or the dense head, "
+                'from_layer = "input", and multiples of 32 for it and input.size'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _trains_on_places_it_has(self) -> Recipe:
+        places, head = self.optimisation.places, self.network.head
+        if places and (head != "dense" or self.task != "tumour"):
+            raise ValueError(
+                f"optimisation.places is {places:g}; a loss on places needs network.head = "
+                f'"dense" and task = "tumour", and these are "{head}" and "{self.task}". Set it '
+                "to 0 otherwise"
             )
         return self
 
@@ -150,12 +164,13 @@ class Recipe(Part):
             raise InputError(_explain(error, origin)) from error
 
     def for_task(self, task: Task) -> Recipe:
-        """Return the recipe for another task; made-up lesions are left out where they have no type.
+        """Return the recipe for another task.
 
+        Made-up lesions are left out where they have no type, and so is the loss on places.
         Validated again, so every value is as if it had been read from a file.
         """
-        lesions = {"augmentation.lesions": 0.0} if task == "tumour-type" else {}
-        return self.changed({"task": task, **lesions})
+        untyped = {"augmentation.lesions": 0.0, "optimisation.places": 0.0}
+        return self.changed({"task": task, **(untyped if task == "tumour-type" else {})})
 
     def changed(self, values: Mapping[str, object], *, origin: str = "recipe") -> Recipe:
         """Return the recipe with other values, by dotted keys; all are checked as those of a file.
@@ -209,6 +224,18 @@ class Recipe(Part):
     def to_toml(self) -> str:
         """Return the recipe as TOML, every value written out, so that it can be read back."""
         return toml_text(self.model_dump())
+
+    def to_former_toml(self) -> str:
+        """Return the recipe as TOML without `LATER` keys at their defaults, which change nothing.
+
+        What versions before these keys wrote, and told results apart by.
+        """
+        document = self.model_dump()
+        for table, key in LATER:
+            default = type(getattr(self, table)).model_fields[key].default
+            if document[table][key] == default:
+                del document[table][key]
+        return toml_text(document)
 
 
 def _text_of(name_or_path: str | Path) -> tuple[str, str | Path]:

@@ -15,7 +15,7 @@ from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import InputError
 from tumorscope.imaging.passed_over import PassedOver
-from tumorscope.networks.backend import load_keras
+from tumorscope.networks.network import load
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.run_record import RunRecord
 
@@ -34,6 +34,9 @@ HISTORY = (
     "tuning_auc",
     "seconds",
 )
+"""Columns of history.csv; `PLACES_LOSS` follows `accuracy` in trainings on places."""
+
+PLACES_LOSS = "places_loss"
 
 SCORE_COLUMNS = {
     "tumour": ("score",),
@@ -154,12 +157,9 @@ class Run:
 
     def load_model(self) -> keras.Model:
         """Load the fitted Keras model."""
-        load_keras()
-        import keras
-
         path = self.folder / "model.keras"
         try:
-            return keras.models.load_model(path)
+            return load(path)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"{path} is missing or damaged ({str(error).strip().splitlines()[0]}). Expected "

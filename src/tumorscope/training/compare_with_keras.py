@@ -12,6 +12,7 @@ from tumorscope.cohort.arrays import BATCH, batches
 from tumorscope.common.errors import HonestyError
 from tumorscope.detection.engines import open_engine
 from tumorscope.model_file.onnx_file import ModelFile
+from tumorscope.networks.body import head_of
 from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics.platt import sigmoid
@@ -66,13 +67,16 @@ def _keras_logits(
     """Return what Keras puts into its sigmoid, which float32 rounds to 1 for logits above 17."""
     import keras
 
-    before_last = keras.Model(model.inputs, model.layers[-1].input)
-    kernel, bias = (np.asarray(each, dtype=np.float64) for each in model.layers[-1].get_weights())
+    last = head_of(model)[-1]
+    before_last = keras.Model(model.inputs, last.input)
     values = np.concatenate(
         [
             np.asarray(before_last.predict_on_batch(network_input(part, recipe.input.scaling)))
             for part in (pixels[batch] for batch in batches(np.arange(len(pixels)), BATCH))
         ]
     )
-    logits: NDArray[np.float64] = (values @ kernel + bias).ravel()
-    return logits
+    logits: NDArray[np.float64] = values.astype(np.float64)
+    if last.weights:  # else it is an activation alone
+        kernel, bias = (np.asarray(each, dtype=np.float64) for each in last.get_weights())
+        logits = logits @ kernel + bias
+    return logits.ravel()

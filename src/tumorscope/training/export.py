@@ -30,6 +30,7 @@ from tumorscope.model_file.schema import (
     Prints,
     TrainingThumbprints,
 )
+from tumorscope.networks.body import taps_of
 from tumorscope.networks.model_graph import model_graph
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.run_folder import Run
@@ -197,7 +198,7 @@ def _metadata(
     model: keras.Model, recipe: Recipe, record: RunRecord, manifest: Manifest
 ) -> Metadata:
     """Return what is known of a model before its decisions are chosen."""
-    grid = model.layers[0].output.shape[1:3]
+    grid = taps_of(model)[0].shape[1:3]
     return Metadata(
         name=recipe.name,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

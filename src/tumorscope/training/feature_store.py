@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from tumorscope.cohort.arrays import BATCH, Images
 from tumorscope.imaging.brain import brain_mask
 from tumorscope.imaging.lesion_mask import Mask, pack_mask, unpack_mask
+from tumorscope.networks.body import backbone_of
 from tumorscope.networks.feature_engine import feature_engine
-from tumorscope.networks.network import WHOLE, frozen_part
+from tumorscope.networks.halves import WHOLE, entrances
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.augment import augment
 from tumorscope.training.places import places_of
@@ -34,7 +36,10 @@ CACHE_BYTES = 1 << 30
 CutLayer = str | None
 """Where a trained part starts: None the head, "input" the image, else a layer of the backbone."""
 
-Features = dict[CutLayer, NDArray[np.generic]]
+Received = tuple[NDArray[np.generic], ...]
+"""What a trained part receives: an array for each of its inputs, most have one."""
+
+Features = dict[CutLayer, Received]
 
 
 def extractor(
@@ -48,17 +53,19 @@ def extractor(
     Runs in ONNX Runtime; in Keras where the backbone has layers that have no translation.
     """
     scaling = recipe.input.scaling
-    cut = [entry for entry in entries if entry != WHOLE]
-    parts = [part for entry in cut if (part := frozen_part(model, from_layer=entry)) is not None]
-    taps = [part.output for part in parts]
-    run = feature_engine(model.layers[0], taps, scaling) if parts else None
+    starts = {entry: entrances(model, from_layer=entry) for entry in entries if entry != WHOLE}
+    taps = [tap for several in starts.values() for tap in several]
+    run = feature_engine(backbone_of(model), taps, scaling) if taps else None
 
     def extract(pixels: NDArray[np.uint8]) -> Features:
         features: Features = {}
         if run is not None:
-            features.update(zip(cut, run(pixels), strict=True))
+            made = iter(run(pixels))
+            features.update(
+                (entry, tuple(islice(made, len(several)))) for entry, several in starts.items()
+            )
         if WHOLE in entries:
-            features[WHOLE] = pixels
+            features[WHOLE] = (pixels,)
         return features
 
     return extract
@@ -70,8 +77,8 @@ class Augmented:
 
     Attributes
     ----------
-    features : ndarray, shape (n, …)
-        What the trained part receives.
+    features : tuple of ndarray, each of shape (n, …)
+        What the trained part receives, an array for each of its inputs.
     labels : ndarray of int64, shape (n,)
         Of the versions: 1 where a lesion was drawn into a tumour-free image.
     places : ndarray of float32, shape (n, height, width), or None
@@ -79,7 +86,7 @@ class Augmented:
         None where the store was given no grid.
     """
 
-    features: NDArray[np.generic]
+    features: Received
     labels: NDArray[np.int64]
     places: NDArray[np.float32] | None
 
@@ -135,15 +142,15 @@ class FeatureStore:
         found = self._get(indices, versions % variants if variants else versions)
         places = [one.places for one in found if one.places is not None]
         return Augmented(
-            features=np.stack([one.features[entry] for one in found]),
+            features=_stacked(found, entry),
             labels=np.array([one.label for one in found], dtype=np.int64),
             places=np.stack(places) if places else None,
         )
 
-    def plain(self, indices: NDArray[np.int64], *, entry: CutLayer) -> NDArray[np.generic]:
+    def plain(self, indices: NDArray[np.int64], *, entry: CutLayer) -> Received:
         """Return the features of images as they are."""
         found = self._get(indices, np.full(len(indices), -1))
-        return np.stack([one.features[entry] for one in found])
+        return _stacked(found, entry)
 
     def _get(self, indices: NDArray[np.int64], versions: NDArray[np.int64]) -> list[_Version]:
         keys = list(zip(indices.tolist(), versions.tolist(), strict=True))
@@ -177,12 +184,13 @@ class FeatureStore:
                 outputs = self._extract(pixels[position : position + BATCH])
             # Copies, so that one kept image does not hold its whole batch in memory.
             one: Features = {
-                entry: values[position % BATCH].copy() for entry, values in outputs.items()
+                entry: tuple(values[position % BATCH].copy() for values in several)
+                for entry, several in outputs.items()
             }
             label, lesion = int(labels[position]), lesions[position]
             places = places_of(lesion, label, self._grid) if self._grid else None
             fresh[key] = _Version(one, label, places)
-            size = sum(values.nbytes for values in one.values())
+            size = sum(values.nbytes for several in one.values() for values in several)
             # A new version every epoch is never asked for again.
             if size <= self._room and (key[1] < 0 or self._recipe.augmentation.variants):
                 self._room -= size
@@ -199,3 +207,8 @@ class FeatureStore:
             self._brains[index] = None if mask is None else pack_mask(mask)
         bits = self._brains[index]
         return None if bits is None else unpack_mask(bits, self._images.pixels.shape[-1])
+
+
+def _stacked(found: Sequence[_Version], entry: CutLayer) -> Received:
+    inputs = zip(*(one.features[entry] for one in found), strict=True)
+    return tuple(np.stack(several) for several in inputs)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from tumorscope.cohort.arrays import Images
 from tumorscope.common.errors import InputError
+from tumorscope.networks.body import head_of
+from tumorscope.networks.halves import grid_at
 from tumorscope.networks.predict import predict
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
@@ -88,10 +90,11 @@ class Fitter:
         Returns
         -------
         list of Record
-            One per epoch: epoch, phase, learning_rate, loss, accuracy, tuning_loss,
-            tuning_accuracy, tuning_auc (where both classes are there), seconds. As with Keras'
-            ``fit``, the loss on training images is weighted by class and measured under dropout
-            while the weights change.
+            One per epoch: epoch, phase, learning_rate, loss, accuracy, places_loss (where the
+            recipe trains on places), tuning_loss, tuning_accuracy, tuning_auc (where both classes
+            are there), seconds; losses and accuracy are of images unless they say otherwise. As
+            with Keras' ``fit``, the loss on training images is weighted by class and measured under
+            dropout while the weights change.
 
         Raises
         ------
@@ -161,8 +164,12 @@ class Fitter:
         if key not in self._stores:
             entries = list(dict.fromkeys(each.entry for each in together))
             images = self._images.shrunk(phase.size)
+            on_places = self._recipe.optimisation.places > 0.0
             self._stores[key] = FeatureStore(
-                extractor(self.model, self._recipe, entries), images, self._recipe
+                extractor(self.model, self._recipe, entries),
+                images,
+                self._recipe,
+                grid=grid_at(self.model, phase.size) if on_places else None,
             )
         return self._stores[key]
 
@@ -171,12 +178,13 @@ def initialise_head(model: keras.Model, seed: int) -> None:
     """Give the head new random weights: Glorot uniform kernels (Keras' default), zero biases."""
     import keras
 
-    for index, layer in enumerate(model.layers[1:]):
-        if isinstance(layer, keras.layers.Dense):
+    for index, layer in enumerate(head_of(model)):
+        if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
             words = np.random.SeedSequence([seed, index]).generate_state(1)
             values = keras.initializers.GlorotUniform(seed=int(words[0]) >> 1)(layer.kernel.shape)
             layer.kernel.assign(values)
-            layer.bias.assign(np.zeros(layer.bias.shape, dtype=np.float32))
+            if layer.use_bias:
+                layer.bias.assign(np.zeros(layer.bias.shape, dtype=np.float32))
 
 
 def _check_classes(images: Images, indices: NDArray[np.int64], part: str) -> None:

@@ -11,6 +11,7 @@ from tumorscope.cohort.arrays import BATCH, batches
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.imaging import prepare
 from tumorscope.model_file.schema import Estimate, InputCheck
+from tumorscope.networks.body import backbone_of, input_check_features
 from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.input_check_features import (
     PASSING,
@@ -18,7 +19,6 @@ from tumorscope.networks.input_check_features import (
     held_out_distances,
     limit_of,
 )
-from tumorscope.networks.network import input_check_features
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics import Interval, wilson
 from tumorscope.synthetic.not_brain import draw_not_brain
@@ -64,7 +64,7 @@ def fit_input_check(
 def _pooled_features(
     model: keras.Model, recipe: Recipe, pixels: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
-    backbone = model.layers[0]
+    backbone = backbone_of(model)
     run = feature_engine(backbone, [input_check_features(backbone)], recipe.input.scaling)
     parts = [
         run(pixels[batch])[0].astype(np.float64).mean(axis=(1, 2))

@@ -28,7 +28,7 @@ from tumorscope.networks.start import start
 from tumorscope.recipes.origin import Weights
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.protocol import SplitMode, data_hash
-from tumorscope.records.run_folder import HISTORY, SCORE_COLUMNS, Run
+from tumorscope.records.run_folder import HISTORY, PLACES_LOSS, SCORE_COLUMNS, Run
 from tumorscope.records.run_record import RunRecord
 from tumorscope.training.export import write_checked
 from tumorscope.training.fit import Fitter
@@ -121,7 +121,7 @@ def _run(folder: Path, plan: Plan, started: float) -> Run:
     plan.manifest.save(folder / "manifest.csv")
     fitter = Fitter(model, images, recipe)
     history = _fit(fitter, plan, folder / "checkpoint.bin")
-    write_csv(folder / "history.csv", HISTORY, history)
+    write_csv(folder / "history.csv", _columns(recipe), history)
     _write_scores(folder, plan, fitter.predict(np.arange(len(usable))))
     with atomic_path(folder / "model.keras") as temporary:
         model.save(temporary)
@@ -136,6 +136,14 @@ def _run(folder: Path, plan: Plan, started: float) -> Run:
     write_json(folder / "run.json", record.model_dump(mode="json"))
     (folder / "checkpoint.bin").unlink(missing_ok=True)
     return Run(folder)
+
+
+def _columns(recipe: Recipe) -> tuple[str, ...]:
+    """Return the columns of history.csv."""
+    if not recipe.optimisation.places:
+        return HISTORY
+    place = HISTORY.index("accuracy") + 1
+    return (*HISTORY[:place], PLACES_LOSS, *HISTORY[place:])
 
 
 def _fit(fitter: Fitter, plan: Plan, checkpoint: Path) -> list[Record]:

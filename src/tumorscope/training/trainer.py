@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from tumorscope.cohort.arrays import Images, batches
 from tumorscope.common.errors import InputError
 from tumorscope.common.progress import pulse
-from tumorscope.networks.network import WHOLE, trainable_part
+from tumorscope.networks.body import backbone_of
+from tumorscope.networks.halves import LOCAL, PROBABILITY, WHOLE, trainable_part
 from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.parts import Optimisation
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
-from tumorscope.training.feature_store import Augmented, FeatureStore
+from tumorscope.records.run_folder import PLACES_LOSS
+from tumorscope.training.feature_store import Augmented, FeatureStore, Received
 from tumorscope.training.phases import Phase
+from tumorscope.training.places_loss import places_loss
 from tumorscope.training.sampling import draw
 from tumorscope.training.schedule import cosine, learning_rate_after
 
@@ -49,33 +52,45 @@ class Trainer:
         phase: Phase,
         store: FeatureStore,
     ) -> None:
-        import keras
-
         self._images, self._recipe, self._phase = images, recipe, phase
         self._store = store
         model.trainable = True
+        self._on_places = recipe.optimisation.places > 0.0
         self._part = trainable_part(
             model,
             from_layer=phase.entry,
             batch_norm=recipe.fine_tuning.batch_norm,
             size=phase.size,
+            places=self._on_places,
         )
-        self._part.compile(
-            optimizer=make_optimizer(recipe.optimisation, phase.learning_rate),
-            loss=(
-                keras.losses.BinaryCrossentropy
-                if recipe.task == "tumour"
-                else keras.losses.CategoricalCrossentropy
-            )(label_smoothing=recipe.optimisation.label_smoothing),
-            metrics=["accuracy"],
-        )
+        self._compile()
         self._part.optimizer.build(self._part.trainable_variables)
-        self._classes = self._part.output_shape[-1]
+        self._classes = model.output_shape[-1]
         self._dropouts = [
             layer.seed_generator
-            for layer in (*model.layers, *model.layers[0].layers)
+            for layer in (*model.layers, *backbone_of(model).layers)
             if hasattr(layer, "seed_generator")
         ]
+
+    def _compile(self) -> None:
+        """Give the part its optimizer and losses, by output where it is trained on places."""
+        import keras
+
+        options = self._recipe.optimisation
+        loss = (
+            keras.losses.BinaryCrossentropy
+            if self._recipe.task == "tumour"
+            else keras.losses.CategoricalCrossentropy
+        )(label_smoothing=options.label_smoothing)
+        several: dict[str, object] = {"loss": loss, "metrics": ["accuracy"]}
+        if self._on_places:
+            several = {
+                "loss": {PROBABILITY: loss, LOCAL: places_loss},
+                "loss_weights": {PROBABILITY: 1.0, LOCAL: options.places},
+                "metrics": {PROBABILITY: ["accuracy"]},
+            }
+        optimizer = make_optimizer(options, self._phase.learning_rate)
+        self._part.compile(optimizer=optimizer, **several)
 
     @property
     def optimizer_state(self) -> list[NDArray[np.generic]]:
@@ -111,7 +126,7 @@ class Trainer:
         labels = self._images.labels[training]
         classes = max(2, self._classes)
         weights = class_weights(labels, options.class_weights, classes=classes)
-        loss, accuracy, rate = self._steps(
+        means, rate = self._steps(
             order, number + self._repeats(order), weights, epoch=epoch, rate=rate
         )
         last = epoch + 1 == self._phase.epochs
@@ -119,11 +134,11 @@ class Trainer:
             "epoch": number + 1,
             "phase": self._phase.name,
             "learning_rate": float(f"{rate:.9g}"),
-            "loss": round(loss, 6),
-            "accuracy": round(accuracy, 6),
+            **{name: round(value, 6) for name, value in means.items()},
             **self._measure(tuning, keep_average=last),
         }
-        if not np.isfinite([record["loss"], record.get("tuning_loss", 0.0)]).all():
+        losses_now = [*means.values(), record.get("tuning_loss", 0.0)]
+        if not np.isfinite(losses_now).all():
             raise DivergedError(
                 f"The loss is not a number in epoch {number + 1}; expected finite values. The "
                 "learning rate is probably too high: lower it in the recipe."
@@ -144,11 +159,11 @@ class Trainer:
         *,
         epoch: int,
         rate: float,
-    ) -> tuple[float, float, float]:
-        """Train on the images in this order; return mean loss, accuracy and the last rate."""
+    ) -> tuple[dict[str, float], float]:
+        """Train on the images in this order; return means as in the history, and the last rate."""
         options = self._recipe.optimisation
         chunks = list(batches(np.arange(len(order)), options.batch_size))
-        loss = correct = 0.0
+        totals: dict[str, float] = {}
 
         def prepared(chunk: NDArray[np.int64]) -> Augmented:
             return self._store.augmented(order[chunk], versions[chunk], entry=self._phase.entry)
@@ -167,15 +182,31 @@ class Trainer:
                 self._part.optimizer.learning_rate = rate
                 # Keras before 3.15 returns the mean of all batches since the last reset.
                 self._part.reset_metrics()
-                logs = self._part.train_on_batch(
-                    self._enter(batch.features),
-                    self._targets(batch.labels),
-                    sample_weight=weights[batch.labels],
-                    return_dict=True,
-                )
-                loss += float(logs["loss"]) * len(chunk)
-                correct += float(logs["accuracy"]) * len(chunk)
-        return loss / len(order), correct / len(order), rate
+                for name, value in self._step(batch, weights).items():
+                    totals[name] = totals.get(name, 0.0) + value * len(chunk)
+        return {name: total / len(order) for name, total in totals.items()}, rate
+
+    def _step(self, batch: Augmented, weights: NDArray[np.float32]) -> dict[str, float]:
+        """Train on one batch; return loss and accuracy on its images, and the loss on places."""
+        targets, of_class = self._targets(batch.labels), weights[batch.labels]
+        if not self._on_places:
+            logs = self._part.train_on_batch(
+                self._enter(batch.features), targets, sample_weight=of_class, return_dict=True
+            )
+            return {name: float(logs[name]) for name in ("loss", "accuracy")}
+        assert batch.places is not None
+        logs = self._part.train_on_batch(
+            self._enter(batch.features),
+            {PROBABILITY: targets, LOCAL: batch.places[..., None]},
+            # Classes weigh in the loss on images; what a place shows weighs the same in either.
+            sample_weight={PROBABILITY: of_class, LOCAL: np.ones_like(of_class)},
+            return_dict=True,
+        )
+        return {
+            "loss": float(logs[f"{PROBABILITY}_loss"]),
+            "accuracy": float(logs[f"{PROBABILITY}_accuracy"]),
+            PLACES_LOSS: float(logs[f"{LOCAL}_loss"]),
+        }
 
     def _targets(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
         if self._classes == 1:
@@ -208,17 +239,18 @@ class Trainer:
         if len(indices) == 0:
             return {}
         entry = self._phase.entry
-        scores = [
-            self._part.predict_on_batch(self._enter(self._store.plain(batch, entry=entry)))
-            for batch in batches(indices, self._recipe.optimisation.batch_size)
-        ]
+        scores = []
+        for batch in batches(indices, self._recipe.optimisation.batch_size):
+            made = self._part.predict_on_batch(self._enter(self._store.plain(batch, entry=entry)))
+            scores.append(made[PROBABILITY] if self._on_places else made)
         labels = self._images.labels[indices]
         return tuning_values(labels, np.concatenate([np.asarray(each) for each in scores]))
 
-    def _enter(self, features: NDArray[np.generic]) -> NDArray[np.float32]:
+    def _enter(self, features: Received) -> NDArray[np.float32] | list[NDArray[np.float32]]:
         if self._phase.entry == WHOLE:
-            return network_input(features.astype(np.uint8), self._recipe.input.scaling)
-        return features.astype(np.float32)
+            return network_input(features[0].astype(np.uint8), self._recipe.input.scaling)
+        inputs = [each.astype(np.float32) for each in features]
+        return inputs if len(inputs) > 1 else inputs[0]
 
 
 def make_optimizer(options: Optimisation, rate: float) -> keras.Optimizer:

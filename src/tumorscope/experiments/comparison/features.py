@@ -14,6 +14,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.progress import track
 from tumorscope.networks.backbones import lookup as lookup_backbone
+from tumorscope.networks.body import backbone_of
 from tumorscope.networks.feature_engine import feature_engine
 from tumorscope.networks.start import start
 from tumorscope.networks.systems import Classifier, System, recipe_for
@@ -127,7 +128,7 @@ def feature_classifier(
         own = recipe_for(system, recipe, name)
         model, _ = start(own, weights_of(name, weights))
         images = load_images(manifest, own.input.preprocessing)
-        columns.append(pooled_features(model.layers[0], name, images.pixels, parts=system.parts))
+        columns.append(pooled_features(backbone_of(model), name, images.pixels, parts=system.parts))
     assert system.classifier is not None
     return FeatureClassifier(
         np.concatenate(columns, axis=1),

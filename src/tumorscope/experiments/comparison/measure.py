@@ -16,10 +16,11 @@ from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError
 from tumorscope.common.progress import pulse
 from tumorscope.experiments.comparison.features import taps_of
+from tumorscope.networks.body import backbone_of
 from tumorscope.networks.cost import layer_macs
 from tumorscope.networks.feature_engine import feature_engine
+from tumorscope.networks.halves import WHOLE, trainable_part
 from tumorscope.networks.model_graph import model_graph
-from tumorscope.networks.network import WHOLE, trainable_part
 from tumorscope.networks.onnx_graph import UnsupportedLayerError, feature_graph
 from tumorscope.networks.scaling import SCALINGS, network_input
 from tumorscope.networks.start import start
@@ -99,7 +100,7 @@ def measure(system: System, recipe: Recipe) -> Cost:
         pulse()
         own = recipe_for(system, recipe, name)
         model, _ = start(own, "none")
-        backbone = model.layers[0]
+        backbone = backbone_of(model)
         size = own.input.size
         pixels = noise.integers(0, 256, (FROZEN, size, size), dtype=np.uint8)
         taps = taps_of(backbone, name, parts=system.parts)
@@ -142,9 +143,9 @@ def _one_image(
         if whole:
             graph = model_graph(model, recipe)
         else:
-            graph = feature_graph(model.layers[0], taps=taps, scale=scale, offset=offset)
+            graph = feature_graph(backbone_of(model), taps=taps, scale=scale, offset=offset)
     except (InputError, UnsupportedLayerError):
-        network = model if whole else keras.Model(model.layers[0].input, list(taps))
+        network = model if whole else keras.Model(backbone_of(model).input, list(taps))
         scaling = recipe.input.scaling
         return "Keras", lambda pixels: network.predict_on_batch(network_input(pixels, scaling))
     options = onnxruntime.SessionOptions()

@@ -87,7 +87,7 @@ class SearchAsked:
     ) -> str:
         """Return what versions before `Protocol` told searches apart by."""
         folds = (self.outer_folds, self.inner_folds)
-        parts = [base.to_toml(), data_hash(manifest), weights, str(folds), self.loss]
+        parts = [base.to_former_toml(), data_hash(manifest), weights, str(folds), self.loss]
         parts += [str(self.seed)]
         parts += [f"{key} {span.model_dump_json()}" for key, span in sorted(space.items())]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

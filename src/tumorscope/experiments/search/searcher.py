@@ -141,7 +141,7 @@ def _made_by(file: Path, protocol: Protocol, *, identities: Sequence[str]) -> bo
     # Former versions kept a hash of both.
     older = file.with_suffix(".recipe")
     marks = [
-        hashlib.sha256(f"{identity}\n{protocol.recipe.to_toml()}".encode()).hexdigest()
+        hashlib.sha256(f"{identity}\n{protocol.recipe.to_former_toml()}".encode()).hexdigest()
         for identity in identities
     ]
     return older.exists() and older.read_text("utf-8") in marks
