@@ -100,6 +100,19 @@ def test_what_the_recipe_becomes_for_each_backbone() -> None:
     assert (small["mobilenet_v2-flatten"], small["inception_v3"]) == (0, 0)
 
 
+def test_only_a_dense_head_trains_on_places() -> None:
+    dense = Recipe.load("reference").changed({"network.head": "dense", "optimisation.places": 0.5})
+    for name, head, places, size in (
+        ("mobilenet_v2", "dense", 0.5, dense.fine_tuning.size),
+        ("resnet50", "dense", 0.5, dense.fine_tuning.size),
+        ("mobilenet_v2-pooled", "pooled", 0.0, dense.fine_tuning.size),
+        ("mobilenet_v2-flatten", "flatten", 0.0, 0),
+    ):
+        followed = recipe_for(lookup(name), dense, lookup(name).backbones[0])
+        assert followed.network.head == head
+        assert (followed.optimisation.places, followed.fine_tuning.size) == (places, size)
+
+
 def test_an_unknown_system_is_named() -> None:
     with pytest.raises(UsageError, match="mobilenet_v2-logistic"):
         lookup("resnet_9000")

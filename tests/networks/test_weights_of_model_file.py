@@ -29,6 +29,7 @@ from tumorscope.model_file.schema import (
 )
 from tumorscope.networks import weights
 from tumorscope.networks import weights_of_model_file as packaged_weights
+from tumorscope.networks.body import backbone_of
 from tumorscope.networks.model_graph import model_graph
 from tumorscope.networks.network import build
 from tumorscope.networks.scaling import network_input
@@ -75,11 +76,13 @@ def packaged_later(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("store", "tolerance"), [(None, 1e-4), (store_float16, 1e-2), (store_int8, 1e-1)]
 )
+@pytest.mark.parametrize("head", ["pooled", "dense"])
 def test_the_backbone_computes_what_the_model_file_did(
-    recipe: Recipe, tmp_path: Path, store: Any, tolerance: float
+    recipe: Recipe, tmp_path: Path, head: str, store: Any, tolerance: float
 ) -> None:
+    recipe = recipe.changed({"network.head": head})
     model = build(recipe)
-    backbone = model.layers[0]
+    backbone = backbone_of(model)
     generator = np.random.default_rng(0)
     # A trained network's normalisation is not the identity.
     for layer in backbone.layers:
@@ -93,7 +96,7 @@ def test_the_backbone_computes_what_the_model_file_did(
     if callable(store):
         store(graph) if store is store_float16 else store(graph, smallest=256)
     file = packaged(tmp_path, recipe, graph, TrainingThumbprints())
-    fresh = build(recipe).layers[0]
+    fresh = backbone_of(build(recipe))
     said = load_backbone(fresh, name="small_cnn", model=file.path)
     assert (said.kind, said.name, said.digest) == (
         "mri",
@@ -114,7 +117,7 @@ def test_the_backbone_computes_what_the_model_file_did(
 def test_another_backbone_is_refused(recipe: Recipe, tmp_path: Path) -> None:
     file = packaged(tmp_path, recipe, model_graph(build(recipe), recipe), TrainingThumbprints())
     with pytest.raises(InputError, match="of the backbone small_cnn"):
-        load_backbone(build(recipe).layers[0], name="mobilenet_v2", model=file.path)
+        load_backbone(backbone_of(build(recipe)), name="mobilenet_v2", model=file.path)
 
 
 def test_images_that_the_weights_have_seen_are_trained_on_but_not_measured(
