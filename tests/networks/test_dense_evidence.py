@@ -23,13 +23,18 @@ temperatures = st.floats(0.05, 20.0)
 
 
 def by_definition(local: np.ndarray, r: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Logit, evidence ``w·(l − ln w / r)`` and bias ``−ln N / r`` of maps (n, h, w)."""
+    """Logit, evidence and bias ``−ln N / r`` of maps (n, h, w).
+
+    The evidence is ``w·(l − ln w / r)`` where that sums to more than 0, else spread evenly.
+    """
     values = local.astype(np.float64).reshape(len(local), -1)
     scaled = r * values
     most = scaled.max(axis=1, keepdims=True)
     log_sum = most + np.log(np.exp(scaled - most).sum(axis=1, keepdims=True))
     log_w = scaled - log_sum
     evidence = np.exp(log_w) * (values - log_w / r)
+    whole = evidence.sum(axis=1, keepdims=True)
+    evidence = np.where(whole > 0, evidence, whole / values.shape[1])
     bias = -np.log(values.shape[1]) / r
     return log_sum[:, 0] / r + bias, evidence.reshape(local.shape), bias
 
@@ -98,3 +103,15 @@ def test_what_every_place_says_the_image_says(value: float, r: float) -> None:
     logit, evidence, bias = by_definition(local, r)
     np.testing.assert_allclose(logit, value, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(evidence, (value - bias) / 15, rtol=1e-6, atol=1e-6)
+
+
+def test_where_nothing_speaks_for_a_tumour_no_place_stands_out() -> None:
+    local = np.full((1, 3, 3), -9.0, np.float32)
+    local[0, 1, 1] = -5.0
+    evidence, _ = in_onnx(local, 1.0)
+    assert np.ptp(evidence) == 0
+    assert evidence.max() < 0
+    local[0, 1, 1] = 5.0
+    evidence, _ = in_onnx(local, 1.0)
+    assert evidence.argmax() == 4
+    assert evidence.max() > 0.99 * evidence.sum() > 4.9

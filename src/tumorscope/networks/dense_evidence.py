@@ -1,10 +1,12 @@
 """The dense head as nodes of a model file, with evidence that sums to the logit.
 
-With local logits l at N places, a temperature r and ``w = softmax(r·l)``,
-``evidence = w·(l − ln w / r)`` and ``bias = −ln N / r`` sum to the pooled logit exactly:
-``Σ w·(r·l − ln w) = logsumexp(r·l)``, because ``r·l − ln w`` is that number at every place. So each
-place gets its share w of what lies above the bias, and no map has both signs. It is computed from
-the greatest local logit on, so that no exponential overflows whatever the engine.
+With local logits l at N places, a temperature r and ``w = softmax(r·l)``, the logit is
+``bias + s`` with ``bias = −ln N / r`` and ``s = logsumexp(r·l) / r``. Where s is positive, each
+place gets its share w of it: ``evidence = w·s``, which is ``w·(l − ln w / r)``, because
+``l − ln w / r`` is s at every place. Where s is negative nothing speaks for a tumour, and every
+place gets the same, ``s / N``: shares w would give most of it to the most suspicious place. Both
+sum to the logit exactly, and no map has both signs. It is computed from the greatest local logit
+on, so that no exponential overflows whatever the engine.
 """
 
 from __future__ import annotations
@@ -65,7 +67,11 @@ def evidence_of(
     total = graph.node("ReduceSum", [powers, graph.integers(1)], keepdims=1)
     weights = graph.node("Div", [powers, total])
     above = graph.node("Mul", [graph.node("Log", [total]), graph.numbers(1.0 / temperature)])
-    evidence = graph.node("Mul", [weights, graph.node("Add", [most, above])])
+    whole = graph.node("Add", [most, above])
+    speaks_for = graph.node("Relu", [whole])
+    against = graph.node("Sub", [whole, speaks_for])
+    evenly = graph.node("Mul", [against, graph.numbers(1.0 / (height * width))])
+    evidence = graph.node("Add", [graph.node("Mul", [weights, speaks_for]), evenly])
     evidence = graph.node("Reshape", [evidence, graph.integers(-1, height, width)])
     return evidence, graph.per_image(evidence, -math.log(height * width) / temperature)
 
