@@ -10,9 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumorscope.common.errors import InputError
-from tumorscope.conversion.parity import Limits, calibration_and_holdout, compare, violations
+from tumorscope.conversion.parity import (
+    Limits,
+    calibration_and_holdout,
+    compare,
+    images_to_prove,
+    proof,
+    too_many,
+    violations,
+)
 from tumorscope.detection.engines import Outputs
 from tumorscope.model_file.onnx_file import ModelFile
+from tumorscope.statistics import wilson
 
 LABELS = np.arange(200) % 2
 
@@ -64,6 +73,41 @@ def test_one_change_in_a_hundred_is_the_most(
         logit[surest] *= -1
         words = said(before, outputs(logit), small_models["pooled"], Limits(auc_fall=1.0))
         assert (words == "") is passes
+
+
+@pytest.mark.parametrize(
+    ("changed", "n", "refused"),
+    [
+        (0, 4, False),
+        (1, 10, True),
+        (1, 98, False),
+        (2, 98, True),
+        (1, 100, False),
+        (11, 1000, True),
+    ],
+)
+def test_one_change_of_few_images_proves_nothing(changed: int, n: int, refused: bool) -> None:
+    assert too_many(changed, n, 0.01) is refused
+
+
+@given(changed=st.integers(0, 30), most=st.sampled_from((0.005, 0.01, 0.05)))
+def test_so_many_images_are_enough_and_one_less_is_not(changed: int, most: float) -> None:
+    n = images_to_prove(changed, most)
+    assert wilson(changed, n).high <= most < wilson(changed, n - 1).high
+    assert not too_many(changed, n, most)
+
+
+def test_it_is_said_what_the_images_show(
+    before: Outputs, small_models: dict[str, ModelFile]
+) -> None:
+    found = compare(before, before, labels=LABELS, metadata=small_models["pooled"].metadata)
+    words = proof(found, Limits())
+    assert "not shown by 200 images, of which 0 changed" in words
+    assert "it would take 381." in words
+    assert proof(found, Limits(changed_decisions=0.05)).endswith("is shown by 200 images.")
+    broken = replace(before, logit=np.full_like(before.logit, np.inf))
+    lost = compare(before, broken, labels=LABELS, metadata=small_models["pooled"].metadata)
+    assert proof(lost, Limits()) == ""
 
 
 @given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 1)), min_size=40, max_size=120))

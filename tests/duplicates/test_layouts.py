@@ -1,4 +1,4 @@
-"""The known layouts most alike are found: all of few, nearly all of many."""
+"""The known layouts most alike are found, however many there are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tumorscope.duplicates.layouts import BLOCK, Layouts
+from tumorscope.duplicates.layouts import Layouts
 from tumorscope.duplicates.sampling import units
 from tumorscope.duplicates.thumbprint import BYTES, layout_steps
 
@@ -25,33 +25,25 @@ def unit_layouts(known: NDArray[np.uint8]) -> NDArray[np.float32]:
     return units(layout_steps(known).astype(np.float32), least=1e-3)
 
 
+@pytest.mark.parametrize("at_once", [512, 3, 1])
 @pytest.mark.parametrize("count", [1, 5, 64, 65, 500])
 @pytest.mark.parametrize("views", [2, 56, 112])
-def test_all_of_few_are_compared(count: int, views: int) -> None:
+def test_all_are_compared(count: int, views: int, at_once: int) -> None:
     known = prints(count)
     asked = unit_layouts(prints(views, seed=1))
     products = asked @ unit_layouts(known).T
-    found = Layouts(known).nearest(asked, 24)
+    found = Layouts(known, at_once=at_once).nearest(asked, 24)
     best = np.sort(products.max(axis=0))[::-1][:24]
+    assert len(set(found.index.tolist())) == min(24, count)
     assert np.allclose(products[:, found.index].max(axis=0), best, atol=1e-5)
     assert found.views.shape == (min(24, count), 2)
-    first = products[found.views[:, 0], found.index]
+    first, second = (products[found.views[:, each], found.index] for each in (0, 1))
     assert np.allclose(first, products[:, found.index].max(axis=0), atol=1e-5)
+    assert (first >= second - 1e-5).all()
 
 
-def test_of_many_the_most_alike_are_found() -> None:
-    known = prints(40_000)
-    asked = np.random.default_rng(3).integers(0, 40_000, 20)
-    noisy = layout_steps(known[asked]) + np.random.default_rng(4).normal(size=(20, 64))
-    layouts = Layouts(known, many=1000)
-    plain = Layouts(known)
-    for index, view in zip(asked, units(noisy.astype(np.float32)), strict=True):
-        views = np.stack([view, -view])
-        assert layouts.nearest(views, 24).index[0] == index
-        assert plain.nearest(views, 24).index[0] == index
-
-
-def test_many_need_not_fill_the_last_block() -> None:
-    known = prints(3 * BLOCK + 1)
-    found = Layouts(known, many=2).nearest(unit_layouts(prints(2, seed=1)), 500)
-    assert sorted(found.index.tolist()) == list(range(3 * BLOCK + 1))
+def test_an_image_without_structure_is_like_none() -> None:
+    known = np.concatenate([np.zeros((70, BYTES), np.uint8), prints(3)])
+    for at_once in (512, 1):
+        found = Layouts(known, at_once=at_once).nearest(unit_layouts(prints(2, seed=1)), 3)
+        assert sorted(found.index.tolist()) == [70, 71, 72]

@@ -34,7 +34,8 @@ def export(
     The converted model is run beside the original on labelled images. Where its AUC falls by more
     than 0.005, more than 1 % of decisions change, a probability differs too much or evidence no
     longer adds up to the logit, the next, more careful way is tried; if none passes, nothing is
-    written (exit code 5).
+    written (exit code 5). Whether the images are enough to show that so few decisions change is
+    said too.
 
     Example:
 
@@ -163,6 +164,7 @@ def _table(conversion: Conversion) -> str:
             f"differs by {found.max_difference:.2g} at most, {found.mean_difference:.2g} on "
             "average",
         ),
+        ("proof", last.proof),
         ("evidence", f"misses the logit by {found.evidence_error:.1g} at most"),
     ]
     return aligned(lines)

@@ -26,6 +26,7 @@ from tumorscope.conversion.parity import (
     calibration_and_holdout,
     check_sample,
     compare,
+    proof,
     violations,
 )
 from tumorscope.conversion.sample import Sample, say_what_is_known
@@ -54,12 +55,15 @@ class Attempt:
         Beside the original.
     violations : tuple of str
         Which limits it exceeds, in words; none if it passed.
+    proof : str
+        Whether so many images show that no more decisions change than allowed.
     """
 
     name: str
     bytes: int
     parity: Parity
     violations: tuple[str, ...]
+    proof: str
 
     def to_json(self) -> dict[str, object]:
         """Return plain values."""
@@ -68,6 +72,7 @@ class Attempt:
             "passed": not self.violations,
             "bytes": self.bytes,
             "objections": list(self.violations),
+            "proof": self.proof,
             **self.parity.to_json(),
         }
 
@@ -180,7 +185,7 @@ def _attempts(
         parity = compare(before, after, labels=judged.labels, metadata=model.metadata)
         against = violations(parity, target.limits)
         size = sum(path.stat().st_size for path in staged)
-        attempts.append(Attempt(way, size, parity, against))
+        attempts.append(Attempt(way, size, parity, against, proof(parity, target.limits)))
         if not against:
             break
         say(f"  refused: {'; '.join(against)}")

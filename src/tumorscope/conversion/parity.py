@@ -19,7 +19,7 @@ from tumorscope.model_file.schema import Metadata
 from tumorscope.statistics import auc_and_variance, wilson
 
 MIN_HOLDOUT = 4
-"""Fewest images to be compared on; one changed decision already refuses below 100."""
+"""Fewest images to be compared on; see `too_many` for what so few can say of decisions."""
 
 REFUSED = -2
 """Stands beside the answers of a `DecisionRule` where the input check refuses the image."""
@@ -237,6 +237,63 @@ def _answers(outputs: Outputs, metadata: Metadata) -> NDArray[np.int8]:
     return answers
 
 
+def too_many(changed: int, n: int, most: float) -> bool:
+    """Return whether more decisions change than the share `most` allows.
+
+    By the share itself, but for one: a single changed decision of so few images that none would be
+    allowed counts only where the interval (Wilson, 95 %) of its share lies above the limit. One of
+    98 says neither that 1 % change nor that less do.
+
+    Examples
+    --------
+    >>> too_many(1, 98, 0.01), too_many(2, 98, 0.01), too_many(1, 10, 0.01)
+    (False, True, True)
+    """
+    return changed > most * n and (changed > 1 or wilson(changed, n).low > most)
+
+
+def images_to_prove(changed: int, most: float) -> int:
+    """Return of how many images so few changed decisions show that at most the share `most` does.
+
+    That is where the upper end of the interval (Wilson, 95 %) comes down to the limit, which must
+    be above 0.
+
+    Examples
+    --------
+    >>> images_to_prove(0, 0.01), images_to_prove(1, 0.01)
+    (381, 563)
+    """
+    low, high = changed, changed + 1
+    while wilson(changed, high).high > most:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if wilson(changed, middle).high <= most else (middle, high)
+    return high
+
+
+def proof(found: Parity, limits: Limits) -> str:
+    """Return in words whether the images show that decisions do not change more than allowed.
+
+    Examples
+    --------
+    >>> metrics = ParityMetrics(0.2, 0.01, 0.97, 0.97, 1, 0.056, 1e-6)
+    >>> proof(Parity(n=98, n_positive=50, metrics=metrics), Limits())[:60]
+    'That at most 1% of the decisions change is not shown by 98 i'
+    """
+    if found.metrics is None:
+        return ""
+    changed, most = found.metrics.changed_decisions, limits.changed_decisions
+    if found.metrics.changed_at_most <= most:
+        return f"That at most {most:.0%} of the decisions change is shown by {found.n} images."
+    needed = images_to_prove(changed, most)
+    return (
+        f"That at most {most:.0%} of the decisions change is not shown by {found.n} images, of "
+        f"which {changed} changed (95 % interval to {found.metrics.changed_at_most:.1%}): with no "
+        f"more changes it would take {needed}."
+    )
+
+
 def violations(found: Parity, limits: Limits) -> tuple[str, ...]:
     """Return in words which limits a converted model exceeds; nothing if it passes.
 
@@ -257,7 +314,7 @@ def violations(found: Parity, limits: Limits) -> tuple[str, ...]:
             f"AUC falls from {metrics.auc_before:.4f} to {metrics.auc_after:.4f} (at most "
             f"{limits.auc_fall:g})"
         )
-    if metrics.changed_decisions > limits.changed_decisions * found.n:
+    if too_many(metrics.changed_decisions, found.n, limits.changed_decisions):
         words.append(
             f"{metrics.changed_decisions} of {found.n} decisions change (at most "
             f"{limits.changed_decisions:.0%})"

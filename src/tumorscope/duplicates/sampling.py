@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
+Number = TypeVar("Number", np.float32, np.int8)
 
 TURNS = range(8)
 """Orientations: twice the quarter turns, and one more where it is mirrored afterwards."""
@@ -70,12 +73,12 @@ def units(vectors: NDArray[np.float32], *, least: float = 1e-6) -> NDArray[np.fl
     return scaled
 
 
-def in_blocks(vectors: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def in_blocks(vectors: NDArray[Number], size: int) -> NDArray[Number]:
     """Return vectors (n, k) as blocks (m, k, size), filled up with zeros.
 
     With few enough in a block a linear algebra library starts no threads of its own, which would
     fight with the threads that read images.
     """
     count, width = vectors.shape
-    padded = np.concatenate([vectors, np.zeros((-count % size, width), np.float32)])
+    padded = np.concatenate([vectors, np.zeros((-count % size, width), vectors.dtype)])
     return np.ascontiguousarray(padded.reshape(-1, size, width).transpose(0, 2, 1))
