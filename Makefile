@@ -43,7 +43,7 @@ bench: need-navoneel $(VENV)/.dev  ## time tumorscope beside Keras (DATA=…); w
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/install_size.py
 	$(BIN)/python benchmarks/batch_memory.py --model src/tumorscope/models/default.onnx
-	$(BIN)/python benchmarks/detection.py --data "$(DATA)/navoneel_253/no" --weights "$(WEIGHTS)"
+	$(BIN)/python benchmarks/detection.py --data "$(DATA)/navoneel_253" --keras
 	$(BIN)/python benchmarks/training.py --data "$(DATA)/navoneel_253" --weights "$(WEIGHTS)"
 
 model: need-sources need-outlines $(VENV)/.dev  ## train the packaged model anew (DATA=… [OUTLINES=…]) and compare

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.sampling import TURNS, local_contrast, stretched, turned, units
-from tumorscope.imaging.frame import even_head_box, trimmed
+from tumorscope.imaging.borders import trimmed
+from tumorscope.imaging.frame import even_head_box
 from tumorscope.imaging.slice import Slice
 
 EDGE = 16

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.sampling import averaged, local_contrast, stretched, units
-from tumorscope.imaging.frame import even_head_box, trimmed
+from tumorscope.imaging.borders import trimmed
+from tumorscope.imaging.frame import even_head_box
 from tumorscope.imaging.histogram import counts_of, percentile
 from tumorscope.imaging.preprocess import head_box
 from tumorscope.imaging.slice import Slice

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.sampling import TURNS, averaged, in_blocks, local_contrast, turned, units
-from tumorscope.imaging.frame import trimmed
+from tumorscope.imaging.borders import trimmed
 from tumorscope.imaging.preprocess import Preprocessing, prepare
 from tumorscope.imaging.slice import Slice
 

@@ -1,4 +1,4 @@
-"""Where the picture lies in a file: without borders, and the box of the head in it."""
+"""The box of the head in a picture, alike in copies of any contrast."""
 
 from __future__ import annotations
 
@@ -8,33 +8,8 @@ from numpy.typing import NDArray
 
 from tumorscope.imaging.histogram import counts_of, percentile
 
-SPREAD = 12
-"""A row is not uniform where its 5th and 95th percentiles lie further apart than so many greys."""
-
 BLACK = 8
 """What is at most so bright says nothing of a picture's contrast."""
-
-AT_A_TIME = 16
-"""So many rows are ordered at a time, from the edge inwards."""
-
-
-def trimmed(pixels: NDArray[np.uint8], *, spread: float = SPREAD) -> NDArray[np.uint8]:
-    """Cut away uniform rows and columns at the edges: padding, and frames of any grey.
-
-    Nine tenths of a row must be alike, because a frame's corner is crossed by its other sides.
-    """
-    for _ in range(4):
-        rows = _busy(pixels, spread)
-        columns = rows and _busy(pixels.T, spread)
-        if not rows or not columns:
-            return pixels
-        (top, bottom), (left, right) = rows, columns
-        if bottom - top < 16 or right - left < 16:
-            return pixels
-        if (bottom - top, right - left) == pixels.shape:
-            break
-        pixels = pixels[top:bottom, left:right]
-    return pixels
 
 
 def even_head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
@@ -94,31 +69,3 @@ def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     table = np.rint(255.0 * (np.minimum(np.arange(256), top) / top) ** power).astype(np.uint8)
     even: NDArray[np.uint8] = cv2.LUT(pixels, table)
     return even
-
-
-def _busy(pixels: NDArray[np.uint8], least: float) -> tuple[int, int] | None:
-    """Return from where to where rows are not uniform, half-open; None where all are."""
-    # Every row, but some 64 values of each: the question is only whether it is uniform.
-    step = max(1, pixels.shape[1] // 64)
-    some = np.ascontiguousarray(pixels[:, ::step])
-    # What lies within the limit as a whole need not be ordered, nor what lies further inside.
-    apart = some.max(axis=1) - some.min(axis=1)
-    rows = np.flatnonzero(apart > least)
-    first = _first_busy(some, rows, least)
-    if first is None:
-        return None
-    last = _first_busy(some, rows[::-1], least)
-    return first, (first if last is None else last) + 1
-
-
-def _first_busy(some: NDArray[np.uint8], rows: NDArray[np.intp], least: float) -> int | None:
-    """Return the first of `rows` whose 5th and 95th percentiles lie further apart than `least`."""
-    width = some.shape[1]
-    low, high = int(0.05 * width), int(0.95 * (width - 1))
-    for start in range(0, len(rows), AT_A_TIME):
-        asked = rows[start : start + AT_A_TIME]
-        ordered = np.partition(some[asked], (low, high), axis=1)
-        busy = np.flatnonzero(ordered[:, high].astype(np.int16) - ordered[:, low] > least)
-        if len(busy):
-            return int(asked[busy[0]])
-    return None
