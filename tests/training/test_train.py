@@ -11,13 +11,15 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from tumorscope.cli.app import run as run_command
-from tumorscope.cohort.arrays import load_images
+from tumorscope.cohort.arrays import Images, load_images
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import split
 from tumorscope.common.csv_files import read_csv
@@ -272,9 +274,29 @@ def test_one_image_of_a_class_is_too_few(tiny_cohort: Path, quick: Recipe, tmp_p
         train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
 
 
+def outline(manifest: Path) -> None:
+    """Say of one tumour where it is."""
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:40, 40:60] = 255
+    Image.fromarray(mask).save(manifest.parent / "mask.png")
+    known = Manifest.load(manifest)
+    first = next(row for row in known.rows if row.label)
+    rows = [replace(row, mask="mask.png") if row is first else row for row in known.rows]
+    replace(known, rows=tuple(rows)).save(manifest)
+
+
 def test_a_training_on_places_ends_in_a_detector_that_shows_where(
-    manifest: Path, quick: Recipe, tmp_path: Path
+    manifest: Path, quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    masks: list[NDArray[np.uint8] | None] = []
+
+    def noted(*given: Any, **options: Any) -> Images:
+        images = load_images(*given, **options)
+        masks.extend(images.masks)
+        return images
+
+    monkeypatch.setattr("tumorscope.training.train.load_images", noted)
+    outline(manifest)
     document = quick.model_dump()
     document |= {
         "input": document["input"] | {"size": 64},
@@ -285,6 +307,7 @@ def test_a_training_on_places_ends_in_a_detector_that_shows_where(
         "optimisation": {"batch_size": 4, "places": 0.5},
     }
     run = train(manifest, recipe=Recipe.parse(document), weights="none", output=tmp_path / "run")
+    assert sum(mask is not None for mask in masks) == 1
     with (run.folder / "history.csv").open() as stream:
         columns = stream.readline().strip().split(",")
     assert columns[columns.index("accuracy") + 1] == "places_loss"

@@ -135,7 +135,9 @@ def network_estimator(
 ) -> NetworkEstimator:
     """Return the network of a recipe, to be fitted to folds of a cohort."""
     model, _ = start(recipe, weights)
-    images = load_images(manifest, recipe.input.preprocessing, recipe.task)
+    images = load_images(
+        manifest, recipe.input.preprocessing, recipe.task, masks=recipe.trains_on_places
+    )
     return NetworkEstimator(Fitter(model, images, recipe), images, recipe, split_by=split_by)
 
 

@@ -217,6 +217,11 @@ class Recipe(Part):
         return (self.task, self.input, self.network) == (other.task, other.input, other.network)
 
     @property
+    def trains_on_places(self) -> bool:
+        """Whether training looks at where lesions are, and so at their masks."""
+        return self.optimisation.places > 0.0
+
+    @property
     def corrects_twice(self) -> bool:
         """Whether rare classes are both shown more often and weighed more."""
         return self.sampling.by == "source" and self.optimisation.class_weights == "balanced"

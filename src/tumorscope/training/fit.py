@@ -164,12 +164,12 @@ class Fitter:
         if key not in self._stores:
             entries = list(dict.fromkeys(each.entry for each in together))
             images = self._images.shrunk(phase.size)
-            on_places = self._recipe.optimisation.places > 0.0
+            grid = grid_at(self.model, phase.size) if self._recipe.trains_on_places else None
             self._stores[key] = FeatureStore(
                 extractor(self.model, self._recipe, entries),
                 images,
                 self._recipe,
-                grid=grid_at(self.model, phase.size) if on_places else None,
+                grid=grid,
             )
         return self._stores[key]
 

@@ -116,7 +116,9 @@ def _run(folder: Path, plan: Plan, started: float) -> Run:
     if not (folder / "recipe.toml").exists():  # what a run left that was stopped early is ours
         protect_edits(plan.manifest, folder / "manifest.csv")
     model, origin = start(recipe, plan.weights)
-    images = load_images(usable, recipe.input.preprocessing, recipe.task)
+    images = load_images(
+        usable, recipe.input.preprocessing, recipe.task, masks=recipe.trains_on_places
+    )
     write_text(folder / "recipe.toml", recipe.to_toml())
     plan.manifest.save(folder / "manifest.csv")
     fitter = Fitter(model, images, recipe)
@@ -140,7 +142,7 @@ def _run(folder: Path, plan: Plan, started: float) -> Run:
 
 def _columns(recipe: Recipe) -> tuple[str, ...]:
     """Return the columns of history.csv."""
-    if not recipe.optimisation.places:
+    if not recipe.trains_on_places:
         return HISTORY
     place = HISTORY.index("accuracy") + 1
     return (*HISTORY[:place], PLACES_LOSS, *HISTORY[place:])

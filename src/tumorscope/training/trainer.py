@@ -55,7 +55,7 @@ class Trainer:
         self._images, self._recipe, self._phase = images, recipe, phase
         self._store = store
         model.trainable = True
-        self._on_places = recipe.optimisation.places > 0.0
+        self._on_places = recipe.trains_on_places
         self._part = trainable_part(
             model,
             from_layer=phase.entry,

@@ -54,6 +54,19 @@ def test_networks_are_not_kept_for_every_number_tried(
     assert shared.estimator(swift).fitter.model is not first
 
 
+def test_trials_that_train_on_places_have_targets_of_their_own(
+    options: dict[str, Any], swift: Recipe
+) -> None:
+    shared = SharedNetwork(manifest_of(options), swift, "none", origin="none")
+    dense = changed(swift, {"network.head": "dense", "network.channels": 4})
+    known = np.arange(len(shared.manifest))
+    for places in (0.0, 1.0, 0.0):
+        estimator = shared.estimator(changed(dense, {"optimisation.places": places}))
+        records: list[dict[str, Any]] = []
+        estimator.fit(known, seed=0, on_epoch=records.append)
+        assert ("places_loss" in records[0]) == (places > 0)
+
+
 def test_losses() -> None:
     labels, scores = np.array([0, 1, 1]), np.array([0.2, 0.9, 0.6])
     assert loss_of(labels, scores, "auc") == 0.0

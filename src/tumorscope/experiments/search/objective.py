@@ -70,7 +70,8 @@ class SharedNetwork:
         # Features depend on pictures and frozen layers, not on how the rest is trained.
         tuned = recipe.fine_tuning
         network = _network_key(recipe)
-        kind = f"{network}{recipe.augmentation.model_dump_json()}{tuned.from_layer}{tuned.size}"
+        changes = f"{recipe.augmentation.model_dump_json()}{recipe.trains_on_places}"
+        kind = f"{network}{changes}{tuned.from_layer}{tuned.size}"
         if kind != self._kind:
             self._kind, self._stores = kind, {}
         model = self._started(recipe, network)
@@ -79,10 +80,11 @@ class SharedNetwork:
         return NetworkEstimator(fitter, images, recipe)
 
     def _prepared(self, recipe: Recipe) -> Images:
-        key = recipe.input.model_dump_json()
+        masks = recipe.trains_on_places
+        key = f"{recipe.input.model_dump_json()}{masks}"
         if self._images is None or self._images[0] != key:
             self._images = None  # before the next are read: not both at once
-            self._images = key, load_images(self.manifest, recipe.input.preprocessing)
+            self._images = key, load_images(self.manifest, recipe.input.preprocessing, masks=masks)
         return self._images[1]
 
     def _started(self, recipe: Recipe, key: str) -> keras.Model:
