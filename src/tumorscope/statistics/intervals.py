@@ -301,9 +301,13 @@ def resamples(groups: ArrayLike, *, seed: int = 0) -> Iterator[NDArray[np.intp]]
         )
     order = np.argsort(inverse, kind="stable")
     starts = np.cumsum(counts) - counts
+    alone = len(names) == len(order)
     generator = np.random.default_rng(seed)
     while True:
         drawn = generator.integers(len(names), size=len(names))
+        if alone:
+            yield order[drawn]
+            continue
         sizes = counts[drawn]
         within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         yield order[np.repeat(starts[drawn], sizes) + within]
