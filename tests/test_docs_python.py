@@ -1,7 +1,8 @@
 """Every block of Python in the documentation runs, page by page, as a reader would type it.
 
 Each page begins in a folder that holds what pages speak of: `scans/`, `four-classes/`, `scan.jpg`
-and `another.jpg`, all of phantoms. Figures are not drawn; training is as the page says.
+and `another.jpg`, all of phantoms. The recipe "demo" is cut short, figures are not drawn, intervals
+come from few resamples, and shortcuts are looked for by few trees.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.fixtures.trained import changed
 
+from tumorscope.recipes.recipe import Recipe
 from tumorscope.synthetic.phantom import write_phantom_cohort
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,9 +24,10 @@ BLOCKS = {
     for page in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
     if (blocks := BLOCK.findall(page.read_text("utf-8")))
 }
+load = Recipe.load
 TYPES = ("glioma", "meningioma", "pituitary")
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "few_trees", "undrawn")
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +49,18 @@ def test_the_pages_that_show_python_are_found() -> None:
     assert {"README.md", "docs/how-to/use-from-python.md"} <= set(BLOCKS)
 
 
+def cut_short(name: str | Path) -> Recipe:
+    changes: dict[str, dict[str, object]] = {"fine_tuning": {"epochs": 2}}
+    return changed(load(name), "demo", changes) if name == "demo" else load(name)
+
+
 @pytest.mark.parametrize("page", BLOCKS)
 def test_blocks_run_one_after_another(
     page: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("keras", reason="needs the train extra")
     monkeypatch.chdir(shutil.copytree(place, tmp_path / "place"))
+    monkeypatch.setattr(Recipe, "load", cut_short)
     names: dict[str, object] = {"__name__": page}
     for block in BLOCKS[page]:
         exec(compile(block, page, "exec"), names)

@@ -18,14 +18,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.fixtures.audits import audit
 
+import tumorscope as ts
 from tumorscope.auditing import look
 from tumorscope.auditing.result import Audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.errors import InputError, OutputError, UsageError
+from tumorscope.detection.detector import PACKAGED
 
 Head = Callable[..., NDArray[np.uint8]]
+
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 def save(file: Path, pixels: NDArray[np.uint8], **options: object) -> None:
@@ -335,10 +339,15 @@ def test_noise_images_of_a_tiny_cohort_stay_apart(tiny_cohort: Path) -> None:
     assert len(audit(tiny_cohort, probes=False).groups) == 12
 
 
+@pytest.fixture(scope="module")
+def of_the_real_set(real_data: Path) -> Audit:
+    return ts.audit(real_data / "navoneel_253", probes=False)
+
+
 @pytest.mark.slow
-def test_the_real_set_has_199_pictures(real_data: Path) -> None:
+def test_the_real_set_has_199_pictures(of_the_real_set: Audit) -> None:
     """Counted by eye: 123 yes and 76 no, none across classes, 22 sets of identical files."""
-    found = audit(real_data / "navoneel_253", probes=False)
+    found = of_the_real_set
     assert len(found.groups) == 199
     assert found.classes == {
         "tumour": {"images": 155, "groups": 123},
@@ -349,3 +358,12 @@ def test_the_real_set_has_199_pictures(real_data: Path) -> None:
     assert sum(len(paths) - 1 for paths in found.exact_duplicates) == 25
     assert found.flags["disguised"] == 6
     assert {row.mode for row in found.manifest.rows} == {"L", "RGB", "RGBA", "P"}
+
+
+def test_the_abdomen_in_the_paper_s_data_set_is_to_be_looked_at(of_the_real_set: Audit) -> None:
+    if not PACKAGED.is_file():
+        pytest.skip("this installation holds no model")
+    found = of_the_real_set
+    flags = {row.path: row.flags for row in found.manifest.rows}
+    assert "unusual" in flags["yes/Y248.JPG"]
+    assert found.flags["not-brain-mri"] + found.flags["unusual"] <= 6

@@ -83,12 +83,3 @@ def test_noise_among_brains_is_flagged(tmp_path: Path) -> None:
     assert found.input_checks is not None
     assert found.input_checks.furthest[0] == "no/noise.png"
     assert ts.audit(tmp_path / "data", probes=False, input_check=False).input_checks is None
-
-
-def test_the_abdomen_in_the_paper_s_data_set_is_to_be_looked_at(real_data: Path) -> None:
-    if not PACKAGED.is_file():
-        pytest.skip("this installation holds no model")
-    found = ts.audit(real_data / "navoneel_253", probes=False)
-    flags = {row.path: row.flags for row in found.manifest.rows}
-    assert "unusual" in flags["yes/Y248.JPG"]
-    assert found.flags["not-brain-mri"] + found.flags["unusual"] <= 6

@@ -18,6 +18,8 @@ from tumorscope.auditing.result import Audit
 
 Head = Callable[..., NDArray[np.uint8]]
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 def cohort(folder: Path, head: Head, *, conflict: bool, copies: int) -> Path:
     for label, first in (("yes", 0), ("no", 10)):

@@ -10,6 +10,8 @@ import pytest
 
 from tumorscope.cli.app import run
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 def test_it_prints_a_table_and_names_the_report(
     tiny_cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.fixtures.forked import forked
 
 from tumorscope import imaging
+from tumorscope.cli.app import run
 from tumorscope.detection.batch import run_batch
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import find_images
@@ -118,46 +121,45 @@ def test_a_copy_under_another_name_is_known_by_its_content(
     assert rows[0].values["path"] == str(copy)
 
 
+def predict_slowly(words: list[str], told: Connection) -> None:
+    """Run the command slowed down, so that kills fall into its midst; tell what is finished."""
+    append = ResultLog.append
+
+    def slow(self: ResultLog, record: Mapping[str, object]) -> None:
+        time.sleep(0.01)
+        append(self, record)
+        told.send(record["sha256"])
+
+    ResultLog.append = slow  # type: ignore[method-assign]
+    sys.exit(run(words))
+
+
 def test_kills_at_random_times_lose_nothing(tiny_model: Path, scans: Path, tmp_path: Path) -> None:
     """Killed for real until it gets through; compared with a run that nobody disturbed."""
-    # Slowed down, so that kills fall into the middle of the work.
-    program = (
-        "import sys, time\n"
-        "from tumorscope.detection import journal\n"
-        "append = journal.ResultLog.append\n"
-        "def slow(self, record):\n"
-        "    time.sleep(0.01)\n"
-        "    append(self, record)\n"
-        "    print('done', record['sha256'], flush=True)\n"
-        "journal.ResultLog.append = slow\n"
-        "from tumorscope.cli import main\n"
-        "main(sys.argv[1:])\n"
-    )
 
     def command(output: Path) -> list[str]:
         words = ["predict", str(scans), "--model", str(tiny_model), "-o", str(output), "--resume"]
-        return [sys.executable, "-c", program, *words, "--overlays", str(output.parent / "maps")]
+        return [*words, "--overlays", str(output.parent / "maps"), "--quiet"]
 
     undisturbed = tmp_path / "a" / "findings.csv"
-    assert subprocess.run(command(undisturbed), capture_output=True, check=False).returncode == 4
+    assert run(command(undisturbed)) == 4
     output = tmp_path / "b" / "findings.csv"
     chance = random.Random(1)
     computed: Counter[str] = Counter()
-    kills, code = 0, -1
-    while code == -1:
-        process = subprocess.Popen(
-            command(output), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert process.stdout is not None
+    kills, code = 0, -signal.SIGKILL
+    while code == -signal.SIGKILL:
+        process, hear = forked(predict_slowly, command(output))
         if kills < 5:
-            process.stdout.readline()  # it has begun
+            computed[hear.recv()] += 1  # it has begun
             time.sleep(chance.uniform(0.0, 0.12))
-            process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate()
-        computed.update(line.split()[1] for line in rest.splitlines() if " " in line)
-        if process.returncode != -signal.SIGKILL:
-            code = process.returncode
-        kills += process.returncode == -signal.SIGKILL
+            process.kill()
+        with contextlib.suppress(EOFError):
+            while True:
+                computed[hear.recv()] += 1
+        process.join()
+        assert process.exitcode is not None
+        code = process.exitcode
+        kills += code == -signal.SIGKILL
     assert kills >= 3
     assert code == 4
     assert max(computed.values()) == 1, "an image that was finished was computed again"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tumorscope.common.sets import Sets
-from tumorscope.duplicates.normalised_head import normalised_head
+from tumorscope.duplicates.normalised_head import NormalisedHead, normalised_head
 from tumorscope.duplicates.pairs import SAME_PICTURE, matching, near_pairs
 from tumorscope.imaging import Slice, read_slice
 
@@ -163,15 +163,27 @@ def test_blank_images_are_not_copies_of_each_other() -> None:
     assert near_pairs(blank) == []
 
 
+@pytest.fixture(scope="module")
+def real_scans(real_data: Path) -> list[Slice]:
+    files = sorted((real_data / "external_dev").rglob("*.jpg"))[::6]
+    return [read_slice(file) for file in files]
+
+
+@pytest.fixture(scope="module")
+def real_heads(real_scans: list[Slice]) -> list[NormalisedHead]:
+    return [normalised_head(scan) for scan in real_scans]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["re-encoded", "smaller", "white border", "mirrored", "90°", "-4°", "brighter"]
 )
-def test_copies_of_real_scans_are_found(real_data: Path, name: str) -> None:
-    files = sorted((real_data / "external_dev").rglob("*.jpg"))[::6]
-    scans = [read_slice(file) for file in files]
+def test_copies_of_real_scans_are_found(
+    real_scans: list[Slice], real_heads: list[NormalisedHead], name: str
+) -> None:
+    scans = real_scans
     copies = [normalised_head(of(CHANGES[name](scan.pixels))) for scan in scans]
-    found = matching(copies, [normalised_head(scan) for scan in scans])
+    found = matching(copies, real_heads)
     hit = sum(index in found.get(index, ()) for index in range(len(scans)))
     wrong = sum(len(set(matches) - {index}) for index, matches in found.items())
     assert len(scans) > 25

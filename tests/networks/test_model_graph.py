@@ -16,6 +16,9 @@ from tumorscope.networks.network import build
 from tumorscope.networks.predict import predict
 from tumorscope.recipes.recipe import Recipe
 
+# Each network runs once: to trace it takes many times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 SIZE = 64
 
 

@@ -9,6 +9,9 @@ from tumorscope.networks.backbones import build_backbone, names
 from tumorscope.networks.network import build, summarise
 from tumorscope.recipes.recipe import Recipe
 
+# Each network runs once: to trace it takes many times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_the_paper_figure_2() -> None:
     layers = summarise(build(Recipe.load("paper")))

@@ -12,6 +12,9 @@ from tumorscope.networks.cost import layer_macs, macs
 from tumorscope.networks.onnx_graph import UnsupportedLayerError, feature_graph
 from tumorscope.networks.scaling import SCALINGS, network_input
 
+# Each network runs once: to trace it takes many times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def run(graph: Any, pixels: np.ndarray) -> list[np.ndarray]:
     import onnxruntime

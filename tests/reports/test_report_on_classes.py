@@ -12,6 +12,8 @@ from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.report import write_report
 from tumorscope.statistics.metrics import Split
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 CLASSES = ("none", "a", "b", "c")
 
 

@@ -31,6 +31,8 @@ from tumorscope.training import export
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -50,7 +52,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def trained(eager: None, cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     recipe = Recipe.parse(
         {
             "name": "export-test",

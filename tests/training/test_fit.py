@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tumorscope.cohort.arrays import Images
 from tumorscope.common.errors import InputError
@@ -17,13 +19,14 @@ from tumorscope.networks.network import build
 from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.parts import Augmentation, Finishing
 from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter, initialise_head
 from tumorscope.training.trainer import class_weights
 
 TRAINING, TUNING = np.arange(16), np.arange(16, 24)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def images() -> Images:
     generator = np.random.default_rng(0)
     labels = np.arange(24) % 2
@@ -32,12 +35,61 @@ def images() -> Images:
     return Images(pixels=pixels, labels=labels)
 
 
-def without_seconds(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def without_seconds(history: list[Record]) -> list[Record]:
     return [{key: record[key] for key in record if key != "seconds"} for record in history]
 
 
-def test_the_history_tells_both_phases(images: Images, quick: Recipe) -> None:
-    history = Fitter(build(quick), images, quick).fit(training=TRAINING, tuning=TUNING, seed=0)
+@dataclass(frozen=True)
+class Whole:
+    """A fit that never stopped, and what a fit that was killed after an epoch leaves behind.
+
+    Attributes
+    ----------
+    fitter, history, scores
+        Of the fit, and of the tuning images after it.
+    left : Path
+        The folder that holds the checkpoint after epoch 1, 2 … as ``1.bin``, ``2.bin`` …
+    heir : Fitter
+        With the same start, to go on with any of them.
+    """
+
+    fitter: Fitter
+    history: list[Record]
+    scores: NDArray[np.float64]
+    left: Path
+    heir: Fitter
+
+    def check_going_on(self, file: Path, *, after: int) -> None:
+        """Going on after an epoch must be the same as never stopping."""
+        shutil.copy(self.left / f"{after}.bin", file)
+        history = self.heir.fit(training=TRAINING, tuning=TUNING, seed=0, checkpoint=file)
+        assert without_seconds(history) == without_seconds(self.history)
+        np.testing.assert_array_equal(self.heir.predict(TUNING), self.scores)
+
+
+def fitted(images: Images, recipe: Recipe, folder: Path) -> Whole:
+    fitter = Fitter(build(recipe), images, recipe)
+    model = build(recipe)
+    model.set_weights(fitter.model.get_weights())
+    heir = Fitter(model, images, recipe)
+    history = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+    scores = fitter.predict(TUNING)
+    file = folder / "checkpoint.bin"
+
+    def keep(record: Record) -> None:
+        shutil.copy(file, folder / f"{record['epoch']}.bin")
+
+    fitter.fit(training=TRAINING, tuning=TUNING, seed=0, checkpoint=file, on_epoch=keep)
+    return Whole(fitter, history, scores, folder, heir)
+
+
+@pytest.fixture(scope="module")
+def whole(images: Images, quick: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return fitted(images, quick, tmp_path_factory.mktemp("whole"))
+
+
+def test_the_history_tells_both_phases(whole: Whole) -> None:
+    history = whole.history
     assert [record["epoch"] for record in history] == [1, 2, 3, 4]
     assert [record["phase"] for record in history] == ["frozen"] * 2 + ["fine-tuning"] * 2
     assert history[0]["learning_rate"] == 1e-2
@@ -93,8 +145,8 @@ def test_the_loss_of_an_epoch_is_that_of_its_own_batches(images: Images, quick: 
     np.testing.assert_allclose(losses[1:], before, atol=1e-4)
 
 
-def test_a_fold_does_not_depend_on_the_folds_before_it(images: Images, quick: Recipe) -> None:
-    fitter = Fitter(build(quick), images, quick)
+def test_a_fold_does_not_depend_on_the_folds_before_it(whole: Whole) -> None:
+    fitter = whole.fitter
     first = fitter.fit(training=TRAINING, tuning=TUNING, seed=3)
     scores = fitter.predict(TUNING)
     fitter.fit(training=np.arange(8, 24), tuning=np.arange(8), seed=4)
@@ -104,32 +156,8 @@ def test_a_fold_does_not_depend_on_the_folds_before_it(images: Images, quick: Re
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_going_on_is_the_same_as_never_stopping(
-    images: Images, quick: Recipe, tmp_path: Path, stop: int
-) -> None:
-    class KilledError(Exception):
-        pass
-
-    def kill(record: dict[str, Any]) -> None:
-        if record["epoch"] == stop:
-            raise KilledError
-
-    whole = Fitter(build(quick), images, quick)
-    start = whole.model.get_weights()
-    expected = whole.fit(training=TRAINING, tuning=TUNING, seed=0)
-    file = tmp_path / "checkpoint.bin"
-    for on_epoch in (kill, None):
-        model = build(quick)
-        model.set_weights(start)
-        fitter = Fitter(model, images, quick)
-        try:
-            history = fitter.fit(
-                training=TRAINING, tuning=TUNING, seed=0, checkpoint=file, on_epoch=on_epoch
-            )
-        except KilledError:
-            continue
-    assert without_seconds(history) == without_seconds(expected)
-    np.testing.assert_array_equal(fitter.predict(TUNING), whole.predict(TUNING))
+def test_going_on_is_the_same_as_never_stopping(whole: Whole, tmp_path: Path, stop: int) -> None:
+    whole.check_going_on(tmp_path / "checkpoint.bin", after=stop)
 
 
 def test_the_head_depends_on_the_seed_alone(quick: Recipe) -> None:
@@ -163,7 +191,7 @@ def test_a_loss_that_is_no_number_ends_the_run(images: Images, quick: Recipe) ->
         fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def modern(quick: Recipe) -> Recipe:
     """Everything that "recommended" does, on a network that trains in seconds."""
     document = quick.model_dump()
@@ -188,14 +216,18 @@ def modern(quick: Recipe) -> Recipe:
     return Recipe.parse(document)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def larger(images: Images) -> Images:
     return Images(np.repeat(np.repeat(images.pixels, 2, 1), 2, 2), images.labels)
 
 
-def test_small_pictures_train_first_and_large_ones_finish(larger: Images, modern: Recipe) -> None:
-    fitter = Fitter(build(modern), larger, modern)
-    history = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+@pytest.fixture(scope="module")
+def whole_modern(larger: Images, modern: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return fitted(larger, modern, tmp_path_factory.mktemp("modern"))
+
+
+def test_small_pictures_train_first_and_large_ones_finish(whole_modern: Whole) -> None:
+    fitter, history = whole_modern.fitter, whole_modern.history
     assert [record["phase"] for record in history] == ["fine-tuning"] * 2 + ["finishing"]
     sizes = {name: trainer._part.input_shape[1] for name, trainer in fitter._trainers.items()}
     assert sizes == {"fine-tuning": 32, "finishing": 64}
@@ -203,19 +235,17 @@ def test_small_pictures_train_first_and_large_ones_finish(larger: Images, modern
     assert np.isfinite(fitter.predict(TUNING)).all()
 
 
-def test_without_a_plateau_no_tuning_images_are_needed(larger: Images, modern: Recipe) -> None:
-    history = Fitter(build(modern), larger, modern).fit(
-        training=np.arange(24), tuning=np.arange(0), seed=0
-    )
+def test_without_a_plateau_no_tuning_images_are_needed(whole_modern: Whole) -> None:
+    history = whole_modern.fitter.fit(training=np.arange(24), tuning=np.arange(0), seed=0)
     assert len(history) == 3
     assert all("tuning_loss" not in record for record in history)
 
 
 @pytest.mark.parametrize("stop", [1, 2])
 def test_averaged_weights_and_schedules_survive_a_kill(
-    larger: Images, modern: Recipe, tmp_path: Path, stop: int
+    whole_modern: Whole, tmp_path: Path, stop: int
 ) -> None:
-    test_going_on_is_the_same_as_never_stopping(larger, modern, tmp_path, stop)
+    whole_modern.check_going_on(tmp_path / "checkpoint.bin", after=stop)
 
 
 def test_the_average_lags_behind_the_last_weights(larger: Images, modern: Recipe) -> None:
@@ -245,7 +275,7 @@ def test_a_size_that_cannot_train_is_refused(modern: Recipe) -> None:
             Recipe.parse(wrong)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dense(quick: Recipe) -> Recipe:
     """The dense head, trained on places: the head first, then the network, small before large."""
     document = quick.model_dump()
@@ -261,25 +291,29 @@ def dense(quick: Recipe) -> Recipe:
     return Recipe.parse(document)
 
 
+@pytest.fixture(scope="module")
+def whole_dense(larger: Images, dense: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return fitted(larger, dense, tmp_path_factory.mktemp("dense"))
+
+
 @pytest.mark.parametrize("stop", [1, 2])
 def test_a_training_on_places_survives_a_kill(
-    larger: Images, dense: Recipe, tmp_path: Path, stop: int
+    whole_dense: Whole, tmp_path: Path, stop: int
 ) -> None:
-    test_going_on_is_the_same_as_never_stopping(larger, dense, tmp_path, stop)
+    whole_dense.check_going_on(tmp_path / "checkpoint.bin", after=stop)
 
 
 def test_the_history_tells_the_loss_on_places_beside_that_on_images(
-    larger: Images, dense: Recipe
+    whole_dense: Whole, larger: Images, dense: Recipe
 ) -> None:
-    fitter = Fitter(build(dense), larger, dense)
-    history = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+    history = whole_dense.history
     assert [record["phase"] for record in history] == ["frozen", "fine-tuning", "finishing"]
     names = list(history[0])
     assert names[names.index("accuracy") + 1] == "places_loss"
     assert all(float(record["places_loss"]) > 0 for record in history)
     # The weight of the places changes what is learned, not how the loss on images is told.
     heavy = dense.changed({"optimisation.places": 50.0})
-    other = Fitter(fitter.model, larger, heavy).fit(training=TRAINING, tuning=TUNING, seed=0)
+    other = Fitter(build(heavy), larger, heavy).fit(training=TRAINING, tuning=TUNING, seed=0)
     assert float(other[0]["loss"]) < 5.0
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.fixtures.forked import forked
 
 from tumorscope.cli.app import run as run_command
 from tumorscope.cohort.arrays import Images, load_images
@@ -30,6 +28,7 @@ from tumorscope.detection.overlay import write_overlay
 from tumorscope.imaging import read_slice
 from tumorscope.networks.predict import predict
 from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.checkpoint import Checkpoint, save_checkpoint
 from tumorscope.records.run_folder import Run
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
@@ -112,52 +111,44 @@ def test_the_saved_model_gives_the_saved_scores(finished: Run, quick: Recipe) ->
     np.testing.assert_allclose(predict(run.load_model(), pixels, quick), saved, atol=1e-6)
 
 
+def train_and_tell(words: list[str], told: Connection) -> None:
+    """Run the command, and tell how many epochs are kept after each."""
+
+    def saved(path: Path, kept: Checkpoint) -> None:
+        save_checkpoint(path, kept)
+        told.send(len(kept.history))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tumorscope.training.fit.save_checkpoint", saved)
+        run_command(words)
+
+
 @pytest.mark.slow
 def test_kill_9_in_either_phase_loses_nothing(
-    manifest: Path, quick: Recipe, tmp_path: Path
+    finished: Run, lasting_manifest: Path, quick: Recipe, tmp_path: Path
 ) -> None:
-    longer = quick.model_copy(
-        update={
-            "frozen": quick.frozen.model_copy(update={"epochs": 20}),
-            "fine_tuning": quick.fine_tuning.model_copy(update={"epochs": 20}),
-        }
-    )
-    (tmp_path / "longer.toml").write_text(longer.to_toml())
-    expected = train(manifest, recipe=longer, weights="none", output=tmp_path / "whole")
+    (tmp_path / "quick.toml").write_text(quick.to_toml())
     folder = tmp_path / "killed"
-    words = ["train", str(manifest), "--recipe", str(tmp_path / "longer.toml")]
+    words = ["train", str(lasting_manifest), "--recipe", str(tmp_path / "quick.toml")]
     words += ["--weights", "none", "-o", str(folder), "--resume", "--quiet"]
-    for epochs in (3, 23):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tumorscope", *words],
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        _wait_for_epoch(folder / "checkpoint.bin", epochs, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    for epochs in (1, 3):
+        process, hear = forked(train_and_tell, words)
+        while hear.recv() < epochs:
+            pass
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         assert not (folder / "run.json").exists()
+        with (folder / "checkpoint.bin").open("rb") as stream:
+            assert len(json.loads(bytes(np.load(stream)))["history"]) >= epochs
     with pytest.raises(UsageError, match="--resume"):
-        train(manifest, recipe=longer, weights="none", output=folder)
+        train(lasting_manifest, recipe=quick, weights="none", output=folder)
     with pytest.raises(InputError, match="unfinished"):
         Run.open(folder)
-    train(manifest, recipe=longer, weights="none", output=folder, resume=True)
-    assert lasting(folder) == lasting(expected.folder)
-    assert (folder / "scores.csv").read_text() == (expected.folder / "scores.csv").read_text()
+    train(lasting_manifest, recipe=quick, weights="none", output=folder, resume=True)
+    assert lasting(folder) == lasting(finished.folder)
+    assert (folder / "scores.csv").read_text() == (finished.folder / "scores.csv").read_text()
     assert not (folder / "checkpoint.bin").exists()
-
-
-def _wait_for_epoch(file: Path, epochs: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 90
-    while time.monotonic() < until:
-        assert process.poll() is None, "it ended before it could be killed"
-        if file.exists():
-            with file.open("rb") as stream:
-                if len(json.loads(bytes(np.load(stream)))["history"]) >= epochs:
-                    return
-        time.sleep(0.02)
-    raise AssertionError(f"no epoch {epochs} within 90 s")
 
 
 def test_a_finished_run_is_not_overwritten(
@@ -210,7 +201,7 @@ def test_copies_on_two_sides_are_refused_whatever_their_groups_are_called(
 
 
 def test_images_without_a_split_are_named_and_used_for_nothing(
-    manifest: Path, quick: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    manifest: Path, swift: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loaded = Manifest.load(manifest)
 
@@ -219,18 +210,18 @@ def test_images_without_a_split_are_named_and_used_for_nothing(
         return loaded.having(rows)
 
     with pytest.raises(InputError, match="training holds 0 images"):
-        train(without("training"), recipe=quick, weights="none", output=tmp_path / "none")
+        train(without("training"), recipe=swift, weights="none", output=tmp_path / "none")
     assert not (tmp_path / "none" / "recipe.toml").exists()
     without("testing").save(tmp_path / "given.csv")
     words = [
         "train",
         str(tmp_path / "given.csv"),
         "--recipe",
-        str(tmp_path / "quick.toml"),
+        str(tmp_path / "swift.toml"),
         "--weights",
         "none",
     ]
-    (tmp_path / "quick.toml").write_text(quick.to_toml())
+    (tmp_path / "swift.toml").write_text(swift.to_toml())
     capsys.readouterr()
     assert run_command([*words, "-o", str(tmp_path / "run")]) == 0
     printed = capsys.readouterr()
@@ -261,8 +252,8 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(
         train(manifest, recipe=quick, weights="none", output=tmp_path / "file" / "run")
 
 
-def test_folders_are_audited_and_split(tiny_cohort: Path, quick: Recipe, tmp_path: Path) -> None:
-    run = train(tiny_cohort, recipe=quick, weights="none", output=tmp_path / "run")
+def test_folders_are_audited_and_split(tiny_cohort: Path, swift: Recipe, tmp_path: Path) -> None:
+    run = train(tiny_cohort, recipe=swift, weights="none", output=tmp_path / "run")
     assert {row.split for row in run.manifest.rows} == {"training", "tuning", "testing"}
     run.manifest.check_groups()
 

@@ -9,6 +9,8 @@ from tumorscope.networks.onnx_graph import UnsupportedLayerError
 from tumorscope.networks.systems import lookup
 from tumorscope.recipes.recipe import Recipe
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:

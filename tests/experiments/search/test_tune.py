@@ -34,7 +34,7 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "undrawn")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ class Nested:
 
 @pytest.fixture(scope="module")
 def searched(
-    undrawn: None, swift: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
+    eager: None,
+    undrawn: None,
+    swift: Recipe,
+    drawn_tiny_cohort: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Search:
     """A finished search of two trials, without outer folds; its folder is to be copied."""
     folder = tmp_path_factory.mktemp("searched")
@@ -57,7 +61,11 @@ def searched(
 
 @pytest.fixture(scope="module")
 def nested(
-    undrawn: None, swift: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
+    eager: None,
+    undrawn: None,
+    swift: Recipe,
+    drawn_tiny_cohort: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Nested:
     used: list[set[int]] = []
     asked: list[set[int]] = []

@@ -76,12 +76,10 @@ class SharedProtocol:
             weights = self.weights_of(system)
         except WeightsError:
             weights = ()
-        recipe = self.recipe_of(system)
-        masks = recipe.trains_on_places
         return Protocol(
-            recipe=recipe,
+            recipe=self.recipe_of(system),
             weights=weights,
-            data=Cohort(sha256="") if manifest is None else Cohort.of(manifest, masks=masks),
+            data=Cohort(sha256="") if manifest is None else Cohort.of(manifest),
             method=system.name,
             folds=self.folds,
             repeats=self.repeats,
