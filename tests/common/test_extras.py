@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.metadata import distribution
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,9 @@ def _installed_from(monkeypatch: pytest.MonkeyPatch, record: dict[str, Any] | No
     """Let the package lie outside a clone, as pip says that it was installed."""
     text = None if record is None else json.dumps(record)
     monkeypatch.setattr(extras, "__file__", "/nowhere/lib/tumorscope/common/extras.py")
-    monkeypatch.setattr(extras, "distribution", lambda _: SimpleNamespace(read_text=lambda _: text))
+    monkeypatch.setattr(
+        metadata, "distribution", lambda _: SimpleNamespace(read_text=lambda _: text)
+    )
 
 
 def test_in_a_clone_the_command_is_that_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +73,9 @@ def test_an_environment_that_is_not_active_is_named(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_extra_of_the_hints_is_one_of_the_package() -> None:
-    assert set(extras.MODULES) <= set(distribution("tumorscope").metadata.get_all("Provides-Extra"))
+    assert set(extras.MODULES) <= set(
+        metadata.distribution("tumorscope").metadata.get_all("Provides-Extra")
+    )
 
 
 def test_what_is_missing_is_told_from_what_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

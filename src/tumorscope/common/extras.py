@@ -10,12 +10,10 @@ import os
 import shlex
 import sys
 from collections.abc import Collection, Mapping
-from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlparse
-from urllib.request import url2pathname
 
 from tumorscope.common.errors import UsageError
 
@@ -121,6 +119,10 @@ def _clone(wanted: str) -> str | None:
 
 def _origin(wanted: str) -> str | None:
     """Return what to install, where pip recorded where the package came from (PEP 610)."""
+    # Here, because they load a mail parser and an HTTP client, and every command imports this.
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.request import url2pathname
+
     try:
         record = json.loads(distribution("tumorscope").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError, OSError):

@@ -44,7 +44,11 @@ as it is, from further off, and as if it had lost a corner."""
 
 CANDIDATES = 24
 TWICE = 12
-FINALISTS = 12
+FINALISTS = 8
+"""So many that agree best once they are laid upon each other blurred are so sharp as well."""
+
+SURE = 4
+"""And the first so many candidates, from where they start: blurred, other heads may agree more."""
 
 HALF = FINE // 2
 """Edge of the grid on which they are first laid upon each other, blurred."""
@@ -113,11 +117,13 @@ class Recogniser:
         known = np.matmul(np.matmul(_BLUR, grids), _BLUR.T)
         sigma = _ROUGH * SIDE / FINE
         rough = Planes(_turned([cv2.GaussianBlur(head, (0, 0), sigma) for head in heads], used))
-        maps = laid_upon(known, rough, which, maps, steps=_STEPS[0], exact=False)
-        kept = np.argsort(-agreement(known, rough, which, maps), kind="stable")[:FINALISTS]
+        laid = laid_upon(known, rough, which, maps, steps=_STEPS[0], exact=False)
+        kept = np.argsort(-agreement(known, rough, which, laid), kind="stable")[:FINALISTS]
+        maps = np.concatenate([laid[kept], maps[:SURE]])
+        kept = np.concatenate([kept, np.arange(min(SURE, len(nearest)))])
         known, nearest, which = grids[kept], nearest[kept], which[kept]
         sharp = Planes(_turned(heads, used))
-        maps = laid_upon(known, sharp, which, maps[kept], steps=_STEPS[1], exact=True)
+        maps = laid_upon(known, sharp, which, maps, steps=_STEPS[1], exact=True)
         found = agreement(known, sharp, which, maps)
         first = int(found.argmax())
         return Best(int(nearest[first]), float(np.clip(found[first], 0.0, 1.0)))

@@ -119,7 +119,7 @@ def band(head: NDArray[np.float32], inner: float, outer: float) -> NDArray[np.fl
 def fine(head: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return on which side of its surroundings each place of a framed head is: −1 to 1."""
     detail = band(head, *FINE_BAND)
-    usual = max(float(np.median(np.abs(detail))), 1e-3)
+    usual = max(float(_percentiles(np.abs(detail).ravel(), (0.5,))[0]), 1e-3)
     clipped = np.clip(detail * (2.0 / usual), -1.0, 1.0)
     smooth: NDArray[np.float32] = cv2.GaussianBlur(clipped, (0, 0), 0.7)
     return smooth

@@ -15,7 +15,6 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from xml.sax.saxutils import escape, unescape
 
 from tumorscope.common.errors import InputError
 from tumorscope.model_file.onnx_file import (
@@ -99,6 +98,8 @@ def seal_openvino(xml: bytes, weights: bytes, metadata: Metadata) -> tuple[bytes
     at = xml.rfind(b"</rt_info>")
     metadata = metadata.model_copy(update={"graph_sha256": _hash(xml, weights)})
     stored = zip((KEY, HASH_KEY), metadata_text(metadata), strict=True)
+    from xml.sax.saxutils import escape  # here, because it loads an HTTP client
+
     entries = "".join(f'<{key} value="{escape(text, _QUOTE)}" />\n' for key, text in stored)
     return xml[:at] + entries.encode() + xml[at:], metadata
 
@@ -136,6 +137,8 @@ def _read_openvino(path: Path) -> ModelFile:
     if b"<net " not in xml[:4096] or b"</net>" not in xml[-64:]:
         raise refusal(path, "it is not a whole OpenVINO topology", "Copy it again.")
     entries = _ENTRY.findall(xml)
+    from xml.sax.saxutils import unescape
+
     stored = {key.decode(): unescape(_text(path, text), {"&quot;": '"'}) for key, text in entries}
     if len(entries) != 2 or len(stored) != 2:
         raise _without_metadata(path, "OpenVINO topology", "openvino")
