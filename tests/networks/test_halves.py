@@ -15,6 +15,9 @@ from tumorscope.networks.scaling import network_input
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.feature_store import extractor
 
+# Each network runs once: to trace it takes many times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def small(backbone: str, from_layer: str, head: str = "flatten") -> Recipe:
     recipe = Recipe.load("paper")
