@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tumorscope.assessment.lesion_masks import point_at_outlines, read_outlined
+from tumorscope.assessment.lesion_masks import (
+    point_at_masks,
+    point_at_outlines,
+    read_outlined,
+)
+from tumorscope.assessment.measured import measure
+from tumorscope.assessment.subject import images_for, subject_of
+from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.errors import InputError
 from tumorscope.model_file.onnx_file import read_model
 
@@ -73,3 +80,36 @@ def test_masks_of_another_size_and_too_few_are_refused(tiny_model: Path, outline
         list(read_outlined(outlined))
     with pytest.raises(InputError, match="Found 0 images"):
         point_at_outlines(read_model(tiny_model), outlined / "images")
+
+
+@pytest.fixture
+def cohort(outlined: Path) -> Path:
+    """The same squares as tumours, whose masks a scan finds, and images without."""
+    (outlined / "images").rename(outlined / "yes")
+    (outlined / "no").mkdir()
+    for number in range(4):
+        pixels = np.full((64, 64), 40 + 10 * number, np.uint8)
+        Image.fromarray(pixels).save(outlined / "no" / f"{number + 6}.png")
+    return outlined
+
+
+def test_masks_that_a_manifest_names_are_measured_by_group(tiny_model: Path, cohort: Path) -> None:
+    model, manifest = read_model(tiny_model), scan_folder(cohort)
+    found = point_at_masks(model, manifest)
+    assert found is not None
+    beside = point_at_outlines(model, cohort)
+    assert found.evidence == beside.evidence
+    assert found.chance == beside.chance
+    few = manifest.having(row for row in manifest.rows if row.path in ("yes/0.png", "no/6.png"))
+    assert point_at_masks(model, few) is None
+
+
+def test_an_evaluation_measures_where_the_evidence_lies(tiny_model: Path, cohort: Path) -> None:
+    subject = subject_of(tiny_model)
+    pointing = measure(subject, images_for(subject, cohort), operating_point="balanced").pointing
+    assert pointing is not None
+    assert (pointing.evidence.n, pointing.evidence.hits.value) == (6, 1.0)
+    for mask in (cohort / "masks").iterdir():
+        mask.unlink()
+    without = images_for(subject, cohort)
+    assert measure(subject, without, operating_point="balanced").pointing is None

@@ -18,6 +18,7 @@ from tumorscope.reports.published import THE_PAPER, Published
 from tumorscope.reports.report import write_report
 from tumorscope.statistics import wilson
 from tumorscope.statistics.answers import Answers
+from tumorscope.statistics.pointing_game import Localisation, Pointing
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -215,3 +216,18 @@ def test_a_claim_that_a_paper_lacks_and_one_that_cannot_be_compared(tmp_path: Pa
     assert "not given" in page(tmp_path)
     write_report(inputs(published=Published(name="A third", n=50, accuracy=0.1)), tmp_path)
     assert "below our interval; the two intervals do not overlap" in page(tmp_path)
+
+
+def test_where_the_evidence_lies_is_told_beside_chance(tmp_path: Path) -> None:
+    high, low = (Localisation(8, hits=wilson(k, 8), mass=wilson(k - 1, 8)) for k in (7, 2))
+    write_report(detector(pointing=Pointing(evidence=high, chance=low, seen=3)), tmp_path)
+    assert "Where the evidence lies" in titles(tmp_path)
+    assert "On 8 images with outlined lesions (3 of them known from training)" in page(tmp_path)
+    assert "87.5" in page(tmp_path)
+    pointing = json.loads((tmp_path / "metrics.json").read_text("utf-8"))["pointing"]
+    assert (pointing["n"], pointing["seen"]) == (8, 3)
+    assert pointing["evidence"]["hits"]["value"] == 0.875
+    assert pointing["chance"]["mass"]["value"] == 0.125
+    write_report(detector(), tmp_path)
+    assert "Where the evidence lies" not in titles(tmp_path)
+    assert "pointing" not in json.loads((tmp_path / "metrics.json").read_text("utf-8"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.assessment.ask import ask
+from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.common.progress import say
@@ -17,10 +17,11 @@ from tumorscope.detection.engines import open_engine
 from tumorscope.detection.evidence import evidence_field
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import Slice, prepare, read_slice
+from tumorscope.imaging.lesion_mask import read_mask
 from tumorscope.imaging.masks import pair_masks
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.statistics.pointing_game import (
-    Localisation,
+    Pointing,
     measure_pointing,
     measure_pointing_by_chance,
 )
@@ -29,24 +30,11 @@ TISSUE = 20
 """Grey value above which a pixel is tissue; chance points at tissue only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pointing:
-    """Where evidence lies, beside chance.
-
-    Attributes
-    ----------
-    evidence, chance : Localisation
-        Of the model's maps, and of maps that know nothing.
-    seen : int
-        Images that the model was trained on.
-    """
-
-    evidence: Localisation
-    chance: Localisation
-    seen: int
+Outlined = tuple[Slice, NDArray[np.bool_]]
+"""A slice and its lesion."""
 
 
-def read_outlined(folder: Path) -> Iterator[tuple[Slice, NDArray[np.bool_]]]:
+def read_outlined(folder: Path) -> Iterator[Outlined]:
     """Yield slices and their lesions, paired as `tumorscope.imaging.masks.pair_masks` says.
 
     Images without a mask and masks without an image are passed over, which is said; so are masks
@@ -68,13 +56,7 @@ def read_outlined(folder: Path) -> Iterator[tuple[Slice, NDArray[np.bool_]]]:
         scan = read_slice(path)
         lesion = np.zeros(scan.pixels.shape, dtype=np.bool_)
         for mask in masks:
-            part = read_slice(mask).pixels > 127
-            if part.shape != lesion.shape:
-                raise InputError(
-                    f"{mask} has {part.shape} pixels, its image {lesion.shape}. Expected a mask "
-                    "of the image's size, white inside the lesion."
-                )
-            lesion |= part
+            lesion |= read_mask(mask, lesion.shape)
         if lesion.any():
             yield scan, lesion
         else:
@@ -104,6 +86,38 @@ def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
             "two: images NAME.png with masks NAME_mask.png beside them, or in a folder masks, that "
             "are white inside the lesion."
         )
+    return _pointing(model, pairs, np.arange(len(pairs)).astype(np.str_))
+
+
+def point_at_masks(model: ModelFile, manifest: Manifest) -> Pointing | None:
+    """Measure whether a model's evidence lies on the lesions whose masks a manifest names.
+
+    Returns
+    -------
+    Pointing or None
+        None where fewer than two images have a mask of a lesion. Intervals take the groups as the
+        unit.
+
+    Raises
+    ------
+    InputError
+        If a mask is not there, cannot be read, or has another size than its image.
+    """
+    pairs: list[Outlined] = []
+    groups = []
+    for row in manifest.rows:
+        mask = manifest.mask_file(row)
+        if mask is None:
+            continue
+        scan = read_slice(manifest.file(row))
+        lesion = read_mask(mask, scan.pixels.shape)
+        if lesion.any():
+            pairs.append((scan, lesion))
+            groups.append(row.group)
+    return _pointing(model, pairs, np.array(groups)) if len(pairs) > 1 else None
+
+
+def _pointing(model: ModelFile, pairs: Sequence[Outlined], groups: NDArray[np.str_]) -> Pointing:
     how = model.metadata.preprocessing.preprocessing
     known = SeenImages(model.metadata.seen)
     outputs = ask(open_engine(model), np.stack([prepare(scan, how) for scan, _ in pairs]))
@@ -112,7 +126,6 @@ def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
         evidence_field(evidence, scan, how, shape=(lesion.shape[0], lesion.shape[1]))
         for evidence, (scan, lesion) in zip(outputs.evidence, pairs, strict=True)
     ]
-    groups = np.arange(len(pairs)).astype(np.str_)
     return Pointing(
         evidence=measure_pointing(fields, lesions, groups),
         chance=measure_pointing_by_chance(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.assessment.ask import Said, ask_cohort
+from tumorscope.assessment.lesion_masks import point_at_masks
 from tumorscope.assessment.subject import Scored, Subject
 from tumorscope.cohort.arrays import load_images
 from tumorscope.cohort.manifest import Manifest
@@ -17,6 +18,7 @@ from tumorscope.networks.predict import predict
 from tumorscope.records.run_folder import SCORE_COLUMNS, RunContents
 from tumorscope.records.scores import scores_of
 from tumorscope.statistics.answers import RAW_THRESHOLD
+from tumorscope.statistics.pointing_game import Pointing
 
 SAME_SCORE = 1e-3
 """Largest difference between a run's recorded scores and those of its own model file: ten times
@@ -35,6 +37,8 @@ class Measured:
         From which one is called a tumour.
     said : Said or None
         What the detector said of the images.
+    pointing : Pointing or None
+        Whether its evidence lies on the lesions that have masks.
     note : str
         Why no detector was asked.
     """
@@ -42,6 +46,7 @@ class Measured:
     scores: NDArray[np.float64]
     threshold: float
     said: Said | None = None
+    pointing: Pointing | None = None
     note: str = ""
 
 
@@ -68,7 +73,12 @@ def measure(subject: Subject, images: Scored, *, operating_point: str) -> Measur
             # What the paper reports is its network's score as Keras computes it.
             said = replace(said, raw=recorded, answers=replace(said.answers, raw=recorded))
         threshold = model.metadata.operating_points[operating_point].threshold
-        return Measured(scores=said.scores, threshold=threshold, said=said)
+        return Measured(
+            scores=said.scores,
+            threshold=threshold,
+            said=said,
+            pointing=point_at_masks(model, manifest),
+        )
     assert run is not None  # the images of a cohort were just read
     if recorded is None:
         recipe = run.recipe

@@ -54,6 +54,7 @@ def report_inputs(
         groups=manifest.groups,
         external=images.external,
         answers=None if measured.said is None else measured.said.answers,
+        pointing=measured.pointing,
         pixels=picture_reader(manifest),
         cohort=cohort_facts(images.whole, splits=not images.external),
         notes=[measured.note] if measured.note else [],

@@ -12,6 +12,7 @@ from tumorscope.common.classes import CLASSES
 from tumorscope.reports.published import Published
 from tumorscope.statistics.answers import Answers
 from tumorscope.statistics.metrics import Split
+from tumorscope.statistics.pointing_game import Pointing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,8 @@ class ReportInputs:
         Plain sentences that a reader must know.
     answers : Answers, optional
         Where `scores` are the probabilities of a detector: what else it says of the images.
+    pointing : Pointing, optional
+        Whether the evidence of that detector lies on lesions that people have outlined.
     copied : ndarray of bool, shape (n,) or (n, repeats), optional
         Which images have a copy among those that their model was trained or tuned on; used only
         where the split is random.
@@ -106,6 +109,7 @@ class ReportInputs:
     cohort: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     answers: Answers | None = None
+    pointing: Pointing | None = None
     copied: NDArray[np.bool_] | None = None
     published: Published | None = None
     warning: str | None = None

@@ -100,6 +100,8 @@ def _of_a_detector(inputs: ReportInputs, metrics: Metrics) -> dict[str, object]:
             "operating_point": answers.operating_point,
             "abstains": list(answers.zone),
         }
+    if inputs.pointing is not None:
+        document["pointing"] = inputs.pointing.to_json()
     if published is not None:
         names = ("name", "accuracy", "auc", "log_loss", "n")
         document["published"] = {name: getattr(published, name) for name in names}

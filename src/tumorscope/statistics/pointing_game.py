@@ -35,6 +35,34 @@ class Localisation:
     mass: Interval
 
 
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Where evidence lies, beside chance.
+
+    Attributes
+    ----------
+    evidence, chance : Localisation
+        Of the model's maps, and of maps that know nothing.
+    seen : int
+        Images that the model was trained on.
+    """
+
+    evidence: Localisation
+    chance: Localisation
+    seen: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return ``n``, ``seen``, and ``hits`` and ``mass`` of ``evidence`` and ``chance``."""
+        return {
+            "n": self.evidence.n,
+            "seen": self.seen,
+            **{
+                name: {"hits": of.hits.to_json(), "mass": of.mass.to_json()}
+                for name, of in (("evidence", self.evidence), ("chance", self.chance))
+            },
+        }
+
+
 def points_at(field: Field, lesion: Mask) -> bool:
     """Return whether the largest value of a map lies inside the outline.
 

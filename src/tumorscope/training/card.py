@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import zip_longest
 
-from tumorscope.assessment.lesion_masks import Pointing
 from tumorscope.cohort.row import SPLITS
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.schema import Estimate, Metadata, OperatingPoint
@@ -16,6 +15,7 @@ from tumorscope.reports.page import render
 from tumorscope.statistics import Interval
 from tumorscope.statistics.calibration_error import ReliabilityBin
 from tumorscope.statistics.decisions import MeasuredRules
+from tumorscope.statistics.pointing_game import Pointing
 from tumorscope.statistics.prevalence import PREVALENCES, predictive_values
 
 SOURCES_OF = "training and tuning"
