@@ -19,14 +19,14 @@ from tumorscope.detection.engines import open_engine
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import read_any
 
-TOLERANCE = {"onnx-f16": 1e-2, "openvino": 1e-4, "litert": 1e-4}
+TOLERANCE = {"onnx-f16": 1e-2, "openvino": 1e-4, "litert": 1e-4, "litert-f16": 1e-2}
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, to: Format, limits: Limits) -> None:
     monkeypatch.setattr(module, "FORMATS", {**FORMATS, to: replace(FORMATS[to], limits=limits)})
 
 
-@pytest.mark.parametrize("to", ["onnx-f16", "openvino", "litert"])
+@pytest.mark.parametrize("to", list(TOLERANCE))
 @pytest.mark.parametrize("head", ["pooled", "flatten", "dense"])
 def test_it_answers_as_the_original(
     small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path, to: str, head: str
@@ -95,12 +95,17 @@ def test_formats_of_one_folder_share_a_record(
     assert set(document["formats"]) == {"onnx-f16", "openvino"}
 
 
-def test_what_is_converted_already_is_refused(
-    small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path
+@pytest.mark.parametrize("to", ["openvino", "litert"])
+def test_what_stores_fewer_bits_converts_as_what_it_computes(
+    small_models: dict[str, ModelFile], sample: Sample, tmp_path: Path, to: Format
 ) -> None:
-    half = convert(small_models["pooled"], "onnx-f16", output=tmp_path, sample=sample)
-    with pytest.raises(InputError, match="is a float16 model"):
-        convert(read_any(half.path), "litert", output=tmp_path, sample=sample)
+    half = read_any(convert(small_models["dense"], "onnx-f16", output=tmp_path, sample=sample).path)
+    made = convert(half, to, output=tmp_path, sample=sample)
+    metrics = made.attempts[-1].parity.metrics
+    assert metrics is not None
+    assert metrics.max_difference < 1e-5
+    assert read_any(made.path).metadata.precision == "float32"
+    assert made.parity["model"] == half.metadata.id
 
 
 def test_a_sample_of_one_class_is_refused(

@@ -22,7 +22,7 @@ def export(
     source: Path,
     /,
     *,
-    to: Literal["onnx", "onnx-f16", "onnx-int8", "openvino", "litert", "litert-int8"],
+    to: Literal["onnx", "onnx-f16", "onnx-int8", "openvino", "litert", "litert-f16", "litert-int8"],
     output: Output,
     calibration: str | None = None,
     crossval: Path | None = None,
@@ -45,11 +45,12 @@ def export(
     Parameters
     ----------
     source
-        A model file (.onnx), or the folder of a run made by tumorscope train. (The one in the
-        package has 8 bits, and cannot be converted further.)
+        A model file (.onnx), or the folder of a run made by tumorscope train. A file that
+        stores its weights in 8 or 16 bits, as the one in the package does, is converted from what
+        it computes with.
     to
         onnx (of a run), onnx-f16 (half the size), onnx-int8 (a third to a half), openvino (.xml
-        and .bin), litert or litert-int8 (.tflite).
+        and .bin), litert, litert-f16 or litert-int8 (.tflite).
     output
         Folder for the converted model and, of all formats but onnx, parity.json.
     calibration
@@ -104,7 +105,8 @@ def export(
         )
     from tumorscope.auditing.prepare import prepare_manifest
     from tumorscope.conversion.convert import convert
-    from tumorscope.conversion.formats import check_original, require_for
+    from tumorscope.conversion.formats import require_for
+    from tumorscope.conversion.original import check_original
     from tumorscope.conversion.sample import load_sample
 
     require_for(to)

@@ -6,7 +6,7 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import say
 from tumorscope.common.versions import versions
 from tumorscope.conversion import int8
-from tumorscope.conversion.formats import FORMATS, Format, check_original, require_for
+from tumorscope.conversion.formats import FORMATS, Format, require_for
+from tumorscope.conversion.original import original_of
 from tumorscope.conversion.parity import (
     Parity,
     calibration_and_holdout,
@@ -103,7 +104,8 @@ def convert(model: ModelFile, to: Format, *, output: str | Path, sample: Sample)
     Parameters
     ----------
     model : ModelFile
-        From `tumorscope.model_file.onnx_file.read_model`; float32.
+        From `tumorscope.model_file.onnx_file.read_model`; computes in float32, whatever its weights
+        are stored in.
     to : str
         One of `tumorscope.conversion.formats.FORMATS`.
     output : path
@@ -122,18 +124,21 @@ def convert(model: ModelFile, to: Format, *, output: str | Path, sample: Sample)
     HonestyError
         If no way to convert passes; nothing is left behind.
     InputError
-        If the images cannot show whether the model was harmed, or the model is not float32.
+        If the images cannot show whether the model was harmed, or the model computes in integers.
     UsageError
         If a package that the format needs is not installed.
     OutputError
         If the folder cannot be written to.
     """
     require_for(to)
-    check_original(model)
-    return _convert(model, to, output_folder(Path(output)), sample)
+    original = original_of(model)
+    return _convert(model, original, to, output_folder(Path(output)), sample)
 
 
-def _convert(model: ModelFile, to: Format, folder: Path, sample: Sample) -> Conversion:
+def _convert(
+    model: ModelFile, original: ModelFile, to: Format, folder: Path, sample: Sample
+) -> Conversion:
+    """Convert `original`, which is `model` with its weights in float32."""
     if to.endswith("int8"):
         calibration, positions = calibration_and_holdout(sample.labels, sample.groups)
         pixels, judged = sample.pixels[calibration], sample.of(positions)
@@ -143,7 +148,7 @@ def _convert(model: ModelFile, to: Format, folder: Path, sample: Sample) -> Conv
     say_what_is_known(judged, model.path.name)
     with tempfile.TemporaryDirectory(prefix=".export-", suffix=".partial", dir=folder) as name:
         staged = [Path(name, model.path.stem + suffix) for suffix in FORMATS[to].suffixes]
-        attempts = _attempts(model, to, staged, pixels, judged)
+        attempts = _attempts(original, to, staged, pixels, judged)
         if attempts[-1].violations:
             raise HonestyError(_refusal(model, to, attempts))
         metadata = read_any(staged[-1]).metadata
@@ -192,6 +197,12 @@ def _attempts(
     return attempts
 
 
+_LITERT_WAYS: Mapping[Format, tuple[str, Precision]] = {
+    "litert": ("float32", "float32"),
+    "litert-f16": ("weights as float16", "float16"),
+    "litert-int8": ("weights only", "int8"),
+}
+
 Way = tuple[str, Callable[[Path], object]]
 
 
@@ -214,8 +225,7 @@ def _ways(model: ModelFile, to: Format, pixels: NDArray[np.uint8]) -> Iterator[W
     else:
         from tumorscope.conversion.litert import write_litert
 
-        precision: Precision = "int8" if to == "litert-int8" else "float32"
-        name = "weights only" if precision == "int8" else precision
+        name, precision = _LITERT_WAYS[to]
         yield name, lambda path: write_litert(model, path, precision=precision)
 
 

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tumorscope.common.errors import InputError
 from tumorscope.common.extras import Extra, require
 from tumorscope.conversion.parity import Limits
 from tumorscope.detection.engines import EngineName
-from tumorscope.model_file.onnx_file import ModelFile
 
-Format = Literal["onnx-f16", "onnx-int8", "openvino", "litert", "litert-int8"]
+Format = Literal["onnx-f16", "onnx-int8", "openvino", "litert", "litert-f16", "litert-int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,7 @@ FORMATS: Mapping[Format, Target] = {
         (".bin", ".xml"), "openvino", Limits(probability=1e-3), ("openvino",), ("openvino",)
     ),
     "litert": Target((".tflite",), "litert", Limits(probability=1e-3), *_LITERT),
+    "litert-f16": Target(("-f16.tflite",), "litert", Limits(probability=0.01), *_LITERT),
     "litert-int8": Target(("-int8.tflite",), "litert", Limits(), *_LITERT),
 }
 
@@ -67,19 +66,3 @@ def require_for(to: Format) -> None:
     """
     target = FORMATS[to]
     require(*target.extras, to=f"export to {to}", only=target.modules)
-
-
-def check_original(model: ModelFile) -> None:
-    """Refuse a model that was converted already.
-
-    Raises
-    ------
-    InputError
-        If its weights are not float32.
-    """
-    if model.metadata.precision != "float32":
-        raise InputError(
-            f"{model.path} is a {model.metadata.precision} model. Expected one of float32, because "
-            "every conversion loses something. Export from the original, or from the run that it "
-            "was made of."
-        )

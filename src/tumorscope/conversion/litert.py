@@ -17,6 +17,7 @@ import numpy as np
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
+from tumorscope.conversion.litert_float16 import with_float16_weights
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import seal_litert
 from tumorscope.model_file.schema import OUTPUTS, Metadata, Precision
@@ -37,9 +38,9 @@ def write_litert(model: ModelFile, path: Path, *, precision: Precision = "float3
         From `tumorscope.model_file.onnx_file.read_model`; float32.
     path : Path
         Of the .tflite.
-    precision : {"float32", "int8"}
-        With "int8", large weights are stored in 8 bits; the ranges of activations are found for
-        every image.
+    precision : {"float32", "float16", "int8"}
+        With "float16", large weights are stored in 16 bits and computed with in 32. With "int8",
+        they are stored in 8 bits; the ranges of activations are found for every image.
 
     Returns
     -------
@@ -73,8 +74,10 @@ def write_litert(model: ModelFile, path: Path, *, precision: Precision = "float3
     )
     if precision == "int8":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    made = converter.convert()
     sealed, metadata = seal_litert(
-        converter.convert(), model.metadata.model_copy(update={"precision": precision})
+        with_float16_weights(made) if precision == "float16" else made,
+        model.metadata.model_copy(update={"precision": precision}),
     )
     with atomic_path(path) as temporary:
         temporary.write_bytes(sealed)

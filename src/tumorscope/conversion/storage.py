@@ -119,6 +119,36 @@ def store_int8(model: onnx.ModelProto, *, smallest: int = LARGE) -> None:
     _repack(model, pack)
 
 
+def restore(model: onnx.ModelProto) -> None:
+    """Make float32 initialisers of stored weights and of what restores them, in place.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Whose weights `store_float16` or `store_int8` may have stored.
+    """
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    arrays = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    kept, nodes = {each.name: each for each in graph.initializer}, []
+    for node in graph.node:
+        if node.op_type not in ("Cast", "Mul") or not all(name in arrays for name in node.input):
+            nodes.append(node)
+            continue
+        name, values = node.output[0], [arrays[each] for each in node.input]
+        if node.op_type == "Mul":
+            arrays[name] = values[0] * values[1]
+        else:
+            kind = helper.get_attribute_value(node.attribute[0])
+            arrays[name] = values[0].astype(helper.tensor_dtype_to_np_dtype(kind))
+        kept[name] = numpy_helper.from_array(arrays[name], name)
+    used = {name for node in nodes for name in node.input}
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(each for name, each in kept.items() if name in used)
+    graph.node.extend(nodes)
+
+
 def _repack(
     model: onnx.ModelProto, pack: Callable[[str, NDArray[np.float32]], Packed | None]
 ) -> None:
