@@ -32,6 +32,7 @@ import numpy as np
 
 from packaged_model.card import full_card, read
 from packaged_model.decisions import redecide
+from packaged_model.holdout import train_without
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.places import INSTALLED, RESULTS, ROOT, SEEDS
@@ -42,7 +43,6 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.conversion.convert import convert
 from tumorscope.conversion.sample import load_sample
-from tumorscope.experiments.crossval import crossval
 from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.recipe import Recipe
@@ -84,13 +84,12 @@ def list_images(order: Order) -> None:
 def leave_out(order: Order) -> None:
     """Train with sources left out in turn: scores that calibrate, and results elsewhere."""
     manifest = order.manifest
-    crossval(
+    train_without(
         manifest,
+        [chosen for names in HOLD_OUT if (chosen := _present(names, manifest))],
         recipe=order.recipe,
         weights=order.weights,
         output=order.output / "holdout",
-        hold_out=[chosen for names in HOLD_OUT if (chosen := _present(names, manifest))],
-        resume=True,
     )
 
 
@@ -190,13 +189,12 @@ def other_seeds(order: Order) -> None:
     for seed in OTHER_SEEDS:
         folder = order.output / f"seed-{seed}"
         changes = {"seed": seed, "name": f"{recipe.name}-seed{seed}"}
-        crossval(
+        train_without(
             manifest,
+            [_present(first, manifest)],
             recipe=recipe.changed(changes),
             weights=order.weights,
             output=folder,
-            hold_out=[_present(first, manifest)],
-            resume=True,
         )
         records += [{"seed": seed, **each} for each in records_of(folder)]
     write_csv(SEEDS, tuple(records[0]), records)
