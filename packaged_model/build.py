@@ -2,8 +2,9 @@
 
     python -m packaged_model.build --data FOLDER --weights imagenet|PATH -o OUT [--steps …]
 
-FOLDER holds a manifest.csv with the columns path, label, group and source; or one folder per
-source, each with class folders, which are then grouped by their content. Steps, each kept in OUT
+FOLDER holds a manifest.csv with the columns path, label, group and source, and mask where lesions
+are outlined; or one folder per source, each with class folders, which are then grouped by their
+content. Steps, each kept in OUT
 and skipped where it is done:
 
 - manifest   groups as given, joined where the audit finds one picture twice
@@ -78,7 +79,7 @@ class Order:
 def list_images(order: Order) -> None:
     """Write the manifest of all sources where there is none."""
     if not order.listed.exists():
-        with_splits(read_manifest(order.data)).save(order.listed)
+        with_splits(read_manifest(order.data, masks=order.output / "masks")).save(order.listed)
 
 
 def leave_out(order: Order) -> None:

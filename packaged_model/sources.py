@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+from packaged_model.masks import mask_beside, paint_outlines
 from tumorscope.auditing.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
@@ -17,9 +18,6 @@ from tumorscope.imaging.find import is_hidden
 
 NEVER_TRAINED = ("stripped_dev",)
 """Sources whose licence allows testing and tuning only."""
-
-LEFT_ASIDE = ("outlined",)
-"""Augmented copies of other sources."""
 
 HOLD_OUT = (
     ("external_dev", "stripped_dev", "openneuro_ds002748_depression", "neurohacking"),
@@ -45,19 +43,26 @@ HOLD_OUT = (
 fullhead_singles, mindboggle and pool are always trained on, so there is no result on them."""
 
 
-def read_manifest(data: Path) -> Manifest:
-    """Return the images of all sources, audited."""
+def read_manifest(data: Path, *, masks: Path) -> Manifest:
+    """Return the images of all sources, audited.
+
+    Lesions have the masks that the column ``mask`` of the list names, or that lie beside the
+    images; outlines are painted as masks into the folder `masks`. The source ``outlined`` are
+    augmented copies of others, with which they share groups: where those are left out, so are they.
+    """
     listed = data / "manifest.csv"
     if listed.is_file():
+        outlined = paint_outlines(data, masks)
         with listed.open(encoding="utf-8", newline="") as stream:
-            records = [each for each in csv.DictReader(stream) if each["source"] not in LEFT_ASIDE]
+            records = list(csv.DictReader(stream))
         rows = [
             Row(
-                path=record["path"],
-                sha256=sha256_of(data / record["path"]),
+                path=(path := record["path"]),
+                sha256=sha256_of(data / path),
                 label=int(record["label"]),
                 group=record["group"],
                 source=record["source"],
+                mask=record.get("mask") or outlined.get(path) or mask_beside(data, path),
             )
             for record in records
         ]
@@ -70,7 +75,12 @@ def read_manifest(data: Path) -> Manifest:
             for line in on_scan(found.notes):
                 say(f"{folder.name}: {line}")
             rows += [
-                replace(row, path=f"{folder.name}/{row.path}", source=folder.name)
+                replace(
+                    row,
+                    path=f"{folder.name}/{row.path}",
+                    source=folder.name,
+                    mask=row.mask and f"{folder.name}/{row.mask}",
+                )
                 for row in found.rows
             ]
     return audit(Manifest(tuple(rows), data), probes=False, input_check=False).manifest

@@ -50,6 +50,26 @@ def test_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert back.changes(protocol()) == []
 
 
+def test_masks_decide_where_places_are_learnt_from_them_and_nowhere_else(tmp_path: Path) -> None:
+    rows = [row(number, mask=f"{number}.png" * (number % 2)) for number in range(4)]
+    manifest = Manifest(tuple(rows), tmp_path)
+    plain = Cohort.of(manifest)
+    assert plain == Cohort.of(manifest.having(replace(each, mask="") for each in rows))
+    with pytest.raises(InputError, match=r"2 masks of the manifest do not exist: 1\.png, 3\.png"):
+        Cohort.of(manifest, masks=True)
+    for name in ("1.png", "3.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    first = Cohort.of(manifest, masks=True)
+    assert plain.masks == ""
+    assert first.model_copy(update={"masks": ""}) == plain
+    assert Cohort.of(manifest.having(rows[:1]), masks=True).masks == ""
+    (tmp_path / "3.png").write_bytes(b"another")
+    second = Cohort.of(manifest, masks=True)
+    assert first.changes(second) == ["masks: where the lesions are is not the same"]
+    keys = {protocol(data=each).key for each in (plain, first, second)}
+    assert len(keys) == 3
+
+
 def test_names_and_versions_decide_nothing() -> None:
     named = Recipe.load("reference").model_copy(update={"name": "b", "description": "c"})
     other = protocol(recipe=named, versions={}, weights=(Weights(kind="file", digest=SHA),))

@@ -109,7 +109,7 @@ def score_cohort(
     protocol = Protocol(
         recipe=recipe,
         weights=learner.weights,
-        data=Cohort.of(manifest),
+        data=Cohort.of(manifest, masks=recipe.trains_on_places),
         split=asked.split_by,
         method=learner.name or _classes(plan.labels, recipe),
         folds=len(hold_out) or asked.folds,

@@ -6,13 +6,21 @@ training images without skull, and for asking a model whether it answers the sam
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 EDGE = 160
+Places = TypeVar("Places", float, NDArray[np.float64])
+
 SMALLEST, LARGEST = 0.30, 0.86
 """Share of the head that a brain may fill; more is a head without skull, less a failure."""
+
+FARTHEST = 0.05
+"""What a pixel of a piece counts at least, however far its centre is from the picture's."""
 
 
 def brain_mask(pixels: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
@@ -48,7 +56,12 @@ def brain_mask(pixels: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
             piece = _middle_piece(cv2.erode(tissue, _disc(radius)))
             if piece is None:
                 break
+            # Growing, closing and filling only add: what is too large before is so after.
+            if _inside(piece, head) > LARGEST * area:
+                continue
             grown = cv2.dilate(piece, _disc(radius + 1))
+            if _inside(grown, head) > LARGEST * area:
+                continue
             whole = _filled(cv2.morphologyEx(grown, cv2.MORPH_CLOSE, _disc(6)) > 0) & head
             if _looks_like_brain(whole, head, area):
                 enlarged = cv2.resize(
@@ -57,6 +70,10 @@ def brain_mask(pixels: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
                 found: NDArray[np.bool_] = enlarged > 127
                 return found
     return None
+
+
+def _inside(piece: NDArray[np.uint8], head: NDArray[np.bool_]) -> int:
+    return cv2.countNonZero(piece * head)
 
 
 def _looks_like_brain(mask: NDArray[np.bool_], head: NDArray[np.bool_], area: int) -> bool:
@@ -75,14 +92,47 @@ def _looks_like_brain(mask: NDArray[np.bool_], head: NDArray[np.bool_], area: in
 
 def _middle_piece(mask: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Return the largest piece, counted by how near it lies to the middle of the picture."""
+    likely = _piece_at_middle(mask)
+    if likely is not None:
+        return likely
     count, labels, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=4)
     if count < 2:
         return None
-    height, width = mask.shape
-    away = np.hypot(centres[1:, 0] / width - 0.5, centres[1:, 1] / height - 0.45)
-    weights = stats[1:, cv2.CC_STAT_AREA] * np.clip(1.0 - 1.5 * away, 0.05, 1.0)
+    weights = stats[1:, cv2.CC_STAT_AREA] * _nearness(centres[1:, 0], centres[1:, 1], mask.shape)
     piece: NDArray[np.uint8] = (labels == 1 + int(np.argmax(weights))).astype(np.uint8)
     return piece
+
+
+def _piece_at_middle(mask: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return the piece at the middle, where no other can count for more; else None.
+
+    To fill one piece takes a fraction of the time of finding all.
+    """
+    height, width = mask.shape
+    row = round(0.45 * height)
+    there = np.flatnonzero(mask[row])
+    if not len(there):
+        return None
+    seed = (int(there[np.abs(there - width // 2).argmin()]), row)
+    filled = np.zeros((height + 2, width + 2), dtype=np.uint8)
+    how = 4 | cv2.FLOODFILL_MASK_ONLY
+    area, *_ = cv2.floodFill(mask, filled, seed, 1, 0, 0, how)
+    piece = filled[1:-1, 1:-1]
+    others = cv2.countNonZero(mask) - area
+    if area * FARTHEST <= others:
+        moments = cv2.moments(piece, binaryImage=True)
+        near = _nearness(moments["m10"] / area, moments["m01"] / area, mask.shape)
+        if area * near <= others:
+            return None
+    return piece.copy()
+
+
+def _nearness(column: Places, row: Places, shape: tuple[int, ...]) -> Places:
+    """Return how much a pixel of a piece counts, by how near its centre is to the picture's."""
+    height, width = shape
+    away = np.hypot(column / width - 0.5, row / height - 0.45)
+    near: Places = np.clip(1.0 - 1.5 * away, FARTHEST, 1.0)
+    return near
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -95,6 +145,7 @@ def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return output > 0
 
 
+@cache
 def _disc(radius: int) -> NDArray[np.uint8]:
     kernel: NDArray[np.uint8] = cv2.getStructuringElement(
         cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.masks import mask_hashes
 from tumorscope.common.differences import differences
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import write_text
@@ -39,6 +40,9 @@ class Cohort(BaseModel):
         SHA-256 of what images show and how they are labelled; of which lie together, whatever
         groups are called; of the parts they are in. "" in records of older versions, which have
         `sha256` alone.
+    masks : str
+        SHA-256 of which lesions have which masks; "" where nothing is learnt from masks, or there
+        are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,10 +53,25 @@ class Cohort(BaseModel):
     content: str = ""
     groups: str = ""
     splits: str = ""
+    masks: str = ""
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Cohort:
-        """Describe the rows of a manifest, all of which are usable."""
+    def of(cls, manifest: Manifest, *, masks: bool = False) -> Cohort:
+        """Describe the rows of a manifest, all of which are usable.
+
+        Parameters
+        ----------
+        manifest : Manifest
+            The rows.
+        masks : bool
+            Whether masks of lesions decide anything.
+
+        Raises
+        ------
+        InputError
+            If masks do, and one is not there.
+        """
+        outlined = [f"{image} {mask}" for image, mask in mask_hashes(manifest)] if masks else []
         rows = manifest.rows
         first: dict[str, str] = {}
         for row in sorted(rows, key=lambda row: row.sha256):
@@ -64,6 +83,7 @@ class Cohort(BaseModel):
             content=_hash(f"{row.sha256} {row.label} {row.tumour_type}" for row in rows),
             groups=_hash(f"{row.sha256} {first[row.group]}" for row in rows),
             splits=_hash(f"{row.sha256} {row.split}" for row in rows),
+            masks=_hash(outlined) if outlined else "",
         )
 
     def changes(
@@ -78,7 +98,11 @@ class Cohort(BaseModel):
             if numbers[0] == numbers[1]:
                 return [f"images or labels: {numbers[0]} each, but not the same"]
             return [f"images: {numbers[0]} {names[0]}, {numbers[1]} {names[1]}"]
-        parts = {"groups": "which images belong together", "splits": "how images are split"}
+        parts = {
+            "groups": "which images belong together",
+            "splits": "how images are split",
+            "masks": "where the lesions are",
+        }
         return [
             f"{name}: {words} is not the same"
             for name, words in parts.items()
@@ -151,6 +175,7 @@ class Protocol(BaseModel):
         lines = [f"{name} {value!r}" for name, value in sorted(self._plain().items())]
         lines += [each.key for each in self.weights]
         lines += [self.data.content, self.data.groups, self.data.splits]
+        lines += [self.data.masks] if self.data.masks else []
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def _plain(self) -> dict[str, object]:

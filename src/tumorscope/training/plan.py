@@ -88,7 +88,7 @@ def plan_run(data: Data, recipe: Recipe, weights: str | Path, split_by: SplitMod
     protocol = Protocol(
         recipe=recipe,
         weights=(record_of(recipe.network.backbone, weights),),
-        data=Cohort.of(manifest.usable),
+        data=Cohort.of(manifest.usable, masks=recipe.trains_on_places),
         split=split_by,
         versions=versions(),
     )

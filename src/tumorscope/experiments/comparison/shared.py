@@ -76,10 +76,12 @@ class SharedProtocol:
             weights = self.weights_of(system)
         except WeightsError:
             weights = ()
+        recipe = self.recipe_of(system)
+        masks = recipe.trains_on_places
         return Protocol(
-            recipe=self.recipe_of(system),
+            recipe=recipe,
             weights=weights,
-            data=Cohort(sha256="") if manifest is None else Cohort.of(manifest),
+            data=Cohort(sha256="") if manifest is None else Cohort.of(manifest, masks=masks),
             method=system.name,
             folds=self.folds,
             repeats=self.repeats,

@@ -38,6 +38,9 @@ from tumorscope.records.protocol import Cohort, Protocol, data_hash
 from tumorscope.statistics.metrics import Metrics
 from tumorscope.statistics.two_classes import evaluate_scores
 
+PLACES = "optimisation.places"
+"""Where it is searched, some networks learn from masks."""
+
 COLUMNS = ("path", "label", "fold", "score")
 
 
@@ -122,7 +125,7 @@ def _searched(
     protocol = Protocol(
         recipe=base,
         weights=(started_from,),
-        data=Cohort.of(cohort.manifest),
+        data=Cohort.of(cohort.manifest, masks=base.trains_on_places or PLACES in ranges),
         search=asked.recorded(ranges),
         versions=versions(),
     )
