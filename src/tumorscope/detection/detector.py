@@ -25,6 +25,7 @@ from tumorscope.detection.finding import Decision, Finding
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging.inputs import Image, slice_and_colour, source_of
 from tumorscope.imaging.preprocess import prepare
+from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.onnx_file import ModelFile, metadata_text
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import Metadata
@@ -226,8 +227,16 @@ class Detector:
             If it is of another type, or an array of another dtype or shape.
         """
         began = time.perf_counter()
-        ready = self._ready(image)
-        return self._findings(self._engines.latency, [ready], began)[0]
+        engine = self._engines.latency
+        if self.threads == 1:
+            return self._findings(engine, [self._ready(image)], began)[0]
+        scan, ready = self._checked(image)
+        # The engine does not fill all cores at all times, and the look at known images takes one.
+        with ThreadPoolExecutor(1, thread_name_prefix="tumorscope") as aside:
+            seen = aside.submit(self._known.holds, scan)
+            outputs = None if ready.pixels is None else engine.run(ready.pixels[None])
+            ready = replace(ready, seen=seen.result())
+        return self._told([ready], outputs, began)[0]
 
     def detect_many(
         self, images: Iterable[Image], *, batch: int | None = None
@@ -286,16 +295,23 @@ class Detector:
         return self._findings(engine, ready, began)
 
     def _ready(self, image: Image) -> _Ready:
+        scan, ready = self._checked(image)
+        return replace(ready, seen=self._known.holds(scan))
+
+    def _checked(self, image: Image) -> tuple[Slice, _Ready]:
+        """Return a slice, and what is ready of it; whether it is known is not asked yet."""
         scan, coloured = slice_and_colour(image)
         reasons = rules.input_reasons(scan, self.metadata.input_check, coloured=coloured)
-        seen = self._known.holds(scan)
-        if reasons:
-            return _Ready(scan.source, reasons, seen, None)
-        return _Ready(scan.source, (), seen, prepare(scan, self._how))
+        pixels = None if reasons else prepare(scan, self._how)
+        return scan, _Ready(scan.source, reasons, None, pixels)
 
     def _findings(self, engine: Engine, ready: Sequence[_Ready], began: float) -> list[Finding]:
         pixels = [item.pixels for item in ready if item.pixels is not None]
-        outputs = engine.run(np.stack(pixels)) if pixels else None
+        return self._told(ready, engine.run(np.stack(pixels)) if pixels else None, began)
+
+    def _told(
+        self, ready: Sequence[_Ready], outputs: Outputs | None, began: float
+    ) -> list[Finding]:
         ms = 1000.0 * (time.perf_counter() - began) / len(ready)
         findings, index = [], 0
         for item in ready:

@@ -44,7 +44,7 @@ as it is, from further off, and as if it had lost a corner."""
 
 CANDIDATES = 24
 TWICE = 12
-FINALISTS = 6
+FINALISTS = 8
 """So many that agree best once they are laid upon each other blurred are so sharp as well."""
 
 SURE = 4
@@ -56,7 +56,7 @@ HALF = FINE // 2
 _ROUGH = 1.8
 """Blur of that, in places of the whole grid."""
 
-_STEPS = (2, 4)
+_STEPS = (3, 4)
 """Of laying the blurred ones upon each other, and then the sharp ones."""
 
 
