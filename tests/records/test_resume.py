@@ -17,12 +17,16 @@ from PIL import Image
 from tumorscope.auditing.audit import audit
 from tumorscope.cli.app import run as command
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.experiments.crossval import crossval
+from tumorscope.imaging import read_slice
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import identity_in, load_checkpoint, save_checkpoint
 from tumorscope.records.protocol import data_hash
+from tumorscope.records.resume import relocated
+from tumorscope.training.plan import plan_run
 from tumorscope.training.train import train
 
 pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
@@ -134,6 +138,43 @@ def test_the_same_elsewhere_and_by_another_name(
     ours, theirs = ([line.rsplit(",", 1)[1] for line in lines] for lines in scores)
     assert ours == theirs
     assert Recipe.load(folder / "recipe.toml") == begun.recipe
+
+
+def test_masks_matter_only_to_a_recipe_that_learns_from_them(begun: Begun, tmp_path: Path) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(begun.cohort, data)
+    shutil.copytree(begun.finished, run)
+    for path in sorted((data / "yes").iterdir()):
+        white = np.full(read_slice(path).pixels.shape, 255, np.uint8)
+        Image.fromarray(white).save(path.with_name(f"{path.stem}_mask.png"))
+    go_on("finished", run, data, recipe=begun.recipe, weights="none")
+    plain, outlined = (
+        plan_run(data, recipe, "none", "group").protocol.data
+        for recipe in (begun.recipe, learning_from_masks(begun.recipe))
+    )
+    assert plain.masks == ""
+    assert outlined.masks
+    assert outlined.content == plain.content
+
+
+def learning_from_masks(recipe: Recipe) -> Recipe:
+    return recipe.changed(
+        {"network.head": "dense", "optimisation.places": 0.5, "fine_tuning.size": 0}
+    )
+
+
+def test_masks_are_where_the_given_manifest_has_them(tmp_path: Path) -> None:
+    rows = [
+        Row("a.png", "1" * 64, label=1, group="a", mask="old/a.png"),
+        Row("b.png", "2" * 64, label=1, group="b", mask="old/b.png"),
+        Row("c.png", "3" * 64, label=0, group="c"),
+    ]
+    given = [replace(row, path=f"new/{row.path}", mask="") for row in reversed(rows)]
+    given[-1] = replace(given[-1], mask="masks/a.png")
+    found = relocated(Manifest(tuple(rows), tmp_path), Manifest(tuple(given), tmp_path / "there"))
+    there = tmp_path / "there"
+    assert [row.path for row in found.rows] == [str(there / f"new/{each}.png") for each in "abc"]
+    assert [row.mask for row in found.rows] == [str(there / "masks/a.png"), "", ""]
 
 
 def test_a_manifest_of_other_groups_or_splits_is_refused(
