@@ -33,7 +33,8 @@ import numpy as np
 
 from packaged_model.card import full_card, read
 from packaged_model.decisions import redecide
-from packaged_model.holdout import train_without
+from packaged_model.evidence import pointing_records
+from packaged_model.holdout import folds_of, train_without
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.places import INSTALLED, RESULTS, ROOT, SEEDS
@@ -87,11 +88,15 @@ def leave_out(order: Order) -> None:
     manifest = order.manifest
     train_without(
         manifest,
-        [chosen for names in HOLD_OUT if (chosen := _present(names, manifest))],
+        _held_out(manifest),
         recipe=order.recipe,
         weights=order.weights,
         output=order.output / "holdout",
     )
+
+
+def _held_out(manifest: Manifest) -> list[list[str]]:
+    return [chosen for names in HOLD_OUT if (chosen := _present(names, manifest))]
 
 
 def _present(names: tuple[str, ...], manifest: Manifest) -> list[str]:
@@ -154,8 +159,14 @@ def export(order: Order) -> None:
 
 def report(order: Order) -> None:
     """Write what the recipe reaches on each source left out, beside those of the packaged model."""
-    records = records_of(order.output / "holdout")
+    holdout = order.output / "holdout"
+    records = records_of(holdout)
     write_csv(order.output / "reference.csv", tuple(records[0]), records)
+    pointing = list(pointing_records(folds_of(holdout, _held_out(order.manifest))))
+    if pointing:
+        write_csv(order.output / "evidence_left_out.csv", tuple(pointing[0]), pointing)
+    for each in pointing:
+        print(f"{each['source']}: hits {each['hits']}, evidence inside {each['inside']}")
     before = {}
     if RESULTS.exists():
         before = {each["source"]: each for each in read_csv(RESULTS)}

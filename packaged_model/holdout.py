@@ -70,6 +70,14 @@ def train_without(
     return folds
 
 
+def folds_of(output: Path, hold_out: Sequence[Sequence[str]]) -> list[Fold]:
+    """Return the trainings that `train_without` has finished in a folder."""
+    return [
+        Fold(tuple(names), Run.open(output / f"without-{number}"))
+        for number, names in enumerate(hold_out)
+    ]
+
+
 def split_without(manifest: Manifest, names: Sequence[str]) -> Manifest:
     """Return the manifest with these sources, and what shares a group with them, for testing."""
     tested = {row.group for row in manifest.rows if row.source in names}
