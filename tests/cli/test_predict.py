@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tumorscope.cli.app import run
+from tumorscope.common.csv_files import read_csv
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.tables import FINDING_COLUMNS
 
@@ -364,6 +365,21 @@ def test_fast_is_told_to_change_nothing_where_it_does_not(
 ) -> None:
     assert run(["predict", str(scans), "--model", str(tiny_model), "--fast"]) == 0
     assert "--fast changes nothing with the engine onnxruntime" in capsys.readouterr().err
+
+
+def test_whether_images_were_seen_need_not_be_asked(
+    tiny_model: Path, scans: Path, tmp_path: Path
+) -> None:
+    given = ["predict", str(scans), "--model", str(tiny_model), "--quiet", "-o"]
+    table, unasked = tmp_path / "a.csv", tmp_path / "b.csv"
+    assert run([*given, str(table)]) == run([*given, str(unasked), "--skip-seen-check"]) == 0
+    records, others = read_csv(table), read_csv(unasked)
+    assert "" not in {each["seen"] for each in records}
+    assert {each["seen"] for each in others} == {""}
+    kept = ("path", "decision", "probability")
+    assert [[row[name] for name in kept] for row in others] == [
+        [row[name] for name in kept] for row in records
+    ]
 
 
 def test_a_model_and_a_recipe_are_not_described_at_once(tiny_model: Path, capsys: Capture) -> None:

@@ -39,6 +39,7 @@ def predict(
     batch: OptionalWhole = None,
     threads: OptionalWhole = None,
     fast: Flag = False,
+    skip_seen_check: Flag = False,
     resume: Flag = False,
     common: Common | None = None,
 ) -> int:
@@ -82,6 +83,10 @@ def predict(
     fast
         Let OpenVINO compute in bfloat16 where the processor can: faster, but probabilities change,
         some by more than a tenth. Other engines ignore it, and a message says so.
+    skip_seen_check
+        Do not look whether the model was trained on an image or a copy of it, which takes about a
+        third of the time. For scans that cannot have been in the training data; the column seen
+        stays empty.
     resume
         Go on with an interrupted batch of the same images, model and options. A batch that was
         finished is computed again, because its log is gone.
@@ -96,7 +101,14 @@ def predict(
     exclude = [] if overlays is None else [overlays]
     passed = PassedOver(keep=KEPT)
     images = find_images(paths, exclude=exclude, passed=passed)
-    detector = _load(model, operating_point, engine, threads=threads, fast=fast)
+    detector = _load(
+        model,
+        operating_point,
+        engine,
+        threads=threads,
+        fast=fast,
+        check_seen=not skip_seen_check,
+    )
     tally = _Tally()
     with open_results(
         detector, images, outputs=outputs, named=paths, resume=resume, batch=batch
@@ -132,11 +144,17 @@ def _load(
     *,
     threads: int | None,
     fast: bool,
+    check_seen: bool,
 ) -> Detector:
     from tumorscope.detection.detector import Detector
 
     detector = Detector.load(
-        model, engine=engine, operating_point=operating_point, threads=threads, fast=fast
+        model,
+        engine=engine,
+        operating_point=operating_point,
+        threads=threads,
+        fast=fast,
+        check_seen=check_seen,
     )
     used = detector.identity["engine"]
     if fast and used != "openvino":

@@ -103,6 +103,9 @@ class Detector:
     fast : bool
         Whether OpenVINO may compute in bfloat16 where the processor can: about twice as fast, and
         probabilities change, by more than a tenth in places. Other engines ignore it.
+    check_seen : bool
+        Whether to look if the model was trained on an image or a copy of it, which takes about a
+        third of a detection. Without, `Finding.seen` is None.
 
     Raises
     ------
@@ -129,6 +132,7 @@ class Detector:
         operating_point: str = "balanced",
         threads: int | None = None,
         fast: bool = False,
+        check_seen: bool = True,
     ) -> None:
         if threads is not None:
             check_whole("threads", threads, at_least=1, at_most=MOST_THREADS)
@@ -136,7 +140,7 @@ class Detector:
         self._how = model.metadata.preprocessing.preprocessing
         self._rule = rules.rule_of(model.metadata, operating_point)
         self.operating_point = operating_point
-        self.threads, self.fast = threads or cores(), fast
+        self.threads, self.fast, self.check_seen = threads or cores(), fast, check_seen
         self._engines = EnginePair(model, self._engine_name, threads=self.threads, fast=self.fast)
 
     def __getstate__(self) -> dict[str, object]:
@@ -152,6 +156,7 @@ class Detector:
         operating_point: str = "balanced",
         threads: int | None = None,
         fast: bool = False,
+        check_seen: bool = True,
     ) -> Detector:
         """Read a model file and make a detector of it.
 
@@ -160,7 +165,7 @@ class Detector:
         model : path, optional
             An ``.onnx``, ``.xml`` (OpenVINO) or ``.tflite`` that tumorscope wrote; by default the
             model in the package, see `model_path`.
-        engine, operating_point, threads, fast
+        engine, operating_point, threads, fast, check_seen
             See `Detector`.
 
         Raises
@@ -176,6 +181,7 @@ class Detector:
             operating_point=operating_point,
             threads=threads,
             fast=fast,
+            check_seen=check_seen,
         )
 
     @property
@@ -202,11 +208,16 @@ class Detector:
             "operating_point": self.operating_point,
             "engine": self._engine_name,
             "precision": "bfloat16" if self.fast and self._engine_name == "openvino" else "float32",
+            # Batches that were begun before there was a choice looked.
+            **({} if self.check_seen else {"check_seen": False}),
         }
 
     @cached_property
     def _known(self) -> SeenImages:
         return SeenImages(self.metadata.seen)
+
+    def _seen(self, scan: Slice) -> bool | None:
+        return self._known.holds(scan) if self.check_seen else None
 
     def detect(self, image: Image) -> Finding:
         """Return the finding for one image, as fast as all cores together can.
@@ -228,12 +239,12 @@ class Detector:
         """
         began = time.perf_counter()
         engine = self._engines.latency
-        if self.threads == 1:
+        if self.threads == 1 or not self.check_seen:
             return self._findings(engine, [self._ready(image)], began)[0]
         scan, ready = self._checked(image)
         # The engine does not fill all cores at all times, and the look at known images takes one.
         with ThreadPoolExecutor(1, thread_name_prefix="tumorscope") as aside:
-            seen = aside.submit(self._known.holds, scan)
+            seen = aside.submit(self._seen, scan)
             outputs = None if ready.pixels is None else engine.run(ready.pixels[None])
             ready = replace(ready, seen=seen.result())
         return self._told([ready], outputs, began)[0]
@@ -296,7 +307,7 @@ class Detector:
 
     def _ready(self, image: Image) -> _Ready:
         scan, ready = self._checked(image)
-        return replace(ready, seen=self._known.holds(scan))
+        return replace(ready, seen=self._seen(scan))
 
     def _checked(self, image: Image) -> tuple[Slice, _Ready]:
         """Return a slice, and what is ready of it; whether it is known is not asked yet."""

@@ -44,7 +44,8 @@ class Finding:
         Codes, see `REASONS`, or one that starts with "unreadable: ".
     seen : bool or None
         Whether the model's thumbprints say that it was trained on this image or a copy; None where
-        nobody can tell: the model file holds no thumbprints, or the image cannot be read.
+        nobody can tell: the model file holds no thumbprints, the image cannot be read, or nobody
+        looked.
     model : str
         Id of the model: its name and the first 12 digits of the hash of its graph.
     operating_point : str
