@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,19 @@ def test_an_evaluation_measures_where_the_evidence_lies(tiny_model: Path, cohort
         mask.unlink()
     without = images_for(subject, cohort)
     assert measure(subject, without, operating_point="balanced").pointing is None
+
+
+def test_masks_that_are_gone_do_not_stop_an_evaluation(
+    tiny_model: Path, cohort: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = scan_folder(cohort)
+    # As somebody writes it by hand: a manifest need not name sizes.
+    found.having(replace(row, width=0, height=0) for row in found.rows).save(cohort / "mine.csv")
+    (cohort / "masks" / "0_mask.png").unlink()
+    subject = subject_of(tiny_model)
+    listed = images_for(subject, cohort / "mine.csv")
+    pointing = measure(subject, listed, operating_point="balanced").pointing
+    assert pointing is not None
+    assert pointing.evidence.n == 5
+    said = capsys.readouterr().err
+    assert "1 of 6 masks cannot be used: that of yes/0.png (there is no such file)" in said

@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tumorscope.auditing.audit import audit
+from tumorscope.auditing.sentences import on_audit
 from tumorscope.cohort.arrays import Images, load_images
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.masks import mask_hashes, settle_masks
@@ -93,6 +95,69 @@ def test_masks_of_a_folder_that_cannot_be_used_are_left_out_and_said(
     assert "1 mask outlines no lesion" in said
 
 
+def test_an_audit_says_how_many_lesions_are_outlined(scans: Path) -> None:
+    nobody = audit(scans, probes=False, input_check=False)
+    assert not any(line.startswith("Masks") for line in on_audit(nobody))
+    for row in tumours(nobody.manifest)[:2]:
+        paint(scans / "masks" / Path(row.path).name)
+    lines = on_audit(audit(scans, probes=False, input_check=False))
+    assert "Masks: 2 of 6 images with a tumour have one, which says where the lesion is." in lines
+
+
+@pytest.mark.parametrize(
+    ("greys", "said"),
+    [
+        ((0, 64, 255), "1 mask has grey areas (masks/slice"),  # labels 1 and 4 of 16 bits
+        ((255, 255, 0), "1 mask covers more than half of its image (masks/slice"),
+        ((0, 0, 255), ""),
+    ],
+)
+def test_masks_that_somebody_may_have_meant_otherwise_are_doubted(
+    scans: Path, capsys: pytest.CaptureFixture[str], greys: tuple[int, int, int], said: str
+) -> None:
+    mask = np.full((64, 64), greys[0], np.uint8)
+    mask[8:30, 8:30] = greys[1]
+    mask[20:28, 20:28] = greys[2]
+    (scans / "masks").mkdir()
+    row = tumours(scan_folder(scans))[0]
+    # Its edges are soft, which is nothing to doubt.
+    cv2.imwrite(str(scans / "masks" / Path(row.path).name), cv2.GaussianBlur(mask, (0, 0), 1.0))
+    assert [each.path for each in scan_folder(scans).rows if each.mask] == [row.path]
+    heard = capsys.readouterr().err
+    assert said in heard
+    assert bool(said) == bool(heard)
+
+
+def test_a_mask_that_fits_two_tumours_is_that_of_neither(
+    scans: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, *_ = tumours(scan_folder(scans))
+    for row, patient in ((first, "P1"), (second, "P2")):
+        (scans / "yes" / patient).mkdir()
+        shutil.move(scans / row.path, scans / "yes" / patient / "a.png")
+    paint(scans / "masks" / "a.png")
+    assert not any(row.mask for row in scan_folder(scans).rows)
+    assert "1 mask fits several images with a tumour (masks/a.png)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_mask_has_the_size_of_its_image_as_it_is_shown(
+    scans: Path, capsys: pytest.CaptureFixture[str], turned: bool
+) -> None:
+    row = tumours(scan_folder(scans))[0]
+    orientation = Image.Exif()
+    orientation[0x0112] = 6  # a quarter turn
+    wide = Image.open(scans / row.path).convert("L").resize((64, 48))
+    (scans / row.path).unlink()
+    wide.save(scans / "yes" / "turned.png", exif=orientation)
+    mask = np.zeros((64, 48) if turned else (48, 64), np.uint8)
+    mask[:20, :20] = 255
+    cv2.imwrite(str(scans / "yes" / "turned_mask.png"), mask)
+    found = [each.path for each in scan_folder(scans).rows if each.mask]
+    assert found == (["yes/turned.png"] if turned else [])
+    assert ("it is 64 × 48 pixels, its image 48 × 64" in capsys.readouterr().err) != turned
+
+
 def masked(scans: Path) -> Manifest:
     """The cohort, all of whose tumours have a mask in a folder beside it."""
     for row in tumours(scan_folder(scans)):
@@ -138,7 +203,7 @@ def test_masks_that_a_manifest_names_must_be_usable(
     with pytest.raises(InputError, match=r"1 of 6 masks cannot be used: that of .*column mask"):
         audit(manifest, probes=False, input_check=False)
     if wrong == "missing":
-        with pytest.raises(InputError, match="1 masks of the manifest do not exist"):
+        with pytest.raises(InputError, match="1 mask of the manifest cannot be found"):
             list(mask_hashes(manifest))
     else:
         assert len(list(mask_hashes(manifest))) == 6

@@ -277,7 +277,11 @@ def outline(manifest: Path) -> None:
 
 
 def test_a_training_on_places_ends_in_a_detector_that_shows_where(
-    manifest: Path, quick: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    manifest: Path,
+    quick: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     masks: list[NDArray[np.uint8] | None] = []
 
@@ -299,6 +303,7 @@ def test_a_training_on_places_ends_in_a_detector_that_shows_where(
     }
     run = train(manifest, recipe=Recipe.parse(document), weights="none", output=tmp_path / "run")
     assert sum(mask is not None for mask in masks) == 1
+    assert "For training: Masks: 1 of " in capsys.readouterr().err
     with (run.folder / "history.csv").open() as stream:
         columns = stream.readline().strip().split(",")
     assert columns[columns.index("accuracy") + 1] == "places_loss"

@@ -12,6 +12,7 @@ from tumorscope.assessment.lesion_masks import point_at_masks
 from tumorscope.assessment.subject import Scored, Subject
 from tumorscope.cohort.arrays import load_images
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.masks import with_usable_masks
 from tumorscope.common.errors import InputError
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.networks.predict import predict
@@ -77,7 +78,7 @@ def measure(subject: Subject, images: Scored, *, operating_point: str) -> Measur
             scores=said.scores,
             threshold=threshold,
             said=said,
-            pointing=point_at_masks(model, manifest),
+            pointing=point_at_masks(model, with_usable_masks(manifest)),
         )
     assert run is not None  # the images of a cohort were just read
     if recorded is None:

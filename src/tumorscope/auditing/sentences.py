@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from tumorscope.auditing.input_check import InputChecks
 from tumorscope.auditing.result import Audit
-from tumorscope.cohort.sentences import on_divided_groups, on_prefixes, on_rule, on_scan
+from tumorscope.cohort.sentences import (
+    on_divided_groups,
+    on_masks,
+    on_prefixes,
+    on_rule,
+    on_scan,
+)
 from tumorscope.common.words import counted, some_of
 
 
 def on_audit(found: Audit) -> list[str]:
     """Return what was left out, taken for patients, or is to be looked at."""
     checks = on_checks(found.input_checks) if found.input_checks else ""
+    rows = found.manifest.usable.rows
     return [
         *([checks] if checks else ()),
         *on_groups(found),
         *on_scan(found.manifest.notes),
+        *([on_masks(rows)] if any(row.mask for row in rows) else ()),
         *(f"{name}: {line}" for name, passed in found.against.items() for line in passed.words()),
         *on_blind(found),
     ]

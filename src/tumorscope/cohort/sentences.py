@@ -59,6 +59,25 @@ def on_folders(notes: ScanNotes) -> list[str]:
     return lines
 
 
+def on_masks(rows: Sequence[Row]) -> str:
+    """Return how many of the lesions somebody outlined; "" where there are none.
+
+    Examples
+    --------
+    >>> outlined = Row("a.png", sha256="a", label=1, group="a", mask="a_mask.png")
+    >>> on_masks([outlined, Row("b.png", sha256="b", label=1, group="b")])
+    'Masks: 1 of 2 images with a tumour have one, which says where the lesion is.'
+    """
+    tumours = [row for row in rows if row.label]
+    if not tumours:
+        return ""
+    known = sum(bool(row.mask) for row in tumours)
+    return (
+        f"Masks: {known or 'none'} of {counted(len(tumours), 'image')} with a tumour have one, "
+        "which says where the lesion is."
+    )
+
+
 def on_joins(joined: Sequence[Joined]) -> str:
     """Return which groups became one; "" where none did."""
     if not joined:

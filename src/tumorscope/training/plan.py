@@ -14,7 +14,7 @@ from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.arrays import labels_for
 from tumorscope.cohort.facts import WITHOUT_SPLIT, split_counts
 from tumorscope.cohort.manifest import Data, Manifest
-from tumorscope.cohort.sentences import on_missing_types
+from tumorscope.cohort.sentences import on_masks, on_missing_types
 from tumorscope.cohort.split import split
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError, UsageError
@@ -133,6 +133,8 @@ def check_splits(manifest: Manifest, recipe: Recipe) -> None:
             f"them with a tumour ({parts}). Expected images of both classes to train on. Correct "
             "the column split of the manifest, or run `tumorscope split`."
         )
+    if recipe.trains_on_places:
+        say(f"For training: {on_masks(training.rows)}")
 
 
 def state_of(folder: Path, *, resume: bool) -> State:
