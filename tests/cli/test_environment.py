@@ -175,7 +175,8 @@ def test_packaged_is_a_model_wherever_one_is_taken(
     assert run(["predict", "scans", "--model", "packaged"]) == 0
     to_export = ["export", "packaged", "--to", "onnx-f16", "--calibration", "scans", "-o", "out"]
     assert run(to_export) == 3
-    assert "is a int8 model" in capsys.readouterr().err
+    # The model was found and may be converted; the folder has no classes to judge it by.
+    assert "healthy, negative" in capsys.readouterr().err
     # A file of that name goes first.
     Path("packaged").write_bytes(b"no model")
     assert run(["predict", "scans", "--model", "packaged"]) == 3
