@@ -10,6 +10,7 @@ import pytest
 from tests.fixtures.heads_of_models import make, pictures
 
 from tumorscope.common.errors import InputError
+from tumorscope.conversion import int8
 from tumorscope.conversion.litert import write_litert
 from tumorscope.detection.engines import open_engine
 from tumorscope.model_file.onnx_file import ModelFile, write_model
@@ -67,3 +68,21 @@ def test_an_operator_of_others_is_refused(
     with pytest.raises(InputError, match=r"^The graph has the operator Softsign"):
         write_litert(other, tmp_path / "other.tflite")
     assert not (tmp_path / "other.tflite").exists()
+
+
+@pytest.mark.parametrize("head", ["pooled", "dense"])
+def test_integers_round_as_in_onnx(
+    small_models: dict[str, ModelFile], tmp_path: Path, head: str
+) -> None:
+    model = small_models[head]
+    in_onnx = write_model(
+        tmp_path / "q.onnx", int8.quantise(model.graph, pictures(8)), model.metadata
+    )
+    write_litert(in_onnx, tmp_path / "q.tflite", precision="int8")
+    plain, before, after = (
+        open_engine(each).run(pictures(8))
+        for each in (model, in_onnx, read_any(tmp_path / "q.tflite"))
+    )
+    apart = np.abs(plain.logit - before.logit).mean()
+    assert apart > 1e-4
+    assert np.abs(after.logit - before.logit).mean() < 0.3 * apart

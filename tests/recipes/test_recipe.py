@@ -129,6 +129,7 @@ def test_a_recipe_of_former_versions_is_known_by_its_text() -> None:
     paper = Recipe.load("paper")
     former = paper.to_former_toml()
     assert "channels" not in former
+    assert "quantised" not in former
     assert Recipe.from_toml(former) == paper
     dense = paper.changed({"network.head": "dense", "network.channels": 32})
     assert Recipe.from_toml(dense.to_former_toml()) == dense

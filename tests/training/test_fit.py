@@ -375,3 +375,40 @@ def test_every_kernel_of_the_dense_head_follows_the_seed(dense: Recipe) -> None:
     initialise_head(two, 6)
     for name in kernels:
         assert not np.array_equal(one.get_layer(name).kernel, two.get_layer(name).kernel)
+
+
+@pytest.fixture(scope="module")
+def whole_quantised(
+    larger: Images, dense: Recipe, tmp_path_factory: pytest.TempPathFactory
+) -> Whole:
+    recipe = dense.changed(
+        {
+            "frozen.epochs": 0,
+            "finishing.epochs": 0,
+            "quantised.epochs": 2,
+            "quantised.learning_rate": 1e-3,
+        }
+    )
+    return fitted(larger, recipe, tmp_path_factory.mktemp("quantised"))
+
+
+def test_the_network_goes_on_while_its_backbone_rounds(whole_quantised: Whole) -> None:
+    history = whole_quantised.history
+    assert [record["phase"] for record in history] == ["fine-tuning", "quantised", "quantised"]
+    assert np.isfinite([float(record["tuning_loss"]) for record in history]).all()
+    # What is left is the ordinary network: rounding is no part of it.
+    model = whole_quantised.fitter.model
+    assert not any("rounded" in variable.path for variable in model.variables)
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_training_that_rounds_survives_a_kill(
+    whole_quantised: Whole, tmp_path: Path, stop: int
+) -> None:
+    whole_quantised.check_going_on(tmp_path / "checkpoint.bin", after=stop)
+
+
+def test_a_fold_after_one_that_rounded_trains_the_same_variables(whole_quantised: Whole) -> None:
+    fitter = whole_quantised.fitter
+    again = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+    assert without_seconds(again) == without_seconds(whole_quantised.history)

@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -225,8 +225,17 @@ def _ways(model: ModelFile, to: Format, pixels: NDArray[np.uint8]) -> Iterator[W
     else:
         from tumorscope.conversion.litert import write_litert
 
+        if to == "litert-int8":
+            yield (
+                "per-channel",
+                lambda path: write_litert(_quantised(model, pixels), path, precision="int8"),
+            )
         name, precision = _LITERT_WAYS[to]
         yield name, lambda path: write_litert(model, path, precision=precision)
+
+
+def _quantised(model: ModelFile, pixels: NDArray[np.uint8]) -> ModelFile:
+    return replace(model, graph=int8.quantise(model.graph, pixels))
 
 
 def _refusal(model: ModelFile, to: Format, attempts: list[Attempt]) -> str:

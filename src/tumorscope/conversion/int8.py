@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
+from tumorscope.conversion.bias_correction import correct_biases
 from tumorscope.conversion.storage import store_float16, store_int8
 from tumorscope.networks.dense_evidence import CONVOLUTIONS
 
@@ -59,11 +60,7 @@ def ways(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Way]:
     InputError
         If the graph has no convolutions to quantise.
     """
-    if not backbone_nodes(_load(graph)):
-        raise InputError(
-            "The model has no convolutions whose weights could be stored in 8 bits. Expected a "
-            "convolutional network. Export it as onnx-f16."
-        )
+    _quantisable(_load(graph))
     yield "per-channel", lambda: quantise(graph, pixels)
     for name, smallest in WEIGHTS_ONLY.items():
         yield name, partial(weights_only, graph, smallest=smallest)
@@ -71,6 +68,11 @@ def ways(graph: bytes, pixels: NDArray[np.uint8]) -> Iterator[Way]:
 
 def quantise(graph: bytes, pixels: NDArray[np.uint8]) -> bytes:
     """Quantise weights and activations of the backbone (ONNX Runtime, static, QDQ, U8S8).
+
+    Biases give back what rounding the kernels adds to the means of maps; see
+    `tumorscope.conversion.bias_correction`. Ranges of activations are the least and greatest value
+    on the images. A network that was trained to bear this rounding (``[quantised]`` of its recipe,
+    `tumorscope.networks.fake_quantised`) decides more nearly the same.
 
     Every output channel of a kernel has a scale of its own: with one for the whole kernel, the
     features of MobileNetV2 keep little of their direction.
@@ -81,11 +83,17 @@ def quantise(graph: bytes, pixels: NDArray[np.uint8]) -> bytes:
         As for `ways`.
     pixels : ndarray of uint8, shape (n, size, size)
         Images to calibrate on.
+
+    Raises
+    ------
+    InputError
+        As `ways` does.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     model = _load(graph)
+    nodes = _quantisable(model)
     del model.metadata_props[:]
     # What ONNX Runtime's own preparation would note: our graphs are folded and named already.
     model.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
@@ -97,12 +105,14 @@ def quantise(graph: bytes, pixels: NDArray[np.uint8]) -> bytes:
             _reader(pixels),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
-            nodes_to_quantize=backbone_nodes(model),
+            nodes_to_quantize=nodes,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         made = onnx.load(path)
+    # Not `model`, whose weights the call above has moved into a file that is gone.
+    correct_biases(made, _load(graph), pixels)
     store_int8(made)
     store_float16(made, keep=_scales(made))
     return _finish(made)
@@ -122,6 +132,17 @@ def weights_only(graph: bytes, *, smallest: int) -> bytes:
     store_int8(model, smallest=smallest)
     store_float16(model, keep=_scales(model))
     return _finish(model)
+
+
+def _quantisable(model: onnx.ModelProto) -> list[str]:
+    """Return the names of `backbone_nodes`, of which there must be some."""
+    nodes = backbone_nodes(model)
+    if not nodes:
+        raise InputError(
+            "The model has no convolutions whose weights could be stored in 8 bits. Expected a "
+            "convolutional network. Export it as onnx-f16."
+        )
+    return nodes
 
 
 def backbone_nodes(model: onnx.ModelProto) -> list[str]:

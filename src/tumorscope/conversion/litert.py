@@ -18,6 +18,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
 from tumorscope.conversion.litert_float16 import with_float16_weights
+from tumorscope.conversion.storage import restore
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import seal_litert
 from tumorscope.model_file.schema import OUTPUTS, Metadata, Precision
@@ -40,7 +41,9 @@ def write_litert(model: ModelFile, path: Path, *, precision: Precision = "float3
         Of the .tflite.
     precision : {"float32", "float16", "int8"}
         With "float16", large weights are stored in 16 bits and computed with in 32. With "int8",
-        they are stored in 8 bits; the ranges of activations are found for every image.
+        they are stored in 8 bits; the ranges of activations are found for every image, unless the
+        graph says how they are rounded, as that of `tumorscope.conversion.int8.quantise` does: its
+        backbone then computes in integers.
 
     Returns
     -------
@@ -61,7 +64,9 @@ def write_litert(model: ModelFile, path: Path, *, precision: Precision = "float3
     import onnx
     import tensorflow as tf
 
-    graph = onnx.load_from_string(model.graph).graph
+    whole = onnx.load_from_string(model.graph)
+    restore(whole)
+    graph = whole.graph
     size = model.metadata.preprocessing.size
     module = tf.Module()
     module.run = tf.function(
@@ -149,6 +154,8 @@ def _on_any_order() -> Operators:
         "Sigmoid": tf.sigmoid,
         "HardSwish": lambda value: value * tf.nn.relu6(value + 3.0) * (1.0 / 6.0),
         "Clip": _clip,
+        "QuantizeLinear": _rounded,
+        "DequantizeLinear": _restored,
         "Cast": _cast,
         "Conv": _convolution,
         "Resize": _resize,
@@ -211,6 +218,25 @@ def _clip(value: Any, low: Any, high: Any) -> Any:
     if (low.item(), high.item()) == (0.0, 6.0):
         return tf.nn.relu6(value)  # which the converter fuses with the convolution
     return tf.clip_by_value(value, low.item(), high.item())
+
+
+def _rounded(value: Any, scale: Any, zero: Any) -> Any:
+    """Round to the values of a byte; the converter makes integers of what lies between two such."""
+    import tensorflow as tf
+
+    low, high = ((limit - int(zero)) * float(scale) for limit in (0, 255))
+    return tf.quantization.fake_quant_with_min_max_args(value, low, high)
+
+
+def _restored(value: Any, scale: Any, zero: Any, *, axis: int = 0) -> Any:
+    """Return what a constant stands for; what was rounded above was restored at once."""
+    if not isinstance(value, np.ndarray):
+        return value
+    shape = [1] * value.ndim
+    shape[axis] = -1  # the output channel, which is kept first
+    return ((value.astype(np.float32) - zero.reshape(shape)) * scale.reshape(shape)).astype(
+        np.float32
+    )
 
 
 def _resize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError
@@ -25,6 +26,7 @@ def trainable_part(
     batch_norm: str,
     size: int | None = None,
     places: bool = False,
+    through: Callable[[keras.Model], keras.Model] | None = None,
 ) -> keras.Model:
     """Return the part of `model` that a phase trains; it shares the model's layers.
 
@@ -42,6 +44,8 @@ def trainable_part(
     places : bool
         With the dense head: return a dictionary, the probability under `PROBABILITY` and the local
         logits (n, h, w, classes) under `LOCAL`, instead of the probability alone.
+    through : callable, optional
+        Takes the trained part of the backbone, and returns what the part has in its place.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def trainable_part(
     if from_layer is None:
         entries = [keras.Input(tap.shape[1:]) for tap in taps_of(model)]
         return keras.Model(_one_or_all(entries), _head(model, entries, places))
-    entry, tensors = _trained_tail(model, from_layer, batch_norm, size)
+    entry, tensors = _trained_tail(model, from_layer, batch_norm, size, through)
     before = _taps_before(model, from_layer)
     if not before:
         return keras.Model(entry, _head(model, tensors, places))
@@ -91,7 +95,11 @@ def entrances(model: keras.Model, *, from_layer: str | None) -> list[keras.Keras
 
 
 def _trained_tail(
-    model: keras.Model, from_layer: str, batch_norm: str, size: int | None
+    model: keras.Model,
+    from_layer: str,
+    batch_norm: str,
+    size: int | None,
+    through: Callable[[keras.Model], keras.Model] | None,
 ) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
     """Return what the backbone takes from a layer on, and what it makes of it for the head."""
     import keras
@@ -108,6 +116,8 @@ def _trained_tail(
         shape = (size, size, shape[-1])
         tail = _at_size(tail, size)
     entry = keras.Input(shape)
+    if through is not None:
+        tail = through(tail)
     made = tail(entry)
     return entry, made if isinstance(made, list) else [made]
 

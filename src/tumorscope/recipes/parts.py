@@ -158,6 +158,17 @@ class Finishing(Part):
     learning_rate: Rate = 1e-5
 
 
+class Quantised(Part):
+    """Phase four: the whole network goes on while its backbone rounds to 8 bits.
+
+    What it then is in 8 bits decides more nearly as it does in float32; see
+    `tumorscope.networks.fake_quantised`.
+    """
+
+    epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
+    learning_rate: Rate = 3e-5
+
+
 class Optimisation(Part):
     """Adam on the cross-entropy."""
 

@@ -24,6 +24,7 @@ from tumorscope.recipes.parts import (
     Network,
     Optimisation,
     Part,
+    Quantised,
     Sampling,
     Task,
 )
@@ -31,7 +32,13 @@ from tumorscope.recipes.parts import (
 SHIPPED = ("demo", "paper", "recommended", "reference")
 """Recipes in the package, usable by name."""
 
-LATER = (("network", "channels"), ("network", "temperature"), ("optimisation", "places"))
+LATER = (
+    ("network", "channels"),
+    ("network", "temperature"),
+    ("optimisation", "places"),
+    ("quantised", "epochs"),
+    ("quantised", "learning_rate"),
+)
 """Keys that recipes have gained since searches were told apart by their text."""
 
 CORRECTS_TWICE = (
@@ -61,6 +68,7 @@ class Recipe(Part):
     frozen: Frozen = Frozen()
     fine_tuning: FineTuning = FineTuning()
     finishing: Finishing = Finishing()
+    quantised: Quantised = Quantised()
     optimisation: Optimisation = Optimisation()
 
     @model_validator(mode="before")
@@ -76,10 +84,11 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _trains_at_all(self) -> Recipe:
-        if self.frozen.epochs + self.fine_tuning.epochs + self.finishing.epochs == 0:
+        phases = (self.frozen, self.fine_tuning, self.finishing, self.quantised)
+        if not any(phase.epochs for phase in phases):
             raise ValueError(
-                "frozen.epochs, fine_tuning.epochs and finishing.epochs are all 0; nothing would "
-                "train"
+                "frozen.epochs, fine_tuning.epochs, finishing.epochs and quantised.epochs are all "
+                "0; nothing would train"
             )
         return self
 
@@ -240,6 +249,8 @@ class Recipe(Part):
             default = type(getattr(self, table)).model_fields[key].default
             if document[table][key] == default:
                 del document[table][key]
+            if not document[table]:
+                del document[table]
         return toml_text(document)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tumorscope.networks.halves import WHOLE
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.feature_store import CutLayer
 
-PHASES = ("frozen", "fine-tuning", "finishing")
+PHASES = ("frozen", "fine-tuning", "finishing", "quantised")
+
+QUANTISED = PHASES[3]
+"""In which the backbone rounds to 8 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def phases_of(recipe: Recipe) -> list[Phase]:
             tuned.from_layer,
             full,
         ),
+        Phase(QUANTISED, recipe.quantised.epochs, recipe.quantised.learning_rate, WHOLE, full),
     ]
     return [phase for phase in every if phase.epochs]
 

@@ -7,25 +7,26 @@ had not been.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.cohort.arrays import Images, batches
+from tumorscope.cohort.arrays import BATCH, Images, batches
 from tumorscope.common.errors import InputError
 from tumorscope.common.progress import pulse
 from tumorscope.networks.body import backbone_of
+from tumorscope.networks.fake_quantised import FakeQuantised, fake_quantised
 from tumorscope.networks.halves import LOCAL, PROBABILITY, WHOLE, trainable_part
-from tumorscope.networks.scaling import network_input
+from tumorscope.networks.scaling import SCALINGS, network_input
 from tumorscope.recipes.parts import Optimisation
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.records.run_folder import PLACES_LOSS
 from tumorscope.training.feature_store import Augmented, FeatureStore, Received
-from tumorscope.training.phases import Phase
+from tumorscope.training.phases import QUANTISED, Phase
 from tumorscope.training.places_loss import places_loss
 from tumorscope.training.sampling import draw
 from tumorscope.training.schedule import cosine, learning_rate_after
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 MOST_EPOCHS = 10_000
 """Of a phase, as recipes allow them: version numbers of repeated draws start above."""
+
+CALIBRATED_ON = 160
+"""Images that decide the ranges of activations; as many as a conversion to 8 bits takes at most."""
 
 
 class DivergedError(InputError):
@@ -56,13 +60,18 @@ class Trainer:
         self._store = store
         model.trainable = True
         self._on_places = recipe.trains_on_places
+        self._rounding: FakeQuantised | None = None
+        rounds = phase.name == QUANTISED
         self._part = trainable_part(
             model,
             from_layer=phase.entry,
-            batch_norm=recipe.fine_tuning.batch_norm,
+            # Rounding moves means, which offsets can put right.
+            batch_norm="training" if rounds else recipe.fine_tuning.batch_norm,
             size=phase.size,
             places=self._on_places,
+            through=self._through_rounding if rounds else None,
         )
+        self._trains = [(layer, layer.trainable) for layer in backbone_of(model).layers]
         self._compile()
         self._part.optimizer.build(self._part.trainable_variables)
         self._classes = model.output_shape[-1]
@@ -71,6 +80,12 @@ class Trainer:
             for layer in (*model.layers, *backbone_of(model).layers)
             if hasattr(layer, "seed_generator")
         ]
+
+    def _through_rounding(self, backbone: keras.Model) -> keras.Model:
+        scaling = SCALINGS[self._recipe.input.scaling]
+        grey = all(np.ndim(each) == 0 for each in scaling)
+        self._rounding = fake_quantised(backbone, grey=grey)
+        return self._rounding.model
 
     def _compile(self) -> None:
         """Give the part its optimizer and losses, by output where it is trained on places."""
@@ -100,8 +115,11 @@ class Trainer:
     def restore(self, values: Sequence[NDArray[np.generic]]) -> None:
         """Set the optimizer's variables; zeros, as before its first step, where `values` is empty.
 
-        Its learning rate is one of them, and is set by each epoch.
+        Its learning rate is one of them, and is set by each epoch. What trains is set as well,
+        because phases share the layers.
         """
+        for layer, trains in self._trains:
+            layer.trainable = trains
         variables = self._part.optimizer.variables
         for index, variable in enumerate(variables):
             variable.assign(values[index] if values else np.zeros(variable.shape, variable.dtype))
@@ -121,6 +139,8 @@ class Trainer:
         options = self._recipe.optimisation
         rate = learning_rate_after(losses, start=self._phase.learning_rate, options=options)
         self._seed_dropouts(seed, number)
+        if self._rounding is not None:
+            self._rounding.calibrate(self._calibrating(training, seed))
         generator = np.random.default_rng([seed, number])
         order = draw(self._images, training, self._recipe.sampling, generator)
         labels = self._images.labels[training]
@@ -137,6 +157,8 @@ class Trainer:
             **{name: round(value, 6) for name, value in means.items()},
             **self._measure(tuning, keep_average=last),
         }
+        if last and self._rounding is not None:
+            self._rounding.settle(self._calibrating(training, seed))
         losses_now = [*means.values(), record.get("tuning_loss", 0.0)]
         if not np.isfinite(losses_now).all():
             raise DivergedError(
@@ -150,6 +172,13 @@ class Trainer:
             # Not the generator's own progress: an epoch must not depend on where the run began.
             words = np.random.SeedSequence([seed, number, index]).generate_state(2)
             generator.state.assign(words.astype(generator.state.dtype))
+
+    def _calibrating(self, training: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the pictures that tell the ranges of a backbone that rounds."""
+        chosen = np.random.default_rng([seed]).permutation(training)[:CALIBRATED_ON]
+        for some in batches(np.sort(chosen), BATCH):
+            (pixels,) = self._store.plain(some, entry=WHOLE)
+            yield self._scaled(pixels)
 
     def _steps(
         self,
@@ -248,9 +277,12 @@ class Trainer:
 
     def _enter(self, features: Received) -> NDArray[np.float32] | list[NDArray[np.float32]]:
         if self._phase.entry == WHOLE:
-            return network_input(features[0].astype(np.uint8), self._recipe.input.scaling)
+            return self._scaled(features[0])
         inputs = [each.astype(np.float32) for each in features]
         return inputs if len(inputs) > 1 else inputs[0]
+
+    def _scaled(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+        return network_input(pixels.astype(np.uint8), self._recipe.input.scaling)
 
 
 def make_optimizer(options: Optimisation, rate: float) -> keras.Optimizer:

@@ -17,7 +17,12 @@ PER_ROW = 4
 
 LEAKS = {"split": "leaks", "folds": "leak"}
 
-PHASES = {"frozen": "frozen", "fine_tuning": "fine-tuning", "finishing": "finishing"}
+PHASES = {
+    "frozen": "frozen",
+    "fine_tuning": "fine-tuning",
+    "finishing": "finishing",
+    "quantised": "quantised",
+}
 """Part of a recipe → what its epochs are called."""
 
 
