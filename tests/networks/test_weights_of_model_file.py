@@ -16,6 +16,7 @@ from tumorscope.assessment.evaluate import evaluate
 from tumorscope.assessment.seen import refuse_seen
 from tumorscope.assessment.thumbprints import seen_before
 from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.conversion import int8
 from tumorscope.conversion.storage import store_float16, store_int8
 from tumorscope.duplicates.thumbprint import thumbprint
 from tumorscope.experiments.crossval import crossval
@@ -73,8 +74,14 @@ def packaged_later(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(module, "PACKAGED", file.path)
 
 
+def compute_in_integers(graph: onnx.ModelProto) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 32, 32), dtype=np.uint8)
+    graph.CopyFrom(onnx.load_from_string(int8.quantise(graph.SerializeToString(), pixels)))
+
+
 @pytest.mark.parametrize(
-    ("store", "tolerance"), [(None, 1e-4), (store_float16, 1e-2), (store_int8, 1e-1)]
+    ("store", "tolerance"),
+    [(None, 1e-4), (store_float16, 1e-2), (store_int8, 1e-1), (compute_in_integers, 1e-1)],
 )
 @pytest.mark.parametrize("head", ["pooled", "dense"])
 def test_the_backbone_computes_what_the_model_file_did(
@@ -94,7 +101,7 @@ def test_the_backbone_computes_what_the_model_file_did(
             layer.moving_variance.assign(generator.uniform(0.5, 1.5, size))
     graph = model_graph(model, recipe)
     if callable(store):
-        store(graph) if store is store_float16 else store(graph, smallest=256)
+        store(graph, **({"smallest": 256} if store is store_int8 else {}))
     file = packaged(tmp_path, recipe, graph, TrainingThumbprints())
     fresh = backbone_of(build(recipe))
     said = load_backbone(fresh, name="small_cnn", model=file.path)

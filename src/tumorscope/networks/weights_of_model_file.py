@@ -111,7 +111,17 @@ def _restored(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
             arrays[node.output[0]] = arrays[node.input[0]].astype(np.float32)
         elif node.op_type == "Mul":
             arrays[node.output[0]] = arrays[node.input[0]] * arrays[node.input[1]]
+        elif node.op_type == "DequantizeLinear":
+            values, *scaling = (arrays[name] for name in node.input)
+            scale, zero = (_by_channel(each, values.ndim) for each in scaling)
+            arrays[node.output[0]] = ((values - zero) * scale).astype(np.float32)
     return arrays
+
+
+def _by_channel(values: NDArray[np.generic], ndim: int) -> NDArray[np.float32]:
+    """Return numbers of output channels, which come first, as they multiply an array."""
+    numbers = values.astype(np.float32)
+    return numbers.reshape(-1, *[1] * (ndim - 1)) if numbers.ndim else numbers
 
 
 def _in_order(backbone: keras.Model) -> list[tuple[keras.Layer, keras.Layer]]:
