@@ -229,6 +229,10 @@ def test_masks_that_somebody_named_are_not_lost_to_another_audit(
     manifest.having(moved).save(out / "manifest.csv")
     with pytest.raises(UsageError, match="it holds masks"):
         audit(scans, probes=False, input_check=False, output=out)
+    # What is gone cannot be lost: somebody deleted masks, and audits again.
+    shutil.rmtree(tmp_path / "mine")
+    found = audit(scans, probes=False, input_check=False, output=out)
+    assert not any(row.mask for row in found.manifest.rows)
 
 
 @pytest.mark.parametrize("how", [Preprocessing(32), replace(SHORTCUT_FREE, size=48)])

@@ -19,7 +19,7 @@ maps = arrays.arrays(
     st.tuples(st.just(2), st.integers(1, 7), st.integers(1, 7)),
     elements=st.floats(-1e4, 1e4, width=32),
 )
-temperatures = st.floats(0.05, 20.0)
+temperatures = st.floats(0.01, 100.0)
 
 
 def by_definition(local: np.ndarray, r: float) -> tuple[np.ndarray, np.ndarray, float]:

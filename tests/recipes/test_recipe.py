@@ -40,6 +40,7 @@ def test_the_paper_recipe_is_the_papers() -> None:
         ("name = 'x'\n[frozen]\nlearning_rate = 0.0", "frozen.learning_rate"),
         ("name = 'x'\n[input]\nsize = 4", "input.size"),
         ("name = 'x'\n[input]\nscaling = 'log'", "input.scaling"),
+        ("name = 'x'\n[network]\ntemperature = 0.001", "network.temperature"),
         ("name = 'x'\n[data]\nfractions = [0.7, 0.2, 0.2]", "sum to 1.1"),
         ("name = 'x'\n[data]\nfractions = [0.7, 0.3]", "data.fractions"),
         ("name = 'x'\n[frozen]\nepochs = 0\n[fine_tuning]\nepochs = 0", "nothing would train"),

@@ -168,7 +168,7 @@ def _edits(there: Manifest, cohort: Manifest) -> list[str]:
         lost.append("splits")
     if given_names(there.rows) - given_names(cohort.rows):
         lost.append("groups that you named")
-    if any(row.mask and _mask_of(there, row) != _mask_of(cohort, mine) for row, mine in both):
+    if any(_mask_of(there, row) not in (None, _mask_of(cohort, mine)) for row, mine in both):
         lost.append("masks")
     changed = [row for row, mine in both if mine is not None and _said(row) != _said(mine)]
     if changed:
@@ -177,8 +177,9 @@ def _edits(there: Manifest, cohort: Manifest) -> list[str]:
 
 
 def _mask_of(manifest: Manifest, row: Row | None) -> Path | None:
+    """Return where the mask of a row is; None without one, or where it is gone."""
     file = None if row is None else manifest.mask_file(row)
-    return None if file is None else file.absolute()
+    return None if file is None or not file.is_file() else file.absolute()
 
 
 def _said(row: Row) -> tuple[int, str, str]:

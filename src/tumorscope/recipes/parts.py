@@ -123,8 +123,9 @@ class Network(Part):
     dropout: Fraction = 0.5
     channels: Annotated[int, Field(ge=1, le=4096)] = 96
     """Of the map that the dense head makes its local logits from."""
-    temperature: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
-    """Of the dense head's pooling by log-sum-exp: the larger, the nearer to a maximum."""
+    temperature: Annotated[float, Field(ge=0.01, le=100.0)] = 1.0
+    """Of the dense head's pooling by log-sum-exp: the larger, the nearer to a maximum. Below the
+    least, which is a mean already, float32 loses the logit."""
 
 
 class Frozen(Part):
