@@ -55,7 +55,9 @@ def test_masks_decide_where_places_are_learnt_from_them_and_nowhere_else(tmp_pat
     manifest = Manifest(tuple(rows), tmp_path)
     plain = Cohort.of(manifest)
     assert plain == Cohort.of(manifest.having(replace(each, mask="") for each in rows))
-    with pytest.raises(InputError, match=r"2 masks of the manifest do not exist: 1\.png, 3\.png"):
+    with pytest.raises(
+        InputError, match=r"2 masks of the manifest cannot be found: 1\.png, 3\.png"
+    ):
         Cohort.of(manifest, masks=True)
     for name in ("1.png", "3.png"):
         (tmp_path / name).write_bytes(name.encode())

@@ -57,8 +57,8 @@ def rounding_error(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> rounding_error(np.array([[127.0, 0.4], [254.0, 0.4]], np.float32)).round(3).tolist()
-    [[0.0, -0.4], [0.0, -0.4]]
+    >>> rounding_error(np.array([[127.0, 0.5], [254.0, 0.75]], np.float32)).tolist()
+    [[0.0, -0.5], [0.0, -0.75]]
     """
     axes = tuple(range(1, kernel.ndim))
     most = np.abs(kernel).max(axis=axes, keepdims=True)
