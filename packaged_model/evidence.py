@@ -17,9 +17,8 @@ def pointing_records(folds: Iterable[Fold]) -> Iterator[dict[str, object]]:
     share of the positive evidence that does; each with its interval, and beside chance.
     """
     for fold in folds:
-        model = read_model(fold.run.folder / "model.onnx")
+        model, tested = read_model(fold.run.folder / "model.onnx"), fold.tested.usable
         for source in fold.sources:
-            tested = fold.tested.usable
             outlined = tested.having(
                 row for row in tested.rows if row.source == source and row.mask
             )

@@ -29,6 +29,7 @@ SLOWEST = (
     "tests/experiments/comparison/test_compare.py",
     "tests/experiments/search/test_tune.py",
     "tests/training/test_fit.py",
+    "tests/training/test_fit_places.py",
     "tests/networks/test_model_graph.py",
     "tests/test_golden_outputs.py",
     "tests/test_notebook.py",

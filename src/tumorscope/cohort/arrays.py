@@ -61,8 +61,9 @@ class Images:
             object.__setattr__(self, "sources", np.full(count, "", dtype=np.str_))
         if len(self.groups) != count:
             object.__setattr__(self, "groups", np.arange(count).astype(np.str_))
-        if len(self.masks) != count:
+        if not self.masks:
             object.__setattr__(self, "masks", (None,) * count)
+        assert len(self.masks) == count  # masks of other images would teach the wrong places
 
     def mask(self, position: int) -> NDArray[np.bool_] | None:
         """Return where the lesion of an image is, bool (size, size); None where nobody knows."""

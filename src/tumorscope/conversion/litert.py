@@ -155,7 +155,8 @@ def _on_any_order() -> Operators:
         "HardSwish": lambda value: value * tf.nn.relu6(value + 3.0) * (1.0 / 6.0),
         "Clip": _clip,
         "QuantizeLinear": _rounded,
-        "DequantizeLinear": _restored,
+        # What was rounded was restored at once, and constants were before.
+        "DequantizeLinear": lambda value, *_, **_options: value,
         "Cast": _cast,
         "Conv": _convolution,
         "Resize": _resize,
@@ -226,17 +227,6 @@ def _rounded(value: Any, scale: Any, zero: Any) -> Any:
 
     low, high = ((limit - int(zero)) * float(scale) for limit in (0, 255))
     return tf.quantization.fake_quant_with_min_max_args(value, low, high)
-
-
-def _restored(value: Any, scale: Any, zero: Any, *, axis: int = 0) -> Any:
-    """Return what a constant stands for; what was rounded above was restored at once."""
-    if not isinstance(value, np.ndarray):
-        return value
-    shape = [1] * value.ndim
-    shape[axis] = -1  # the output channel, which is kept first
-    return ((value.astype(np.float32) - zero.reshape(shape)) * scale.reshape(shape)).astype(
-        np.float32
-    )
 
 
 def _resize(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.networks.stored_weights import constants_of
+
 if TYPE_CHECKING:
     import onnx
 
@@ -127,25 +129,20 @@ def restore(model: onnx.ModelProto) -> None:
     model : onnx.ModelProto
         Whose weights `store_float16` or `store_int8` may have stored.
     """
-    from onnx import helper, numpy_helper
+    from onnx import numpy_helper
 
     graph = model.graph
-    arrays = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    kept, nodes = {each.name: each for each in graph.initializer}, []
-    for node in graph.node:
-        if node.op_type not in ("Cast", "Mul") or not all(name in arrays for name in node.input):
-            nodes.append(node)
-            continue
-        name, values = node.output[0], [arrays[each] for each in node.input]
-        if node.op_type == "Mul":
-            arrays[name] = values[0] * values[1]
-        else:
-            kind = helper.get_attribute_value(node.attribute[0])
-            arrays[name] = values[0].astype(helper.tensor_dtype_to_np_dtype(kind))
-        kept[name] = numpy_helper.from_array(arrays[name], name)
+    stored = {each.name: each for each in graph.initializer}
+    arrays = constants_of(graph)
+    nodes = [node for node in graph.node if node.output[0] not in arrays]
     used = {name for node in nodes for name in node.input}
+    kept = [
+        stored[name] if name in stored else numpy_helper.from_array(values, name)
+        for name, values in arrays.items()
+        if name in used
+    ]
     del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(each for name, each in kept.items() if name in used)
+    graph.initializer.extend(kept)
     graph.node.extend(nodes)
 
 

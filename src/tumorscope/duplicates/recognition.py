@@ -50,11 +50,8 @@ FINALISTS = 8
 SURE = 4
 """And the first so many candidates, from where they start: blurred, other heads may agree more."""
 
-HALF = FINE // 2
-"""Edge of the grid on which they are first laid upon each other, blurred."""
-
 _ROUGH = 1.8
-"""Blur of that, in places of the whole grid."""
+"""Blur with which they are first laid upon each other, in places of the whole grid."""
 
 _STEPS = (3, 4)
 """Of laying the blurred ones upon each other, and then the sharp ones."""
@@ -150,7 +147,7 @@ _STARTS = _starts()
 
 
 def _blur() -> NDArray[np.float32]:
-    """Return what blurs a column of the grid and samples it at every second place, (12, 24)."""
+    """Return what blurs a column of the grid and halves it, (12, 24)."""
     kernel = cv2.getGaussianKernel(15, _ROUGH, cv2.CV_32F)
     whole = cv2.sepFilter2D(np.eye(FINE, dtype=np.float32), -1, np.ones(1, np.float32), kernel)
     half: NDArray[np.float32] = np.ascontiguousarray(0.5 * (whole[0::2] + whole[1::2]))

@@ -133,19 +133,13 @@ def sampled(
     `view` is the part that is seen: its width and height, then the place of its middle from −1 to
     1, x first.
     """
-    matrix = pixel_maps(np.array([view], dtype=np.float64), edge)[0]
+    size, middle = np.array(view, dtype=np.float64).reshape(2, 2)
+    scale = size * (SIDE / edge)
+    shift = middle * (SIDE / 2) + (SIDE - 1) / 2 - scale * ((edge - 1) / 2)
+    matrix = np.column_stack([np.diag(scale), shift])
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     seen: NDArray[np.float32] = cv2.warpAffine(plane, matrix, (edge, edge), flags=how)
     return seen
-
-
-def pixel_maps(views: NDArray[np.float64], edge: int) -> NDArray[np.float64]:
-    """Turn views (n, 4) into affine maps (n, 2, 3) from edge × edge pixels to 64 × 64."""
-    scale = views[:, :2] * (SIDE / edge)
-    matrices = np.zeros((len(views), 2, 3))
-    matrices[:, [0, 1], [0, 1]] = scale
-    matrices[:, :, 2] = views[:, 2:] * (SIDE / 2) + (SIDE - 1) / 2 - scale * ((edge - 1) / 2)
-    return matrices
 
 
 def coarse(small: NDArray[np.float32]) -> NDArray[np.float32]:

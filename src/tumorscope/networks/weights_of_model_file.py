@@ -12,11 +12,11 @@ from tumorscope.common.errors import InputError
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.model_file.onnx_file import ModelFile, read_model
 from tumorscope.networks.dense_evidence import CONVOLUTIONS
+from tumorscope.networks.stored_weights import constants_of
 from tumorscope.recipes.origin import Weights
 
 if TYPE_CHECKING:
     import keras
-    import onnx
 
 
 MRI = "mri"
@@ -91,37 +91,12 @@ def _convolutions(file: ModelFile) -> list[tuple[NDArray[np.float32], NDArray[np
     import onnx
 
     graph = onnx.load_from_string(file.graph).graph
-    arrays = _restored(graph)
+    arrays = constants_of(graph)
     found = [
         node for node in graph.node if node.op_type == "Conv" and node.name not in CONVOLUTIONS
     ]
     # The pooled head's convolution makes the evidence, and has neither a name nor a bias.
     return [(arrays[node.input[1]], arrays[node.input[2]]) for node in found if len(node.input) > 2]
-
-
-def _restored(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
-    """Return every constant as it is computed with: stored in 8 or 16 bits, then scaled."""
-    from onnx import numpy_helper
-
-    arrays = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    for node in graph.node:
-        if not all(name in arrays for name in node.input):
-            continue
-        if node.op_type == "Cast":
-            arrays[node.output[0]] = arrays[node.input[0]].astype(np.float32)
-        elif node.op_type == "Mul":
-            arrays[node.output[0]] = arrays[node.input[0]] * arrays[node.input[1]]
-        elif node.op_type == "DequantizeLinear":
-            values, *scaling = (arrays[name] for name in node.input)
-            scale, zero = (_by_channel(each, values.ndim) for each in scaling)
-            arrays[node.output[0]] = ((values - zero) * scale).astype(np.float32)
-    return arrays
-
-
-def _by_channel(values: NDArray[np.generic], ndim: int) -> NDArray[np.float32]:
-    """Return numbers of output channels, which come first, as they multiply an array."""
-    numbers = values.astype(np.float32)
-    return numbers.reshape(-1, *[1] * (ndim - 1)) if numbers.ndim else numbers
 
 
 def _in_order(backbone: keras.Model) -> list[tuple[keras.Layer, keras.Layer]]:
