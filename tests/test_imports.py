@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-HEAVY = ("keras", "tensorflow", "matplotlib", "pandas", "scipy", "sklearn", "jinja2", "onnx")
+HEAVY = (
+    *("keras", "tensorflow", "matplotlib", "pandas", "scipy", "sklearn", "jinja2", "onnx"),
+    *("pydicom", "nibabel", "gdcm"),
+)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlparse
 
 from tumorscope.common.errors import UsageError
 
-Extra = Literal["train", "openvino", "litert", "parquet", "tune"]
+Extra = Literal["train", "openvino", "litert", "parquet", "tune", "dicom"]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "train": ("keras", "tensorflow", "sklearn", "scipy", "matplotlib", "onnx", "h5py"),
@@ -25,10 +25,13 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
     "litert": ("ai_edge_litert",),
     "parquet": ("pyarrow",),
     "tune": ("optuna", "sqlalchemy"),
+    "dicom": ("pydicom", "openjpeg", "rle", "jpeg_ls", "gdcm", "nibabel"),
 }
 """Extra → the modules that our code imports from it."""
 
 CALLED = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert"}
+CALLED |= {"openjpeg": "pylibjpeg-openjpeg", "rle": "pylibjpeg-rle", "jpeg_ls": "pyjpegls"}
+CALLED |= {"gdcm": "python-gdcm"}
 """Module → what it is called where it is installed, if that is another name."""
 
 REPORTS = ("matplotlib", "scipy")

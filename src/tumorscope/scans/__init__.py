@@ -1,0 +1,35 @@
+"""DICOM and NIfTI → volumes → the slices that a radiologist would see. Needs the extra “dicom”."""
+
+from tumorscope.scans.frame import Acquisition, Frame, Layout
+from tumorscope.scans.index import StudyIndex, index_study
+from tumorscope.scans.nifti import read_nifti
+from tumorscope.scans.not_read import NotRead
+from tumorscope.scans.planes import Plane, acquired_plane
+from tumorscope.scans.read import read_volumes
+from tumorscope.scans.remark import Remark
+from tumorscope.scans.series import Series
+from tumorscope.scans.views import ScanSlice, mask_views, same_grid, views
+from tumorscope.scans.volume import SliceOrigin, Volume
+from tumorscope.scans.window import Window
+
+__all__ = [
+    "Acquisition",
+    "Frame",
+    "Layout",
+    "NotRead",
+    "Plane",
+    "Remark",
+    "ScanSlice",
+    "Series",
+    "SliceOrigin",
+    "StudyIndex",
+    "Volume",
+    "Window",
+    "acquired_plane",
+    "index_study",
+    "mask_views",
+    "read_nifti",
+    "read_volumes",
+    "same_grid",
+    "views",
+]

@@ -1,0 +1,222 @@
+"""A DICOM file is opened: recognised by content, its header read, nothing decoded.
+
+All warnings of pydicom are silenced here, because they are about values that do not follow the
+standard, hundreds in a study, and what matters of them is checked on the values themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import struct
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tumorscope.common.extras import require
+from tumorscope.imaging.kinds import HEAD, is_dicom, kind_of
+from tumorscope.scans.not_read import NotReadError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MAX_BYTES = 4 * 1024**3
+"""Of one file."""
+
+DEFLATED = "1.2.840.10008.1.2.1.99"
+"""Transfer syntax of which everything behind the file's own header is compressed."""
+
+UNDEFINED = 0xFFFFFFFF
+
+_PIXELS = (0x7FE0, 0x0010)
+_FLOATS = ((0x7FE0, 0x0008), (0x7FE0, 0x0009))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The header of a DICOM file.
+
+    Attributes
+    ----------
+    dataset : pydicom.Dataset
+        Without pixels.
+    syntax : str
+        Transfer syntax UID; what was found where the file states none.
+    size : int
+        Of the file, in bytes.
+    pixels : str
+        ``values`` (integers), ``floats`` or empty where the file holds no pixels.
+    offset : int, optional
+        Where the pixels begin in the file; None where they are encapsulated or deflated.
+    length : int
+        Bytes that the header promises there.
+    """
+
+    dataset: Dataset
+    syntax: str
+    size: int
+    pixels: str
+    offset: int | None
+    length: int
+
+
+def need(what: str) -> None:
+    """Make sure that the libraries of the extra are there.
+
+    Raises
+    ------
+    MissingExtraError
+        If one is missing.
+    """
+    require("dicom", to=what)
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Keep pydicom from warning and logging about values that do not follow the standard."""
+    log = logging.getLogger("pydicom")
+    level = log.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+
+
+def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
+    """Read the header of a DICOM file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    tags : sequence, optional
+        Elements that are wanted; all by default.
+
+    Raises
+    ------
+    NotReadError
+        If it is no DICOM file, or a damaged one.
+    """
+    from pydicom import dcmread
+
+    try:
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(HEAD)
+            _check_kind(head, size)
+            file.seek(0)
+            with silent():
+                dataset = dcmread(
+                    file,
+                    stop_before_pixels=True,
+                    force=True,
+                    specific_tags=None if tags is None else list(tags),
+                )
+            syntax = _syntax_of(dataset)
+            deflated = syntax == DEFLATED
+            place = _pixel_element(b"" if deflated else file.read(12), dataset)
+            offset = file.tell() - (12 - place[2])
+    except NotReadError:
+        raise
+    except OSError as error:
+        raise NotReadError("damaged", error.strerror or str(error)) from None
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # parsers raise what they like on damaged files
+        raise NotReadError("damaged", short(error)) from None
+    if deflated:
+        return Opened(dataset, syntax, size, _kind_of_deflated(path), None, 0)
+    pixels, length, _ = place
+    native = pixels == "values" and length != UNDEFINED
+    if native and offset + length > size:
+        lacking = f"{size - offset:,} bytes of pixels where the header promises {length:,}"
+        raise NotReadError("damaged", lacking)
+    return Opened(dataset, syntax, size, pixels, offset if native else None, length)
+
+
+def _check_kind(head: bytes, size: int) -> None:
+    if not size:
+        raise NotReadError("damaged", "it is empty")
+    if size > MAX_BYTES:
+        raise NotReadError("too-large", f"{size:,} bytes")
+    if is_dicom(head):
+        return
+    kind = kind_of(head)
+    if kind is None or not kind.name.startswith("a DICOM"):
+        raise NotReadError("not-dicom", f"it is {kind.name}" if kind else "")
+
+
+def _syntax_of(dataset: Dataset) -> str:
+    meta = getattr(dataset, "file_meta", None)
+    stated = str(meta.get("TransferSyntaxUID", "") or "") if meta is not None else ""
+    if stated:
+        return stated
+    implicit, little = dataset.original_encoding
+    if implicit:
+        return "1.2.840.10008.1.2"
+    return "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
+
+
+def _pixel_element(head: bytes, dataset: Dataset) -> tuple[str, int, int]:
+    """Return what pixels begin here, their length, and how many bytes the element's head has."""
+    implicit, little = dataset.original_encoding
+    order = "<" if little else ">"
+    if len(head) < 8:
+        return "", 0, len(head)
+    group, element = struct.unpack(f"{order}HH", head[:4])
+    if implicit:
+        (length,) = struct.unpack(f"{order}L", head[4:8])
+        used = 8
+    else:
+        (length,) = struct.unpack(f"{order}L", head[8:12].ljust(4, b"\0"))
+        used = 12
+    if (group, element) == _PIXELS:
+        return "values", length, used
+    return ("floats" if (group, element) in _FLOATS else ""), length, used
+
+
+def _kind_of_deflated(path: str) -> str:
+    from pydicom import dcmread
+
+    with silent():
+        dataset = dcmread(path, force=True, specific_tags=["PixelData", "FloatPixelData"])
+    if "PixelData" in dataset:
+        return "values"
+    return "floats" if "FloatPixelData" in dataset else ""
+
+
+def open_whole(path: str) -> Dataset:
+    """Read a DICOM file with its pixels, not decoded; its transfer syntax is stated for sure.
+
+    Raises
+    ------
+    NotReadError
+        If it is damaged.
+    """
+    from pydicom import dcmread
+    from pydicom.dataset import FileMetaDataset
+
+    try:
+        with silent():
+            dataset = dcmread(path, force=True)
+            meta = getattr(dataset, "file_meta", None)
+            if meta is None or "TransferSyntaxUID" not in meta:
+                dataset.file_meta = FileMetaDataset() if meta is None else meta
+                dataset.file_meta.TransferSyntaxUID = _syntax_of(dataset)
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # parsers raise what they like on damaged files
+        raise NotReadError("damaged", short(error)) from None
+    return dataset
+
+
+def short(error: Exception) -> str:
+    """Return what a library said, in one line."""
+    words = " ".join(str(error).split())
+    return words if len(words) <= 160 else words[:159] + "…"

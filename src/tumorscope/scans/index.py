@@ -1,0 +1,228 @@
+"""A folder of any nesting → its series, by the headers alone, and what is not read.
+
+Each header is read once. Of each image a few hundred bytes are kept; what many share is kept once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tumorscope.common.errors import InputError
+from tumorscope.common.names import as_text, printable
+from tumorscope.common.progress import track
+from tumorscope.imaging.find import is_hidden
+from tumorscope.scans.classic import TAGS, frame_of
+from tumorscope.scans.dicom_file import Opened, need, open_header
+from tumorscope.scans.frame import Frame, Layout
+from tumorscope.scans.functional_groups import is_enhanced
+from tumorscope.scans.localizer import is_localizer
+from tumorscope.scans.not_read import REASONS, NotRead, NotReadError
+from tumorscope.scans.recognise import check_object
+from tumorscope.scans.series import Series
+from tumorscope.scans.values import text, whole, words
+
+MR = ("MR",)
+
+NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyIndex:
+    """What a folder holds, before any pixel is read.
+
+    Attributes
+    ----------
+    series : tuple of Series
+        By study, series number and UID; NIfTI files behind them, by path.
+    not_read : tuple of NotRead
+        What is not read, the worst reason first: what a person may have meant to use.
+    """
+
+    series: tuple[Series, ...]
+    not_read: tuple[NotRead, ...]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found so far of one series."""
+
+    study_uid: str
+    series_uid: str
+    modality: str
+    number: int | None
+    description: str
+    frames: list[Frame] = field(default_factory=list)
+    multiframe: list[str] = field(default_factory=list)
+    images: int = 0
+
+
+def index_study(path: str | Path, *, modalities: Collection[str] = MR) -> StudyIndex:
+    """Find the series below a folder, or in a file, without reading pixels.
+
+    DICOM files are recognised by content, whatever their names; NIfTI by ``.nii``, ``.nii.gz`` and
+    ``.hdr``. Links to folders are not followed.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder of any nesting, or one file.
+    modalities : collection of str
+        DICOM images of others are not read.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at that path.
+    MissingExtraError
+        If the extra “dicom” is not installed.
+    """
+    need("read DICOM and NIfTI")
+    root = Path(path)
+    if not root.exists():
+        raise InputError(
+            f"Received {printable(str(path))}, where there is nothing; expected a folder of DICOM "
+            "or NIfTI files, or one such file. Check the path."
+        )
+    study = _Study(modalities)
+    for file in track(_files(root, study), "Reading headers", unit="files"):
+        study.add(file)
+    return study.index()
+
+
+class _Study:
+    def __init__(self, modalities: Collection[str]) -> None:
+        self._modalities = modalities
+        self._series: dict[tuple[str, str], _Gathered] = {}
+        self._nifti: list[Series] = []
+        self._layouts: dict[Layout, Layout] = {}
+        self._uids: set[str] = set()
+        self._not_read: dict[tuple[str, str, str, str], NotRead] = {}
+
+    def add(self, path: str) -> None:
+        """Look at one file."""
+        if path.lower().endswith(NIFTI_ENDINGS):
+            self._nifti.append(Series("nifti", path))
+            return
+        if path.lower().endswith((".img", ".img.gz")) and _header_beside(path):
+            return
+        opened: Opened | None = None
+        try:
+            opened = open_header(path, TAGS)
+            check_object(opened, self._modalities)
+            self._add_image(path, opened)
+        except NotReadError as error:
+            self.leave_out(NotRead(error.reason, path, error.detail, 1, *_identity(opened)))
+
+    def _add_image(self, path: str, opened: Opened) -> None:
+        dataset = opened.dataset
+        uid = text(dataset, "SOPInstanceUID")
+        if uid and uid in self._uids:
+            raise NotReadError("duplicate")
+        if is_enhanced(opened):
+            gathered = self._gathered(opened)
+            gathered.multiframe.append(path)
+            gathered.images += whole(dataset, "NumberOfFrames") or 1
+        else:
+            frame = frame_of(path, opened, lambda layout: self._layouts.setdefault(layout, layout))
+            gathered = self._gathered(opened)
+            gathered.frames.append(frame)
+            gathered.images += 1
+        self._uids.add(uid)
+
+    def _gathered(self, opened: Opened) -> _Gathered:
+        dataset = opened.dataset
+        key = _identity(opened)
+        found = self._series.get(key)
+        if found is None:
+            found = self._series[key] = _Gathered(
+                *key,
+                modality="".join(words(dataset, "Modality")),
+                number=whole(dataset, "SeriesNumber"),
+                description=text(dataset, "SeriesDescription"),
+            )
+        return found
+
+    def leave_out(self, record: NotRead) -> None:
+        """Note what is not read; images of one series and reason are one record."""
+        where = record.series_uid or record.path
+        key = (record.study_uid, where, record.reason, record.detail)
+        known = self._not_read.get(key)
+        if known is not None:
+            record = replace(known, images=known.images + record.images)
+        self._not_read[key] = record
+
+    def index(self) -> StudyIndex:
+        """Return what was found, in a stable order."""
+        series = []
+        for gathered in self._series.values():
+            found = _series(gathered)
+            if is_localizer(found):
+                what = f"{found.images} images in planes across each other"
+                one = (found.images, found.study_uid, found.series_uid)
+                self.leave_out(NotRead("localizer", found.path, what, *one))
+            else:
+                series.append(found)
+        series.sort(key=_by_number)
+        reasons = list(REASONS)
+        not_read = sorted(
+            self._not_read.values(), key=lambda one: (reasons.index(one.reason), one.path)
+        )
+        nifti = sorted(self._nifti, key=lambda one: one.path)
+        return StudyIndex((*series, *nifti), tuple(not_read))
+
+
+def _series(gathered: _Gathered) -> Series:
+    frames = tuple(sorted(gathered.frames, key=lambda frame: frame.path))
+    multiframe = tuple(sorted(gathered.multiframe))
+    return Series(
+        "dicom",
+        min([*(frame.path for frame in frames[:1]), *multiframe[:1]]),
+        gathered.study_uid,
+        gathered.series_uid,
+        gathered.modality,
+        gathered.number,
+        gathered.description,
+        frames,
+        multiframe,
+        gathered.images,
+    )
+
+
+def _by_number(series: Series) -> tuple[str, bool, int, str]:
+    number = series.number
+    return series.study_uid, number is None, number or 0, series.series_uid
+
+
+def _identity(opened: Opened | None) -> tuple[str, str]:
+    """Return the UIDs of study and series."""
+    if opened is None:
+        return "", ""
+    return text(opened.dataset, "StudyInstanceUID"), text(opened.dataset, "SeriesInstanceUID")
+
+
+def _files(root: Path, study: _Study) -> Iterator[str]:
+    if root.is_file():
+        yield str(root)
+        return
+    for folder, folders, files in os.walk(root):
+        for name in sorted(folders):
+            path = os.path.join(folder, name)  # noqa: PTH118 - paths may be no text in UTF-8
+            if is_hidden(name):
+                study.leave_out(NotRead("hidden", as_text(path)))
+            elif os.path.islink(path):  # noqa: PTH114
+                study.leave_out(NotRead("linked-folder", as_text(path)))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        for name in sorted(files):
+            path = os.path.join(folder, name)  # noqa: PTH118
+            if is_hidden(name):
+                study.leave_out(NotRead("hidden", as_text(path)))
+            else:
+                yield path
+
+
+def _header_beside(path: str) -> bool:
+    stem = path[: path.lower().rindex(".img")]
+    return any(Path(stem + ending).is_file() for ending in (".hdr", ".HDR", ".hdr.gz"))

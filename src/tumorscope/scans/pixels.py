@@ -1,0 +1,214 @@
+"""Stored bytes → the values of one image, in native byte order, with no bits that do not count."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.imaging.opening import MAX_PIXELS
+from tumorscope.scans.codestream import size_of_codestream
+from tumorscope.scans.dicom_file import DEFLATED, open_whole, short, silent
+from tumorscope.scans.frame import Frame, Stored
+from tumorscope.scans.not_read import NotReadError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
+"""Transfer syntaxes whose values lie in the file as they are."""
+
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+
+BY_GDCM = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (51, 53, 55))
+"""JPEG of 12 bits, and two retired kinds: pydicom has no decoder for them or refuses, gdcm has."""
+
+
+def is_native(stored: Stored) -> bool:
+    """Return whether values can be taken from the file as they lie there."""
+    # Values of 8 bits are swapped in pairs in big endian; pydicom knows how.
+    return stored.syntax in NATIVE and (stored.allocated > 8 or stored.syntax != BIG_ENDIAN)
+
+
+class PixelReader:
+    """Reads the values of images, one after the other; the file read last stays open to it."""
+
+    def __init__(self) -> None:
+        self._path = ""
+        self._dataset: Dataset | None = None
+        self._by_gdcm: NDArray[np.generic] | None = None
+
+    def values(self, frame: Frame) -> NDArray[np.generic]:
+        """Return the values of an image, shape (rows, columns), after its rescale.
+
+        Integers as stored where there is none, else float32; float64 of 32 bits.
+
+        Raises
+        ------
+        NotReadError
+            If they cannot be decoded, or are not those that the header promises.
+        """
+        layout = frame.layout
+        if layout.rows * layout.columns > MAX_PIXELS:
+            raise NotReadError("too-large", f"{layout.rows} × {layout.columns} pixels")
+        stored = self._native(frame) if frame.offset is not None else self._decoded(frame)
+        if frame.table:
+            from pydicom.pixels import apply_modality_lut
+
+            with silent():
+                mapped = apply_modality_lut(stored, self._opened(frame.path))
+            return np.asarray(mapped, dtype=np.float32)
+        if (frame.slope, frame.intercept) == (1.0, 0.0):
+            return stored
+        exact = stored.astype(np.float64) * frame.slope + frame.intercept
+        return exact if stored.dtype.itemsize > 2 else exact.astype(np.float32)
+
+    def _native(self, frame: Frame) -> NDArray[np.generic]:
+        layout = frame.layout
+        order = ">" if layout.stored.syntax == BIG_ENDIAN else "<"
+        promised = layout.rows * layout.columns * layout.stored.allocated // 8
+        try:
+            with Path(frame.path).open("rb") as file:
+                file.seek(frame.offset or 0)
+                data = file.read(promised)
+        except OSError as error:
+            raise NotReadError("damaged", error.strerror or str(error)) from None
+        if len(data) < promised:
+            raise NotReadError("damaged", f"{len(data):,} of {promised:,} bytes of pixels")
+        raw = np.frombuffer(data, dtype=f"{order}u{layout.stored.allocated // 8}")
+        return counting_bits(raw.reshape(layout.rows, layout.columns), layout.stored)
+
+    def _decoded(self, frame: Frame) -> NDArray[np.generic]:
+        layout = frame.layout
+        index = 0 if frame.number is None else frame.number - 1
+        self._check_codestream(frame, index)
+        if layout.stored.syntax in BY_GDCM:
+            decoded = self._frame_by_gdcm(frame, index)
+        else:
+            decoded = self._frame_by_pydicom(frame, index)
+        if decoded.shape != (layout.rows, layout.columns):
+            raise NotReadError(
+                "damaged", f"decoded {decoded.shape}, promised {(layout.rows, layout.columns)}"
+            )
+        native = decoded.astype(decoded.dtype.newbyteorder("="), copy=False)
+        return counting_bits(native, layout.stored)
+
+    def _frame_by_pydicom(self, frame: Frame, index: int) -> NDArray[np.generic]:
+        from pydicom.pixels import pixel_array
+
+        dataset = self._opened(frame.path)
+        try:
+            with silent():
+                # A classic file states no number of frames, or one; of both it is the first.
+                return np.asarray(pixel_array(dataset, index=index))
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except NotImplementedError:
+            raise NotReadError("transfer-syntax", _syntax(frame)) from None
+        except Exception as error:  # decoders raise what they like on damaged files
+            if _no_decoder(error):
+                raise NotReadError("transfer-syntax", _syntax(frame)) from None
+            raise NotReadError("damaged", short(error)) from None
+
+    def _frame_by_gdcm(self, frame: Frame, index: int) -> NDArray[np.generic]:
+        if self._by_gdcm is None or self._path != frame.path:
+            self._opened(frame.path)
+            self._by_gdcm = _all_by_gdcm(frame)
+        if index >= len(self._by_gdcm):
+            raise NotReadError("damaged", f"{len(self._by_gdcm)} frames were decoded")
+        frames = self._by_gdcm
+        return np.asarray(frames[index])
+
+    def _opened(self, path: str) -> Dataset:
+        if self._dataset is None or self._path != path:
+            self._path, self._dataset, self._by_gdcm = path, None, None
+            self._dataset = open_whole(path)
+        return self._dataset
+
+    def _check_codestream(self, frame: Frame, index: int) -> None:
+        """Refuse pixels whose own header is larger than the file's: decoders believe the former."""
+        from pydicom.encaps import get_frame
+
+        layout = frame.layout
+        if layout.stored.syntax in NATIVE or layout.stored.syntax == DEFLATED:
+            return
+        dataset = self._opened(frame.path)
+        try:
+            with silent():
+                count = int(dataset.get("NumberOfFrames") or 1)
+                data = get_frame(dataset.PixelData, index, number_of_frames=count)
+        except Exception:  # pydicom says itself what is wrong, in the decoding
+            return
+        size = size_of_codestream(data)
+        if size is not None and size != (layout.rows, layout.columns):
+            raise NotReadError(
+                "damaged",
+                f"its pixels are {size[0]} × {size[1]} where the header promises "
+                f"{layout.rows} × {layout.columns}",
+            )
+
+
+def counting_bits(values: NDArray[np.generic], stored: Stored) -> NDArray[np.generic]:
+    """Return the bits that count, as signed or unsigned integers of the bits allocated.
+
+    What lies above or below them may be overlays or anything; nobody but this function knows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counting_bits(np.array([0xF00F, 0x0FFF], np.uint16), Stored("", 16, 12, 11, True))
+    array([15, -1], dtype=int16)
+    """
+    shift, spare = stored.high + 1 - stored.stored, stored.allocated - stored.stored
+    size = stored.allocated // 8
+    if values.dtype.itemsize > size or values.dtype.kind not in "iu":
+        raise NotReadError(
+            "damaged", f"decoded as {values.dtype}, promised {stored.allocated} bits"
+        )
+    # A decoder has put values of fewer bits into smaller types already, with their sign.
+    widened = values.astype(f"{values.dtype.kind}{size}", copy=False)
+    bits = widened.astype(f"u{size}", copy=False)
+    if spare:
+        # To the top, and back down: the way back copies the sign.
+        bits = bits << np.array(spare - shift, dtype=bits.dtype)
+    counted = bits.view(stored.dtype)
+    if spare:
+        counted = counted >> np.array(spare, dtype=counted.dtype)
+    return counted.copy() if counted.base is not None and not counted.flags.writeable else counted
+
+
+def _all_by_gdcm(frame: Frame) -> NDArray[np.generic]:
+    """Decode all frames of a file with gdcm itself; shape (frames, rows, columns)."""
+    import gdcm
+
+    layout = frame.layout
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reader = gdcm.ImageReader()
+        reader.SetFileName(frame.path)
+        if not reader.Read():
+            raise NotReadError("transfer-syntax", _syntax(frame))
+        buffer = reader.GetImage().GetBuffer()
+    # The binding hands bytes over as text.
+    data = buffer.encode("utf-8", errors="surrogateescape") if isinstance(buffer, str) else buffer
+    size = layout.stored.allocated // 8
+    one = layout.rows * layout.columns
+    if not data or len(data) % (one * size):
+        raise NotReadError("damaged", f"gdcm decoded {len(data or b''):,} bytes")
+    values: NDArray[np.generic] = np.frombuffer(data, dtype=f"=u{size}")
+    return values.reshape(-1, layout.rows, layout.columns)
+
+
+def _no_decoder(error: Exception) -> bool:
+    words = str(error)
+    return "missing dependencies" in words or "not supported" in words.lower()
+
+
+def _syntax(frame: Frame) -> str:
+    from pydicom.uid import UID
+
+    syntax = UID(frame.layout.stored.syntax)
+    return f"{syntax.name}, {syntax}" if syntax.name != str(syntax) else str(syntax)

@@ -1,0 +1,130 @@
+"""A volume turned so that its slices lie as a radiologist sees them, by flips and turns alone.
+
+Axial: anterior up; coronal and sagittal: head up. Axial and coronal: the patient's right on the
+left; sagittal: anterior on the left. Slices ascend towards the patient's head, back and left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.scans.volume import Volume
+
+Plane = Literal["axial", "coronal", "sagittal"]
+
+_THROUGH: dict[Plane, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""Plane → which axis of patient space (left, posterior, superior) goes through its slices."""
+
+_DOWN_RIGHT: dict[Plane, tuple[tuple[int, int], tuple[int, int]]] = {
+    "axial": ((1, 1), (0, 1)),
+    "coronal": ((2, -1), (0, 1)),
+    "sagittal": ((2, -1), (1, 1)),
+}
+"""Plane → axis and sign of patient space that point down and to the right of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A volume as it is looked at.
+
+    Attributes
+    ----------
+    plane : str
+        Of the slices.
+    acquired : bool
+        Whether they are the slices of the volume itself.
+    voxels : ndarray, shape (slices, rows, columns)
+        A view of the volume's.
+    spacing : tuple of float
+        Of rows and columns, in mm.
+    centres : ndarray of float64, shape (slices, 3)
+        Of each slice in patient space, in mm.
+    positions : ndarray of float64, shape (slices,)
+        Of each slice along the normal, in mm, ascending.
+    order : ndarray of int, shape (slices,)
+        Which slices of the volume they are; only where `acquired`.
+    """
+
+    plane: Plane
+    acquired: bool
+    voxels: NDArray[np.generic]
+    spacing: tuple[float, float]
+    centres: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    order: NDArray[np.intp]
+
+
+def acquired_plane(volume: Volume) -> Plane:
+    """Return the plane that is nearest to the slices of a volume."""
+    through = _axes(volume)[0]
+    return next(plane for plane, axis in _THROUGH.items() if axis == through)
+
+
+def turned(volume: Volume, plane: Plane | None = None) -> Turned:
+    """Return a volume with its slices in a plane, the acquired one by default.
+
+    Raises
+    ------
+    UsageError
+        If there is no such plane.
+    InputError
+        If it is another than the acquired one, and the slices do not lie at even distances
+        straight above each other.
+    """
+    own = acquired_plane(volume)
+    plane = own if plane is None else plane
+    if plane not in get_args(Plane):
+        raise UsageError(
+            f"Received {plane!r} for a plane; expected axial, coronal or sagittal, or none for the "
+            "plane in which the scan was acquired."
+        )
+    if plane != own and not volume.regular:
+        raise InputError(
+            f"Received {volume.path} to be cut along {plane} planes; expected slices at even "
+            f"distances, straight above each other. Look at its {own} slices, as they were "
+            "acquired."
+        )
+    axes = _axes(volume)
+    wanted = (_THROUGH[plane], *(axis for axis, _ in _DOWN_RIGHT[plane]))
+    signs = (1, *(sign for _, sign in _DOWN_RIGHT[plane]))
+    order = [axes.index(axis) for axis in wanted]
+    steps = volume.affine[:3, :3][:, order]
+    flips = [bool(steps[axis, i] * signs[i] < 0) for i, axis in enumerate(wanted)]
+    voxels = volume.voxels.transpose(order)
+    voxels = voxels[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+    centres, index = _centres(volume, order[0], flips[0])
+    normal = np.cross(steps[:, 1], steps[:, 2])
+    normal = normal / np.linalg.norm(normal) * np.sign(normal[wanted[0]] or 1.0)
+    spacing = (float(np.linalg.norm(steps[:, 1])), float(np.linalg.norm(steps[:, 2])))
+    return Turned(plane, plane == own, voxels, spacing, centres, centres @ normal, index)
+
+
+def _centres(volume: Volume, axis: int, flip: bool) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the centres of slices across an axis of the voxels, and their order."""
+    shape = np.array(volume.voxels.shape)
+    index = np.arange(shape[axis])
+    if axis == 0:  # each at its own place, however uneven
+        corners = np.array([origin.position for origin in volume.origins])
+        half = volume.affine[:3, 1:3] @ ((shape[1:] - 1) / 2.0)
+        centres = corners + half
+    else:
+        places = np.tile((shape - 1) / 2.0, (len(index), 1))
+        places[:, axis] = index
+        centres = places @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    order = index[::-1] if flip else index
+    return centres[order], order.astype(np.intp)
+
+
+def _axes(volume: Volume) -> tuple[int, ...]:
+    """Return which axis of patient space each axis of the voxels is nearest to, each only once."""
+    unit = np.abs(volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0))
+    return max(
+        permutations(range(3)),
+        key=lambda axes: float(sum(unit[axis, i] for i, axis in enumerate(axes))),
+    )

@@ -1,0 +1,193 @@
+"""A series → its volumes, decoded one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.scans.dicom_file import need
+from tumorscope.scans.frame import Frame
+from tumorscope.scans.functional_groups import frames_of
+from tumorscope.scans.nifti import volumes_of_nifti
+from tumorscope.scans.not_read import NotRead, NotReadError
+from tumorscope.scans.pixels import PixelReader
+from tumorscope.scans.remark import Remark
+from tumorscope.scans.series import Series
+from tumorscope.scans.stack import Stack, stacks_of
+from tumorscope.scans.volume import SliceOrigin, Volume
+
+MAX_VOXELS = 256_000_000
+"""Of one volume: 512 × 512 × 976. More are refused before anything is decoded."""
+
+
+def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
+    """Read the volumes of a series, one after the other.
+
+    Images at the same place are parted into volumes by what tells them apart: stack, image type,
+    echo time, b-value, inversion, temporal position, acquisition, trigger or acquisition time;
+    else by the order of their instance numbers, and a remark says so. Slices are sorted by where
+    they lie along the normal. Values are after the rescale of each frame, black lowest.
+
+    Parameters
+    ----------
+    series : Series
+        Of `index_study`.
+
+    Yields
+    ------
+    Volume or NotRead
+        Each volume of the series, or why it, or some of its images, are not read.
+    """
+    need("read DICOM and NIfTI")
+    if series.kind == "nifti":
+        yield from _of_nifti(series)
+        return
+    frames = list(series.frames)
+    for path in series.multiframe:
+        more, left_out = _multiframe(series, path)
+        frames += more
+        yield from left_out
+    if not frames:
+        return
+    try:
+        stacks = stacks_of(frames)
+    except NotReadError as error:
+        yield _not_read(series, error, frames)
+        return
+    for index, stack in enumerate(stacks):
+        yield _volume(series, stack, (index + 1, len(stacks)))
+
+
+def _of_nifti(series: Series) -> Iterator[Volume | NotRead]:
+    try:
+        yield from volumes_of_nifti(series.path)
+    except NotReadError as error:
+        yield NotRead(error.reason, series.path, error.detail)
+
+
+def _multiframe(series: Series, path: str) -> tuple[list[Frame], list[NotRead]]:
+    """Return the frames of a file, and what is not read of it: one record for each reason."""
+    identity = (series.study_uid, series.series_uid)
+    try:
+        found = frames_of(path)
+    except NotReadError as error:
+        return [], [NotRead(error.reason, path, error.detail, 1, *identity)]
+    counts: dict[tuple[str, str], int] = {}
+    errors: dict[tuple[str, str], NotReadError] = {}
+    for one in found:
+        if isinstance(one, NotReadError):
+            key = (one.reason, one.detail)
+            counts[key] = counts.get(key, 0) + 1
+            errors[key] = one
+    left_out = [
+        NotRead(error.reason, path, error.detail, counts[key], *identity)
+        for key, error in errors.items()
+    ]
+    return [one for one in found if isinstance(one, Frame)], left_out
+
+
+def _volume(series: Series, stack: Stack, part: tuple[int, int]) -> Volume | NotRead:
+    layout = stack.frames[0].layout
+    size = len(stack.frames) * layout.rows * layout.columns
+    if size > MAX_VOXELS:
+        large = f"{len(stack.frames)} slices of {layout.rows} × {layout.columns}"
+        return _not_read(series, NotReadError("too-large", large), stack.frames)
+    voxels, kept, left_out = _decoded(series, stack)
+    if voxels is None:
+        return left_out[0] if len(left_out) == 1 else _summed(left_out)
+    remarks = [*stack.remarks]
+    regular = stack.regular
+    if left_out:
+        lost = len(stack.frames) - len(kept)
+        remarks.append(Remark("gap", f"{lost} of {len(stack.frames)} slices cannot be read"))
+        regular = False
+    if layout.image_type[:1] == ("DERIVED",):
+        remarks.append(Remark("derived", "\\".join(layout.image_type)))
+    voxels, windows = _black_lowest(voxels, [stack.frames[index] for index in kept])
+    affine = stack.affine
+    affine[:3, 3] = stack.corners[kept[0]]
+    if len(kept) > 1 and not regular:
+        affine[:3, 0] = (stack.corners[kept[-1]] - stack.corners[kept[0]]) / (len(kept) - 1)
+    origins = tuple(
+        _origin(stack, index, window) for index, window in zip(kept, windows, strict=True)
+    )
+    return Volume(
+        voxels=voxels,
+        affine=affine,
+        positions=stack.positions[kept],
+        regular=regular,
+        origins=origins,
+        path=origins[0].path,
+        study_uid=series.study_uid,
+        series_uid=series.series_uid,
+        modality=series.modality,
+        acquisition=layout.acquisition,
+        part=part,
+        remarks=tuple(remarks),
+        not_read=tuple(left_out),
+    )
+
+
+def _origin(stack: Stack, index: int, window: tuple[float, float] | None) -> SliceOrigin:
+    frame, corner = stack.frames[index], stack.corners[index]
+    place = (float(corner[0]), float(corner[1]), float(corner[2]))
+    return SliceOrigin(frame.path, frame.uid, frame.number, place, window)
+
+
+def _decoded(
+    series: Series, stack: Stack
+) -> tuple[NDArray[np.generic] | None, list[int], list[NotRead]]:
+    """Return the voxels, which slices they are, and those that cannot be decoded."""
+    reader = PixelReader()
+    layout = stack.frames[0].layout
+    voxels: NDArray[np.generic] | None = None
+    kept: list[int] = []
+    left_out: list[NotRead] = []
+    for index, frame in enumerate(stack.frames):
+        try:
+            values = reader.values(frame)
+        except NotReadError as error:
+            left_out.append(_not_read(series, error, [frame]))
+            continue
+        if voxels is None:
+            shape = (len(stack.frames), layout.rows, layout.columns)
+            voxels = np.empty(shape, dtype=values.dtype)
+        wider = np.promote_types(voxels.dtype, values.dtype)
+        if wider != voxels.dtype:
+            voxels = voxels.astype(wider)
+        voxels[len(kept)] = values
+        kept.append(index)
+    return (None if voxels is None else voxels[: len(kept)]), kept, left_out
+
+
+def _black_lowest(
+    voxels: NDArray[np.generic], frames: Sequence[Frame]
+) -> tuple[NDArray[np.generic], list[tuple[float, float] | None]]:
+    """Invert values and windows where the largest is black, around what is there, once."""
+    windows = [frame.window for frame in frames]
+    if not frames[0].layout.inverse:
+        return voxels, windows
+    if voxels.dtype.kind == "f":
+        total = float(voxels.min()) + float(voxels.max())
+        np.subtract(total, voxels, out=voxels)
+    else:
+        total = int(voxels.min()) + int(voxels.max())
+        for plane in voxels:
+            plane[...] = total - plane.astype(np.int64)
+    flipped = [None if pair is None else (total - pair[1], total - pair[0]) for pair in windows]
+    return voxels, flipped
+
+
+def _not_read(series: Series, error: NotReadError, frames: Sequence[Frame]) -> NotRead:
+    identity = (series.study_uid, series.series_uid)
+    return NotRead(error.reason, frames[0].path, error.detail, len(frames), *identity)
+
+
+def _summed(records: Sequence[NotRead]) -> NotRead:
+    """Return one record for a volume of which no slice can be read: its first reason counts."""
+    first = records[0]
+    identity = (first.study_uid, first.series_uid)
+    images = sum(record.images for record in records)
+    return NotRead(first.reason, first.path, first.detail, images, *identity)

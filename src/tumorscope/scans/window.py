@@ -1,0 +1,131 @@
+"""Which values become black and which white: by percentiles, by the header, or as one asks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import UsageError
+from tumorscope.scans.volume import Volume
+
+TAIL = 0.001
+"""Share of a volume's values at either end that the percentile window cuts off: the same as of
+raster files with more than 8 bits, see `tumorscope.imaging.deep`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How values become greys from 0 to 255.
+
+    Attributes
+    ----------
+    kind : str
+        ``percentile``: from the 0.1st to the 99.9th percentile of the whole volume; ``dicom``: as
+        the header of each slice states; ``range``: from `low` to `high`.
+    low, high : float
+        Of ``range``.
+
+    Examples
+    --------
+    >>> Window.parse("dicom")
+    Window(kind='dicom', low=0.0, high=0.0)
+    >>> str(Window.parse("-20,180"))
+    '-20,180'
+    """
+
+    kind: Literal["percentile", "dicom", "range"] = "percentile"
+    low: float = 0.0
+    high: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        """Return the window that is written ``percentile``, ``dicom`` or ``LOW,HIGH``.
+
+        Raises
+        ------
+        UsageError
+            If it is written otherwise, or LOW is not below HIGH.
+        """
+        if text == "percentile":
+            return cls("percentile")
+        if text == "dicom":
+            return cls("dicom")
+        try:
+            low, high = (float(part) for part in text.split(","))
+        except ValueError:
+            low = high = math.nan
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise UsageError(
+                f"Received {text!r} for a window; expected “percentile”, “dicom” or two numbers "
+                "LOW,HIGH with LOW below HIGH, in the values of the scan. Take “percentile” where "
+                "you do not know them."
+            )
+        return cls("range", low, high)
+
+    def __str__(self) -> str:
+        return f"{self.low:g},{self.high:g}" if self.kind == "range" else self.kind
+
+
+def windows_of(volume: Volume, window: Window) -> list[tuple[float, float]]:
+    """Return the lowest and the highest value of each slice of a volume.
+
+    What the header does not state for a slice is taken from the volume's percentiles.
+    """
+    if window.kind == "range":
+        return [(window.low, window.high)] * len(volume.origins)
+    stated = [origin.window if window.kind == "dicom" else None for origin in volume.origins]
+    if None not in stated:
+        return [pair for pair in stated if pair is not None]
+    own = percentiles(volume.voxels)
+    return [own if pair is None else pair for pair in stated]
+
+
+def percentiles(voxels: NDArray[np.generic]) -> tuple[float, float]:
+    """Return the values between which all but 0.1 % at either end lie; at least one is left out.
+
+    The whole range where nothing would remain. The order of the voxels does not matter.
+    """
+    last = voxels.size - 1
+    ends = math.ceil(TAIL * last), math.floor((1.0 - TAIL) * last)
+    if voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
+        low, high = _counted(voxels, ends)
+    else:
+        ordered = np.partition(voxels, ends, axis=None) if ends[0] < ends[1] else voxels.ravel()
+        low, high = float(ordered[ends[0]]), float(ordered[ends[1]])
+    if ends[0] < ends[1] and low < high:
+        return low, high
+    return float(voxels.min()), float(voxels.max())
+
+
+def _counted(voxels: NDArray[np.generic], ends: tuple[int, int]) -> tuple[float, float]:
+    """Do the same by counting: a tenth of the time, and no copy of the volume."""
+    base = np.iinfo(voxels.dtype).min  # type: ignore[type-var]
+    counts = np.zeros(1 << (8 * voxels.dtype.itemsize), dtype=np.int64)
+    for plane in voxels:
+        counts += np.bincount(plane.ravel().astype(np.int64) - base, minlength=len(counts))
+    below = np.cumsum(counts)
+    low, high = (int(np.searchsorted(below, end, side="right")) + base for end in ends)
+    return float(low), float(high)
+
+
+def greys(values: NDArray[np.generic], window: tuple[float, float]) -> NDArray[np.uint8]:
+    """Map values to 0–255: what is at most `low` is black, what is at least `high` white.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> greys(np.array([0, 100, 150, 300], np.int16), (100.0, 200.0))
+    array([  0,   0, 128, 255], dtype=uint8)
+    """
+    low, high = window
+    kind = np.float64 if values.dtype.itemsize > 4 else np.float32
+    work: NDArray[np.floating] = values.astype(kind)
+    work -= low
+    work *= 255.0 / (high - low) if high > low else 0.0
+    np.clip(work, 0.0, 255.0, out=work)
+    grey: NDArray[np.uint8] = np.rint(work, out=work).astype(np.uint8)
+    return grey
