@@ -25,7 +25,7 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
     "litert": ("ai_edge_litert",),
     "parquet": ("pyarrow",),
     "tune": ("optuna", "sqlalchemy"),
-    "dicom": ("pydicom", "openjpeg", "rle", "jpeg_ls", "gdcm", "nibabel"),
+    "dicom": ("pydicom", "pylibjpeg", "openjpeg", "rle", "jpeg_ls", "gdcm", "nibabel"),
 }
 """Extra → the modules that our code imports from it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,15 +69,16 @@ def read_nifti(path: str | Path) -> Iterator[Volume]:
 
 def volumes_of_nifti(path: str) -> Iterator[Volume]:
     """Do what `read_nifti` does, but say in this room's own way what cannot be read."""
-    image = _opened(path)
-    shape = _shape_of(image)
-    dtype = image.header.get_data_dtype()
-    _check(image, shape, dtype)
-    affine, remarks = _affine_of(image)
-    axis = _slice_axis(image, affine, shape)
-    slope, intercept = image.header.get_slope_inter()
-    many = shape[3]
-    try:
+    with _damage():
+        image = _opened(path)
+        shape = _shape_of(image)
+        dtype = image.header.get_data_dtype()
+        _check(image, shape, dtype)
+        affine, remarks = _affine_of(image)
+        axis = _slice_axis(image, affine, shape)
+        # Of the header nibabel has taken them away; here 1 and 0 stand for none, 0 and NaN.
+        slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+        many = shape[3]
         with image.file_map["image"].get_prepare_fileobj("rb") as file:
             file.seek(image.dataobj.offset)
             for index in range(many):
@@ -84,24 +86,26 @@ def volumes_of_nifti(path: str) -> Iterator[Volume]:
                 values, finite = _scaled(raw, slope, intercept)
                 more = () if finite else (Remark("not-finite"),)
                 yield _volume(path, values, affine, axis, (index + 1, many), (*remarks, *more))
+
+
+@contextlib.contextmanager
+def _damage() -> Iterator[None]:
+    """Say in this room's way what nibabel, gzip, zlib and the system say, each in its own."""
+    try:
+        yield
     except (NotReadError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:  # gzip, zlib and the system, each in its own way
+    except FileNotFoundError as error:
+        raise NotReadError("damaged", f"a file is missing: {short(error)}") from None
+    except Exception as error:
         raise NotReadError("damaged", short(error)) from None
 
 
 def _opened(path: str) -> Nifti1Image:
     import nibabel
 
-    try:
-        with silent():
-            image = nibabel.load(path)
-    except (MemoryError, KeyboardInterrupt):
-        raise
-    except FileNotFoundError as error:
-        raise NotReadError("damaged", f"a file is missing: {short(error)}") from None
-    except Exception as error:  # nibabel raises what it likes on damaged files
-        raise NotReadError("damaged", short(error)) from None
+    with silent():
+        image = nibabel.load(path)
     if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti1Pair | nibabel.AnalyzeImage):
         raise NotReadError("not-dicom", f"it is of nibabel's class {type(image).__name__}")
     return image
@@ -185,16 +189,13 @@ def _next(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[np.void]) -> N
 
 
 def _scaled(
-    values: NDArray[np.generic], slope: float | None, intercept: float | None
+    values: NDArray[np.generic], slope: float, intercept: float
 ) -> tuple[NDArray[np.generic], bool]:
-    """Return values after their scaling, and whether all were finite; those that are not become 0.
-
-    nibabel gives None for a slope of 0 or NaN, which states no scaling.
-    """
+    """Return values after their scaling, and whether all were finite; those not become 0."""
     wide = values.dtype.itemsize > 4 or (values.dtype.kind in "iu" and values.dtype.itemsize > 2)
-    if slope is not None and (slope, intercept or 0.0) != (1.0, 0.0):
+    if (slope, intercept) != (1.0, 0.0):
         with np.errstate(over="ignore", invalid="ignore"):
-            exact = values.astype(np.float64) * slope + (intercept or 0.0)
+            exact = values.astype(np.float64) * slope + intercept
         values = exact if wide else exact.astype(np.float32)
     elif values.dtype.kind == "f" and values.dtype.itemsize == 2:
         values = values.astype(np.float32)

@@ -23,8 +23,8 @@ NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1
 
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
-BY_GDCM = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (51, 53, 55))
-"""JPEG of 12 bits, and two retired kinds: pydicom has no decoder for them or refuses, gdcm has."""
+BY_GDCM = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (51, 52, 53, 55))
+"""JPEG of 12 bits, and retired kinds: pydicom has no decoder for them or refuses, gdcm has."""
 
 
 def is_native(stored: Stored) -> bool:
@@ -88,7 +88,7 @@ class PixelReader:
         if layout.stored.syntax in BY_GDCM:
             decoded = self._frame_by_gdcm(frame, index)
         else:
-            decoded = self._frame_by_pydicom(frame, index)
+            decoded = self._frame_by_any(frame, index)
         if decoded.shape != (layout.rows, layout.columns):
             raise NotReadError(
                 "damaged", f"decoded {decoded.shape}, promised {(layout.rows, layout.columns)}"
@@ -96,10 +96,22 @@ class PixelReader:
         native = decoded.astype(decoded.dtype.newbyteorder("="), copy=False)
         return counting_bits(native, layout.stored)
 
+    def _frame_by_any(self, frame: Frame, index: int) -> NDArray[np.generic]:
+        try:
+            return self._frame_by_pydicom(frame, index)
+        except NotReadError as error:
+            if error.reason != "transfer-syntax":
+                raise
+        return self._frame_by_gdcm(frame, index)
+
     def _frame_by_pydicom(self, frame: Frame, index: int) -> NDArray[np.generic]:
         from pydicom.pixels import pixel_array
 
         dataset = self._opened(frame.path)
+        stored = frame.layout.stored
+        if stored.high != stored.stored - 1:
+            # pydicom keeps the lowest bits, whatever the highest is said to be.
+            dataset.BitsStored, dataset.HighBit = stored.allocated, stored.allocated - 1
         try:
             with silent():
                 # A classic file states no number of frames, or one; of both it is the first.
@@ -196,8 +208,10 @@ def _all_by_gdcm(frame: Frame) -> NDArray[np.generic]:
     data = buffer.encode("utf-8", errors="surrogateescape") if isinstance(buffer, str) else buffer
     size = layout.stored.allocated // 8
     one = layout.rows * layout.columns
-    if not data or len(data) % (one * size):
-        raise NotReadError("damaged", f"gdcm decoded {len(data or b''):,} bytes")
+    if not data:
+        raise NotReadError("transfer-syntax", _syntax(frame))
+    if len(data) % (one * size):
+        raise NotReadError("damaged", f"gdcm decoded {len(data):,} bytes")
     values: NDArray[np.generic] = np.frombuffer(data, dtype=f"=u{size}")
     return values.reshape(-1, layout.rows, layout.columns)
 
