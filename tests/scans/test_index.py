@@ -142,6 +142,23 @@ def test_planes_across_each_other_are_a_localizer(tmp_path: Path) -> None:
     assert (found.reason, found.images) == ("localizer", 9)
 
 
+def test_a_picture_of_where_slices_lie_makes_no_localizer_of_them(tmp_path: Path) -> None:
+    for number in range(8):
+        save(image(VALUES, number=number, position=(0, 0, number)), tmp_path / f"{number}")
+    across = {"along_row": (0.0, 1.0, 0.0), "along_column": (0.0, 0.0, -1.0)}
+    save(image(VALUES, number=8, **across), tmp_path / "8")
+    [series] = index_study(tmp_path).series
+    shapes = [found.voxels.shape for found in read_volumes(series) if isinstance(found, Volume)]
+    assert shapes == [(8, 8, 9), (1, 8, 9)]
+
+
+def test_without_series_uids_folders_are_series(tmp_path: Path) -> None:
+    for number in range(4):
+        dataset = image(VALUES, number=number, position=(0, 0, number), SeriesInstanceUID=None)
+        save(dataset, tmp_path / str(number // 2) / f"{number}")
+    assert [series.images for series in index_study(tmp_path).series] == [2, 2]
+
+
 def test_a_dicomdir_is_said_and_its_files_are_read(tmp_path: Path) -> None:
     for number in (1, 2):
         save(image(VALUES, number=number, position=(0, 0, number)), tmp_path / "disc" / f"{number}")

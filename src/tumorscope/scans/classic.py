@@ -10,7 +10,7 @@ from tumorscope.scans.frame import Frame, Layout, Marks
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.pixels import is_native
 from tumorscope.scans.recognise import GE_COMPONENT, SIEMENS_TILES, check_image_type
-from tumorscope.scans.values import number, text, whole, words
+from tumorscope.scans.values import has, number, text, whole, words
 
 TAGS: tuple[str | int, ...] = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber"),
@@ -68,7 +68,7 @@ def frame_of(path: str, opened: Opened, shared: Callable[[Layout], Layout]) -> F
         ),
         slope=slope,
         intercept=intercept,
-        table="ModalityLUTSequence" in dataset,
+        table=has(dataset, "ModalityLUTSequence"),
         window=facts.window_of(dataset),
         offset=opened.offset if is_native(layout.stored) else None,
     )

@@ -13,6 +13,7 @@ import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 
 UNDEFINED = 0xFFFFFFFF
 
+_ALL_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PIXELS = (0x7FE0, 0x0010)
 _FLOATS = ((0x7FE0, 0x0008), (0x7FE0, 0x0009))
 
@@ -78,14 +80,14 @@ def need(what: str) -> None:
 def silent() -> Iterator[None]:
     """Keep pydicom from warning and logging about values that do not follow the standard."""
     log = logging.getLogger("pydicom")
-    level = log.level
+    disabled = log.disabled
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        log.setLevel(logging.CRITICAL + 1)
+        log.disabled = True
         try:
             yield
         finally:
-            log.setLevel(level)
+            log.disabled = disabled
 
 
 def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
@@ -103,7 +105,7 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
     NotReadError
         If it is no DICOM file, or a damaged one.
     """
-    from pydicom import dcmread
+    from pydicom.filereader import read_partial
 
     try:
         with Path(path).open("rb") as file:
@@ -112,12 +114,9 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
             _check_kind(head, size)
             file.seek(0)
             with silent():
-                dataset = dcmread(
-                    file,
-                    stop_before_pixels=True,
-                    force=True,
-                    specific_tags=None if tags is None else list(tags),
-                )
+                # Not `dcmread`, which looks each element up among slow objects instead of numbers.
+                wanted = None if tags is None else list(numbers_of(tuple(tags)))
+                dataset = read_partial(file, _at_pixels, force=True, specific_tags=wanted)
             syntax = _syntax_of(dataset)
             deflated = syntax == DEFLATED
             place = _pixel_element(b"" if deflated else file.read(12), dataset)
@@ -138,6 +137,18 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
         lacking = f"{size - offset:,} bytes of pixels where the header promises {length:,}"
         raise NotReadError("damaged", lacking)
     return Opened(dataset, syntax, size, pixels, offset if native else None, length)
+
+
+def _at_pixels(tag: int, _kind: str | None, _length: int) -> bool:
+    return tag in _ALL_PIXELS
+
+
+@cache
+def numbers_of(tags: tuple[str | int, ...]) -> tuple[int, ...]:
+    """Return the numbers of elements that are named by keyword."""
+    from pydicom.tag import Tag
+
+    return tuple(int(Tag(tag)) for tag in tags)
 
 
 def _check_kind(head: bytes, size: int) -> None:

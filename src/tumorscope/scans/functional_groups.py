@@ -15,7 +15,7 @@ from tumorscope.scans.frame import Acquisition, Frame, Layout, Marks, Stored
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.pixels import is_native
 from tumorscope.scans.recognise import check_image_type
-from tumorscope.scans.values import item, number, text, whole, words
+from tumorscope.scans.values import has, item, number, text, whole, words
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -115,7 +115,8 @@ def _frame(
         number=index + 1,
         layout=layout,
         position=facts.position_of(group("PlanePositionSequence")),
-        instance=index + 1,
+        # Files of one series are in the order of their instance numbers, too.
+        instance=(whole(dataset, "InstanceNumber") or 0) * MAX_FRAMES + index + 1,
         marks=Marks(
             stack=text(content, "StackID"),
             image_type=image_type,
@@ -128,7 +129,7 @@ def _frame(
         ),
         slope=slope,
         intercept=intercept,
-        table="ModalityLUTSequence" in dataset,
+        table=has(dataset, "ModalityLUTSequence"),
         window=facts.window_of(group("FrameVOILUTSequence")),
         offset=place,
     )
@@ -154,7 +155,7 @@ def _acquisition(dataset: Dataset, group: Group) -> Acquisition:
 
 def is_enhanced(opened: Opened) -> bool:
     """Return whether a file keeps the facts of its images in functional groups."""
-    return "NumberOfFrames" in opened.dataset and (
+    return has(opened.dataset, "NumberOfFrames") and (
         (whole(opened.dataset, "NumberOfFrames") or 1) > 1
         or text(opened.dataset, "SOPClassUID")
         in (

@@ -122,23 +122,25 @@ class _Study:
         if uid and uid in self._uids:
             raise NotReadError("duplicate")
         if is_enhanced(opened):
-            gathered = self._gathered(opened)
+            gathered = self._gathered(path, opened)
             gathered.multiframe.append(path)
             gathered.images += whole(dataset, "NumberOfFrames") or 1
         else:
             frame = frame_of(path, opened, lambda layout: self._layouts.setdefault(layout, layout))
-            gathered = self._gathered(opened)
+            gathered = self._gathered(path, opened)
             gathered.frames.append(frame)
             gathered.images += 1
         self._uids.add(uid)
 
-    def _gathered(self, opened: Opened) -> _Gathered:
+    def _gathered(self, path: str, opened: Opened) -> _Gathered:
         dataset = opened.dataset
-        key = _identity(opened)
+        identity = _identity(opened)
+        # Without a UID, what lies in one folder is taken for one series.
+        key = identity if identity[1] else (identity[0], str(Path(path).parent))
         found = self._series.get(key)
         if found is None:
             found = self._series[key] = _Gathered(
-                *key,
+                *identity,
                 modality="".join(words(dataset, "Modality")),
                 number=whole(dataset, "SeriesNumber"),
                 description=text(dataset, "SeriesDescription"),

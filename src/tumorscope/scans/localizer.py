@@ -10,6 +10,10 @@ from tumorscope.scans.series import Series
 FEW = 20
 """A localizer has at most so many slices in each plane."""
 
+ALIKE = 4
+"""The fullest plane has at most so many times as many as the next: one picture that shows where the
+slices of a stack lie makes no localizer of it."""
+
 ACROSS = 0.7
 """Planes whose normals' cosine is below this lie across each other."""
 
@@ -38,4 +42,5 @@ def is_localizer(series: Series) -> bool:
         for position, one in enumerate(normals)
         for other in normals[:position]
     )
-    return across and max(map(len, planes)) <= FEW
+    *_, second, most = sorted([0, 0, *map(len, planes)])
+    return across and most <= FEW and ALIKE * second >= most

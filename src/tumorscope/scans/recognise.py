@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.scans.dicom_file import Opened
 from tumorscope.scans.not_read import NotReadError
-from tumorscope.scans.values import number, text, words
+from tumorscope.scans.values import has, number, text, words
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -33,12 +33,32 @@ PHASES = frozenset({"P", "PHASE", "PHASE MAP", "PHASE_MAP", "I", "IMAGINARY", "R
 MAPS = frozenset(
     {"ADC", "EADC", "ADC_UNSPECIFIED", "FA", "COLFA", "TENSOR", "TENSOR_B0", "LOWB"}
     | {"SUB", "SUBTRACT", "SUBTRACTION", "RATIO", "DIVISION", "ADDITION"}
-    | {"MIP", "CSA MIP", "MAX_IP", "MIN_IP", "MAXIMUM", "MINIMUM", "MINIP", "PROJECTION IMAGE"}
+    | {
+        "MIP",
+        "CSA MIP",
+        "MAX_IP",
+        "MIN_IP",
+        "MAXIMUM",
+        "MINIMUM",
+        "MINIP",
+        "MNIP",
+        "MIN IP",
+        "PROJECTION IMAGE",
+    }
     | {"PJN", "VOLUME RENDERING", "VOLREN", "SURFACE", "CURVED", "POSDISP"}
     | {"CBF", "CBV", "RCBF", "RCBV", "RELCBF", "RELCBV", "MTT", "TTP", "PBP", "TMAX", "GBP"}
     | {"PERFUSION", "PERF_MAP", "K_TRANS", "RCBV_CORRECTED", "ASL_CBF", "RELMTT"}
     | {"T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP", "R2STAR MAP", "B0 MAP", "B0_MAP", "B1"}
-    | {"T1_MAP", "T2_MAP", "PD MAP", "FIELD_MAP", "QSM", "MEAN", "STDDEV", "T_TEST", "FMRI"}
+    | {
+        "T1_MAP",
+        "T2_MAP",
+        "PD MAP",
+        "FIELD_MAP",
+        "QSM",
+        "MEAN",
+        "STDDEV",
+        "T_TEST",
+    }
     | {"METABOLITE", "METABOLITE_MAP", "SPECTROSCOPY", "VELOCITY", "PROTON_DENSITY_MAP"}
     | {"SCREEN SAVE", "SCREENSAVE", "ERROR MAP", "CONFIDENCE MAP", "DIFFUSION_FIT"}
 )
@@ -64,7 +84,7 @@ def check_object(opened: Opened, modalities: Collection[str]) -> None:
     if sop_class in SEGMENTATIONS or modality == "SEG":
         raise NotReadError("segmentation")
     if not opened.pixels:
-        encrypted = "EncryptedAttributesSequence" in dataset
+        encrypted = has(dataset, "EncryptedAttributesSequence")
         raise NotReadError("no-pixels", "it is encrypted" if encrypted else modality)
     if opened.pixels == "floats" or sop_class == PARAMETRIC_MAP:
         raise NotReadError("derived", "a parametric map")

@@ -17,7 +17,7 @@ from tumorscope.scans.frame import Frame, Marks
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.remark import Remark
 
-APART = 0.01
+APART = 0.05
 """Positions so near to each other, in mm, are the same."""
 
 UNEVEN = 0.1

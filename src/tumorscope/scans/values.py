@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.tag import BaseTag
 
 Key = str | int
 
@@ -53,7 +56,10 @@ def words(dataset: Dataset, key: Key) -> tuple[str, ...]:
 def text(dataset: Dataset, key: Key) -> str:
     """Return the text of an element as it is, without blanks around it."""
     value = _raw(dataset, key)
-    return "" if value is None else _text(value).strip(" \0")
+    if value is None:
+        return ""
+    joined = "\\".join(value) if isinstance(value, list) else _text(value)
+    return joined.strip(" \0")
 
 
 def item(dataset: Dataset | None, key: Key) -> Dataset | None:
@@ -64,12 +70,57 @@ def item(dataset: Dataset | None, key: Key) -> Dataset | None:
     return value[0] if len(value) else None
 
 
+def has(dataset: Dataset, key: Key) -> bool:
+    """Return whether an element is there, even if it is empty."""
+    return _tag(key) in dataset
+
+
 def _raw(dataset: Dataset, key: Key) -> object:
+    """Return the value of an element, converted here where that is simple.
+
+    pydicom converts and validates each value when it is first asked for, which would take longer
+    than all the rest of the reading of a header.
+    """
+    tag = _tag(key)
     try:
-        element = dataset[key] if key in dataset else None  # noqa: SIM401
-        return None if element is None else element.value
-    except Exception:  # pydicom converts values only now, and raises what it likes
+        element = dataset.get_item(tag)
+        if element is None:
+            return None
+        if not hasattr(element, "is_raw") or not element.is_raw or element.VR == "SQ":
+            return dataset[tag].value
+        kind = element.VR if element.VR not in (None, "UN") else _kind(tag)
+        data: bytes = element.value or b""
+        if kind in _FORMS:
+            form, size = _FORMS[kind]
+            order = "<" if element.is_little_endian else ">"
+            count = len(data) // size
+            return list(struct.unpack(f"{order}{count}{form}", data[: count * size]))
+        if kind in _CODED:  # in one of many character sets
+            return dataset[tag].value
+        return data.decode("latin-1").split("\\")
+    except Exception:  # what does not follow the standard is as good as absent
         return None
+
+
+_FORMS = {"US": ("H", 2), "SS": ("h", 2), "UL": ("L", 4), "SL": ("l", 4)}
+_FORMS |= {"FL": ("f", 4), "FD": ("d", 8)}
+_CODED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT", "SQ"})
+_PRIVATE = {0x0019100A: "US", 0x0043102F: "SS"}
+"""What private elements hold where the file does not say: Siemens' tiles, GE's component."""
+
+
+@cache
+def _tag(key: Key) -> BaseTag:
+    from pydicom.tag import Tag
+
+    return Tag(key)
+
+
+@cache
+def _kind(tag: BaseTag) -> str:
+    from pydicom.datadict import dictionary_VR
+
+    return _PRIVATE[tag] if tag in _PRIVATE else "" if tag.is_private else dictionary_VR(tag)
 
 
 def _text(value: object) -> str:
