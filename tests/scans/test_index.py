@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom import Dataset, Sequence
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+)
 from tests.fixtures.dicom_files import image, save, write_nifti
 
 from tumorscope.common.errors import InputError
@@ -20,6 +27,7 @@ from tumorscope.common.extras import MissingExtraError
 from tumorscope.scans import NotRead, Volume, index_study, read_volumes
 from tumorscope.scans.not_read import REASONS
 
+LARGER = np.random.default_rng(0).integers(0, 4096, (32, 33), dtype=np.uint16)
 VALUES = np.random.default_rng(0).integers(0, 4096, (8, 9), dtype=np.uint16)
 
 
@@ -196,10 +204,30 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         "e.png": "not-dicom",
         ".hidden": "hidden",
         "f": "linked-folder",
-        "g": "damaged",
+        "g": "cannot-open",
     }
     for each in found.values():
         assert each.sentence().count(each.path) == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("pipe", "pipe.nii"):
+        os.mkfifo(tmp_path / name)
+    index = index_study(tmp_path)
+    [series] = index.series
+    assert [left.reason for left in index.not_read] == ["cannot-open"]
+    assert [found.reason for found in read_volumes(series)] == ["cannot-open"]
+
+
+def test_deflated_files_that_become_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.zeros((500, 500), np.uint16)
+    path = save(image(values), tmp_path / "a", syntax=DeflatedExplicitVRLittleEndian)
+    assert path.stat().st_size < 5000
+    assert index_study(path).not_read == ()
+    monkeypatch.setattr("tumorscope.scans.file_checks.MAX_WHOLE", 100_000)
+    assert only(path).reason == "too-large"
 
 
 def test_two_files_of_one_image_are_one(tmp_path: Path) -> None:
@@ -247,17 +275,21 @@ def test_extra_bytes_and_private_elements_do_no_harm(tmp_path: Path) -> None:
     assert np.array_equal(volume.voxels[0], VALUES)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize(
+    "syntax",
+    [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, RLELossless, JPEG2000Lossless],
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    cut=st.integers(0, 1200),
-    changes=st.lists(st.tuples(st.integers(0, 1199), st.integers(0, 255)), max_size=4),
+    cut=st.one_of(st.just(0), st.integers(0, 3000)),
+    changes=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=4),
     tail=st.binary(max_size=8),
 )
 def test_damaged_files_never_crash(
-    tmp_path: Path, cut: int, changes: list[tuple[int, int]], tail: bytes
+    tmp_path: Path, syntax: UID, cut: int, changes: list[tuple[int, int]], tail: bytes
 ) -> None:
     path = tmp_path / "a"
-    data = bytearray(save(image(VALUES), path, syntax=ExplicitVRLittleEndian).read_bytes())
+    data = bytearray(save(image(LARGER), path, syntax=syntax).read_bytes())
     for place, value in changes:
         data[place % len(data)] = value
     path.write_bytes(bytes(data[: len(data) - cut]) + tail)

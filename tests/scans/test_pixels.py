@@ -181,7 +181,7 @@ def test_pixels_of_another_size_than_the_header_promises(tmp_path: Path, syntax:
     found = read(path)
     assert isinstance(found, NotRead)
     assert found.reason == "damaged"
-    assert "64 × 48 where the header promises 32 × 48" in found.detail
+    assert "64 × 48 × 1 values where the header promises 32 × 48 × 1" in found.detail
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,17 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.common.extras import require
-from tumorscope.imaging.kinds import HEAD, is_dicom, kind_of
+from tumorscope.imaging.kinds import HEAD
+from tumorscope.scans.file_checks import (
+    DEFLATED,
+    MAX_WHOLE,
+    check_file,
+    check_inflated,
+    check_kind,
+)
 from tumorscope.scans.not_read import NotReadError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-MAX_BYTES = 4 * 1024**3
-"""Of one file."""
-
-DEFLATED = "1.2.840.10008.1.2.1.99"
-"""Transfer syntax of which everything behind the file's own header is compressed."""
 
 UNDEFINED = 0xFFFFFFFF
 
@@ -108,10 +108,12 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
     from pydicom.filereader import read_partial
 
     try:
+        state = Path(path).stat()
+        check_file(state)
         with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
             head = file.read(HEAD)
-            _check_kind(head, size)
+            check_kind(head)
+            check_inflated(file, head)
             file.seek(0)
             with silent():
                 # Not `dcmread`, which looks each element up among slow objects instead of numbers.
@@ -124,15 +126,18 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
     except NotReadError:
         raise
     except OSError as error:
-        raise NotReadError("damaged", error.strerror or str(error)) from None
+        raise NotReadError("cannot-open", error.strerror or str(error)) from None
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # parsers raise what they like on damaged files
         raise NotReadError("damaged", short(error)) from None
+    size = state.st_size
     if deflated:
         return Opened(dataset, syntax, size, _kind_of_deflated(path), None, 0)
     pixels, length, _ = place
     native = pixels == "values" and length != UNDEFINED
+    if not native and size > MAX_WHOLE:
+        raise NotReadError("too-large", f"{size:,} bytes of compressed pixels")
     if native and offset + length > size:
         lacking = f"{size - offset:,} bytes of pixels where the header promises {length:,}"
         raise NotReadError("damaged", lacking)
@@ -149,18 +154,6 @@ def numbers_of(tags: tuple[str | int, ...]) -> tuple[int, ...]:
     from pydicom.tag import Tag
 
     return tuple(int(Tag(tag)) for tag in tags)
-
-
-def _check_kind(head: bytes, size: int) -> None:
-    if not size:
-        raise NotReadError("damaged", "it is empty")
-    if size > MAX_BYTES:
-        raise NotReadError("too-large", f"{size:,} bytes")
-    if is_dicom(head):
-        return
-    kind = kind_of(head)
-    if kind is None or not kind.name.startswith("a DICOM"):
-        raise NotReadError("not-dicom", f"it is {kind.name}" if kind else "")
 
 
 def _syntax_of(dataset: Dataset) -> str:

@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.names import printable
 from tumorscope.scans.dicom_file import need, short, silent
+from tumorscope.scans.file_checks import check_file
 from tumorscope.scans.not_read import REASONS, NotReadError
 from tumorscope.scans.remark import Remark
-from tumorscope.scans.volume import SliceOrigin, Volume
+from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
-
-MAX_VOXELS = 256_000_000
-"""Of one volume; of several in a file, each."""
 
 MAX_VOLUMES = 20_000
 
@@ -96,7 +94,7 @@ def _damage() -> Iterator[None]:
     except (NotReadError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
     except FileNotFoundError as error:
-        raise NotReadError("damaged", f"a file is missing: {short(error)}") from None
+        raise NotReadError("cannot-open", short(error)) from None
     except Exception as error:
         raise NotReadError("damaged", short(error)) from None
 
@@ -104,6 +102,7 @@ def _damage() -> Iterator[None]:
 def _opened(path: str) -> Nifti1Image:
     import nibabel
 
+    check_file(Path(path).stat())
     with silent():
         image = nibabel.load(path)
     if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti1Pair | nibabel.AnalyzeImage):
@@ -194,9 +193,11 @@ def _scaled(
     """Return values after their scaling, and whether all were finite; those not become 0."""
     wide = values.dtype.itemsize > 4 or (values.dtype.kind in "iu" and values.dtype.itemsize > 2)
     if (slope, intercept) != (1.0, 0.0):
+        scaled = np.empty_like(values, dtype=np.float64 if wide else np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
-            exact = values.astype(np.float64) * slope + intercept
-        values = exact if wide else exact.astype(np.float32)
+            for index in range(values.shape[2]):  # a whole volume of float64 would be large
+                scaled[..., index] = values[..., index].astype(np.float64) * slope + intercept
+        values = scaled
     elif values.dtype.kind == "f" and values.dtype.itemsize == 2:
         values = values.astype(np.float32)
     elif values.dtype.itemsize > 8:

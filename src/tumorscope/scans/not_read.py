@@ -10,6 +10,7 @@ from tumorscope.common.names import printable
 from tumorscope.common.words import counted
 
 NotReadReason = Literal[
+    "cannot-open",
     "damaged",
     "transfer-syntax",
     "geometry",
@@ -32,6 +33,7 @@ NotReadReason = Literal[
 """Why something is not read; the worst, what a person may have meant to use, first."""
 
 REASONS: Mapping[NotReadReason, tuple[str, str]] = {
+    "cannot-open": ("it cannot be opened", "Check that it is there and that you may read it"),
     "damaged": ("it is damaged or cut short", "Copy it again from where it came from"),
     "transfer-syntax": (
         "its pixels are compressed in a way that no library here decodes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,11 @@ from numpy.typing import NDArray
 
 from tumorscope.imaging.opening import MAX_PIXELS
 from tumorscope.scans.codestream import size_of_codestream
-from tumorscope.scans.dicom_file import DEFLATED, open_whole, short, silent
-from tumorscope.scans.frame import Frame, Stored
+from tumorscope.scans.dicom_file import open_whole, short, silent
+from tumorscope.scans.file_checks import DEFLATED, MAX_WHOLE
+from tumorscope.scans.frame import Frame, Layout, Stored
 from tumorscope.scans.not_read import NotReadError
+from tumorscope.scans.rle import decode_rle
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
 """Transfer syntaxes whose values lie in the file as they are."""
 
+RLE = "1.2.840.10008.1.2.5"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 BY_GDCM = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (51, 52, 53, 55))
@@ -75,7 +77,7 @@ class PixelReader:
                 file.seek(frame.offset or 0)
                 data = file.read(promised)
         except OSError as error:
-            raise NotReadError("damaged", error.strerror or str(error)) from None
+            raise NotReadError("cannot-open", error.strerror or str(error)) from None
         if len(data) < promised:
             raise NotReadError("damaged", f"{len(data):,} of {promised:,} bytes of pixels")
         raw = np.frombuffer(data, dtype=f"{order}u{layout.stored.allocated // 8}")
@@ -84,8 +86,12 @@ class PixelReader:
     def _decoded(self, frame: Frame) -> NDArray[np.generic]:
         layout = frame.layout
         index = 0 if frame.number is None else frame.number - 1
-        self._check_codestream(frame, index)
-        if layout.stored.syntax in BY_GDCM:
+        data = self._encapsulated(frame, index)
+        _check_codestream(data, layout)
+        if layout.stored.syntax == RLE:
+            values = decode_rle(data, layout.rows * layout.columns, layout.stored.allocated // 8)
+            decoded = values.reshape(layout.rows, layout.columns)
+        elif layout.stored.syntax in BY_GDCM:
             decoded = self._frame_by_gdcm(frame, index)
         else:
             decoded = self._frame_by_any(frame, index)
@@ -127,8 +133,8 @@ class PixelReader:
 
     def _frame_by_gdcm(self, frame: Frame, index: int) -> NDArray[np.generic]:
         if self._by_gdcm is None or self._path != frame.path:
-            self._opened(frame.path)
-            self._by_gdcm = _all_by_gdcm(frame)
+            count = int(self._opened(frame.path).get("NumberOfFrames") or 1)
+            self._by_gdcm = _all_by_gdcm(frame, count)
         if index >= len(self._by_gdcm):
             raise NotReadError("damaged", f"{len(self._by_gdcm)} frames were decoded")
         frames = self._by_gdcm
@@ -140,27 +146,32 @@ class PixelReader:
             self._dataset = open_whole(path)
         return self._dataset
 
-    def _check_codestream(self, frame: Frame, index: int) -> None:
-        """Refuse pixels whose own header is larger than the file's: decoders believe the former."""
+    def _encapsulated(self, frame: Frame, index: int) -> bytes:
+        """Return the compressed bytes of an image; none where the file is not so or damaged."""
         from pydicom.encaps import get_frame
 
-        layout = frame.layout
-        if layout.stored.syntax in NATIVE or layout.stored.syntax == DEFLATED:
-            return
+        if frame.layout.stored.syntax in NATIVE or frame.layout.stored.syntax == DEFLATED:
+            return b""
         dataset = self._opened(frame.path)
         try:
             with silent():
                 count = int(dataset.get("NumberOfFrames") or 1)
-                data = get_frame(dataset.PixelData, index, number_of_frames=count)
+                return bytes(get_frame(dataset.PixelData, index, number_of_frames=count))
+        except (MemoryError, KeyboardInterrupt):
+            raise
         except Exception:  # pydicom says itself what is wrong, in the decoding
-            return
-        size = size_of_codestream(data)
-        if size is not None and size != (layout.rows, layout.columns):
-            raise NotReadError(
-                "damaged",
-                f"its pixels are {size[0]} × {size[1]} where the header promises "
-                f"{layout.rows} × {layout.columns}",
-            )
+            return b""
+
+
+def _check_codestream(data: bytes, layout: Layout) -> None:
+    """Refuse pixels whose own header is larger than the file's: decoders believe the former."""
+    size = size_of_codestream(data)
+    promised = (layout.rows, layout.columns, 1)
+    if size is not None and size != promised:
+        own, other = (" × ".join(map(str, each)) for each in (size, promised))
+        raise NotReadError(
+            "damaged", f"its pixels are {own} values where the header promises {other}"
+        )
 
 
 def counting_bits(values: NDArray[np.generic], stored: Stored) -> NDArray[np.generic]:
@@ -192,20 +203,24 @@ def counting_bits(values: NDArray[np.generic], stored: Stored) -> NDArray[np.gen
     return counted.copy() if counted.base is not None and not counted.flags.writeable else counted
 
 
-def _all_by_gdcm(frame: Frame) -> NDArray[np.generic]:
+def _all_by_gdcm(frame: Frame, count: int) -> NDArray[np.generic]:
     """Decode all frames of a file with gdcm itself; shape (frames, rows, columns)."""
     import gdcm
 
     layout = frame.layout
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        reader = gdcm.ImageReader()
-        reader.SetFileName(frame.path)
-        if not reader.Read():
-            raise NotReadError("transfer-syntax", _syntax(frame))
-        buffer = reader.GetImage().GetBuffer()
-    # The binding hands bytes over as text.
-    data = buffer.encode("utf-8", errors="surrogateescape") if isinstance(buffer, str) else buffer
+    if layout.rows * layout.columns * count * layout.stored.allocated // 8 > MAX_WHOLE:
+        raise NotReadError("too-large", f"{count} frames of {layout.rows} × {layout.columns}")
+    try:
+        with silent():
+            reader = gdcm.ImageReader()
+            reader.SetFileName(frame.path)
+            buffer = reader.GetImage().GetBuffer() if reader.Read() else ""
+        # The binding hands bytes over as text.
+        data = buffer.encode("utf-8", errors="surrogateescape") if buffer else b""
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # also a file name that is no text
+        raise NotReadError("damaged", short(error)) from None
     size = layout.stored.allocated // 8
     one = layout.rows * layout.columns
     if not data:
@@ -224,5 +239,6 @@ def _no_decoder(error: Exception) -> bool:
 def _syntax(frame: Frame) -> str:
     from pydicom.uid import UID
 
-    syntax = UID(frame.layout.stored.syntax)
-    return f"{syntax.name}, {syntax}" if syntax.name != str(syntax) else str(syntax)
+    with silent():
+        syntax = UID(frame.layout.stored.syntax)
+        return f"{syntax.name}, {syntax}" if syntax.name != str(syntax) else str(syntax)

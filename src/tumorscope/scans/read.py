@@ -16,10 +16,7 @@ from tumorscope.scans.pixels import PixelReader
 from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack, stacks_of
-from tumorscope.scans.volume import SliceOrigin, Volume
-
-MAX_VOXELS = 256_000_000
-"""Of one volume: 512 × 512 × 976. More are refused before anything is decoded."""
+from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume
 
 
 def read_volumes(series: Series) -> Iterator[Volume | NotRead]:

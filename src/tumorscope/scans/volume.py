@@ -11,6 +11,9 @@ from tumorscope.scans.frame import UNKNOWN, Acquisition
 from tumorscope.scans.not_read import NotRead
 from tumorscope.scans.remark import Remark
 
+MAX_VOXELS = 100_000_000
+"""Of one volume, 512 × 512 × 381; more are refused before anything is decoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class SliceOrigin:
