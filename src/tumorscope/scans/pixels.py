@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from tumorscope.scans.codestream import size_of_codestream
 from tumorscope.scans.dicom_file import open_whole, short, silent
 from tumorscope.scans.file_checks import DEFLATED, MAX_WHOLE
 from tumorscope.scans.frame import Frame, Layout, Stored
-from tumorscope.scans.not_read import NotReadError
+from tumorscope.scans.gdcm_process import GDCM, GdcmError
+from tumorscope.scans.not_read import NotReadError, NotReadReason
 from tumorscope.scans.rle import decode_rle
 
 if TYPE_CHECKING:
@@ -25,8 +27,27 @@ NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1
 RLE = "1.2.840.10008.1.2.5"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
-BY_GDCM = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (51, 52, 53, 55))
-"""JPEG of 12 bits, and retired kinds: pydicom has no decoder for them or refuses, gdcm has."""
+_JPEG = "1.2.840.10008.1.2.4."
+
+PLUGINS: Mapping[str, str] = {
+    **dict.fromkeys((f"{_JPEG}50", f"{_JPEG}51"), "pillow"),
+    **dict.fromkeys((f"{_JPEG}80", f"{_JPEG}81"), "pyjpegls"),
+    **dict.fromkeys((f"{_JPEG}90", f"{_JPEG}91"), "pylibjpeg"),
+    **dict.fromkeys((f"{_JPEG}201", f"{_JPEG}202", f"{_JPEG}203"), "pylibjpeg"),
+    DEFLATED: "",
+    BIG_ENDIAN: "",
+    "1.2.840.10008.1.2": "",
+    "1.2.840.10008.1.2.1": "",
+}
+"""Transfer syntax → pydicom's plugin. Left to itself pydicom takes gdcm, which may end the process.
+
+What is not here (lossless JPEG, and the kinds that were retired) is asked of gdcm all the same, in
+a process of its own; of the first two, 12 bits as well.
+"""
+
+
+BY_GDCM = frozenset(f"{_JPEG}{number}" for number in (50, 51, 52, 53, 55, 57, 70))
+"""What gdcm is known to decode: it did not where such a file is damaged."""
 
 
 def is_native(stored: Stored) -> bool:
@@ -91,24 +112,16 @@ class PixelReader:
         if layout.stored.syntax == RLE:
             values = decode_rle(data, layout.rows * layout.columns, layout.stored.allocated // 8)
             decoded = values.reshape(layout.rows, layout.columns)
-        elif layout.stored.syntax in BY_GDCM:
+        elif PLUGINS.get(layout.stored.syntax) is None or _is_deep_jpeg(layout.stored):
             decoded = self._frame_by_gdcm(frame, index)
         else:
-            decoded = self._frame_by_any(frame, index)
+            decoded = self._frame_by_pydicom(frame, index)
         if decoded.shape != (layout.rows, layout.columns):
             raise NotReadError(
                 "damaged", f"decoded {decoded.shape}, promised {(layout.rows, layout.columns)}"
             )
         native = decoded.astype(decoded.dtype.newbyteorder("="), copy=False)
         return counting_bits(native, layout.stored)
-
-    def _frame_by_any(self, frame: Frame, index: int) -> NDArray[np.generic]:
-        try:
-            return self._frame_by_pydicom(frame, index)
-        except NotReadError as error:
-            if error.reason != "transfer-syntax":
-                raise
-        return self._frame_by_gdcm(frame, index)
 
     def _frame_by_pydicom(self, frame: Frame, index: int) -> NDArray[np.generic]:
         from pydicom.pixels import pixel_array
@@ -121,14 +134,11 @@ class PixelReader:
         try:
             with silent():
                 # A classic file states no number of frames, or one; of both it is the first.
-                return np.asarray(pixel_array(dataset, index=index))
+                plugin = PLUGINS[stored.syntax]
+                return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
         except (MemoryError, KeyboardInterrupt):
             raise
-        except NotImplementedError:
-            raise NotReadError("transfer-syntax", _syntax(frame)) from None
         except Exception as error:  # decoders raise what they like on damaged files
-            if _no_decoder(error):
-                raise NotReadError("transfer-syntax", _syntax(frame)) from None
             raise NotReadError("damaged", short(error)) from None
 
     def _frame_by_gdcm(self, frame: Frame, index: int) -> NDArray[np.generic]:
@@ -205,35 +215,26 @@ def counting_bits(values: NDArray[np.generic], stored: Stored) -> NDArray[np.gen
 
 def _all_by_gdcm(frame: Frame, count: int) -> NDArray[np.generic]:
     """Decode all frames of a file with gdcm itself; shape (frames, rows, columns)."""
-    import gdcm
-
     layout = frame.layout
     if layout.rows * layout.columns * count * layout.stored.allocated // 8 > MAX_WHOLE:
         raise NotReadError("too-large", f"{count} frames of {layout.rows} × {layout.columns}")
     try:
-        with silent():
-            reader = gdcm.ImageReader()
-            reader.SetFileName(frame.path)
-            buffer = reader.GetImage().GetBuffer() if reader.Read() else ""
-        # The binding hands bytes over as text.
-        data = buffer.encode("utf-8", errors="surrogateescape") if buffer else b""
-    except (MemoryError, KeyboardInterrupt):
-        raise
-    except Exception as error:  # also a file name that is no text
-        raise NotReadError("damaged", short(error)) from None
-    size = layout.stored.allocated // 8
-    one = layout.rows * layout.columns
+        data = GDCM.decode(frame.path)
+    except GdcmError as error:
+        known = layout.stored.syntax in BY_GDCM
+        reason: NotReadReason = "damaged" if known else "transfer-syntax"
+        raise NotReadError(reason, str(error) if known else _syntax(frame)) from None
     if not data:
         raise NotReadError("transfer-syntax", _syntax(frame))
-    if len(data) % (one * size):
+    size = layout.stored.allocated // 8
+    if len(data) % (layout.rows * layout.columns * size):
         raise NotReadError("damaged", f"gdcm decoded {len(data):,} bytes")
     values: NDArray[np.generic] = np.frombuffer(data, dtype=f"=u{size}")
     return values.reshape(-1, layout.rows, layout.columns)
 
 
-def _no_decoder(error: Exception) -> bool:
-    words = str(error)
-    return "missing dependencies" in words or "not supported" in words.lower()
+def _is_deep_jpeg(stored: Stored) -> bool:
+    return stored.syntax in (f"{_JPEG}50", f"{_JPEG}51") and stored.stored > 8
 
 
 def _syntax(frame: Frame) -> str:
