@@ -33,8 +33,10 @@ class Rounded(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, values: keras.KerasTensor) -> keras.KerasTensor:
         """Round; the shape stays."""
-        clipped = ops.clip(values, self.low, self.low + 255 * self.scale)
-        return straight_through(clipped, ops.round(clipped / self.scale) * self.scale)
+        # JAX's clip takes no variables.
+        low, scale = ops.convert_to_tensor(self.low), ops.convert_to_tensor(self.scale)
+        clipped = ops.clip(values, low, low + 255 * scale)
+        return straight_through(clipped, ops.round(clipped / scale) * scale)
 
 
 class FoldedConvolution(keras.layers.Layer):  # type: ignore[misc]
@@ -98,7 +100,7 @@ class FoldedConvolution(keras.layers.Layer):  # type: ignore[misc]
         elif layer.use_bias:
             factor = ops.reshape(self._factor(), (-1,))
             layer.bias.assign(layer.bias - self.shift / factor)
-        self.shift.assign(ops.zeros_like(self.shift))
+        self.shift.assign(ops.zeros(self.shift.shape))
 
     def _rounded(self, kernel: keras.KerasTensor) -> keras.KerasTensor:
         axes = (0, 1) if self.by_channel else (0, 1, 2)
@@ -127,7 +129,8 @@ class FoldedConvolution(keras.layers.Layer):  # type: ignore[misc]
         factor = 1.0 / ops.sqrt(normal.moving_variance + normal.epsilon)
         if normal.gamma is not None:
             # A channel that is multiplied by 0 is so all the same, and can be divided by it.
-            factor = factor * ops.where(normal.gamma == 0.0, 1e-12, normal.gamma)
+            gamma = ops.convert_to_tensor(normal.gamma)  # JAX's where takes no variables
+            factor = factor * ops.where(gamma == 0.0, 1e-12, gamma)
         # (h, w, channels, multiplier) of a depthwise kernel
         return ops.reshape(factor, kernel.shape[2:]) if self.by_channel else factor
 

@@ -258,6 +258,9 @@ class Trainer:
         variables = self._part.trainable_variables
         raw = [np.asarray(variable) for variable in variables]
         self._part.optimizer.finalize_variable_values(variables)
+        for variable in variables:
+            # JAX lets both share memory, which it frees with whatever next uses the network.
+            variable.assign(np.array(variable))
         measured = self._measure_as_is(indices)
         if not keep_average:
             for variable, values in zip(variables, raw, strict=True):
