@@ -68,7 +68,8 @@ class Acquisition:
 
         The times: an echo of at least 70 ms after a repetition of at least 2,000 ms is T2, FLAIR
         where an inversion of 1,400 to 3,500 ms came first; an echo of at most 30 ms after a
-        repetition of at most 1,200 ms of a spin echo is T1.
+        repetition of at most 1,200 ms of a spin echo is T1, and so is a gradient echo of at most
+        10 ms after an inversion of 500 to 1,300 ms (MPRAGE).
         """
         agent = "T1c" if self.agent else "T1"
         words = {"T1": agent, "T2": "T2", "FLAIR": "FLAIR", "FLUID_ATTENUATED": "FLAIR"}
@@ -82,6 +83,8 @@ class Acquisition:
             return "FLAIR" if 1400.0 <= (self.inversion_time or 0.0) <= 3500.0 else "T2"
         if 0.0 < repetition <= 1200.0 and 0.0 < echo <= 30.0 and "SE" in self.scanning:
             return agent
+        if {"GR", "IR"} <= set(self.scanning.split("\\")) and 0.0 < echo <= 10.0:
+            return agent if 500.0 <= (self.inversion_time or 0.0) <= 1300.0 else ""
         return ""
 
 

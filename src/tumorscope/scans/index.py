@@ -78,6 +78,13 @@ def index_study(path: str | Path, *, modalities: Collection[str] = MR) -> StudyI
         If there is nothing at that path.
     MissingExtraError
         If the extra “dicom” is not installed.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> study = index_study(get_testdata_file("MR_small.dcm"))
+    >>> [(series.modality, series.images) for series in study.series], study.not_read
+    ([('MR', 1)], ())
     """
     need("read DICOM and NIfTI")
     root = Path(path)

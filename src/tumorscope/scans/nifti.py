@@ -53,6 +53,15 @@ def read_nifti(path: str | Path) -> Iterator[Volume]:
         If it is no such file, damaged, too large, in colour or complex.
     MissingExtraError
         If the extra “dicom” is not installed.
+
+    Examples
+    --------
+    >>> import nibabel, numpy as np
+    >>> values = np.arange(24, dtype=np.int16).reshape(4, 3, 2)
+    >>> nibabel.save(nibabel.Nifti1Image(values, np.diag([-1.0, -1.0, 5.0, 1.0])), "scan.nii.gz")
+    >>> [volume] = read_nifti("scan.nii.gz")
+    >>> volume.voxels.shape, volume.spacing
+    ((2, 3, 4), (5.0, 1.0, 1.0))
     """
     need("read DICOM and NIfTI")
     source = os.fspath(path)

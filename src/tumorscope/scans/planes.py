@@ -61,7 +61,16 @@ class Turned:
 
 
 def acquired_plane(volume: Volume) -> Plane:
-    """Return the plane that is nearest to the slices of a volume."""
+    """Return the plane that is nearest to the slices of a volume.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from tumorscope.scans import index_study, read_volumes
+    >>> [volume] = read_volumes(index_study(get_testdata_file("MR_small.dcm")).series[0])
+    >>> acquired_plane(volume)
+    'axial'
+    """
     through = _axes(volume)[0]
     return next(plane for plane, axis in _THROUGH.items() if axis == through)
 

@@ -36,6 +36,17 @@ def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
     ------
     Volume or NotRead
         Each volume of the series, or why it, or some of its images, are not read.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from tumorscope.scans import index_study
+    >>> study = index_study(get_testdata_file("MR_small.dcm"))
+    >>> [volume] = read_volumes(study.series[0])
+    >>> volume.voxels.shape, volume.voxels.dtype, volume.origins[0].position
+    ((1, 64, 64), dtype('int16'), (-83.9063, -91.2, 6.6406))
+    >>> volume.remarks[0].code, volume.acquisition.sequence
+    ('derived', 'T2')
     """
     need("read DICOM and NIfTI")
     if series.kind == "nifti":

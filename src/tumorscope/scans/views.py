@@ -22,7 +22,7 @@ LARGEST_EDGE = 1024
 """Pictures that are resampled are not made larger than this; small ones never need to be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScanSlice:
     """One slice of a volume as a radiologist sees it.
 
@@ -88,6 +88,15 @@ def views(
         If there is no such plane.
     InputError
         If it is not the acquired one, and slices are missing, uneven or tilted.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from tumorscope.scans import index_study, read_volumes
+    >>> [volume] = read_volumes(index_study(get_testdata_file("MR_small.dcm")).series[0])
+    >>> [shown] = views(volume)
+    >>> shown.plane, shown.position, shown.slice.pixels.shape, shown.slice.pixels.dtype
+    ('axial', 6.6406, (64, 64), dtype('uint8'))
     """
     window = window or Window()
     seen = turned(volume, plane)
@@ -129,6 +138,18 @@ def mask_views(mask: Volume, plane: Plane | None = None) -> Iterator[NDArray[np.
     ------
     ndarray of bool, shape (height, width)
         In the order of `views`.
+
+    Examples
+    --------
+    >>> import nibabel, numpy as np
+    >>> from tumorscope.scans import read_nifti
+    >>> values = np.zeros((4, 3, 2), np.uint8)
+    >>> values[0, 0, 1] = 1
+    >>> nibabel.save(nibabel.Nifti1Image(values, np.diag([1.0, 1.0, 5.0, 1.0])), "mask.nii.gz")
+    >>> [mask] = read_nifti("mask.nii.gz")
+    >>> [lower, upper] = mask_views(mask, "axial")
+    >>> bool(lower.any()), np.argwhere(upper).tolist()  # left and posterior
+    (False, [[2, 3]])
     """
     seen = turned(mask, plane)
     for values in seen.voxels:
@@ -140,7 +161,16 @@ def mask_views(mask: Volume, plane: Plane | None = None) -> Iterator[NDArray[np.
 
 
 def same_grid(one: Volume, other: Volume) -> bool:
-    """Return whether the slices of two volumes show the same places, however each is stored."""
+    """Return whether the slices of two volumes show the same places, however each is stored.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from tumorscope.scans import index_study, read_volumes
+    >>> [volume] = read_volumes(index_study(get_testdata_file("MR_small.dcm")).series[0])
+    >>> same_grid(volume, volume)
+    True
+    """
     first, second = turned(one), turned(other, turned(one).plane)
     if first.voxels.shape != second.voxels.shape:
         return False

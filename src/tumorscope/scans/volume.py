@@ -40,7 +40,7 @@ class SliceOrigin:
     window: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Volume:
     """A stack of parallel slices in patient space.
 
