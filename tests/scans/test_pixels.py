@@ -221,6 +221,12 @@ def test_a_slope_of_zero_or_none_is_no_slope(tmp_path: Path) -> None:
         assert np.array_equal(values_of(save(dataset, tmp_path / "a")), values)
 
 
+def test_a_rescale_beyond_all_numbers(tmp_path: Path) -> None:
+    found = read(save(image(drawn(16, 12, False), RescaleSlope="1e300"), tmp_path / "a"))
+    assert isinstance(found, NotRead)
+    assert found.reason == "damaged"
+
+
 def test_a_look_up_table_of_the_modality(tmp_path: Path) -> None:
     values = drawn(8, 8, False)
     table = pydicom.Dataset()

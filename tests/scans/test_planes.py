@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
+import subprocess
 import tempfile
 from pathlib import Path
 
+import dcm2niix
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,6 +126,24 @@ def test_dicom_files_in_any_order_show_the_same_slices(
     second = of_dicom(*turned(drawn(), affine, order, flips), shuffle=shuffle)
     assert shown(first) == shown(second) == shown(of_nifti(drawn(), affine))
     assert np.abs(centres(first) - centres(second)).max() < 1e-3
+
+
+@pytest.mark.parametrize("flips", [(False, False, False), (True, False, True)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+@pytest.mark.parametrize("angles", [(10.0, -25.0, 5.0), (95.0, 3.0, -8.0)])
+def test_what_dcm2niix_makes_of_a_series_shows_the_same(
+    tmp_path: Path, flips: Flips, order: tuple[int, ...], angles: Angles
+) -> None:
+    voxels = np.random.default_rng(0).integers(0, 4000, (5, 40, 36), dtype=np.int16)
+    write_series(tmp_path / "in", *turned(voxels, rotation(angles) @ AFFINE, order, flips))
+    words = ["-z", "n", "-o", str(tmp_path), str(tmp_path / "in")]
+    subprocess.run([dcm2niix.bin, *words], capture_output=True, check=True)
+    [path] = tmp_path.glob("*.nii")
+    [theirs] = read_nifti(path)
+    [ours] = read_volumes(index_study(tmp_path / "in").series[0])
+    assert isinstance(ours, Volume)
+    assert shown(ours) == shown(theirs)
+    assert np.abs(centres(ours) - centres(theirs)).max() < 1e-3
 
 
 def test_axial_slices_have_anterior_up_and_the_right_on_the_left() -> None:

@@ -15,7 +15,7 @@ from tumorscope.scans.frame import Acquisition, Frame, Layout, Marks, Stored
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.pixels import is_native
 from tumorscope.scans.recognise import check_image_type
-from tumorscope.scans.values import has, item, number, text, whole, words
+from tumorscope.scans.values import has, item, items, number, text, whole, words
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -37,7 +37,7 @@ def frames_of(path: str) -> list[Frame | NotReadError]:
     opened = open_header(path)
     dataset = opened.dataset
     count = whole(dataset, "NumberOfFrames") or 1
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    own = items(dataset, "PerFrameFunctionalGroupsSequence")
     shared = item(dataset, "SharedFunctionalGroupsSequence")
     if not own and shared is None:
         raise NotReadError("geometry", f"{count} frames, and no word where each of them lies")

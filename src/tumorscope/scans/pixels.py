@@ -17,6 +17,7 @@ from tumorscope.scans.frame import Frame, Layout, Stored
 from tumorscope.scans.gdcm_process import GDCM, GdcmError
 from tumorscope.scans.not_read import NotReadError, NotReadReason
 from tumorscope.scans.rle import decode_rle
+from tumorscope.scans.values import whole
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -77,28 +78,40 @@ class PixelReader:
         layout = frame.layout
         if layout.rows * layout.columns > MAX_PIXELS:
             raise NotReadError("too-large", f"{layout.rows} × {layout.columns} pixels")
-        stored = self._native(frame) if frame.offset is not None else self._decoded(frame)
+        try:
+            with silent():
+                stored = self._native(frame) if frame.offset is not None else self._decoded(frame)
+                return self._rescaled(frame, stored)
+        except (NotReadError, MemoryError, KeyboardInterrupt):
+            raise
+        except OSError as error:
+            raise NotReadError("cannot-open", error.strerror or str(error)) from None
+        except Exception as error:  # decoders raise what they like on damaged files
+            raise NotReadError("damaged", short(error)) from None
+
+    def _rescaled(self, frame: Frame, stored: NDArray[np.generic]) -> NDArray[np.generic]:
         if frame.table:
             from pydicom.pixels import apply_modality_lut
 
-            with silent():
-                mapped = apply_modality_lut(stored, self._opened(frame.path))
+            mapped = apply_modality_lut(stored, self._opened(frame.path))
             return np.asarray(mapped, dtype=np.float32)
         if (frame.slope, frame.intercept) == (1.0, 0.0):
             return stored
-        exact = stored.astype(np.float64) * frame.slope + frame.intercept
-        return exact if stored.dtype.itemsize > 2 else exact.astype(np.float32)
+        kind = np.float64 if stored.dtype.itemsize > 2 else np.float32
+        with np.errstate(over="ignore", invalid="ignore"):
+            exact = stored.astype(np.float64) * frame.slope + frame.intercept
+            rescaled: NDArray[np.floating] = exact.astype(kind)
+        if not np.isfinite(rescaled).all():
+            raise NotReadError("damaged", f"a rescale by {frame.slope:g} makes no numbers")
+        return rescaled
 
     def _native(self, frame: Frame) -> NDArray[np.generic]:
         layout = frame.layout
         order = ">" if layout.stored.syntax == BIG_ENDIAN else "<"
         promised = layout.rows * layout.columns * layout.stored.allocated // 8
-        try:
-            with Path(frame.path).open("rb") as file:
-                file.seek(frame.offset or 0)
-                data = file.read(promised)
-        except OSError as error:
-            raise NotReadError("cannot-open", error.strerror or str(error)) from None
+        with Path(frame.path).open("rb") as file:
+            file.seek(frame.offset or 0)
+            data = file.read(promised)
         if len(data) < promised:
             raise NotReadError("damaged", f"{len(data):,} of {promised:,} bytes of pixels")
         raw = np.frombuffer(data, dtype=f"{order}u{layout.stored.allocated // 8}")
@@ -131,19 +144,13 @@ class PixelReader:
         if stored.high != stored.stored - 1:
             # pydicom keeps the lowest bits, whatever the highest is said to be.
             dataset.BitsStored, dataset.HighBit = stored.allocated, stored.allocated - 1
-        try:
-            with silent():
-                # A classic file states no number of frames, or one; of both it is the first.
-                plugin = PLUGINS[stored.syntax]
-                return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
-        except (MemoryError, KeyboardInterrupt):
-            raise
-        except Exception as error:  # decoders raise what they like on damaged files
-            raise NotReadError("damaged", short(error)) from None
+        # A classic file states no number of frames, or one; of both it is the first.
+        plugin = PLUGINS[stored.syntax]
+        return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
 
     def _frame_by_gdcm(self, frame: Frame, index: int) -> NDArray[np.generic]:
         if self._by_gdcm is None or self._path != frame.path:
-            count = int(self._opened(frame.path).get("NumberOfFrames") or 1)
+            count = whole(self._opened(frame.path), "NumberOfFrames") or 1
             self._by_gdcm = _all_by_gdcm(frame, count)
         if index >= len(self._by_gdcm):
             raise NotReadError("damaged", f"{len(self._by_gdcm)} frames were decoded")
@@ -164,9 +171,8 @@ class PixelReader:
             return b""
         dataset = self._opened(frame.path)
         try:
-            with silent():
-                count = int(dataset.get("NumberOfFrames") or 1)
-                return bytes(get_frame(dataset.PixelData, index, number_of_frames=count))
+            count = whole(dataset, "NumberOfFrames") or 1
+            return bytes(get_frame(dataset.PixelData, index, number_of_frames=count))
         except (MemoryError, KeyboardInterrupt):
             raise
         except Exception:  # pydicom says itself what is wrong, in the decoding

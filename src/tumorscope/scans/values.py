@@ -62,12 +62,18 @@ def text(dataset: Dataset, key: Key) -> str:
     return joined.strip(" \0")
 
 
+def items(dataset: Dataset, key: Key) -> Sequence[Dataset]:
+    """Return the items of a sequence; none where it is absent, or none."""
+    from pydicom import Sequence as Items
+
+    value = _raw(dataset, key)
+    return value if isinstance(value, Items) else ()
+
+
 def item(dataset: Dataset | None, key: Key) -> Dataset | None:
     """Return the first item of a sequence; None where there is none."""
-    value = None if dataset is None else _raw(dataset, key)
-    if value is None or isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        return None
-    return value[0] if len(value) else None
+    found = () if dataset is None else items(dataset, key)
+    return found[0] if found else None
 
 
 def has(dataset: Dataset, key: Key) -> bool:
