@@ -113,6 +113,18 @@ def test_frames_that_show_phase_are_passed_over_and_the_others_read(tmp_path: Pa
     assert "gap" in {remark.code for remark in volume.remarks}
 
 
+def test_planes_across_each_other_in_one_file_are_a_localizer(tmp_path: Path) -> None:
+    dataset = enhanced(drawn(), at(HEIGHTS))
+    del dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    for index, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        plane = Dataset()
+        plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0] if index < 3 else [0, 1, 0, 0, 0, -1]
+        group.PlaneOrientationSequence = Sequence([plane])
+    [found] = read(save(dataset, tmp_path / "a.dcm"))
+    assert isinstance(found, NotRead)
+    assert (found.reason, found.images) == ("localizer", FRAMES)
+
+
 def test_the_contrast_that_the_header_names(tmp_path: Path) -> None:
     dataset = enhanced(drawn(), at(HEIGHTS), AcquisitionContrast="FLUID_ATTENUATED")
     assert only(save(dataset, tmp_path / "a.dcm")).acquisition.sequence == "FLAIR"

@@ -78,6 +78,8 @@ def test_the_extra_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("derived", {"ImageType": ["DERIVED", "PRIMARY", "DIFFUSION", "ADC", "ND"]}),
         ("derived", {"ImageType": ["DERIVED", "SECONDARY", "SUBTRACT"]}),
         ("derived", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.30"}),
+        ("derived", {"VolumeBasedCalculationTechnique": "MAX_IP"}),
+        ("secondary-capture", {"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}),
         ("phase", {"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]}),
         ("phase", {"ComplexImageComponent": "PHASE"}),
         ("colour", {"PhotometricInterpretation": "PALETTE COLOR"}),

@@ -22,7 +22,7 @@ TAGS: tuple[str | int, ...] = (
     *("InversionTime", "RepetitionTime", "ScanningSequence", "ContrastBolusAgent"),
     *("DiffusionBValue", "ComplexImageComponent", "AcquisitionContrast", "RescaleSlope"),
     *("RescaleIntercept", "ModalityLUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction"),
-    "EncryptedAttributesSequence",
+    *("EncryptedAttributesSequence", "VolumeBasedCalculationTechnique"),
     *(SIEMENS_TILES, GE_COMPONENT, facts.SIEMENS_B_VALUE, facts.GE_B_VALUE),
 )
 """All that is read of a header; the rest, such as names, is skipped unseen."""

@@ -18,7 +18,7 @@ from tumorscope.scans.classic import TAGS, frame_of
 from tumorscope.scans.dicom_file import Opened, need, open_header
 from tumorscope.scans.frame import Frame, Layout
 from tumorscope.scans.functional_groups import is_enhanced
-from tumorscope.scans.localizer import is_localizer
+from tumorscope.scans.localizer import UNMARKED, is_localizer
 from tumorscope.scans.not_read import REASONS, NotRead, NotReadError
 from tumorscope.scans.recognise import check_object
 from tumorscope.scans.series import Series
@@ -168,10 +168,9 @@ class _Study:
         series = []
         for gathered in self._series.values():
             found = _series(gathered)
-            if is_localizer(found):
-                what = f"{found.images} images in planes across each other"
+            if is_localizer(found.frames) and not found.multiframe:
                 one = (found.images, found.study_uid, found.series_uid)
-                self.leave_out(NotRead("localizer", found.path, what, *one))
+                self.leave_out(NotRead("localizer", found.path, UNMARKED, *one))
             else:
                 series.append(found)
         series.sort(key=_by_number)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.scans.series import Series
+from tumorscope.scans.frame import Frame
+
+UNMARKED = "its images lie in planes across each other"
 
 FEW = 20
 """A localizer has at most so many slices in each plane."""
@@ -18,15 +22,15 @@ ACROSS = 0.7
 """Planes whose normals' cosine is below this lie across each other."""
 
 
-def is_localizer(series: Series) -> bool:
-    """Return whether the images of a series lie in planes across each other, a few in each.
+def is_localizer(frames: Sequence[Frame]) -> bool:
+    """Return whether images of a series lie in planes across each other, a few in each.
 
     Vendors mark localizers in their own words or not at all; no other series has three planes.
     """
     planes: list[list[int]] = []
     normals: list[NDArray[np.float64]] = []
     place: dict[int, int] = {}
-    for frame in series.frames:
+    for frame in frames:
         index = place.get(id(frame.layout))
         if index is None:
             normal = frame.layout.normal

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tumorscope.scans.dicom_file import need
 from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import frames_of
+from tumorscope.scans.localizer import UNMARKED, is_localizer
 from tumorscope.scans.nifti import volumes_of_nifti
 from tumorscope.scans.not_read import NotRead, NotReadError
 from tumorscope.scans.pixels import PixelReader
@@ -58,6 +59,9 @@ def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
         frames += more
         yield from left_out
     if not frames:
+        return
+    if series.multiframe and is_localizer(frames):
+        yield _not_read(series, NotReadError("localizer", UNMARKED), frames)
         return
     try:
         stacks = stacks_of(frames)

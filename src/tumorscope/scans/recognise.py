@@ -29,6 +29,7 @@ SIEMENS_TILES = 0x0019100A
 GE_COMPONENT = 0x0043102F
 
 LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "SURVEY"})
+SCREENS = frozenset({"SCREEN SAVE", "SCREENSAVE"})
 PHASES = frozenset({"P", "PHASE", "PHASE MAP", "PHASE_MAP", "I", "IMAGINARY", "R", "REAL"})
 MAPS = frozenset(
     {"ADC", "EADC", "ADC_UNSPECIFIED", "FA", "COLFA", "TENSOR", "TENSOR_B0", "LOWB"}
@@ -60,9 +61,13 @@ MAPS = frozenset(
         "T_TEST",
     }
     | {"METABOLITE", "METABOLITE_MAP", "SPECTROSCOPY", "VELOCITY", "PROTON_DENSITY_MAP"}
-    | {"SCREEN SAVE", "SCREENSAVE", "ERROR MAP", "CONFIDENCE MAP", "DIFFUSION_FIT"}
+    | {"ERROR MAP", "CONFIDENCE MAP", "DIFFUSION_FIT"}
 )
 """What the third and further values of the image type call maps and projections."""
+
+
+PROJECTIONS = frozenset({"MAX_IP", "MIN_IP", "VOLUME_RENDER", "SURFACE_RENDER", "CURVED_MPR"})
+"""What the technique of a calculation from a volume calls pictures that are no slices of it."""
 
 
 def check_object(opened: Opened, modalities: Collection[str]) -> None:
@@ -114,5 +119,8 @@ def check_image_type(dataset: Dataset, image_type: tuple[str, ...]) -> None:
     component = "".join(words(dataset, "ComplexImageComponent"))
     if further & PHASES or component in PHASES or (number(dataset, GE_COMPONENT) or 0) in (1, 2, 3):
         raise NotReadError("phase", component.lower())
-    if maps := sorted(further & MAPS):
+    if further & SCREENS:
+        raise NotReadError("secondary-capture")
+    technique = words(dataset, "VolumeBasedCalculationTechnique")
+    if maps := sorted((further & MAPS) | (set(technique) & PROJECTIONS)):
         raise NotReadError("derived", " ".join(maps))
