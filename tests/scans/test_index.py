@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "c.dcm").write_bytes(bytes(128) + b"DICM")
     (tmp_path / "d.dcm").write_bytes(bytes(5000))
     Image.new("L", (8, 8)).save(tmp_path / "e.png")
+    whole = save(image(VALUES), tmp_path / "h").read_bytes()
+    (tmp_path / "h").write_bytes(gzip.compress(whole))
     (tmp_path / ".hidden").write_text("")
     (tmp_path / "f").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "g").symlink_to(tmp_path / "none")
@@ -204,6 +207,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         "c.dcm": "no-pixels",
         "d.dcm": "not-dicom",
         "e.png": "not-dicom",
+        "h": "not-dicom",
         ".hidden": "hidden",
         "f": "linked-folder",
         "g": "cannot-open",

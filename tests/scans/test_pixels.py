@@ -204,6 +204,22 @@ def test_a_large_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     assert found.reason == "too-large"
 
 
+def test_a_syntax_that_is_not_the_one_it_says(tmp_path: Path) -> None:
+    """Implicit value representations under the name of explicit ones, as some writers have it."""
+    path = save(image(drawn(16, 12, False)), tmp_path / "a", syntax=ImplicitVRLittleEndian)
+    data = path.read_bytes()
+    name, other = (uid.encode() for uid in (ImplicitVRLittleEndian, ExplicitVRLittleEndian))
+    stated = name.ljust(18, b"\0")
+    assert data.count(stated) == 1
+    length = data.index(stated) - 2
+    more = len(other) + 1 - len(stated)
+    renamed = data[:length] + bytes([len(stated) + more, 0]) + other + b"\0"
+    group = int.from_bytes(data[140:144], "little") + more
+    renamed = renamed[:140] + group.to_bytes(4, "little") + renamed[144:]
+    path.write_bytes(renamed + data[length + 2 + len(stated) :])
+    assert np.array_equal(values_of(path), drawn(16, 12, False))
+
+
 @pytest.mark.parametrize("slope", [2.0, 0.1, -1.5])
 @pytest.mark.parametrize("signed", [False, True])
 def test_slope_and_intercept(tmp_path: Path, slope: float, signed: bool) -> None:

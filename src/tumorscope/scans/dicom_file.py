@@ -169,8 +169,10 @@ def _syntax_of(dataset: Dataset) -> str:
 
 def _pixel_element(head: bytes, dataset: Dataset) -> tuple[str, int, int]:
     """Return what pixels begin here, their length, and how many bytes the element's head has."""
-    implicit, little = dataset.original_encoding
+    _, little = dataset.original_encoding
     order = "<" if little else ">"
+    # Some files state a syntax with explicit VR and have none.
+    implicit = not (head[4:6].isalpha() and head[4:6].isupper())
     if len(head) < 8:
         return "", 0, len(head)
     group, element = struct.unpack(f"{order}HH", head[:4])

@@ -48,7 +48,7 @@ def check_kind(head: bytes) -> None:
     if is_dicom(head):
         return
     kind = kind_of(head)
-    if kind is None or not kind.name.startswith("a DICOM"):
+    if kind is None or kind.name not in ("a DICOM file", "a DICOM file without its preamble"):
         raise NotReadError("not-dicom", f"it is {kind.name}" if kind else "")
 
 
