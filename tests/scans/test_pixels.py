@@ -284,3 +284,15 @@ def test_the_window_that_the_header_states(tmp_path: Path) -> None:
         volume = read(save(image(values, **elements), tmp_path / "a"))
         assert isinstance(volume, Volume)
         assert volume.origins[0].window == expected
+
+
+@pytest.mark.parametrize("syntax", [*NATIVE, *COMPRESSED])
+@pytest.mark.parametrize("beginning", [400, 700, 900, 1000, 1500])
+def test_headers_longer_than_what_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: UID, beginning: int
+) -> None:
+    monkeypatch.setattr("tumorscope.scans.dicom_file.BEGINNING", beginning)
+    values = drawn(16, 12, False)
+    dataset = image(values, stored=12)
+    dataset.add_new(0x00091001, "UN", bytes(400))
+    assert np.array_equal(values_of(save(dataset, tmp_path / "a", syntax=syntax)), values)

@@ -7,6 +7,7 @@ standard, hundreds in a study, and what matters of them is checked on the values
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import struct
 import warnings
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from tumorscope.common.extras import require
 from tumorscope.imaging.kinds import HEAD
@@ -29,6 +30,9 @@ from tumorscope.scans.not_read import NotReadError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+BEGINNING = 256 * 1024
+"""So many bytes of a file are read at once; few headers are longer."""
 
 UNDEFINED = 0xFFFFFFFF
 
@@ -105,24 +109,14 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
     NotReadError
         If it is no DICOM file, or a damaged one.
     """
-    from pydicom.filereader import read_partial
-
     try:
         state = Path(path).stat()
         check_file(state)
         with Path(path).open("rb") as file:
-            head = file.read(HEAD)
-            check_kind(head)
-            check_inflated(file, head)
-            file.seek(0)
-            with silent():
-                # Not `dcmread`, which looks each element up among slow objects instead of numbers.
-                wanted = None if tags is None else list(numbers_of(tuple(tags)))
-                dataset = read_partial(file, _at_pixels, force=True, specific_tags=wanted)
-            syntax = _syntax_of(dataset)
-            deflated = syntax == DEFLATED
-            place = _pixel_element(b"" if deflated else file.read(12), dataset)
-            offset = file.tell() - (12 - place[2])
+            beginning = file.read(BEGINNING)
+            check_kind(beginning[:HEAD])
+            check_inflated(file, beginning[:HEAD])
+            dataset, place = _parsed(file, beginning, state.st_size, tags)
     except NotReadError:
         raise
     except OSError as error:
@@ -131,10 +125,10 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
         raise
     except Exception as error:  # parsers raise what they like on damaged files
         raise NotReadError("damaged", short(error)) from None
+    syntax, (pixels, length, offset) = _syntax_of(dataset), place
     size = state.st_size
-    if deflated:
+    if syntax == DEFLATED:
         return Opened(dataset, syntax, size, _kind_of_deflated(path), None, 0)
-    pixels, length, _ = place
     native = pixels == "values" and length != UNDEFINED
     if not native and size > MAX_WHOLE:
         raise NotReadError("too-large", f"{size:,} bytes of compressed pixels")
@@ -142,6 +136,34 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
         lacking = f"{size - offset:,} bytes of pixels where the header promises {length:,}"
         raise NotReadError("damaged", lacking)
     return Opened(dataset, syntax, size, pixels, offset if native else None, length)
+
+
+def _parsed(
+    file: BinaryIO, beginning: bytes, size: int, tags: Sequence[str | int] | None
+) -> tuple[Dataset, tuple[str, int, int]]:
+    """Return the header, and what pixels follow it, how many bytes, and where.
+
+    pydicom asks for its place in the file at each element, which memory answers in no time.
+    """
+    if size > len(beginning):
+        with contextlib.suppress(Exception):  # of a header cut in two anything may come
+            memory = io.BytesIO(beginning)
+            dataset = _dataset(memory, tags)
+            if memory.tell() + 12 <= len(beginning):
+                return dataset, _pixel_element(memory, dataset)
+        file.seek(0)
+        return (dataset := _dataset(file, tags)), _pixel_element(file, dataset)
+    whole = io.BytesIO(beginning)
+    return (dataset := _dataset(whole, tags)), _pixel_element(whole, dataset)
+
+
+def _dataset(file: BinaryIO, tags: Sequence[str | int] | None) -> Dataset:
+    from pydicom.filereader import read_partial
+
+    # Not `dcmread`, which looks each element up among slow objects instead of numbers.
+    wanted = None if tags is None else list(numbers_of(tuple(tags)))
+    with silent():
+        return read_partial(file, _at_pixels, force=True, specific_tags=wanted)
 
 
 def _at_pixels(tag: int, _kind: str | None, _length: int) -> bool:
@@ -167,24 +189,22 @@ def _syntax_of(dataset: Dataset) -> str:
     return "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
 
 
-def _pixel_element(head: bytes, dataset: Dataset) -> tuple[str, int, int]:
-    """Return what pixels begin here, their length, and how many bytes the element's head has."""
-    _, little = dataset.original_encoding
-    order = "<" if little else ">"
-    # Some files state a syntax with explicit VR and have none.
-    implicit = not (head[4:6].isalpha() and head[4:6].isupper())
+def _pixel_element(file: BinaryIO, dataset: Dataset) -> tuple[str, int, int]:
+    """Return what pixels begin here, their length, and where they do; nothing of deflated files."""
+    if _syntax_of(dataset) == DEFLATED:
+        return "", 0, 0
+    begin = file.tell()
+    head = file.read(12)
     if len(head) < 8:
-        return "", 0, len(head)
+        return "", 0, begin
+    order = "<" if dataset.original_encoding[1] else ">"
     group, element = struct.unpack(f"{order}HH", head[:4])
-    if implicit:
-        (length,) = struct.unpack(f"{order}L", head[4:8])
-        used = 8
-    else:
-        (length,) = struct.unpack(f"{order}L", head[8:12].ljust(4, b"\0"))
-        used = 12
-    if (group, element) == _PIXELS:
-        return "values", length, used
-    return ("floats" if (group, element) in _FLOATS else ""), length, used
+    # Some files state a syntax with explicit VR and have none.
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    used = 12 if explicit else 8
+    (length,) = struct.unpack(f"{order}L", head[used - 4 : used].ljust(4, b"\0"))
+    kind = "values" if (group, element) == _PIXELS else ""
+    return ("floats" if (group, element) in _FLOATS else kind), length, begin + used
 
 
 def _kind_of_deflated(path: str) -> str:
