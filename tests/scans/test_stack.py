@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom.uid import RLELossless
 from tests.fixtures.dicom_files import Array, image, save
 
 from tumorscope.scans import NotRead, Volume, index_study, read_volumes, views
@@ -170,9 +171,19 @@ def test_stacks_of_two_sizes_and_of_two_orientations(tmp_path: Path) -> None:
     assert [codes(part) for part in sizes] == [["mixed-orientations"]] * 2
 
 
-def test_a_slice_that_cannot_be_decoded_leaves_a_gap(tmp_path: Path) -> None:
-    from pydicom.uid import RLELossless
+def test_a_volume_of_which_no_slice_can_be_decoded(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        values = np.random.default_rng(number).integers(0, 999, (32, 32), dtype=np.uint16)
+        dataset = image(values, number=number, position=(0, 0, number))
+        path = save(dataset, tmp_path / f"{number}", syntax=RLELossless)
+        path.write_bytes(path.read_bytes()[:-700])
+    [series] = index_study(tmp_path).series
+    [found] = read_volumes(series)
+    assert isinstance(found, NotRead)
+    assert (found.reason, found.images) == ("damaged", 3)
 
+
+def test_a_slice_that_cannot_be_decoded_leaves_a_gap(tmp_path: Path) -> None:
     for number in range(1, 5):
         values = np.random.default_rng(number).integers(0, 999, (32, 32), dtype=np.uint16)
         path = save(

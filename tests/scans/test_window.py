@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from tests.fixtures.dicom_files import image, save, write_nifti
 
 from tumorscope.common.errors import UsageError
@@ -59,14 +60,42 @@ def test_the_window_of_the_header_is_that_of_each_slice(tmp_path: Path) -> None:
     [volume] = read_volumes(index_study(tmp_path).series[0])
     assert isinstance(volume, Volume)
     first, second, third = views(volume, window=Window("dicom"))
-    assert first.window == (9.5, 29.5)
-    assert second.window == (39.5, 79.5)
-    assert third.window == (0.0, 99.0)
+    assert first.window == ("dicom", 9.5, 29.5)
+    assert second.window == ("dicom", 39.5, 79.5)
+    assert third.window == ("percentile", 0.0, 99.0)
     assert first.slice.pixels.ravel()[[9, 30]].tolist() == [0, 255]
     [one, *_] = views(volume, window=Window("range", 10.0, 20.0))
     assert one.slice.pixels.ravel()[[10, 20]].tolist() == [0, 255]
     [across, *_] = views(volume, "coronal", window=Window("dicom"))
-    assert across.window == (9.5, 79.5)
+    assert across.window == ("percentile", 9.5, 79.5)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("interpretation", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("slope", ["1", "0.5"])
+def test_padding_is_black_and_does_not_count(
+    tmp_path: Path, syntax: UID, interpretation: str, slope: str
+) -> None:
+    values = np.random.default_rng(0).integers(100, 1100, (20, 20)).astype(np.int16)
+    values[:, :5] = -2000
+    dataset = image(values, PhotometricInterpretation=interpretation, RescaleSlope=slope)
+    dataset.add_new("PixelPaddingValue", "SS", -2000)
+    [series] = index_study(save(dataset, tmp_path / "a", syntax=syntax)).series
+    [volume] = read_volumes(series)
+    assert isinstance(volume, Volume)
+    [shown] = views(volume)
+    assert not shown.slice.pixels[:, :5].any()
+    assert 110 < shown.slice.pixels[:, 5:].mean() < 145
+    assert (shown.window.high - shown.window.low) / float(slope) < 1000
+
+
+def test_a_range_of_padding(tmp_path: Path) -> None:
+    values = np.arange(100, dtype=np.uint16).reshape(10, 10)
+    dataset = image(values, PixelPaddingValue=0, PixelPaddingRangeLimit=9)
+    [volume] = read_volumes(index_study(save(dataset, tmp_path / "a")).series[0])
+    assert isinstance(volume, Volume)
+    assert volume.padding == (0.0, 9.0)
+    assert next(views(volume)).window == ("percentile", 11.0, 98.0)
 
 
 def test_a_volume_of_one_value_is_black(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
 from tumorscope.scans.views import ScanSlice, mask_views, same_grid, views
 from tumorscope.scans.volume import SliceOrigin, Volume
-from tumorscope.scans.window import Window
+from tumorscope.scans.window import Applied, Window
 
 __all__ = [
     "Acquisition",
+    "Applied",
     "Frame",
     "Layout",
     "NotRead",

@@ -22,6 +22,7 @@ TAGS: tuple[str | int, ...] = (
     *("InversionTime", "RepetitionTime", "ScanningSequence", "ContrastBolusAgent"),
     *("DiffusionBValue", "ComplexImageComponent", "AcquisitionContrast", "RescaleSlope"),
     *("RescaleIntercept", "ModalityLUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction"),
+    *("PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("EncryptedAttributesSequence", "VolumeBasedCalculationTechnique"),
     *(SIEMENS_TILES, GE_COMPONENT, facts.SIEMENS_B_VALUE, facts.GE_B_VALUE),
 )
@@ -94,4 +95,5 @@ def _layout(opened: Opened) -> Layout:
         image_type=words(dataset, "ImageType"),
         acquisition=facts.acquisition_of(dataset),
         between=abs(number(dataset, "SpacingBetweenSlices") or 0.0),
+        padding=facts.padding_of(dataset, stored),
     )

@@ -97,6 +97,26 @@ def position_of(dataset: Dataset) -> Vector | None:
     return (found[0], found[1], found[2]) if len(found) == 3 else None
 
 
+def padding_of(dataset: Dataset, stored: Stored) -> tuple[int, int] | None:
+    """Return the lowest and the highest stored value that stand for no image; None where none do.
+
+    The elements are unsigned or signed as the values are, and files without value representations
+    do not say it.
+    """
+    ends = [whole(dataset, name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    first, last = ends
+    if first is None:
+        return None
+    if stored.signed and stored.allocated <= 16:
+        full = 1 << stored.allocated
+        first, last = (
+            each - full if each is not None and 2 * each >= full else each for each in (first, last)
+        )
+    assert first is not None
+    last = first if last is None else last
+    return min(first, last), max(first, last)
+
+
 def inverse_of(dataset: Dataset) -> bool:
     """Return whether the largest value is black: MONOCHROME1, or a presentation LUT that says so.
 

@@ -114,6 +114,8 @@ class Layout:
         How it was made.
     between : float
         Distance of slices that the header states, in mm; 0 where it does not.
+    padding : tuple of int, optional
+        Lowest and highest stored value that stand for no image.
     """
 
     rows: int
@@ -126,6 +128,7 @@ class Layout:
     image_type: tuple[str, ...]
     acquisition: Acquisition
     between: float
+    padding: tuple[int, int] | None = None
 
     @property
     def normal(self) -> NDArray[np.float64]:

@@ -105,6 +105,7 @@ def _frame(
         image_type=image_type,
         acquisition=acquisition,
         between=abs(number(measures, "SpacingBetweenSlices") or 0.0),
+        padding=facts.padding_of(dataset, stored),
     )
     layout = layouts.setdefault(layout, layout)
     transformation = group("PixelValueTransformationSequence")

@@ -19,6 +19,8 @@ from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack, stacks_of
 from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume
 
+Ends = tuple[float, float]
+
 
 def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
     """Read the volumes of a series, one after the other.
@@ -117,7 +119,8 @@ def _volume(series: Series, stack: Stack, part: tuple[int, int]) -> Volume | Not
         regular = False
     if layout.image_type[:1] == ("DERIVED",):
         remarks.append(Remark("derived", "\\".join(layout.image_type)))
-    voxels, windows = _black_lowest(voxels, [stack.frames[index] for index in kept])
+    frames = [stack.frames[index] for index in kept]
+    voxels, windows, padding = _black_lowest(voxels, frames)
     affine = stack.affine
     affine[:3, 3] = stack.corners[kept[0]]
     if len(kept) > 1 and not regular:
@@ -136,6 +139,7 @@ def _volume(series: Series, stack: Stack, part: tuple[int, int]) -> Volume | Not
         series_uid=series.series_uid,
         modality=series.modality,
         acquisition=layout.acquisition,
+        padding=padding,
         part=part,
         remarks=tuple(remarks),
         not_read=tuple(left_out),
@@ -176,11 +180,11 @@ def _decoded(
 
 def _black_lowest(
     voxels: NDArray[np.generic], frames: Sequence[Frame]
-) -> tuple[NDArray[np.generic], list[tuple[float, float] | None]]:
-    """Invert values and windows where the largest is black, around what is there, once."""
-    windows = [frame.window for frame in frames]
+) -> tuple[NDArray[np.generic], list[Ends | None], Ends | None]:
+    """Invert values, windows and padding where the largest is black, around what is there, once."""
+    windows, padding = [frame.window for frame in frames], _padding(frames)
     if not frames[0].layout.inverse:
-        return voxels, windows
+        return voxels, windows, padding
     if voxels.dtype.kind == "f":
         total = float(voxels.min()) + float(voxels.max())
         np.subtract(total, voxels, out=voxels)
@@ -189,7 +193,19 @@ def _black_lowest(
         for plane in voxels:
             plane[...] = total - plane.astype(np.int64)
     flipped = [None if pair is None else (total - pair[1], total - pair[0]) for pair in windows]
-    return voxels, flipped
+    return voxels, flipped, None if padding is None else (total - padding[1], total - padding[0])
+
+
+def _padding(frames: Sequence[Frame]) -> Ends | None:
+    """Return what stands for no image, after the rescale, where all slices agree on it."""
+    found = set()
+    for frame in frames:
+        ends = frame.layout.padding
+        if ends is None or frame.table:
+            return None
+        low, high = (end * frame.slope + frame.intercept for end in ends)
+        found.add((min(low, high), max(low, high)))
+    return found.pop() if len(found) == 1 else None
 
 
 def _not_read(series: Series, error: NotReadError, frames: Sequence[Frame]) -> NotRead:

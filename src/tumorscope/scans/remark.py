@@ -19,7 +19,6 @@ RemarkCode = Literal[
     "mixed-orientations",
     "derived",
     "not-finite",
-    "window",
 ]
 
 SENTENCES: Mapping[RemarkCode, str] = {
@@ -37,7 +36,6 @@ SENTENCES: Mapping[RemarkCode, str] = {
     "mixed-orientations": "The series holds stacks of several orientations or matrix sizes",
     "derived": "The header calls it derived from other images",
     "not-finite": "Values that are no numbers count as 0",
-    "window": "The header states no window for these slices; the volume's percentiles are used",
 }
 
 

@@ -109,7 +109,7 @@ def _raw(dataset: Dataset, key: Key) -> object:
 
 
 _FORMS = {"US": ("H", 2), "SS": ("h", 2), "UL": ("L", 4), "SL": ("l", 4)}
-_FORMS |= {"FL": ("f", 4), "FD": ("d", 8)}
+_FORMS |= {"US or SS": ("H", 2), "FL": ("f", 4), "FD": ("d", 8)}
 _CODED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT", "SQ"})
 _PRIVATE = {0x0019100A: "US", 0x0043102F: "SS"}
 """What private elements hold where the file does not say: Siemens' tiles, GE's component."""

@@ -13,7 +13,7 @@ from tumorscope.imaging.preprocess import resize_to
 from tumorscope.imaging.slice import Slice
 from tumorscope.scans.planes import Plane, Turned, turned
 from tumorscope.scans.volume import SliceOrigin, Volume
-from tumorscope.scans.window import Window, greys, windows_of
+from tumorscope.scans.window import Applied, Window, greys, middle_of, windows_of
 
 SQUARE = 1e-3
 """Pixels whose sides differ by less than this share count as square."""
@@ -44,8 +44,8 @@ class ScanSlice:
         As in the file; empty for NIfTI, and for slices across the acquired ones.
     frame : int, optional
         Of a multi-frame file, from 1.
-    window : tuple of float
-        The values that became black and white.
+    window : Applied
+        The values that became black and white, and where they come from.
     """
 
     slice: Slice = field(repr=False)
@@ -56,7 +56,7 @@ class ScanSlice:
     path: str
     sop_instance_uid: str
     frame: int | None
-    window: tuple[float, float]
+    window: Applied
 
 
 def views(
@@ -98,21 +98,15 @@ def views(
     >>> shown.plane, shown.position, shown.slice.pixels.shape, shown.slice.pixels.dtype
     ('axial', 6.6406, (64, 64), dtype('uint8'))
     """
-    window = window or Window()
     seen = turned(volume, plane)
-    windows = windows_of(volume, window)
+    windows = windows_of(volume, window or Window())
     if not seen.acquired:
-        low, high = np.median(np.array(windows), axis=0)
-        windows = [(float(low), float(high))] * len(volume.origins)
+        windows = [middle_of(windows)] * len(volume.origins)
     for index in range(len(seen.voxels)):
-        origin = volume.origins[int(seen.order[index]) if seen.acquired else 0]
-        pair = windows[int(seen.order[index]) if seen.acquired else 0]
-        pixels = greys(seen.voxels[index], pair)
-        height, width, spacing = _square(pixels.shape, seen.spacing)
-        source = _source(volume, origin, seen, index)
-        picture = Slice(np.ascontiguousarray(resize_to(pixels, height, width)), source, spacing)
+        of = int(seen.order[index]) if seen.acquired else 0
+        origin, applied = volume.origins[of], windows[of]
         yield ScanSlice(
-            slice=picture,
+            slice=_picture(volume, seen, index, origin, applied),
             plane=seen.plane,
             index=index,
             position=float(seen.positions[index]),
@@ -120,8 +114,21 @@ def views(
             path=origin.path,
             sop_instance_uid=origin.sop_instance_uid if seen.acquired else "",
             frame=origin.frame if seen.acquired else None,
-            window=pair,
+            window=applied,
         )
+
+
+def _picture(
+    volume: Volume, seen: Turned, index: int, origin: SliceOrigin, applied: Applied
+) -> Slice:
+    values = seen.voxels[index]
+    pixels = greys(values, (applied.low, applied.high))
+    if volume.padding is not None:
+        low, high = volume.padding
+        pixels[(values >= low) & (values <= high)] = 0
+    height, width, spacing = _square(pixels.shape, seen.spacing)
+    source = _source(volume, origin, seen, index)
+    return Slice(np.ascontiguousarray(resize_to(pixels, height, width)), source, spacing)
 
 
 def mask_views(mask: Volume, plane: Plane | None = None) -> Iterator[NDArray[np.bool_]]:

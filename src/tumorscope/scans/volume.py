@@ -65,6 +65,8 @@ class Volume:
         Of DICOM; else empty.
     acquisition : Acquisition
         How it was made, as far as the header says.
+    padding : tuple of float, optional
+        Lowest and highest value that stand for no image; pictures show them black.
     part : tuple of int
         Which volume of its series this is, from 1, and how many there are; (1, 1) mostly.
     remarks : tuple of Remark
@@ -83,6 +85,7 @@ class Volume:
     series_uid: str = ""
     modality: str = ""
     acquisition: Acquisition = UNKNOWN
+    padding: tuple[float, float] | None = None
     part: tuple[int, int] = (1, 1)
     remarks: tuple[Remark, ...] = ()
     not_read: tuple[NotRead, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,25 @@ from tumorscope.scans.volume import Volume
 TAIL = 0.001
 """Share of a volume's values at either end that the percentile window cuts off: the same as of
 raster files with more than 8 bits, see `tumorscope.imaging.deep`."""
+
+
+Kind = Literal["percentile", "dicom", "range"]
+
+
+class Applied(NamedTuple):
+    """The window by which a slice became a picture, in values of its volume.
+
+    Attributes
+    ----------
+    kind : str
+        Where it comes from: ``percentile`` also where the header's was asked for and states none.
+    low, high : float
+        What became black and white.
+    """
+
+    kind: Kind
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +58,7 @@ class Window:
     '-20,180'
     """
 
-    kind: Literal["percentile", "dicom", "range"] = "percentile"
+    kind: Kind = "percentile"
     low: float = 0.0
     high: float = 0.0
 
@@ -71,25 +91,42 @@ class Window:
         return f"{self.low:g},{self.high:g}" if self.kind == "range" else self.kind
 
 
-def windows_of(volume: Volume, window: Window) -> list[tuple[float, float]]:
-    """Return the lowest and the highest value of each slice of a volume.
+def windows_of(volume: Volume, window: Window) -> list[Applied]:
+    """Return the window of each slice of a volume, as it applies.
 
-    What the header does not state for a slice is taken from the volume's percentiles.
+    What the header does not state for a slice is taken from the volume's percentiles, and says so.
     """
     if window.kind == "range":
-        return [(window.low, window.high)] * len(volume.origins)
+        return [Applied("range", window.low, window.high)] * len(volume.origins)
     stated = [origin.window if window.kind == "dicom" else None for origin in volume.origins]
-    if None not in stated:
-        return [pair for pair in stated if pair is not None]
-    own = percentiles(volume.voxels)
-    return [own if pair is None else pair for pair in stated]
+    own = (0.0, 0.0)
+    if None in stated:
+        own = percentiles(volume.voxels, volume.padding)
+    return [
+        Applied("percentile", *own) if pair is None else Applied("dicom", *pair) for pair in stated
+    ]
 
 
-def percentiles(voxels: NDArray[np.generic]) -> tuple[float, float]:
+def middle_of(windows: Sequence[Applied]) -> Applied:
+    """Return one window for slices across those that have these: the median of either end."""
+    low, high = (
+        float(np.median(ends)) for ends in zip(*(each[1:] for each in windows), strict=True)
+    )
+    same = {each.kind for each in windows} == {windows[0].kind}
+    return Applied(windows[0].kind if same else "percentile", low, high)
+
+
+def percentiles(
+    voxels: NDArray[np.generic], padding: tuple[float, float] | None = None
+) -> tuple[float, float]:
     """Return the values between which all but 0.1 % at either end lie; at least one is left out.
 
-    The whole range where nothing would remain. The order of the voxels does not matter.
+    The whole range where nothing would remain. The order of the voxels does not matter, and what is
+    padding does not count.
     """
+    if padding is not None:
+        image = voxels[(voxels < padding[0]) | (voxels > padding[1])]  # type: ignore[operator]
+        voxels = image.reshape(1, 1, -1) if image.size else voxels
     last = voxels.size - 1
     ends = math.ceil(TAIL * last), math.floor((1.0 - TAIL) * last)
     if ends[0] < ends[1]:
