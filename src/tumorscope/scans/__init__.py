@@ -1,4 +1,4 @@
-"""DICOM and NIfTI → volumes → the slices that a radiologist would see. Needs the extra “dicom”."""
+"""DICOM, NIfTI, NRRD → volumes → the slices that a radiologist sees. Needs the extra “dicom”."""
 
 from tumorscope.scans.frame import Acquisition, Frame, Layout
 from tumorscope.scans.index import StudyIndex, index_study

@@ -26,7 +26,7 @@ from tumorscope.scans.values import text, whole, words
 
 MR = ("MR",)
 
-NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
+NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".nrrd", ".nhdr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def index_study(path: str | Path, *, modalities: Collection[str] = MR) -> StudyI
     """Find the series below a folder, or in a file, without reading pixels.
 
     DICOM files are recognised by content, whatever their names; NIfTI by ``.nii``, ``.nii.gz`` and
-    ``.hdr``. Links to folders are not followed.
+    ``.hdr``, NRRD by ``.nrrd`` and ``.nhdr``. Links to folders are not followed.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ REASONS: Mapping[NotReadReason, tuple[str, str]] = {
     "duplicate": ("it is a copy of another file of the series", ""),
     "directory": ("it is a DICOMDIR; the files that it lists are read as they lie", ""),
     "linked-folder": ("it is a link to a folder; links are not followed, so that loops end", ""),
-    "not-dicom": ("it is no DICOM or NIfTI file", ""),
+    "not-dicom": ("it is no DICOM, NIfTI or NRRD file", ""),
     "hidden": ("it is hidden, or what a system leaves", ""),
 }
 """Reason → what is so, and what a person can do about it."""

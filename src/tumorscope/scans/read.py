@@ -11,7 +11,7 @@ from tumorscope.scans.dicom_file import need
 from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import frames_of
 from tumorscope.scans.localizer import UNMARKED, is_localizer
-from tumorscope.scans.nifti import volumes_of_nifti
+from tumorscope.scans.nifti import volumes_of_file
 from tumorscope.scans.not_read import NotRead, NotReadError
 from tumorscope.scans.pixels import PixelReader
 from tumorscope.scans.remark import Remark
@@ -76,7 +76,7 @@ def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
 
 def _of_nifti(series: Series) -> Iterator[Volume | NotRead]:
     try:
-        yield from volumes_of_nifti(series.path)
+        yield from volumes_of_file(series.path)
     except NotReadError as error:
         yield NotRead(error.reason, series.path, error.detail)
 

@@ -15,7 +15,7 @@ class Series:
     Attributes
     ----------
     kind : str
-        ``dicom`` or ``nifti``.
+        ``dicom`` or ``nifti``, which stands for NRRD too.
     path : str
         Of its first file.
     study_uid, series_uid : str

@@ -1,0 +1,151 @@
+"""A grid of values as research formats store it → a `Volume`: what their readers have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.scans.dicom_file import short
+from tumorscope.scans.not_read import NotReadError
+from tumorscope.scans.remark import Remark
+from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume
+
+MAX_VOLUMES = 20_000
+
+COARSE = 1.2
+"""An axis whose voxels are so many times as long as the next longest is the one across slices."""
+
+Shape = tuple[int, int, int, int]
+"""Columns, rows, slices and volumes."""
+
+
+@contextlib.contextmanager
+def damage() -> Iterator[None]:
+    """Say in this room's way what libraries and the system say, each in its own."""
+    try:
+        yield
+    except (NotReadError, MemoryError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except FileNotFoundError as error:
+        raise NotReadError("cannot-open", short(error)) from None
+    except Exception as error:
+        raise NotReadError("damaged", short(error)) from None
+
+
+def check_grid(shape: Shape, dtype: np.dtype[np.generic]) -> None:
+    """Refuse values that are no greys, and more of them than are read.
+
+    Raises
+    ------
+    NotReadError
+        With the reason.
+    """
+    if dtype.fields is not None:
+        raise NotReadError("colour")
+    if dtype.kind == "c":
+        raise NotReadError("phase", "complex values")
+    if dtype.kind not in "iuf":
+        raise NotReadError("derived", f"values of type {dtype}")
+    if shape[0] * shape[1] * shape[2] > MAX_VOXELS or shape[3] > MAX_VOLUMES:
+        raise NotReadError("too-large", " × ".join(map(str, shape)))
+
+
+def check_affine(affine: NDArray[np.float64]) -> None:
+    """Refuse an affine that is none.
+
+    Raises
+    ------
+    NotReadError
+        If it holds what is no number, or maps space onto a plane.
+    """
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise NotReadError("geometry", "its affine maps space onto a plane, or to nowhere")
+
+
+def slice_axis(affine: NDArray[np.float64], shape: Shape, stated: int | None = None) -> int:
+    """Return the axis across the slices: a single voxel, as stated, the coarsest, or feet–head."""
+    single = [axis for axis in range(3) if shape[axis] == 1]
+    if len(single) == 1:
+        return single[0]
+    if stated is not None:
+        return stated
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    shortest, middle, longest = np.sort(lengths)
+    if longest > COARSE * middle and longest > COARSE * shortest:
+        return int(np.argmax(lengths))
+    return int(np.argmax(np.abs(affine[2, :3] / lengths)))
+
+
+def next_volume(
+    file: BinaryIO | io.BufferedIOBase, shape: tuple[int, ...], dtype: np.dtype[np.generic]
+) -> NDArray[np.generic]:
+    """Return the next volume of a file, shape (columns, rows, slices)."""
+    promised = int(np.prod(shape)) * dtype.itemsize
+    data = file.read(promised)
+    if len(data) < promised:
+        raise NotReadError("damaged", f"{len(data):,} of {promised:,} bytes of a volume")
+    values: NDArray[np.generic] = np.frombuffer(data, dtype=dtype).reshape(shape, order="F")
+    return values.astype(dtype.newbyteorder("="), copy=False)
+
+
+def scaled(
+    values: NDArray[np.generic], slope: float, intercept: float
+) -> tuple[NDArray[np.generic], bool]:
+    """Return values after their scaling, and whether all were finite; those not become 0."""
+    wide = values.dtype.itemsize > 4 or (values.dtype.kind in "iu" and values.dtype.itemsize > 2)
+    if (slope, intercept) != (1.0, 0.0):
+        exact = np.empty_like(values, dtype=np.float64 if wide else np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for index in range(values.shape[2]):  # a whole volume of float64 would be large
+                exact[..., index] = values[..., index].astype(np.float64) * slope + intercept
+        values = exact
+    elif values.dtype.kind == "f" and values.dtype.itemsize == 2:
+        values = values.astype(np.float32)
+    elif values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return values, True
+    return np.nan_to_num(values, posinf=0.0, neginf=0.0), False
+
+
+def volume_of_grid(
+    path: str,
+    values: NDArray[np.generic],
+    affine: NDArray[np.float64],
+    axis: int,
+    part: tuple[int, int],
+    remarks: tuple[Remark, ...],
+) -> Volume:
+    """Return the volume of values (columns, rows, slices) and an affine of these to LPS."""
+    rest = [other for other in (2, 1, 0) if other != axis]
+    order = [axis, *rest]
+    voxels = values.transpose(order)
+    turned = affine.copy()
+    turned[:, :3] = affine[:, order]
+    # Slices ascend along the normal, as those of DICOM do.
+    normal = np.cross(turned[:3, 2], turned[:3, 1])
+    normal /= np.linalg.norm(normal)
+    if turned[:3, 0] @ normal < 0:
+        voxels = voxels[::-1]
+        turned[:3, 3] += turned[:3, 0] * (len(voxels) - 1)
+        turned[:3, 0] *= -1
+    corners = turned[:3, 3] + np.arange(len(voxels))[:, None] * turned[:3, 0]
+    places = [(float(one[0]), float(one[1]), float(one[2])) for one in corners]
+    unit = turned[:3, :3] / np.linalg.norm(turned[:3, :3], axis=0)
+    sheared = np.abs(unit.T @ unit - np.eye(3)).max() > 0.02
+    tilt = (Remark("tilt", "the affine is sheared"),) if sheared else ()
+    return Volume(
+        voxels=voxels,
+        affine=turned,
+        positions=corners @ normal,
+        regular=not sheared,
+        origins=tuple(SliceOrigin(path, "", None, place) for place in places),
+        path=path,
+        part=part,
+        remarks=(*remarks, *tilt),
+    )
