@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
+import pydicom.encaps
 import pytest
 import SimpleITK as sitk
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -296,3 +299,16 @@ def test_headers_longer_than_what_is_read_at_once(
     dataset = image(values, stored=12)
     dataset.add_new(0x00091001, "UN", bytes(400))
     assert np.array_equal(values_of(save(dataset, tmp_path / "a", syntax=syntax)), values)
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"])
+def test_lossy_jpeg_of_8_bits(tmp_path: Path, uid: str) -> None:
+    ramp = np.add.outer(np.arange(64), np.arange(80)).astype(np.uint8)
+    packed = io.BytesIO()
+    Image.fromarray(ramp).save(packed, "JPEG", quality=95)
+    dataset = pydicom.dcmread(save(image(ramp), tmp_path / "a"))
+    dataset.PixelData = pydicom.encaps.encapsulate([packed.getvalue()])
+    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+    dataset.file_meta.TransferSyntaxUID = UID(uid)
+    dataset.save_as(tmp_path / "a")
+    assert np.abs(values_of(tmp_path / "a").astype(int) - ramp).max() <= 3
