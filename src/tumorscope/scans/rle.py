@@ -1,8 +1,8 @@
 """RLE frames of DICOM: planes of bytes, the highest first, each packed by runs (PS3.5, annex G).
 
 The runs are unpacked by pylibjpeg-rle plane by plane. Its function for whole frames, which pydicom
-calls, writes past the end of damaged ones; that is a panic in Rust, which prints a page and is no
-`Exception`, so a batch would end with it.
+calls, panics on some damaged ones, which prints a page and is no `Exception`, so that a batch
+would end with it (pylibjpeg-rle 2.2.0).
 """
 
 from __future__ import annotations
