@@ -11,7 +11,7 @@ and skipped where it is done:
 - holdout    the recipe "reference" trained with sources left out in turn: the scores that
              calibrate, and the results on images from elsewhere
 - train      the same recipe on everything that may be trained on
-- export     the model file in 8 bits behind the gate, calibrated on the scores left out
+- export     the model file, its weights stored in 8 bits, calibrated on the scores left out
 - report     results by source, beside those of the packaged model
 - install    copy the model and its results into the package and benchmarks/results
 - decisions  what the operating points of the installed model reach, and its card, measured again on
@@ -37,13 +37,13 @@ from packaged_model.evidence import pointing_records
 from packaged_model.holdout import folds_of, train_without
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
-from packaged_model.places import INSTALLED, RESULTS, ROOT, SEEDS
+from packaged_model.pack import pack
+from packaged_model.places import EVIDENCE, INSTALLED, RESULTS, ROOT, SEEDS
 from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
 from tumorscope.assessment.thumbprints import thumbprints_of
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv, write_csv
-from tumorscope.conversion.convert import convert
 from tumorscope.conversion.sample import load_sample
 from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import TrainingThumbprints
@@ -151,10 +151,7 @@ def export(order: Order) -> None:
     )
     judges, _ = in_two(order.manifest)
     sample = load_sample(judges if len(judges) else kept, model)
-    packed = convert(model, "onnx-int8", output=output / "packed", sample=sample)
-    size = packed.path.stat().st_size / 1e6
-    print(f"{packed.path}: {size:.2f} MB, {packed.attempts[-1].name}")
-    packed.path.rename(output / "packed" / "model.onnx")
+    pack(model, output / "packed" / "model.onnx", sample)
 
 
 def report(order: Order) -> None:
@@ -164,7 +161,7 @@ def report(order: Order) -> None:
     write_csv(order.output / "reference.csv", tuple(records[0]), records)
     pointing = list(pointing_records(folds_of(holdout, _held_out(order.manifest))))
     if pointing:
-        write_csv(order.output / "evidence_left_out.csv", tuple(pointing[0]), pointing)
+        write_csv(order.output / EVIDENCE.name, tuple(pointing[0]), pointing)
     for each in pointing:
         print(f"{each['source']}: hits {each['hits']}, evidence inside {each['inside']}")
     before = {}
@@ -185,6 +182,8 @@ def install(order: Order) -> None:
     INSTALLED.parent.mkdir(exist_ok=True)
     shutil.copyfile(order.output / "packed" / "model.onnx", INSTALLED)
     shutil.copyfile(order.output / "reference.csv", RESULTS)
+    if (order.output / EVIDENCE.name).exists():
+        shutil.copyfile(order.output / EVIDENCE.name, EVIDENCE)
 
 
 def decide_again(order: Order) -> None:
@@ -240,7 +239,9 @@ def write_card(order: Order) -> None:
     shutil.copyfile(found / "robustness.png", ROOT / "docs" / "images" / "robustness.png")
     shutil.copyfile(found / "robustness.csv", RESULTS.with_name("robustness.csv"))
     listed = read(order.data / "manifest.csv")
-    licences = {each["source"]: each["licence"] for each in listed}
+    stated: dict[str, dict[str, None]] = {}
+    for each in listed:
+        stated.setdefault(each["source"], {})[each["licence"]] = None
     used = {row.source for row in manifest.rows}
     model = read_model(INSTALLED)
     card = full_card(
@@ -253,7 +254,7 @@ def write_card(order: Order) -> None:
             for each in read_csv(output / "holdout" / "scores.csv")
         },
         patients=len(set(reported.groups.tolist())),
-        licences={name: words for name, words in licences.items() if name in used},
+        licences={name: "; ".join(words) for name, words in stated.items() if name in used},
         size=INSTALLED.stat().st_size,
     )
     (ROOT / "MODEL_CARD.md").write_text(card, encoding="utf-8")
