@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tumorscope.auditing.audit import audit
     from tumorscope.auditing.result import Audit
     from tumorscope.cohort.manifest import Manifest
+    from tumorscope.cohort.slices import Slicing, slices
     from tumorscope.cohort.split import split
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.finding import Finding
@@ -56,6 +57,7 @@ _HOMES = {
     "Run": "records.run_folder",
     "Search": "experiments.search.result",
     "Slice": "imaging",
+    "Slicing": "cohort.slices",
     "TypeEvaluation": "assessment.evaluation",
     "audit": "auditing.audit",
     "compare": "experiments.comparison.compare",
@@ -65,6 +67,7 @@ _HOMES = {
     "evaluate_types": "assessment.evaluate",
     "measure_robustness": "assessment.robustness",
     "read_slice": "imaging",
+    "slices": "cohort.slices",
     "split": "cohort.split",
     "train": "training.train",
     "tune": "experiments.search.tune",
@@ -85,6 +88,7 @@ __all__ = [
     "Run",
     "Search",
     "Slice",
+    "Slicing",
     "TypeEvaluation",
     "audit",
     "compare",
@@ -94,6 +98,7 @@ __all__ = [
     "evaluate_types",
     "measure_robustness",
     "read_slice",
+    "slices",
     "split",
     "train",
     "tune",

@@ -29,6 +29,7 @@ COMMANDS = {
     "demo": "Run the whole job offline on synthetic slices: audit, split, train, evaluate, detect.",
     "download": "Download the paper's public data set (253 images) from Kaggle; needs a network.",
     "audit": "Look for what makes results too good: copies, label conflicts, overlap, shortcuts.",
+    "slices": "Cut volumes (DICOM, NIfTI) into slices and a manifest, labelled by lesion masks.",
     "split": "Fill the column `split` of a manifest: training, tuning, testing.",
     "train": "Train a detector on class folders (audited and split by group first) or a manifest.",
     "evaluate": "Measure a run on its testing images, or a run or model on images it has not seen.",

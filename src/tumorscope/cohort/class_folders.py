@@ -26,6 +26,12 @@ _DENIABLE = _TUMOUR | {"lesion", "cancer"}
 _DENIED_BEFORE = frozenset({"no", "non", "not", "without"})
 _DENIED_AFTER = frozenset({"free", "negative"})
 
+VOLUMES = frozenset(
+    {".nii", ".nii.gz", ".hdr", ".nrrd", ".nhdr", ".dcm", ".dicom", ".ima"}
+    | {"DICOM without an ending"}
+)
+"""Kinds of files that are passed over as images, and that `tumorscope slices` reads."""
+
 SHOWN = 5
 """Folders that are named in one message."""
 
@@ -120,6 +126,7 @@ def find_classes(root: Path, passed: PassedOver) -> tuple[list[str], list[Filed]
             f"tumour images in one of {', '.join(sorted(POSITIVE))} and the others in one of "
             f"{', '.join(sorted(NEGATIVE))} (upper case, spaces and underscores do not matter)."
             + (f" {deeper[0]} lies deeper: give the folder that holds its class." if deeper else "")
+            + _of_volumes(root, passed)
         )
     disputed: Counter[str] = Counter()
     images = []
@@ -132,6 +139,18 @@ def find_classes(root: Path, passed: PassedOver) -> tuple[list[str], list[Filed]
     if disputed:
         raise _dispute(root, disputed)
     return list(found), images
+
+
+def _of_volumes(root: Path, passed: PassedOver) -> str:
+    """Return what to do with volumes, where they were found."""
+    volumes = sum(passed.kinds("format-not-read")[kind] for kind in VOLUMES)
+    if not volumes:
+        return ""
+    command = f"tumorscope slices {printable(root)} -o DIR"
+    return (
+        f" It holds {counted(volumes, 'file')} of DICOM or NIfTI volumes: cut them into "
+        f"slices with {command}, and go on with DIR/manifest.csv."
+    )
 
 
 def _list(folder: Path, root: Path, passed: PassedOver | None) -> tuple[list[str], list[str]]:

@@ -163,7 +163,8 @@ def _edits(there: Manifest, cohort: Manifest) -> list[str]:
     known = {cohort.file(row).absolute(): row for row in cohort.rows}
     both = [(row, known.get(there.file(row).absolute())) for row in there.rows]
     own = [name for name in there.form.columns if name not in (*MANIFEST_COLUMNS, GIVEN)]
-    lost = [f"the columns {', '.join(own)}"] if set(own) - set(cohort.form.columns) else []
+    kept = {*cohort.form.columns, *(name for row in cohort.rows for name in row.extra)}
+    lost = [f"the columns {', '.join(own)}"] if set(own) - kept else []
     if any(row.split and (mine is None or mine.split != row.split) for row, mine in both):
         lost.append("splits")
     if given_names(there.rows) - given_names(cohort.rows):

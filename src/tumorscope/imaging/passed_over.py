@@ -50,7 +50,7 @@ REASONS: Mapping[Reason, tuple[str, str, str]] = {
     "format-not-read": (
         "file in a format that is not read here",
         "files in formats that are not read here",
-        "Convert them to PNG or TIFF",
+        "Convert them to PNG or TIFF; DICOM and NIfTI volumes with `tumorscope slices`",
     ),
     "no-image-ending": (
         "image whose name does not end as those of images",
@@ -117,6 +117,10 @@ class PassedOver:
     def scans_of(self, reason: Reason) -> int:
         """Return how many of those of a reason look like scans."""
         return self._scans[reason]
+
+    def kinds(self, reason: Reason) -> Counter[str]:
+        """Return how many there are of each kind of a reason."""
+        return Counter(self._kinds.get(reason, {}))
 
     def paths(self, reason: Reason) -> tuple[str, ...]:
         """Return the paths that were kept for a reason."""

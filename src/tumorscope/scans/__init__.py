@@ -4,6 +4,8 @@ from tumorscope.scans.frame import Acquisition, Frame, Layout
 from tumorscope.scans.index import StudyIndex, index_study
 from tumorscope.scans.nifti import read_nifti
 from tumorscope.scans.not_read import NotRead
+from tumorscope.scans.parts import distinct_volumes
+from tumorscope.scans.patient import patient_code
 from tumorscope.scans.planes import Plane, acquired_plane
 from tumorscope.scans.read import read_volumes
 from tumorscope.scans.remark import Remark
@@ -27,8 +29,10 @@ __all__ = [
     "Volume",
     "Window",
     "acquired_plane",
+    "distinct_volumes",
     "index_study",
     "mask_views",
+    "patient_code",
     "read_nifti",
     "read_volumes",
     "same_grid",

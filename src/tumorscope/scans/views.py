@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tumorscope.imaging.preprocess import resize_to
 from tumorscope.imaging.slice import Slice
 from tumorscope.scans.planes import Plane, Turned, turned
+from tumorscope.scans.spread import spread
 from tumorscope.scans.volume import SliceOrigin, Volume
 from tumorscope.scans.window import Applied, Window, greys, middle_of, windows_of
 
@@ -60,13 +61,16 @@ class ScanSlice:
 
 
 def views(
-    volume: Volume, plane: Plane | None = None, *, window: Window | None = None
+    volume: Volume,
+    plane: Plane | None = None,
+    *,
+    window: Window | None = None,
+    every: float | None = None,
 ) -> Iterator[ScanSlice]:
     """Show the slices of a volume as a radiologist sees them.
 
-    Axial with anterior up and the patient's right on the left, coronal and sagittal with the head
-    up, sagittal with anterior on the left. Slices are turned, not resampled, unless their pixels
-    are not square: then the coarser side is interpolated.
+    They are turned (see `tumorscope.scans.planes`), not resampled, unless their pixels are not
+    square: then the coarser side is interpolated.
 
     Parameters
     ----------
@@ -76,6 +80,8 @@ def views(
         axial, coronal or sagittal; the acquired plane by default.
     window : Window, optional
         How values become greys; by the volume's percentiles by default.
+    every : float, optional
+        Distance of slices in mm, see `tumorscope.scans.spread.spread`; all by default.
 
     Yields
     ------
@@ -102,7 +108,8 @@ def views(
     windows = windows_of(volume, window or Window())
     if not seen.acquired:
         windows = [middle_of(windows)] * len(volume.origins)
-    for index in range(len(seen.voxels)):
+    wanted = range(len(seen.voxels)) if every is None else spread(seen.positions, every)
+    for index in wanted:
         of = int(seen.order[index]) if seen.acquired else 0
         origin, applied = volume.origins[of], windows[of]
         yield ScanSlice(
