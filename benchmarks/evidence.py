@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tumorscope.detection.engines import open_engine
-from tumorscope.detection.evidence import evidence_field
+from tumorscope.detection.evidence import evidence_field, temperature_of
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.model_file.onnx_file import read_model
@@ -95,10 +95,13 @@ def measured(name: str, samples: list[Sample], run: Path) -> list[dict[str, obje
     }
     known = SeenImages(model.metadata.seen)
     seen = sum(bool(known.holds(scan)) for scan in scans)
+    temperature = {"evidence": temperature_of(model.metadata)}
     found = {
         who: measure_pointing(
             [
-                evidence_field(each, scan, how, shape=lesion.shape)
+                evidence_field(
+                    each, scan, how, shape=lesion.shape, temperature=temperature.get(who)
+                )
                 for each, scan, lesion in zip(grids, scans, lesions, strict=True)
             ],
             lesions,

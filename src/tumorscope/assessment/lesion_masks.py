@@ -14,7 +14,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.common.progress import say
 from tumorscope.detection.engines import open_engine
-from tumorscope.detection.evidence import evidence_field
+from tumorscope.detection.evidence import evidence_field, temperature_of
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.imaging.lesion_mask import read_mask
@@ -122,8 +122,15 @@ def _pointing(model: ModelFile, pairs: Sequence[Outlined], groups: NDArray[np.st
     known = SeenImages(model.metadata.seen)
     outputs = ask(open_engine(model), np.stack([prepare(scan, how) for scan, _ in pairs]))
     lesions = [lesion for _, lesion in pairs]
+    temperature = temperature_of(model.metadata)
     fields = [
-        evidence_field(evidence, scan, how, shape=(lesion.shape[0], lesion.shape[1]))
+        evidence_field(
+            evidence,
+            scan,
+            how,
+            shape=(lesion.shape[0], lesion.shape[1]),
+            temperature=temperature,
+        )
         for evidence, (scan, lesion) in zip(outputs.evidence, pairs, strict=True)
     ]
     return Pointing(

@@ -1,4 +1,4 @@
-"""Evidence map → colours over the slice that it belongs to, where the network saw each part."""
+"""Evidence map → a surface over the slice that it belongs to, where the network saw each part."""
 
 from __future__ import annotations
 
@@ -8,32 +8,44 @@ from numpy.typing import NDArray
 
 from tumorscope.imaging.preprocess import Placement, Preprocessing, placement
 from tumorscope.imaging.slice import Slice
+from tumorscope.model_file.schema import Metadata
 
-LIMIT = 1.0
-"""Logit per cell of a 7 × 7 map at which colours are full: the same for all images, so that they
-can be compared. Of two networks on public images, 99 % of the cells lie within it."""
+FAINTEST = 1e-6
+"""Share of the whole below which shares are not told apart: 16-bit floats know hardly less."""
 
-OPACITY = 0.7
-"""Of full colour, so that anatomy shows through."""
-
-TOWARDS, AWAY = (235, 45, 40), (50, 120, 255)
+SAMPLES = 16
+"""Along each side of a cell, where a surface is summed."""
 
 
-def full_colour(shape: tuple[int, ...]) -> float:
-    """Return the logit per cell at which a colour is full, for an evidence map of that shape.
-
-    Examples
-    --------
-    >>> full_colour((7, 7)), full_colour((14, 14))
-    (1.0, 0.25)
-    """
-    return LIMIT * 49 / (shape[0] * shape[1])
+def temperature_of(metadata: Metadata) -> float | None:
+    """Return the temperature with which a model's dense head pools; None for other heads."""
+    network = metadata.recipe.get("network")
+    if not isinstance(network, dict) or network.get("head") != "dense":
+        return None
+    temperature = network.get("temperature", 1.0)
+    return float(temperature) if isinstance(temperature, int | float) else None
 
 
 def evidence_field(
-    evidence: NDArray[np.float32], scan: Slice, how: Preprocessing, *, shape: tuple[int, int]
+    evidence: NDArray[np.float32],
+    scan: Slice,
+    how: Preprocessing,
+    *,
+    shape: tuple[int, int],
+    temperature: float | None = None,
 ) -> NDArray[np.float32]:
     """Enlarge an evidence map to lie on its slice.
+
+    The surface is a quadratic B-spline: each point is a mean of the cells around it, nine at most.
+    So an even map stays even, no value leaves those of the cells, which would draw blue rings
+    around red that no evidence stands for, and the greatest lies between cells where several
+    share it.
+
+    The cells of a dense head are shares of one sum, by ``softmax(r · l)`` of its local logits l.
+    There the spline enlarges the logarithms, which is r · l up to a constant, and the softmax is
+    taken of the surface: the same formula for a finer grid. The sum is that of the map, and no
+    place stands out from another by a greater factor than cells do. Over less than a cell,
+    the surface may be higher than the cell.
 
     Parameters
     ----------
@@ -45,6 +57,8 @@ def evidence_field(
         Of the model.
     shape : tuple of int
         Height and width to draw the slice in.
+    temperature : float, optional
+        r of a dense head, see `temperature_of`; none for other heads.
 
     Returns
     -------
@@ -53,42 +67,13 @@ def evidence_field(
     """
     place = placement(scan, how)
     (rows, seen_rows), (columns, seen_columns) = (
-        _cubic(length, evidence.shape[axis], scan.pixels.shape[axis], how.size, place, axis)
+        _positions(length, evidence.shape[axis], scan.pixels.shape[axis], how.size, place, axis)
         for axis, length in enumerate(shape)
     )
-    field: NDArray[np.float32] = (rows @ evidence @ columns.T).astype(np.float32, copy=False)
+    field = _surface(evidence, rows, columns, shares=temperature is not None)
     field[~seen_rows] = 0.0
     field[:, ~seen_columns] = 0.0
     return field
-
-
-def blend(grey: NDArray[np.uint8], share: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Lay colours on grey.
-
-    Parameters
-    ----------
-    grey : ndarray of uint8, shape (height, width)
-    share : ndarray of float32, shape (height, width)
-        −1 (all blue) to 1 (all red), clipped; 0 leaves the grey as it is.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB.
-
-    Examples
-    --------
-    >>> grey = np.full((1, 3), 100, np.uint8)
-    >>> blend(grey, np.array([[1.0, 0.0, -1.0]], np.float32)).tolist()
-    [[[194, 62, 58], [100, 100, 100], [65, 114, 208]]]
-    """
-    opacity = np.minimum(np.abs(share), 1.0) * np.float32(OPACITY)
-    red, value = share > 0, grey.astype(np.float32)
-    blended = np.empty((*grey.shape, 3), dtype=np.uint8)
-    for channel, (towards, away) in enumerate(zip(TOWARDS, AWAY, strict=True)):
-        colour = np.where(red, np.float32(towards), np.float32(away))
-        blended[..., channel] = np.rint(value + (colour - value) * opacity)
-    return blended
 
 
 def scaled(pixels: NDArray[np.uint8], *, longest: int, shortest: int = 1) -> NDArray[np.uint8]:
@@ -109,23 +94,58 @@ def scaled(pixels: NDArray[np.uint8], *, longest: int, shortest: int = 1) -> NDA
     return resized
 
 
-def _cubic(
+def _positions(
     length: int, cells: int, pixels: int, size: int, place: Placement, axis: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the weights (length, cells) that enlarge one axis, and which rows were seen.
-
-    Cubic with a slope of zero at each cell's centre: between two centres no value leaves theirs.
-    The usual cubics overshoot, which would draw blue rings around red that no evidence stands for;
-    and OpenCV's warps round coordinates to a 32nd, which shows as steps at this enlargement.
-    """
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    """Return where on the map the rows of a picture lie, in cells, and which of them were seen."""
     start, stop = place.box[2 * axis : 2 * axis + 2]
     inner_start = (place.top, place.left)[axis]
     inner = (place.height, place.width)[axis]
     on_slice = (np.arange(length) + 0.5) * (pixels / length)
     on_input = (on_slice - start) * (inner / (stop - start)) + inner_start
-    # Beyond the rim the outermost cell goes on.
-    at = np.clip(on_input * (cells / size) - 0.5, 0.0, cells - 1.0)
-    away = np.minimum(np.abs(at[:, None] - np.arange(cells)[None, :]), 1.0)
-    weights = 1.0 - away * away * (3.0 - 2.0 * away)
-    seen = (on_slice >= start) & (on_slice < stop)
-    return weights.astype(np.float32), seen
+    return on_input * (cells / size), (on_slice >= start) & (on_slice < stop)
+
+
+def _surface(
+    evidence: NDArray[np.float32],
+    rows: NDArray[np.floating],
+    columns: NDArray[np.floating],
+    *,
+    shares: bool,
+) -> NDArray[np.float32]:
+    """Return the height of the surface over a map at rows and columns, both in cells."""
+    total = float(evidence.sum(dtype=np.float64))
+    # A dense head that says no spreads it evenly, so there are no shares.
+    if not shares or total <= 0 or evidence.min() < 0:
+        return _enlarged(evidence, rows, columns)
+    least = np.float32(FAINTEST * total)
+    powers = np.log(np.maximum(evidence, least) / evidence.max())
+    fine = [(np.arange(SAMPLES * cells) + 0.5) / SAMPLES for cells in evidence.shape]
+    whole = np.exp(_enlarged(powers, *fine)).sum(dtype=np.float64) / SAMPLES**2
+    surface = np.exp(_enlarged(powers, rows, columns)) * np.float32(total / whole)
+    return surface.astype(np.float32, copy=False)
+
+
+def _enlarged(
+    values: NDArray[np.float32], rows: NDArray[np.floating], columns: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    down, across = (
+        _spline(at, cells) for at, cells in zip((rows, columns), values.shape, strict=True)
+    )
+    return (down @ values @ across.T).astype(np.float32, copy=False)
+
+
+def _spline(at: NDArray[np.floating], cells: int) -> NDArray[np.float32]:
+    """Return the weight of each cell at positions in cells: (n, cells), a quadratic B-spline.
+
+    Beyond the rim the outermost cell goes on. OpenCV's warps would not do: they round coordinates
+    to a 32nd, which shows as steps at this enlargement.
+    """
+    inside = np.clip(at, 0.0, cells)
+    away = np.abs(inside[:, None] - (np.arange(-1, cells + 1) + 0.5)[None, :])
+    near, far = 0.75 - away * away, 0.5 * np.square(np.maximum(1.5 - away, 0.0))
+    padded = np.where(away < 0.5, near, far)
+    weights: NDArray[np.float32] = padded[:, 1:-1].astype(np.float32)
+    weights[:, 0] += padded[:, 0]
+    weights[:, -1] += padded[:, -1]
+    return weights

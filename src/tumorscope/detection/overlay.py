@@ -11,7 +11,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from tumorscope.common.files import atomic_path
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.detection.evidence import blend, evidence_field, full_colour, scaled
+from tumorscope.detection.colours import blend, full_colour
+from tumorscope.detection.evidence import evidence_field, scaled, temperature_of
 from tumorscope.detection.finding import Finding
 from tumorscope.detection.peak import Peak, mark, peak_of, ring
 from tumorscope.detection.probability_scale import HEIGHT as PROBABILITY_SCALE
@@ -35,7 +36,12 @@ TISSUE = 120
 
 
 def overlay(
-    scan: Slice, finding: Finding, how: Preprocessing, *, limit: float | None = None
+    scan: Slice,
+    finding: Finding,
+    how: Preprocessing,
+    *,
+    limit: float | None = None,
+    temperature: float | None = None,
 ) -> NDArray[np.uint8]:
     """Paint the evidence onto the slice: red pushes towards a tumour, blue away, none is clear.
 
@@ -51,7 +57,10 @@ def overlay(
     how : Preprocessing
         Of the model.
     limit : float, optional
-        Logit per cell at which a colour is full; by default `full_colour` of the map's shape.
+        Logit per cell at which a colour is full; by default that of
+        `tumorscope.detection.colours.full_colour`.
+    temperature : float, optional
+        Of a dense head; see `tumorscope.detection.evidence.temperature_of`.
 
     Returns
     -------
@@ -61,8 +70,9 @@ def overlay(
     grey = scaled(scan.pixels, longest=LONGEST)
     if finding.evidence is None:
         return np.repeat(grey[..., None], 3, axis=2)
-    limit = limit or full_colour(finding.evidence.shape)
-    field = evidence_field(finding.evidence, scan, how, shape=(grey.shape[0], grey.shape[1]))
+    limit = limit or full_colour(finding.evidence.shape, temperature=temperature)
+    shape = (grey.shape[0], grey.shape[1])
+    field = evidence_field(finding.evidence, scan, how, shape=shape, temperature=temperature)
     return blend(grey, field / limit)
 
 
@@ -87,7 +97,8 @@ def write_overlay(path: str | Path, scan: Slice, finding: Finding, metadata: Met
     OutputError
         If it cannot be written.
     """
-    picture = draw(scan, finding, metadata.preprocessing.preprocessing)
+    how = metadata.preprocessing.preprocessing
+    picture = draw(scan, finding, how, temperature=temperature_of(metadata))
     with atomic_path(Path(path)) as temporary:
         # Level 1: level 6 takes five times as long and saves a tenth.
         picture.save(temporary, "PNG", compress_level=1, pnginfo=_mark())
@@ -100,9 +111,11 @@ def _mark() -> PngInfo:
     return mark
 
 
-def draw(scan: Slice, finding: Finding, how: Preprocessing) -> Image.Image:
+def draw(
+    scan: Slice, finding: Finding, how: Preprocessing, *, temperature: float | None = None
+) -> Image.Image:
     """Return the picture that `write_overlay` writes."""
-    panels, peak = _panels(scan, finding, how)
+    panels, peak = _panels(scan, finding, how, temperature)
     width, height = panels[0][1].size
     across = max(len(panels) * (width + MARGIN) + MARGIN + (SCALE if len(panels) > 1 else 0), 640)
     caption = _caption(finding, peak, across - 2 * MARGIN)
@@ -121,7 +134,9 @@ def draw(scan: Slice, finding: Finding, how: Preprocessing) -> Image.Image:
         picture.paste(panel, (int(left), top))
     if finding.evidence is not None:
         cells = (finding.evidence.shape[0], finding.evidence.shape[1])
-        _bar(picture, 2 * (width + MARGIN) + MARGIN, (top, height), cells, peak)
+        limit = full_colour(cells, temperature=temperature)
+        left = 2 * (width + MARGIN) + MARGIN
+        _bar(picture, left, (top, height), cells, limit=limit, peak=peak)
     for index, line in enumerate(caption):
         ink.text((MARGIN, below + LINE * index), line, INK, font=font(16))
     last = below + LINE * len(caption) + 8
@@ -130,7 +145,7 @@ def draw(scan: Slice, finding: Finding, how: Preprocessing) -> Image.Image:
 
 
 def _panels(
-    scan: Slice, finding: Finding, how: Preprocessing
+    scan: Slice, finding: Finding, how: Preprocessing, temperature: float | None
 ) -> tuple[list[tuple[str, Image.Image]], Peak | None]:
     """Return the slice as read and with its evidence, each with its name, and the peak."""
     grey = scaled(scan.pixels, longest=PANEL, shortest=SMALLEST_PANEL)
@@ -138,10 +153,11 @@ def _panels(
     panels = [("As read", Image.fromarray(grey).convert("RGB"))]
     if finding.evidence is None:
         return panels, None
-    field = evidence_field(finding.evidence, scan, how, shape=(height, width))
-    painted = Image.fromarray(blend(grey, field / full_colour(finding.evidence.shape)))
-    notes = []
-    if (peak := peak_of(finding.evidence, scan, how)) is not None:
+    evidence, shape = finding.evidence, (height, width)
+    field = evidence_field(evidence, scan, how, shape=shape, temperature=temperature)
+    full = full_colour(evidence.shape, temperature=temperature)
+    painted, notes = Image.fromarray(blend(grey, field / full)), []
+    if (peak := peak_of(evidence, scan, how, temperature=temperature)) is not None:
         mark(painted, peak, radius=16)
         notes.append("ring: its peak")
     if _mark_box(painted, placement(scan, how), scan.pixels.shape) and width > 440:
@@ -170,10 +186,12 @@ def _bar(
     left: int,
     rows: tuple[int, int],
     cells: tuple[int, int],
+    *,
+    limit: float,
     peak: Peak | None,
 ) -> None:
     """Draw the scale of the colours (top and height in `rows`), with the peak's place on it."""
-    (top, height), limit = rows, full_colour(cells)
+    top, height = rows
     ink, words = ImageDraw.Draw(picture), left + BAR + 10
     share = np.linspace(1.0, -1.0, height, dtype=np.float32)[:, None].repeat(BAR, axis=1)
     bar = blend(np.full(share.shape, TISSUE, np.uint8), share)
@@ -203,8 +221,10 @@ def _bar(
 def _caption(finding: Finding, peak: Peak | None, width: int) -> list[str]:
     texts = [finding.words]
     if peak is not None:
+        row, column = (each + 1 for each in peak.cell)
         texts.append(
-            f"Ring: the place that speaks most for a tumour, with {peak.value:+.2f} of the logit."
+            "Ring: the place that speaks most for a tumour. Its cell of the map (row "
+            f"{row}, column {column}) holds {peak.held:+.2f} of the logit."
         )
     if finding.evidence is not None and finding.logit is not None and finding.bias is not None:
         texts.append(

@@ -8,31 +8,48 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from tumorscope.detection.evidence import evidence_field
 from tumorscope.imaging.preprocess import Preprocessing, placement
 from tumorscope.imaging.slice import Slice
 
 RING, SHADOW = (255, 255, 255), (0, 0, 0)
 
+FINE = 320
+"""Pixels of the longer side of the picture in which the peak is looked for: of a map of 10 × 10
+cells over the whole slice, a 32nd of a cell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The cell of an evidence map that speaks most for a tumour.
+    """The place of a slice where its evidence is drawn strongest for a tumour.
 
     Attributes
     ----------
     value : float
-        Its share of the logit, above 0.
+        Logit per cell there, above 0: the colour that it has.
     y, x : float
-        Its centre on the slice, as shares of the slice's height and width.
+        Where it lies, as shares of the slice's height and width.
+    cell : tuple of int
+        Row and column, from 0, of the cell of the evidence map in which it lies.
+    held : float
+        What that cell holds of the logit.
     """
 
     value: float
     y: float
     x: float
+    cell: tuple[int, int]
+    held: float
 
 
-def peak_of(evidence: NDArray[np.float32], scan: Slice, how: Preprocessing) -> Peak | None:
-    """Return the peak of an evidence map; None where nothing speaks for a tumour.
+def peak_of(
+    evidence: NDArray[np.float32],
+    scan: Slice,
+    how: Preprocessing,
+    *,
+    temperature: float | None = None,
+) -> Peak | None:
+    """Return the peak of an evidence map; None where nothing of the slice speaks for a tumour.
 
     Parameters
     ----------
@@ -42,6 +59,8 @@ def peak_of(evidence: NDArray[np.float32], scan: Slice, how: Preprocessing) -> P
         As it was read.
     how : Preprocessing
         Of the model.
+    temperature : float, optional
+        Of a dense head; see `tumorscope.detection.evidence.evidence_field`.
 
     Examples
     --------
@@ -49,22 +68,30 @@ def peak_of(evidence: NDArray[np.float32], scan: Slice, how: Preprocessing) -> P
     >>> evidence = np.zeros((7, 7), np.float32)
     >>> peak_of(evidence, scan, Preprocessing()) is None
     True
-    >>> evidence[0, 3] = 2.0
-    >>> peak_of(evidence, scan, Preprocessing())
-    Peak(value=2.0, y=0.07142857142857142, x=0.5)
+    >>> evidence[0, 3] = evidence[0, 4] = 2.0
+    >>> peak = peak_of(evidence, scan, Preprocessing())
+    >>> round(peak.x, 2), peak.cell, peak.held
+    (0.57, (0, 3), 2.0)
     """
-    row, column = np.unravel_index(int(evidence.argmax()), evidence.shape)
-    value = float(evidence[row, column])
+    sides = scan.pixels.shape
+    height, width = (max(1, round(side * FINE / max(sides))) for side in sides)
+    field = evidence_field(evidence, scan, how, shape=(height, width), temperature=temperature)
+    row, column = np.unravel_index(int(field.argmax()), field.shape)
+    value = float(field[row, column])
     if value <= 0:
         return None
-    place, (height, width) = placement(scan, how), scan.pixels.shape
+    y, x = (row + 0.5) / height, (column + 0.5) / width
+    place = placement(scan, how)
     top, bottom, left, right = place.box
-    # From the input back to the slice; a cell that lies in the padding is marked at the rim.
-    down = ((row + 0.5) * how.size / evidence.shape[0] - place.top) / place.height
-    across = ((column + 0.5) * how.size / evidence.shape[1] - place.left) / place.width
-    y = top + min(max(float(down), 0.0), 1.0) * (bottom - top)
-    x = left + min(max(float(across), 0.0), 1.0) * (right - left)
-    return Peak(value, y / height, x / width)
+    on_input = (
+        (y * sides[0] - top) / (bottom - top) * place.height + place.top,
+        (x * sides[1] - left) / (right - left) * place.width + place.left,
+    )
+    down, across = (
+        min(int(at * cells / how.size), cells - 1)
+        for at, cells in zip(on_input, evidence.shape, strict=True)
+    )
+    return Peak(value, float(y), float(x), (down, across), float(evidence[down, across]))
 
 
 def mark(picture: Image.Image, peak: Peak, *, radius: int) -> None:

@@ -84,6 +84,7 @@ def _finished(result: Result, future: Future[bytes | None] | None) -> Result:
 
 
 def _draw(result: Result, metadata: Metadata, folder: Path | None, wanted: bool) -> bytes | None:
+    from tumorscope.detection.evidence import temperature_of
     from tumorscope.detection.overlay import write_overlay
     from tumorscope.detection.thumbnail import thumbnail
 
@@ -92,5 +93,7 @@ def _draw(result: Result, metadata: Metadata, folder: Path | None, wanted: bool)
     scan = read_slice(result.found.path)
     if folder is not None:
         write_overlay(folder / result.found.place, scan, result.finding, metadata)
-    how = metadata.preprocessing.preprocessing
-    return thumbnail(scan, result.finding, how) if wanted else None
+    if not wanted:
+        return None
+    how, temperature = metadata.preprocessing.preprocessing, temperature_of(metadata)
+    return thumbnail(scan, result.finding, how, temperature=temperature)

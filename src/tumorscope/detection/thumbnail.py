@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.detection.evidence import blend, evidence_field, full_colour, scaled
+from tumorscope.detection.colours import blend, full_colour
+from tumorscope.detection.evidence import evidence_field, scaled
 from tumorscope.detection.finding import Finding
 from tumorscope.detection.peak import mark, peak_of
 from tumorscope.imaging.preprocess import Preprocessing
@@ -23,7 +24,9 @@ QUALITY = 70
 """Of the JPEG: some 4 KB for both pictures."""
 
 
-def thumbnail(scan: Slice, finding: Finding, how: Preprocessing) -> bytes:
+def thumbnail(
+    scan: Slice, finding: Finding, how: Preprocessing, *, temperature: float | None = None
+) -> bytes:
     """Return a JPEG of a slice and, beside it, of the slice with its evidence and their peak.
 
     Parameters
@@ -34,6 +37,8 @@ def thumbnail(scan: Slice, finding: Finding, how: Preprocessing) -> bytes:
         Of that slice. Without evidence (refused), the slice alone is drawn.
     how : Preprocessing
         Of the model.
+    temperature : float, optional
+        Of a dense head; see `tumorscope.detection.evidence.temperature_of`.
 
     Examples
     --------
@@ -47,10 +52,10 @@ def thumbnail(scan: Slice, finding: Finding, how: Preprocessing) -> bytes:
     shape = (grey.shape[0], grey.shape[1])
     panels = [np.repeat(grey[..., None], 3, axis=2)]
     if finding.evidence is not None:
-        field = evidence_field(finding.evidence, scan, how, shape=shape)
-        painted = blend(grey, field / full_colour(finding.evidence.shape))
-        picture = Image.fromarray(painted)
-        if (peak := peak_of(finding.evidence, scan, how)) is not None:
+        field = evidence_field(finding.evidence, scan, how, shape=shape, temperature=temperature)
+        full = full_colour(finding.evidence.shape, temperature=temperature)
+        picture = Image.fromarray(blend(grey, field / full))
+        if (peak := peak_of(finding.evidence, scan, how, temperature=temperature)) is not None:
             mark(picture, peak, radius=8)
         panels += [np.zeros((shape[0], GAP, 3), np.uint8), np.asarray(picture)]
     stream = io.BytesIO()
