@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tumorscope.assessment import ask, lesion_masks
 from tumorscope.assessment.lesion_masks import (
     point_at_masks,
     point_at_outlines,
@@ -18,6 +19,7 @@ from tumorscope.assessment.measured import measure
 from tumorscope.assessment.subject import images_for, subject_of
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.errors import InputError
+from tumorscope.imaging.read import Opened, open_image
 from tumorscope.model_file.onnx_file import read_model
 
 
@@ -130,3 +132,29 @@ def test_masks_that_are_gone_do_not_stop_an_evaluation(
     assert pointing.evidence.n == 5
     said = capsys.readouterr().err
     assert "1 of 6 masks cannot be used: that of yes/0.png (there is no such file)" in said
+
+
+def test_an_evaluation_reads_images_once_and_says_the_same(
+    tiny_model: Path, cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, manifest = read_model(tiny_model), scan_folder(cohort)
+    read: list[Path] = []
+
+    def counted(path: Path) -> Opened:
+        read.append(path)
+        return open_image(path)
+
+    monkeypatch.setattr(ask, "open_image", counted)
+    said = ask.ask_cohort(model, manifest, outlines=True)
+    assert sorted(read) == sorted(manifest.file(row) for row in manifest.rows)
+    assert said.pointing == point_at_masks(model, manifest)
+    assert ask.ask_cohort(model, manifest).pointing is None
+
+
+def test_a_folder_is_measured_a_few_slices_at_a_time(
+    tiny_model: Path, outlined: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = read_model(tiny_model)
+    whole = point_at_outlines(model, outlined)
+    monkeypatch.setattr(lesion_masks, "BATCH", 4)
+    assert point_at_outlines(model, outlined) == whole

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.assessment.pointing import Outline, point_at
 from tumorscope.cohort.arrays import BATCH, batches
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
@@ -20,11 +21,13 @@ from tumorscope.detection import rules
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.engines.base import Engine, Outputs
 from tumorscope.detection.seen import SeenImages
-from tumorscope.imaging import prepare
+from tumorscope.imaging import Preprocessing, Slice, prepare
+from tumorscope.imaging.lesion_mask import read_mask
 from tumorscope.imaging.read import open_image
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.statistics.answers import Answers
 from tumorscope.statistics.platt import sigmoid
+from tumorscope.statistics.pointing_game import Pointing
 
 
 def ask(engine: Engine, pixels: NDArray[np.uint8], *, label: str = "") -> Outputs:
@@ -69,6 +72,9 @@ class Said:
         nobody can tell.
     answers : Answers
         The same for a report.
+    pointing : Pointing or None
+        Whether the evidence lies on outlined lesions; None where that was not asked, or fewer than
+        two are outlined.
     """
 
     scores: NDArray[np.float64]
@@ -77,6 +83,7 @@ class Said:
     reasons: Sequence[tuple[str, ...]]
     seen: NDArray[np.bool_] | None
     answers: Answers
+    pointing: Pointing | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,17 +97,27 @@ class Prepared:
         Why the input check refuses an image before the engine is asked.
     seen : ndarray of bool, shape (n,), or None
         See `Said`.
+    outlines : sequence of (Outline or None)
+        None where no lesion is outlined, or nobody asked.
     """
 
     pixels: NDArray[np.uint8]
     refusals: Sequence[tuple[str, ...]]
     seen: NDArray[np.bool_] | None
+    outlines: Sequence[Outline | None]
 
 
-def ask_cohort(model: ModelFile, manifest: Manifest, *, operating_point: str = "balanced") -> Said:
+def ask_cohort(
+    model: ModelFile,
+    manifest: Manifest,
+    *,
+    operating_point: str = "balanced",
+    outlines: bool = False,
+) -> Said:
     """Return what a model says of the images of a manifest.
 
-    Every image is scored, also those that the input check refuses.
+    Every image is scored, also those that the input check refuses. With `outlines`, it is measured
+    as well whether the evidence lies on the lesions that masks outline.
 
     Raises
     ------
@@ -108,10 +125,12 @@ def ask_cohort(model: ModelFile, manifest: Manifest, *, operating_point: str = "
         If the model has no such operating point.
     UnreadableImageError
         If an image cannot be read.
+    InputError
+        If a mask that is asked for is not there or has another size than its image.
     """
     metadata = model.metadata
     rule = rules.rule_of(metadata, operating_point)
-    prepared = prepare_for(model, manifest)
+    prepared = prepare_for(model, manifest, outlines=outlines)
     outputs = ask(open_engine(model), prepared.pixels, label="Scoring")
     scores, raw = outputs.probability.astype(np.float64), sigmoid(outputs.logit.astype(np.float64))
     verdicts = [
@@ -134,35 +153,49 @@ def ask_cohort(model: ModelFile, manifest: Manifest, *, operating_point: str = "
             answers=rule.answers(scores),
             refused=np.array([each.decision == "refused" for each in verdicts], dtype=bool),
         ),
+        pointing=point_at(metadata, manifest, prepared, outputs.evidence) if outlines else None,
     )
 
 
-def prepare_for(model: ModelFile, manifest: Manifest) -> Prepared:
+def prepare_for(model: ModelFile, manifest: Manifest, *, outlines: bool = False) -> Prepared:
     """Read every image once: for the engine, for the input check and for the thumbprints.
+
+    With `outlines`, masks of lesions are read as well.
 
     Raises
     ------
     UnreadableImageError
-        If an image cannot be read.
+        If an image or a mask cannot be read.
+    InputError
+        If a mask has another size than its image.
     """
     metadata = model.metadata
     how, known = metadata.preprocessing.preprocessing, SeenImages(metadata.seen)
 
-    def look(row: Row) -> tuple[NDArray[np.uint8], tuple[str, ...], bool]:
+    def look(row: Row) -> tuple[NDArray[np.uint8], tuple[str, ...], bool, Outline | None]:
         opened = open_image(manifest.file(row))
         scan, check = opened.slice, metadata.input_check
         refusals = rules.input_reasons(scan, check, coloured=opened.coloured)
-        return prepare(scan, how), refusals, bool(known.holds(scan))
+        outline = _outline(manifest, row, scan, how) if outlines else None
+        return prepare(scan, how), refusals, bool(known.holds(scan)), outline
 
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
     seen = np.zeros(len(manifest), dtype=bool)
     reasons: list[tuple[str, ...]] = []
+    found: list[Outline | None] = []
     with ThreadPoolExecutor(cores()) as pool:
         looked = track(pool.map(look, manifest.rows), "Reading images", total=len(manifest))
-        for index, (image, refusals, copy) in enumerate(looked):
+        for index, (image, refusals, copy, outline) in enumerate(looked):
             pixels[index], seen[index] = image, copy
             reasons.append(refusals)
-    return Prepared(pixels, reasons, seen if known.count else None)
+            found.append(outline)
+    return Prepared(pixels, reasons, seen if known.count else None, found)
+
+
+def _outline(manifest: Manifest, row: Row, scan: Slice, how: Preprocessing) -> Outline | None:
+    mask = manifest.mask_file(row)
+    lesion = None if mask is None else read_mask(mask, scan.pixels.shape)
+    return Outline.of(scan, lesion, how) if lesion is not None and lesion.any() else None
 
 
 def write_scores(path: Path, manifest: Manifest, said: Said) -> None:

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tumorscope.assessment.ask import ask
+from tumorscope.assessment.ask import ask, prepare_for
+from tumorscope.assessment.pointing import Outline, Tally, point_at
+from tumorscope.cohort.arrays import BATCH
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.common.progress import say
 from tumorscope.detection.engines import open_engine
-from tumorscope.detection.evidence import evidence_field, temperature_of
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging import Slice, prepare, read_slice
-from tumorscope.imaging.lesion_mask import read_mask
+from tumorscope.imaging.lesion_mask import Mask, read_mask
 from tumorscope.imaging.masks import pair_masks
 from tumorscope.model_file.onnx_file import ModelFile
-from tumorscope.statistics.pointing_game import (
-    Pointing,
-    measure_pointing,
-    measure_pointing_by_chance,
-)
+from tumorscope.statistics.pointing_game import Pointing
 
-TISSUE = 20
-"""Grey value above which a pixel is tissue; chance points at tissue only."""
-
-
-Outlined = tuple[Slice, NDArray[np.bool_]]
+Outlined = tuple[Slice, Mask]
 """A slice and its lesion."""
 
 
@@ -79,14 +72,24 @@ def point_at_outlines(model: ModelFile, folder: Path) -> Pointing:
     InputError
         If the folder holds fewer than two images with an outlined lesion.
     """
-    pairs = list(read_outlined(folder))
-    if len(pairs) < 2:
+    metadata, engine = model.metadata, open_engine(model)
+    how, known = metadata.preprocessing.preprocessing, SeenImages(metadata.seen)
+    tally, numbers, outlined = Tally(metadata), count(), read_outlined(folder)
+    # As many slices at a time as the engine takes: a large folder fits into no memory.
+    while batch := list(islice(outlined, BATCH)):
+        outputs = engine.run(np.stack([prepare(scan, how) for scan, _ in batch]))
+        for evidence, (scan, lesion) in zip(outputs.evidence, batch, strict=True):
+            outline = Outline.of(scan, lesion, how)
+            seen = bool(known.holds(scan))
+            tally.add(evidence, outline, lesion, group=str(next(numbers)), seen=seen)
+    found = tally.result()
+    if found is None:
         raise InputError(
-            f"Found {len(pairs)} images with an outlined lesion in {folder}. Expected at least "
+            f"Found {len(tally)} images with an outlined lesion in {folder}. Expected at least "
             "two: images NAME.png with masks NAME_mask.png beside them, or in a folder masks, that "
             "are white inside the lesion."
         )
-    return _pointing(model, pairs, np.arange(len(pairs)).astype(np.str_))
+    return found
 
 
 def point_at_masks(model: ModelFile, manifest: Manifest) -> Pointing | None:
@@ -103,40 +106,9 @@ def point_at_masks(model: ModelFile, manifest: Manifest) -> Pointing | None:
     InputError
         If a mask is not there, cannot be read, or has another size than its image.
     """
-    pairs: list[Outlined] = []
-    groups = []
-    for row in manifest.rows:
-        mask = manifest.mask_file(row)
-        if mask is None:
-            continue
-        scan = read_slice(manifest.file(row))
-        lesion = read_mask(mask, scan.pixels.shape)
-        if lesion.any():
-            pairs.append((scan, lesion))
-            groups.append(row.group)
-    return _pointing(model, pairs, np.array(groups)) if len(pairs) > 1 else None
-
-
-def _pointing(model: ModelFile, pairs: Sequence[Outlined], groups: NDArray[np.str_]) -> Pointing:
-    how = model.metadata.preprocessing.preprocessing
-    known = SeenImages(model.metadata.seen)
-    outputs = ask(open_engine(model), np.stack([prepare(scan, how) for scan, _ in pairs]))
-    lesions = [lesion for _, lesion in pairs]
-    temperature = temperature_of(model.metadata)
-    fields = [
-        evidence_field(
-            evidence,
-            scan,
-            how,
-            shape=(lesion.shape[0], lesion.shape[1]),
-            temperature=temperature,
-        )
-        for evidence, (scan, lesion) in zip(outputs.evidence, pairs, strict=True)
-    ]
-    return Pointing(
-        evidence=measure_pointing(fields, lesions, groups),
-        chance=measure_pointing_by_chance(
-            [scan.pixels > TISSUE for scan, _ in pairs], lesions, groups
-        ),
-        seen=sum(bool(known.holds(scan)) for scan, _ in pairs),
-    )
+    masked = manifest.having(row for row in manifest.rows if row.mask)
+    if len(masked) < 2:
+        return None
+    prepared = prepare_for(model, masked, outlines=True)
+    outputs = ask(open_engine(model), prepared.pixels)
+    return point_at(model.metadata, masked, prepared, outputs.evidence)

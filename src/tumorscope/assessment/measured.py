@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.assessment.ask import Said, ask_cohort
-from tumorscope.assessment.lesion_masks import point_at_masks
 from tumorscope.assessment.subject import Scored, Subject
 from tumorscope.cohort.arrays import load_images
 from tumorscope.cohort.manifest import Manifest
@@ -67,7 +66,8 @@ def measure(subject: Subject, images: Scored, *, operating_point: str) -> Measur
     if model is not None and not gone:
         if recorded is not None:
             manifest.check_files()
-        said = ask_cohort(model, manifest, operating_point=operating_point)
+        outlined = with_usable_masks(manifest)
+        said = ask_cohort(model, outlined, operating_point=operating_point, outlines=True)
         if run is not None:
             _check_belongs(run, model, said, recorded)
         if recorded is not None:
@@ -78,7 +78,7 @@ def measure(subject: Subject, images: Scored, *, operating_point: str) -> Measur
             scores=said.scores,
             threshold=threshold,
             said=said,
-            pointing=point_at_masks(model, with_usable_masks(manifest)),
+            pointing=said.pointing,
         )
     assert run is not None  # the images of a cohort were just read
     if recorded is None:

@@ -65,9 +65,35 @@ def evidence_field(
     ndarray of float32, shape `shape`
         Logit per cell; 0 where the network saw nothing of the slice.
     """
+    sides = (scan.pixels.shape[0], scan.pixels.shape[1])
     place = placement(scan, how)
+    return field_at(place, evidence, sides, how.size, shape=shape, temperature=temperature)
+
+
+def field_at(
+    place: Placement,
+    evidence: NDArray[np.float32],
+    sides: tuple[int, int],
+    size: int,
+    *,
+    shape: tuple[int, int],
+    temperature: float | None,
+) -> NDArray[np.float32]:
+    """Do what `evidence_field` does for a slice whose placement and sides are known.
+
+    Parameters
+    ----------
+    place : Placement
+        Of the slice in the network input.
+    evidence, shape, temperature
+        As for `evidence_field`.
+    sides : tuple of int
+        Height and width of the slice.
+    size : int
+        Edge of the network input.
+    """
     (rows, seen_rows), (columns, seen_columns) = (
-        _positions(length, evidence.shape[axis], scan.pixels.shape[axis], how.size, place, axis)
+        _positions(length, evidence.shape[axis], sides[axis], size, place, axis)
         for axis, length in enumerate(shape)
     )
     field = _surface(evidence, rows, columns, shares=temperature is not None)

@@ -91,6 +91,19 @@ def mass_inside(field: Field, lesion: Mask) -> float:
     return float(positive[lesion].sum()) / total if total > 0 else 0.0
 
 
+def tissue_inside(tissue: Mask, lesion: Mask) -> float:
+    """Return the lesion's share of the tissue: what a map that knows nothing would reach.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lesion = np.array([[False, True], [False, False]])
+    >>> tissue_inside(np.array([[True, True], [False, False]]), lesion)
+    0.5
+    """
+    return float((tissue & lesion).sum()) / max(1, int(tissue.sum()))
+
+
 def measure_pointing(
     fields: Sequence[Field],
     lesions: Sequence[Mask],
@@ -122,7 +135,7 @@ def measure_pointing(
     pairs = list(zip(fields, lesions, strict=True))
     hits = np.array([points_at(field, lesion) for field, lesion in pairs], dtype=np.float64)
     mass = np.array([mass_inside(field, lesion) for field, lesion in pairs])
-    return _summary(hits, mass, groups, n_resamples)
+    return localisation(hits, mass, groups, n_resamples=n_resamples)
 
 
 def measure_pointing_by_chance(
@@ -143,12 +156,9 @@ def measure_pointing_by_chance(
     """
     _check(tissues, lesions, groups)
     share = np.array(
-        [
-            float((tissue & lesion).sum()) / max(1, int(tissue.sum()))
-            for tissue, lesion in zip(tissues, lesions, strict=True)
-        ]
+        [tissue_inside(tissue, lesion) for tissue, lesion in zip(tissues, lesions, strict=True)]
     )
-    return _summary(share, share, groups, n_resamples)
+    return localisation(share, share, groups, n_resamples=n_resamples)
 
 
 def _check(
@@ -168,12 +178,25 @@ def _check(
             )
 
 
-def _summary(
+def localisation(
     hits: NDArray[np.float64],
     mass: NDArray[np.float64],
     groups: NDArray[np.str_],
-    n_resamples: int,
+    *,
+    n_resamples: int = 2000,
 ) -> Localisation:
+    """Return the means of what was measured image by image, with intervals over groups.
+
+    Parameters
+    ----------
+    hits, mass : ndarray of float64, shape (n,)
+        `points_at` and `mass_inside` of each image, or what chance expects of both.
+    groups : ndarray of str, shape (n,)
+        See `measure_pointing`.
+    n_resamples : int
+        Of the bootstrap.
+    """
+
     def interval(values: NDArray[np.float64]) -> Interval:
         return cluster_bootstrap(
             lambda chosen: float(values[chosen].mean()), groups, n_resamples=n_resamples
