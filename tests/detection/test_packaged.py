@@ -43,10 +43,10 @@ def test_predict_needs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[st
     found = [json.loads(line) for line in (tmp_path / "f.jsonl").read_text().splitlines()]
     decisions = {Path(each["path"]).name: each["decision"] for each in found}
     assert decisions.pop("noise.png") == "refused"
-    # None of these lies within 0.02 of where the answer changes.
+    # None of these lies within 0.3 of where the answer changes.
     assert decisions == {
         "slice00000.png": "no tumour",
-        "slice00001.png": "abstain",
+        "slice00001.png": "tumour",
         "slice00002.png": "no tumour",
         "slice00003.png": "tumour",
     }
