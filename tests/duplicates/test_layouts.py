@@ -7,8 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.layouts import Layouts
-from tumorscope.duplicates.sampling import units
-from tumorscope.duplicates.thumbprint import BYTES, layout_steps
+from tumorscope.duplicates.sampling import TURNS, turned, units
+from tumorscope.duplicates.thumbprint import BYTES, COARSE, layout_steps
+
+WAVES = np.cos(np.pi * (np.arange(16) + 0.5) * np.arange(COARSE)[:, None] / 16) * np.sqrt(0.125)
+WAVES[0] /= np.sqrt(2.0)
 
 
 def prints(count: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -25,14 +28,21 @@ def unit_layouts(known: NDArray[np.uint8]) -> NDArray[np.float32]:
     return units(layout_steps(known).astype(np.float32), least=1e-3)
 
 
-@pytest.mark.parametrize("at_once", [512, 3, 1])
-@pytest.mark.parametrize("count", [1, 5, 64, 65, 500])
-@pytest.mark.parametrize("views", [2, 56, 112])
-def test_all_are_compared(count: int, views: int, at_once: int) -> None:
-    known = prints(count)
-    asked = unit_layouts(prints(views, seed=1))
-    products = asked @ unit_layouts(known).T
-    found = Layouts(known, at_once=at_once).nearest(asked, 24)
+def views_of(heads: int, parts: int) -> NDArray[np.float32]:
+    """Layouts of some heads in all orientations: of pictures that are turned as they are."""
+    upright = unit_layouts(prints(heads * parts, seed=1)).reshape(-1, COARSE, COARSE)
+    pictures = np.matmul(np.matmul(WAVES.T, upright), WAVES)
+    seen = np.stack([turned(pictures, turn) for turn in TURNS], axis=1)
+    layouts = np.matmul(np.matmul(WAVES, seen), WAVES.T)
+    return layouts.reshape(heads, parts, 8, 64).transpose(0, 2, 1, 3).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 5, 64, 1025, 2500])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (2, 7), (2, 9)])
+def test_all_are_compared(count: int, shape: tuple[int, int]) -> None:
+    known, asked = prints(count), views_of(*shape)
+    products = asked.reshape(-1, 64) @ unit_layouts(known).T
+    found = Layouts(known).nearest(asked, 24)
     best = np.sort(products.max(axis=0))[::-1][:24]
     assert len(set(found.index.tolist())) == min(24, count)
     assert np.allclose(products[:, found.index].max(axis=0), best, atol=1e-5)
@@ -43,7 +53,6 @@ def test_all_are_compared(count: int, views: int, at_once: int) -> None:
 
 
 def test_an_image_without_structure_is_like_none() -> None:
-    known = np.concatenate([np.zeros((70, BYTES), np.uint8), prints(3)])
-    for at_once in (512, 1):
-        found = Layouts(known, at_once=at_once).nearest(unit_layouts(prints(2, seed=1)), 3)
-        assert sorted(found.index.tolist()) == [70, 71, 72]
+    known = np.concatenate([np.zeros((1100, BYTES), np.uint8), prints(3)])
+    found = Layouts(known).nearest(views_of(1, 2), 3)
+    assert sorted(found.index.tolist()) == [1100, 1101, 1102]

@@ -35,9 +35,10 @@ def _busy(pixels: NDArray[np.uint8], least: float) -> tuple[int, int] | None:
     """Return from where to where rows are not uniform, half-open; None where all are."""
     # Every row, but some 64 values of each: the question is only whether it is uniform.
     step = max(1, pixels.shape[1] // 64)
-    some = np.ascontiguousarray(pixels[:, ::step])
+    # Rows stand upright in it: numpy passes over columns side by side several times as fast.
+    some = np.ascontiguousarray(pixels[:, ::step].T)
     # What lies within the limit as a whole need not be ordered, nor what lies further inside.
-    apart = some.max(axis=1) - some.min(axis=1)
+    apart = some.max(axis=0) - some.min(axis=0)
     rows = np.flatnonzero(apart > least)
     first = _first_busy(some, rows, least)
     if first is None:
@@ -48,11 +49,11 @@ def _busy(pixels: NDArray[np.uint8], least: float) -> tuple[int, int] | None:
 
 def _first_busy(some: NDArray[np.uint8], rows: NDArray[np.intp], least: float) -> int | None:
     """Return the first of `rows` whose 5th and 95th percentiles lie further apart than `least`."""
-    width = some.shape[1]
+    width = len(some)
     low, high = int(0.05 * width), int(0.95 * (width - 1))
     for start in range(0, len(rows), AT_A_TIME):
         asked = rows[start : start + AT_A_TIME]
-        ordered = np.partition(some[asked], (low, high), axis=1)
+        ordered = np.partition(some[:, asked].T, (low, high), axis=1)
         busy = np.flatnonzero(ordered[:, high].astype(np.int16) - ordered[:, low] > least)
         if len(busy):
             return int(asked[busy[0]])
