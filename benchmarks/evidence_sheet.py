@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.evidence import temperature_of
 from tumorscope.detection.finding import Finding
-from tumorscope.detection.overlay import overlay, write_overlay
+from tumorscope.detection.overlay import draw, overlay
 from tumorscope.detection.peak import mark, peak_of
 from tumorscope.detection.probability_scale import font
 from tumorscope.imaging import Slice
@@ -32,6 +32,9 @@ COUNT, ACROSS, EDGE, GAP = 24, 4, 132, 6
 OUTLINE = (90, 230, 90)
 SHOWN = 6
 """Of which phantom overlay.png is."""
+
+WIDE = 710
+"""Pixels of overlay.png: the README shall open at once."""
 
 
 def main() -> None:
@@ -49,7 +52,11 @@ def main() -> None:
         cards.append(card(scan, painted, f"{finding.decision} {finding.probability or 0:.2f}"))
         hits += hit
         if seed == SHOWN:
-            write_overlay(arguments.output / "overlay.png", scan, finding, detector.metadata)
+            how = detector.metadata.preprocessing.preprocessing
+            shown = draw(scan, finding, how, temperature=temperature_of(detector.metadata))
+            shown.thumbnail((WIDE, WIDE), Image.Resampling.LANCZOS)
+            # A palette would save half of it, and tint greys blue, which means something here.
+            shown.save(arguments.output / "overlay.png", optimize=True)
     rows = [np.concatenate(cards[at : at + ACROSS], axis=1) for at in range(0, COUNT, ACROSS)]
     sheet = Image.fromarray(np.concatenate(rows))
     sheet.save(arguments.output / "evidence.png", optimize=True)
