@@ -172,8 +172,8 @@ def _robustness(records: Records, patients: int) -> str:
     return (
         f"## Robustness\n\nThe packaged model on {whole['images']} images of {patients} patients "
         "of `stripped_dev`, changed step by step. They had no part in the model, except that its "
-        "recipe was chosen from two: neither in its weights, nor in its calibration and thresholds "
-        "(those come from other sources), nor in the choice "
+        "recipe was developed by looking at them: neither in its weights, nor in its calibration "
+        "and thresholds (those come from other sources), nor in the choice "
         "of its 8-bit form (that was judged on the other patients). As they are: AUC "
         f"{_interval(whole, 'auc')}, sensitivity {_interval(whole, 'sensitivity')}, specificity "
         f"{_interval(whole, 'specificity')}. The step `card` of `packaged_model/build.py`; the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -110,19 +110,23 @@ def views(
         windows = [middle_of(windows)] * len(volume.origins)
     wanted = range(len(seen.voxels)) if every is None else spread(seen.positions, every)
     for index in wanted:
-        of = int(seen.order[index]) if seen.acquired else 0
-        origin, applied = volume.origins[of], windows[of]
-        yield ScanSlice(
-            slice=_picture(volume, seen, index, origin, applied),
-            plane=seen.plane,
-            index=index,
-            position=float(seen.positions[index]),
-            centre=_triple(seen.centres[index]),
-            path=origin.path,
-            sop_instance_uid=origin.sop_instance_uid if seen.acquired else "",
-            frame=origin.frame if seen.acquired else None,
-            window=applied,
-        )
+        yield _shown(volume, seen, index, windows)
+
+
+def _shown(volume: Volume, seen: Turned, index: int, windows: Sequence[Applied]) -> ScanSlice:
+    of = int(seen.order[index]) if seen.acquired else 0
+    origin, applied = volume.origins[of], windows[of]
+    return ScanSlice(
+        slice=_picture(volume, seen, index, origin, applied),
+        plane=seen.plane,
+        index=index,
+        position=float(seen.positions[index]),
+        centre=_triple(seen.centres[index]),
+        path=origin.path,
+        sop_instance_uid=origin.sop_instance_uid if seen.acquired else "",
+        frame=origin.frame if seen.acquired else None,
+        window=applied,
+    )
 
 
 def _picture(
