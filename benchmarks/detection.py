@@ -2,13 +2,14 @@
 
     python benchmarks/detection.py --data FOLDER [--beside PYTHON] [--keras] [--files N]
 
-FOLDER holds JPEGs at any depth; `--files` of them, copied under new names if there are fewer, make
-the folder that whole processes of ``tumorscope predict`` turn into a table. With --beside, the
-interpreter of an environment in which another build is installed, that build does the same in
-turns with this one, with the model that is packaged in it. With --keras, Keras does, on the same
-images: a network of the same shape, in batches of 32, its start not counted. The engine alone,
-on ready tensors and as many of them at a time as there are cores, is the limit. It writes
-benchmarks/results/detection.csv.
+FOLDER holds JPEGs at any depth, best ones that the model was not trained on: training images are
+told from others sooner, and it says how many there are. `--files` of them, copied under new names
+if there are fewer, make the folder that whole processes of ``tumorscope predict`` turn into a
+table. With --beside, the interpreter of an environment in which another build is installed, that
+build does the same in turns with this one, with the model that is packaged in it. With --keras,
+Keras does, on the same images: a network of the same shape, in batches of 32, its start not
+counted. The engine alone, on ready tensors and as many of them at a time as there are cores, is the
+limit. It writes benchmarks/results/detection.csv.
 """
 
 from __future__ import annotations
@@ -230,6 +231,10 @@ def known_images(model: ModelFile, paths: Sequence[Path]) -> list[dict[str, obje
     scans = [read_slice(path) for path in paths]
     made = np.stack([thumbprint(scan) for scan in scans])
     detector = Detector(model, threads=1)
+    held = sum(detector.detect(path).seen is True for path in paths)
+    print(
+        f"The model was trained on {held} of the first {len(paths)} images, or on copies of them."
+    )
     records = []
     for count in KNOWN:
         recogniser = Recogniser(mixed(made, count))

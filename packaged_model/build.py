@@ -17,7 +17,8 @@ and skipped where it is done:
 - decisions  what the operating points of the installed model reach, and its card, measured again on
              the scores of `holdout`; its graph, calibration, thresholds and id stay
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
-- seen       make the thumbprints in the installed model again, from the images of the manifest
+- seen       make the thumbprints and digests in the installed model again, from the images of the
+             manifest
 - card       robustness of the packaged model → MODEL_CARD.md
 """
 
@@ -43,8 +44,11 @@ from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
 from tumorscope.assessment.thumbprints import thumbprints_of
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.common.cores import in_threads
 from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.conversion.sample import load_sample
+from tumorscope.duplicates.same_pixels import digest_of
+from tumorscope.imaging import prepare, read_slice
 from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.recipe import Recipe
@@ -226,7 +230,11 @@ def renew_thumbprints(path: Path, manifest: Manifest) -> None:
             f"{path} knows {model.metadata.seen.total} images, and the manifest lists "
             f"{len(trained)} that were trained on. Give the manifest that it was trained from."
         )
-    seen = TrainingThumbprints.pack(thumbprints_of(trained))
+    how = model.metadata.preprocessing.preprocessing
+    digests = in_threads(
+        lambda row: digest_of(prepare(read_slice(trained.file(row)), how)), trained.rows
+    )
+    seen = TrainingThumbprints.pack(thumbprints_of(trained)).knowing(digests)
     written = write_model(path, model.graph, model.metadata.model_copy(update={"seen": seen}))
     print(f"{path}: {written.metadata.id} knows {seen.count} images")
 

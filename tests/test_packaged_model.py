@@ -16,7 +16,8 @@ from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.csv_files import write_csv
 from tumorscope.detection.seen import SeenImages
-from tumorscope.imaging import read_slice
+from tumorscope.duplicates.same_pixels import digest_of
+from tumorscope.imaging import prepare, read_slice
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.onnx_file import read_model, without_metadata, write_model
 from tumorscope.statistics.platt import sigmoid
@@ -108,5 +109,8 @@ def test_thumbprints_are_made_anew_and_nothing_else_changes(
     known = SeenImages(after.metadata.seen)
     told = [known.holds(read_slice(manifest.file(row))) for row in manifest.rows]
     assert told == [row.split == "training" for row in manifest.rows]
+    how = after.metadata.preprocessing.preprocessing
+    digests = [digest_of(prepare(read_slice(manifest.file(row)), how)) for row in manifest.rows]
+    assert [each in after.metadata.seen.digests for each in digests] == told
     with pytest.raises(SystemExit, match="lists 0 that were trained on"):
         renew_thumbprints(path, listed)

@@ -10,7 +10,9 @@ import pytest
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.seen import SeenImages
 from tumorscope.duplicates import thumbprint, thumbprint_v1
-from tumorscope.imaging import Slice, read_slice
+from tumorscope.duplicates.recognition import Recogniser
+from tumorscope.duplicates.same_pixels import digest_of
+from tumorscope.imaging import Slice, prepare, read_slice
 from tumorscope.model_file.onnx_file import write_model
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import Prints, TrainingThumbprints
@@ -61,3 +63,25 @@ def test_framed_cropped_and_turned_copies_are_told_by_predict(
     for copy in (np.pad(pixels, 20), pixels[tenth], np.rot90(pixels), pixels[::-1]):
         assert detector.detect(Slice(np.ascontiguousarray(copy), "copy")).seen is True
     assert detector.detect(phantoms[4]).seen is False
+
+
+def test_the_very_picture_is_known_by_what_the_network_is_given(
+    phantoms: list[Slice], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = read_any(tiny_model)
+    how = model.metadata.preprocessing.preprocessing
+    prints = np.stack([thumbprint.thumbprint(scan) for scan in phantoms[:3]])
+    seen = TrainingThumbprints.pack(prints)
+    asked = [*phantoms, turned(phantoms[0])]
+    answers = []
+    for known in (seen, seen.knowing(digest_of(prepare(scan, how)) for scan in phantoms[:3])):
+        metadata = model.metadata.model_copy(update={"seen": known})
+        detector = Detector(write_model(tmp_path / "model.onnx", model.graph, metadata), threads=1)
+        answers.append([found.seen for found in detector.detect_many(asked)])
+    assert answers[0] == answers[1] == [True] * 3 + [False] * 3 + [True]
+    looked: list[Slice] = []
+    monkeypatch.setattr(Recogniser, "is_copy", lambda _, scan: looked.append(scan))
+    assert detector.detect(phantoms[1]).seen
+    assert not looked
+    detector.detect(phantoms[4])
+    assert looked == [phantoms[4]]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
+from tumorscope.duplicates.same_pixels import digest_of
 from tumorscope.imaging import Preprocessing
 from tumorscope.model_file.schema import (
     OperatingPoint,
@@ -83,6 +84,22 @@ def test_damaged_thumbprints_are_refused(change: dict[str, object]) -> None:
     seen = TrainingThumbprints.pack(np.full((2, 256), 60, np.int8)).model_dump()
     with pytest.raises(ValidationError, match=r"do not fill|cannot be unpacked"):
         TrainingThumbprints.model_validate({**seen, **change})
+
+
+def test_digests_survive_but_those_of_images_without_structure() -> None:
+    prints = np.array([[9] * 104, [0] * 104, [7] * 104], np.uint8)
+    pixels = [np.full((4, 4), grey, np.uint8) for grey in (10, 0, 20)]
+    own = TrainingThumbprints.pack(prints).knowing(map(digest_of, pixels))
+    seen = TrainingThumbprints.model_validate_json(own.model_dump_json())
+    assert seen.digests == {digest_of(pixels[0]), digest_of(pixels[2])}
+    assert TrainingThumbprints.pack(prints).digests == frozenset()
+
+
+@pytest.mark.parametrize("prepared", ["not base64!", "é", "AAAA", "AAAAAAAAAAAAAAAAAAAAAA=="])
+def test_damaged_digests_are_refused(prepared: str) -> None:
+    seen = TrainingThumbprints.pack(np.full((1, 104), 9, np.uint8)).model_dump()
+    with pytest.raises(ValidationError, match=r"do not fill|cannot be unpacked"):
+        TrainingThumbprints.model_validate({**seen, "prepared": prepared})
 
 
 @pytest.mark.parametrize("crop", ["none", "head"])

@@ -216,8 +216,8 @@ class Detector:
     def _known(self) -> SeenImages:
         return SeenImages(self.metadata.seen)
 
-    def _seen(self, scan: Slice) -> bool | None:
-        return self._known.holds(scan) if self.check_seen else None
+    def _seen(self, scan: Slice, prepared: NDArray[np.uint8] | None) -> bool | None:
+        return self._known.holds(scan, prepared) if self.check_seen else None
 
     def detect(self, image: Image) -> Finding:
         """Return the finding for one image, as fast as all cores together can.
@@ -244,7 +244,7 @@ class Detector:
         scan, ready = self._checked(image)
         # The engine does not fill all cores at all times, and the look at known images takes one.
         with ThreadPoolExecutor(1, thread_name_prefix="tumorscope") as aside:
-            seen = aside.submit(self._seen, scan)
+            seen = aside.submit(self._seen, scan, ready.pixels)
             outputs = None if ready.pixels is None else engine.run(ready.pixels[None])
             ready = replace(ready, seen=seen.result())
         return self._told([ready], outputs, began)[0]
@@ -307,7 +307,7 @@ class Detector:
 
     def _ready(self, image: Image) -> _Ready:
         scan, ready = self._checked(image)
-        return replace(ready, seen=self._seen(scan))
+        return replace(ready, seen=self._seen(scan, ready.pixels))
 
     def _checked(self, image: Image) -> tuple[Slice, _Ready]:
         """Return a slice, and what is ready of it; whether it is known is not asked yet."""

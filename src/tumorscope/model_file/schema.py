@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, JsonValue, model_validator
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.duplicates import thumbprint, thumbprint_v1
+from tumorscope.duplicates import same_pixels, thumbprint, thumbprint_v1
 from tumorscope.imaging import Preprocessing
 from tumorscope.model_file.decision import (
     Conformal,
@@ -201,6 +202,9 @@ class TrainingThumbprints(Prints):
     ----------
     inherited : tuple of Prints
         Those of the images that the starting weights were trained on.
+    prepared : str
+        Base64 of 8 bytes for each training and tuning image, or for some: digests of the network's
+        input, by which the very picture is known without looking at its thumbprint.
 
     Examples
     --------
@@ -210,6 +214,37 @@ class TrainingThumbprints(Prints):
     """
 
     inherited: tuple[Prints, ...] = ()
+    prepared: str = ""
+
+    @model_validator(mode="after")
+    def _of_known_images(self) -> Self:
+        size, found = same_pixels.BYTES, len(self._prepared())
+        if found % size or found > self.count * size:
+            raise ValueError(f"digests of at most {self.count} images do not fill {found} bytes")
+        return self
+
+    def knowing(self, digests: Iterable[bytes]) -> Self:
+        """Return these with a digest for each image, in their order.
+
+        See `tumorscope.duplicates.same_pixels.digest_of`. Those of images without structure, which
+        resemble nothing, are left out.
+        """
+        shown = [bool(each.any()) for each in self.unpack()]
+        kept = {each for each, some in zip(digests, shown, strict=True) if some}
+        data = base64.b64encode(b"".join(sorted(kept))).decode("ascii")
+        return self.model_copy(update={"prepared": data})
+
+    @property
+    def digests(self) -> frozenset[bytes]:
+        """Digests of what a network was given of known images; none in older files."""
+        data, size = self._prepared(), same_pixels.BYTES
+        return frozenset(data[at : at + size] for at in range(0, len(data), size))
+
+    def _prepared(self) -> bytes:
+        try:
+            return base64.b64decode(self.prepared, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ValueError(f"digests cannot be unpacked ({error})") from error
 
     @property
     def lists(self) -> tuple[Prints, ...]:

@@ -18,6 +18,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import atomic_path
 from tumorscope.common.locks import writing
+from tumorscope.duplicates.same_pixels import digest_of
 from tumorscope.duplicates.thumbprint import BYTES, thumbprint
 from tumorscope.imaging import prepare, read_slice
 from tumorscope.model_file.onnx_file import ModelFile, write_model
@@ -145,9 +146,9 @@ def write_checked(
             "operating_points": _operating_points(decisions),
             "conformal": _conformal(decisions, held_out, miscoverage),
             "input_check": check,
-            "seen": TrainingThumbprints.pack(thumbprints[known]).model_copy(
-                update={"inherited": inherited}
-            ),
+            "seen": TrainingThumbprints.pack(thumbprints[known])
+            .knowing(map(digest_of, pixels[known]))
+            .model_copy(update={"inherited": inherited}),
         }
     )
     pointing = None
