@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,12 @@ from tumorscope.assessment.lesion_masks import point_at_outlines
 from tumorscope.assessment.thumbprints import prints_of
 from tumorscope.cohort.facts import WITHOUT_SPLIT
 from tumorscope.cohort.manifest import Manifest
+from tumorscope.cohort.row import Row
+from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import atomic_path
 from tumorscope.common.locks import writing
+from tumorscope.common.progress import track
 from tumorscope.duplicates.same_pixels import digest_of
 from tumorscope.duplicates.thumbprint import BYTES, thumbprint
 from tumorscope.imaging import prepare, read_slice
@@ -189,9 +193,15 @@ def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArra
     how = recipe.input.preprocessing
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
     thumbprints = np.empty((len(manifest), BYTES), dtype=np.uint8)
-    for index, row in enumerate(manifest.rows):
+
+    def load(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         scan = read_slice(manifest.file(row))
-        pixels[index], thumbprints[index] = prepare(scan, how), thumbprint(scan)
+        return prepare(scan, how), thumbprint(scan)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        loaded = track(pool.map(load, manifest.rows), "Reading images", total=len(manifest))
+        for index, (image, known_by) in enumerate(loaded):
+            pixels[index], thumbprints[index] = image, known_by
     return pixels, thumbprints
 
 
