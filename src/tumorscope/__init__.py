@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tumorscope.cohort.split import split
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.finding import Finding
+    from tumorscope.detection.series import detect_study
+    from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.experiments.comparison.compare import compare
     from tumorscope.experiments.comparison.table import Comparison
     from tumorscope.experiments.crossval import CrossValidation, crossval, crossval_types
@@ -56,6 +58,7 @@ _HOMES = {
     "Robustness": "assessment.robustness",
     "Run": "records.run_folder",
     "Search": "experiments.search.result",
+    "SeriesFinding": "detection.series_finding",
     "Slice": "imaging",
     "Slicing": "cohort.slices",
     "TypeEvaluation": "assessment.evaluation",
@@ -63,6 +66,7 @@ _HOMES = {
     "compare": "experiments.comparison.compare",
     "crossval": "experiments.crossval",
     "crossval_types": "experiments.crossval",
+    "detect_study": "detection.series",
     "evaluate": "assessment.evaluate",
     "evaluate_types": "assessment.evaluate",
     "measure_robustness": "assessment.robustness",
@@ -87,6 +91,7 @@ __all__ = [
     "Robustness",
     "Run",
     "Search",
+    "SeriesFinding",
     "Slice",
     "Slicing",
     "TypeEvaluation",
@@ -94,6 +99,7 @@ __all__ = [
     "compare",
     "crossval",
     "crossval_types",
+    "detect_study",
     "evaluate",
     "evaluate_types",
     "measure_robustness",

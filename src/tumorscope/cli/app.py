@@ -35,7 +35,7 @@ COMMANDS = {
     "evaluate": "Measure a run on its testing images, or a run or model on images it has not seen.",
     "crossval": "Cross-validate a recipe by group: models score images that they never saw.",
     "compare": "Compare backbones and methods by one protocol: quality with intervals, and cost.",
-    "predict": "Tell tumour from no tumour on brain MRI slices, or say why not.",
+    "predict": "Tell tumour from no tumour on brain MRI (pictures, DICOM, NIfTI), or say why not.",
     "export": "Convert a model; keep the result only if it still decides as the original.",
     "bench": "Time one image, a folder and a cold start, engine by engine.",
     "tune": "Search for a better recipe, nested in grouped folds: what is reported was not tuned.",

@@ -1,4 +1,4 @@
-"""``tumorscope predict``: files and folders in, one row per image out."""
+"""``tumorscope predict``: files and folders in, one row per image or series out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, emit
 from tumorscope.cli.options import Common, Flag, OptionalOutput, OptionalWhole, Paths
-from tumorscope.common.errors import InputError
+from tumorscope.cli.predict_volumes import Plane, Volumes, predict_volumes
+from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.names import printable
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say, track
@@ -41,9 +42,14 @@ def predict(
     fast: Flag = False,
     skip_seen_check: Flag = False,
     resume: Flag = False,
+    slices: Flag = False,
+    plane: Plane | None = None,
+    every: float | None = None,
+    window: str = "percentile",
+    with_descriptions: Flag = False,
     common: Common | None = None,
 ) -> int:
-    """Tell tumour from no tumour on brain MRI slices, or say why not.
+    """Tell tumour from no tumour on brain MRI (pictures, DICOM, NIfTI), or say why not.
 
     Decisions are tumour, no tumour, abstain (the model cannot tell), refused (not a brain MRI
     slice) and unreadable. A file that cannot be read is a row with its reason (exit code 4), and
@@ -51,15 +57,19 @@ def predict(
     where they look like scans, such as DICOM files, or where a folder that was named holds no
     image.
 
+    Volumes (DICOM, NIfTI; extra “dicom”) have one row per series, decided by neighbouring slices
+    together. Folders hold volumes where there are no pictures in them, or hardly any.
+
     Example:
 
         tumorscope predict scan.jpg --model model.onnx
         tumorscope predict scans/ --model model.onnx -o findings.csv --report findings.html
+        tumorscope predict STUDY/ -o findings.csv --report study.html
 
     Parameters
     ----------
     paths
-        Images, or folders that are searched to any depth.
+        Images or volumes, or folders that are searched to any depth.
     model
         A model file (.onnx, .xml or .tflite), or packaged (the default), the one in the package.
     output
@@ -90,8 +100,49 @@ def predict(
     resume
         Go on with an interrupted batch of the same images, model and options. A batch that was
         finished is computed again, because its log is gone.
+    slices
+        Of volumes: a row per slice instead of one per series. A .jsonl table has both.
+    plane
+        Of volumes: axial, coronal or sagittal, instead of the plane in which each was acquired.
+    every
+        Of volumes: distance of slices in mm; every slice by default.
+    window
+        Of volumes, what becomes black and white: percentile (the 0.1st and 99.9th of the volume),
+        dicom (as the header of each slice says), or two values LOW,HIGH.
+    with_descriptions
+        Of volumes: also write series descriptions, which may hold names.
     """
     common = common or Common()
+    asked = Volumes(
+        by_slice=slices,
+        descriptions=with_descriptions,
+        window=window,
+        plane=plane,
+        every=every,
+    )
+
+    def load() -> Detector:
+        seen = not skip_seen_check
+        return _load(model, operating_point, engine, threads=threads, fast=fast, check_seen=seen)
+
+    from tumorscope.detection.study import holds_volumes
+
+    if holds_volumes(paths):
+        if overlays is not None or resume:
+            raise UsageError(
+                "Received --overlays or --resume for volumes; expected pictures with these. Leave "
+                "it out: --report shows the slices that carry an answer."
+            )
+        return predict_volumes(
+            paths,
+            load,
+            asked=asked,
+            how=asked.looking(batch),
+            output=output,
+            report=report,
+            common=common,
+        )
+    asked.refuse_given()
     from tumorscope.detection.find_images import KEPT, count_images, find_images
     from tumorscope.detection.outputs import Outputs, open_results
     from tumorscope.imaging.passed_over import PassedOver
@@ -101,14 +152,7 @@ def predict(
     exclude = [] if overlays is None else [overlays]
     passed = PassedOver(keep=KEPT)
     images = find_images(paths, exclude=exclude, passed=passed)
-    detector = _load(
-        model,
-        operating_point,
-        engine,
-        threads=threads,
-        fast=fast,
-        check_seen=not skip_seen_check,
-    )
+    detector = load()
     tally = _Tally()
     with open_results(
         detector, images, outputs=outputs, named=paths, resume=resume, batch=batch

@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 
 from tumorscope.common.errors import UsageError
 from tumorscope.scans import Plane, ScanSlice, Volume, Window, acquired_plane, mask_views, views
+from tumorscope.scans.head import HEAD_AREA, head_area
 from tumorscope.scans.spread import spread
-
-HEAD_GREY = 24
-"""Of 255: what is brighter is head, not air."""
-
-HEAD_AREA = 3000.0
-"""In mm². A slice with less head than this is above or below the brain, or shows air."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +128,7 @@ def _labelled(
     if 0.0 < area < least:
         left_out["small-lesion"] += 1
         return None
-    if pixel * int(np.count_nonzero(scan.slice.pixels > HEAD_GREY)) < HEAD_AREA:
+    if head_area(scan) < HEAD_AREA:
         left_out["no-head"] += 1
         return None
     return Cut(scan, int(area > 0.0), lesion if area > 0.0 else None, area)

@@ -7,13 +7,13 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
@@ -22,6 +22,7 @@ from tumorscope.detection import rules
 from tumorscope.detection.engine_pair import EnginePair
 from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of
 from tumorscope.detection.finding import Decision, Finding
+from tumorscope.detection.ready import Ready
 from tumorscope.detection.seen import SeenImages
 from tumorscope.imaging.inputs import Image, slice_and_colour, source_of
 from tumorscope.imaging.preprocess import prepare
@@ -30,6 +31,10 @@ from tumorscope.model_file.onnx_file import ModelFile, metadata_text
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import Metadata
 
+if TYPE_CHECKING:
+    from tumorscope.detection.series_finding import SeriesFinding
+    from tumorscope.scans import Plane, Volume
+
 PACKAGED = Path(__file__).resolve().parents[1] / "models" / "default.onnx"
 
 PACKAGED_NAME = "packaged"
@@ -37,20 +42,6 @@ PACKAGED_NAME = "packaged"
 
 LOOK_AHEAD = 4
 """Runs per worker that may wait for their turn to be handed out."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """An image that was read and checked, ready for the engine unless `reasons` refuse it.
-
-    `unreadable` says why it could not be read, where that is so.
-    """
-
-    source: str
-    reasons: tuple[str, ...]
-    seen: bool | None
-    pixels: NDArray[np.uint8] | None
-    unreadable: str = ""
 
 
 def model_path(model: str | Path | None = None) -> Path:
@@ -279,6 +270,22 @@ class Detector:
             check_batch(batch)
         return self._stream(iter(images), batch or 1)
 
+    def detect_series(
+        self,
+        source: Volume | str | os.PathLike[str],
+        *,
+        plane: Plane | None = None,
+        every: float | None = None,
+        window: str = "percentile",
+    ) -> SeriesFinding:
+        """Return the finding for a volume, or the one series at a path; needs the extra “dicom”.
+
+        See `tumorscope.detection.series`, where `detect_study` goes through many.
+        """
+        from tumorscope.detection.series import looking, series_finding
+
+        return series_finding(self, source, how=looking(plane=plane, every=every, window=window))
+
     def _stream(self, images: Iterator[Image], batch: int) -> Iterator[Finding]:
         engine = self._engines.throughput
         waiting: deque[Future[list[Finding]]] = deque()
@@ -295,34 +302,32 @@ class Detector:
 
     def _chunk(self, engine: Engine, images: Sequence[Image]) -> list[Finding]:
         began = time.perf_counter()
-        ready: list[_Ready] = []
+        ready: list[Ready] = []
         for image in images:
             try:
                 ready.append(self._ready(image))
             except UnreadableImageError as error:
                 # Reasons are joined by semicolons in one line of a table.
                 why = " ".join(error.why.replace(";", ",").split())
-                ready.append(_Ready(source_of(image), (f"unreadable: {why}",), None, None, why))
+                ready.append(Ready(source_of(image), (f"unreadable: {why}",), None, None, why))
         return self._findings(engine, ready, began)
 
-    def _ready(self, image: Image) -> _Ready:
+    def _ready(self, image: Image) -> Ready:
         scan, ready = self._checked(image)
         return replace(ready, seen=self._seen(scan, ready.pixels))
 
-    def _checked(self, image: Image) -> tuple[Slice, _Ready]:
+    def _checked(self, image: Image) -> tuple[Slice, Ready]:
         """Return a slice, and what is ready of it; whether it is known is not asked yet."""
         scan, coloured = slice_and_colour(image)
         reasons = rules.input_reasons(scan, self.metadata.input_check, coloured=coloured)
         pixels = None if reasons else prepare(scan, self._how)
-        return scan, _Ready(scan.source, reasons, None, pixels)
+        return scan, Ready(scan.source, reasons, None, pixels)
 
-    def _findings(self, engine: Engine, ready: Sequence[_Ready], began: float) -> list[Finding]:
+    def _findings(self, engine: Engine, ready: Sequence[Ready], began: float) -> list[Finding]:
         pixels = [item.pixels for item in ready if item.pixels is not None]
         return self._told(ready, engine.run(np.stack(pixels)) if pixels else None, began)
 
-    def _told(
-        self, ready: Sequence[_Ready], outputs: Outputs | None, began: float
-    ) -> list[Finding]:
+    def _told(self, ready: Sequence[Ready], outputs: Outputs | None, began: float) -> list[Finding]:
         ms = 1000.0 * (time.perf_counter() - began) / len(ready)
         findings, index = [], 0
         for item in ready:
@@ -334,7 +339,7 @@ class Detector:
             index += 1
         return findings
 
-    def _answer(self, item: _Ready, outputs: Outputs, index: int, ms: float) -> Finding:
+    def _answer(self, item: Ready, outputs: Outputs, index: int, ms: float) -> Finding:
         distance, probability = float(outputs.distance[index]), float(outputs.probability[index])
         verdict = rules.judge(self._rule, self.metadata.input_check, probability, distance)
         finding = self._finding(item, verdict.decision, verdict.reasons, ms, distance=distance)
@@ -351,7 +356,7 @@ class Detector:
 
     def _finding(
         self,
-        item: _Ready,
+        item: Ready,
         decision: Decision,
         reasons: tuple[str, ...],
         ms: float,

@@ -39,6 +39,9 @@ FINDING_COLUMNS: dict[str, type] = {
 }
 """Name and type of every column, in order; a missing value is an empty cell or null."""
 
+NESTED = "slices_looked_at"
+"""What a line of JSON holds besides its columns, where a row has it: rows of a row."""
+
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 ROW_GROUP = 4096
 
@@ -62,13 +65,15 @@ def check_suffix(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_table(path: Path) -> Iterator[Write]:
+def open_table(path: Path, *, columns: Mapping[str, type] = FINDING_COLUMNS) -> Iterator[Write]:
     """Give a function that adds a row; the table appears under its name once the block ends well.
 
     Parameters
     ----------
     path : Path
         Ends in .csv, .parquet or .jsonl.
+    columns : mapping of str to type
+        Names and types, in order.
 
     Raises
     ------
@@ -81,19 +86,19 @@ def open_table(path: Path) -> Iterator[Write]:
     suffix = path.suffix.lower()
     with atomic_path(path) as temporary:
         if suffix == ".parquet":
-            with _parquet(temporary) as write:
+            with _parquet(temporary, columns) as write:
                 yield write
             return
         with temporary.open("w", encoding="utf-8", newline="") as stream:
             if suffix == ".jsonl":
-                yield lambda row: _write_line(stream.write, row)
+                yield lambda row: _write_line(stream.write, row, columns)
                 return
             table = csv.writer(stream, lineterminator="\n")
-            table.writerow(FINDING_COLUMNS)
-            yield lambda row: table.writerow(cells(row)) and None
+            table.writerow(columns)
+            yield lambda row: table.writerow(cells(row, columns)) and None
 
 
-def cells(row: Values) -> list[str]:
+def cells(row: Values, columns: Mapping[str, type] = FINDING_COLUMNS) -> list[str]:
     """Return a row as text, one cell per column: true and false, empty where there is no value.
 
     Examples
@@ -101,7 +106,7 @@ def cells(row: Values) -> list[str]:
     >>> cells({"path": "a.png", "probability": 0.25, "seen": False})[:5]
     ['a.png', '0.25', '', '', 'false']
     """
-    return [_cell(row.get(name)) for name in FINDING_COLUMNS]
+    return [_cell(row.get(name)) for name in columns]
 
 
 def _cell(value: object) -> str:
@@ -112,18 +117,22 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _write_line(write: Callable[[str], object], row: Values) -> None:
-    write(json.dumps({name: row.get(name) for name in FINDING_COLUMNS}, ensure_ascii=False) + "\n")
+def _write_line(write: Callable[[str], object], row: Values, columns: Mapping[str, type]) -> None:
+    record = {name: row.get(name) for name in columns}
+    if NESTED in row:
+        record[NESTED] = row[NESTED]
+    write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 @contextlib.contextmanager
-def _parquet(path: Path) -> Iterator[Write]:
+def _parquet(path: Path, columns: Mapping[str, type]) -> Iterator[Write]:
     arrow = _pyarrow()
     from pyarrow.parquet import ParquetWriter
 
     types = {str: arrow.string(), float: arrow.float64(), bool: arrow.bool_()}
+    types[int] = arrow.int64()
     schema = arrow.schema(
-        [(name, types[kind]) for name, kind in FINDING_COLUMNS.items()],
+        [(name, types[kind]) for name, kind in columns.items()],
         metadata={"notice": RESEARCH_USE_ONLY},
     )
     waiting: list[dict[str, object]] = []
@@ -134,7 +143,7 @@ def _parquet(path: Path) -> Iterator[Write]:
             waiting.clear()
 
         def write(row: Values) -> None:
-            waiting.append({name: row.get(name) for name in FINDING_COLUMNS})
+            waiting.append({name: row.get(name) for name in columns})
             if len(waiting) >= ROW_GROUP:
                 flush()
 

@@ -25,7 +25,12 @@ QUALITY = 70
 
 
 def thumbnail(
-    scan: Slice, finding: Finding, how: Preprocessing, *, temperature: float | None = None
+    scan: Slice,
+    finding: Finding,
+    how: Preprocessing,
+    *,
+    temperature: float | None = None,
+    edge: int = EDGE,
 ) -> bytes:
     """Return a JPEG of a slice and, beside it, of the slice with its evidence and their peak.
 
@@ -39,6 +44,8 @@ def thumbnail(
         Of the model.
     temperature : float, optional
         Of a dense head; see `tumorscope.detection.evidence.temperature_of`.
+    edge : int
+        Pixels of the longer side of each of the two.
 
     Examples
     --------
@@ -48,7 +55,7 @@ def thumbnail(
     >>> Image.open(io.BytesIO(picture)).size
     (91, 136)
     """
-    grey = _small(scan.pixels)
+    grey = _small(scan.pixels, edge)
     shape = (grey.shape[0], grey.shape[1])
     panels = [np.repeat(grey[..., None], 3, axis=2)]
     if finding.evidence is not None:
@@ -63,9 +70,9 @@ def thumbnail(
     return stream.getvalue()
 
 
-def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _small(pixels: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
     """Shrink a picture; one that is smaller is enlarged, so that all cards look alike."""
-    grey = scaled(pixels, longest=EDGE, shortest=EDGE)
+    grey = scaled(pixels, longest=edge, shortest=edge)
     if min(grey.shape) >= 2:
         return grey
     # A line of pixels would not be seen.

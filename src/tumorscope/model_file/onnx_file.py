@@ -173,7 +173,8 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
 
 def metadata_text(metadata: Metadata) -> tuple[str, str]:
     """Return metadata as the JSON that is stored, and its SHA-256."""
-    text = metadata.model_dump_json()
+    # Files without a rule for series stay what they were, and are read by earlier versions.
+    text = metadata.model_dump_json(exclude=None if metadata.series else {"series"})
     return text, hashlib.sha256(text.encode()).hexdigest()
 
 

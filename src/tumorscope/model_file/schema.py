@@ -22,6 +22,7 @@ from tumorscope.model_file.decision import (
     Part,
     Share,
 )
+from tumorscope.model_file.series_rule import SeriesLevel, SeriesRule
 
 __all__ = [
     "OUTPUTS",
@@ -34,6 +35,8 @@ __all__ = [
     "OperatingPoint",
     "Precision",
     "PreprocessingSpec",
+    "SeriesLevel",
+    "SeriesRule",
     "Share",
     "TrainingThumbprints",
 ]
@@ -272,6 +275,8 @@ class Metadata(Part):
         Of the file without its metadata; 64 hexadecimal digits.
     grid : tuple of int
         Height and width of the evidence map.
+    series : SeriesRule or None
+        How slices become the answer for a series; None where the model answers slice by slice.
     recipe : dict
         The whole recipe.
     data : dict
@@ -297,6 +302,7 @@ class Metadata(Part):
     operating_points: Annotated[dict[str, OperatingPoint], Field(min_length=1)]
     conformal: Conformal = Conformal()
     input_check: InputCheck = InputCheck()
+    series: SeriesRule | None = None
     seen: TrainingThumbprints = TrainingThumbprints()
     recipe: dict[str, JsonValue]
     data: dict[str, JsonValue]

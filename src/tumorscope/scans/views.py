@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -66,6 +66,7 @@ def views(
     *,
     window: Window | None = None,
     every: float | None = None,
+    only: Collection[int] | None = None,
 ) -> Iterator[ScanSlice]:
     """Show the slices of a volume as a radiologist sees them.
 
@@ -82,6 +83,8 @@ def views(
         How values become greys; by the volume's percentiles by default.
     every : float, optional
         Distance of slices in mm, see `tumorscope.scans.spread.spread`; all by default.
+    only : collection of int, optional
+        Of these slices those with such an index.
 
     Yields
     ------
@@ -109,7 +112,7 @@ def views(
     if not seen.acquired:
         windows = [middle_of(windows)] * len(volume.origins)
     wanted = range(len(seen.voxels)) if every is None else spread(seen.positions, every)
-    for index in wanted:
+    for index in wanted if only is None else [each for each in wanted if each in only]:
         yield _shown(volume, seen, index, windows)
 
 

@@ -1,0 +1,342 @@
+"""A volume → its slices → their findings → one finding for the series."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.names import printable
+from tumorscope.detection.finding import Finding
+from tumorscope.detection.series_finding import SeriesDecision, SeriesFinding, SliceFinding
+from tumorscope.imaging.inputs import Image
+from tumorscope.imaging.slice import Slice
+from tumorscope.model_file.schema import Metadata
+from tumorscope.model_file.series_rule import SeriesLevel
+from tumorscope.scans import (
+    Applied,
+    NotRead,
+    Plane,
+    ScanSlice,
+    Series,
+    Volume,
+    Window,
+    distinct_volumes,
+    index_study,
+    views,
+)
+from tumorscope.scans.head import HEAD_AREA, head_area
+from tumorscope.scans.spread import spread
+
+KEY_SLICES = 5
+"""Slices around the highest place of the curve whose pictures are kept."""
+
+KEY_STEP = 5.0
+"""mm between key slices, at least."""
+
+
+class Answering(Protocol):
+    """What is needed of a `tumorscope.Detector`, which itself stands on this module."""
+
+    operating_point: str
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the model file says about itself."""
+        ...
+
+    @property
+    def model_id(self) -> str:
+        """Name of the model, and hash of its graph."""
+        ...
+
+    def detect_many(
+        self, images: Iterable[Image], *, batch: int | None = None
+    ) -> Iterator[Finding]:
+        """Yield the findings for many images in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """How volumes are looked at.
+
+    Attributes
+    ----------
+    plane : str, optional
+        axial, coronal or sagittal; the acquired plane by default.
+    every : float, optional
+        Distance of slices in mm; every slice by default.
+    window : Window
+        How values become greys.
+    batch : int, optional
+        Slices per run of the engine.
+    """
+
+    plane: Plane | None = None
+    every: float | None = None
+    window: Window = field(default_factory=Window)
+    batch: int | None = None
+
+
+USUALLY = Looking()
+
+
+def looking(
+    *,
+    plane: Plane | None = None,
+    every: float | None = None,
+    window: str = "percentile",
+    batch: int | None = None,
+) -> Looking:
+    """Return how volumes are looked at, if it can be meant.
+
+    Raises
+    ------
+    UsageError
+        If there is no such plane or window, or the distance is not above 0.
+    """
+    if plane is not None and plane not in get_args(Plane):
+        raise UsageError(
+            f"Received the plane {plane!r}; expected axial, coronal or sagittal, or none for the "
+            "plane in which each volume was acquired."
+        )
+    if every is not None:
+        spread([0.0, 1.0], every)  # which says what is wrong with it
+    return Looking(plane=plane, every=every, window=Window.parse(window), batch=batch)
+
+
+def series_finding(
+    detector: Answering, source: Volume | str | os.PathLike[str], *, how: Looking = USUALLY
+) -> SeriesFinding:
+    """Return the finding for a volume, or for the one series at a path."""
+    return detect_volume(detector, the_volume(source), how=how)
+
+
+def the_volume(source: Volume | str | os.PathLike[str]) -> Volume:
+    """Return the one volume that a path holds.
+
+    Raises
+    ------
+    InputError
+        If it holds none that can be read, or several.
+    """
+    if isinstance(source, Volume):
+        return source
+    path = os.fspath(source)
+    index = index_study(path)
+    found = [each for series in index.series for each in distinct_volumes(series)]
+    volumes = [each for each in found if isinstance(each, Volume)]
+    if len(volumes) != 1:
+        left_out = [each for each in (*found, *index.not_read) if isinstance(each, NotRead)]
+        why = f" Not read: {left_out[0].sentence()}" if left_out and not volumes else ""
+        raise InputError(
+            f"Received {printable(path)}, which holds {len(volumes) or 'no'} volumes that can be "
+            f"read; expected one.{why} Give one series, or go through all of them with "
+            "detect_study."
+        )
+    return volumes[0]
+
+
+def detect_study(
+    detector: Answering, path: str | os.PathLike[str], *, how: Looking = USUALLY
+) -> Iterator[SeriesFinding | NotRead]:
+    """Yield a finding for each volume below a path, and what is not read, one volume at a time.
+
+    Parameters
+    ----------
+    detector : Detector
+        What answers.
+    path : path
+        A folder of any nesting, or one file; DICOM or NIfTI.
+    how : Looking
+        Plane, distance of slices, window.
+
+    Yields
+    ------
+    SeriesFinding or NotRead
+        In the order of studies and series; what is no series behind them.
+    """
+    index = index_study(os.fspath(path))
+    for series in index.series:
+        yield from detect_volumes(detector, series, how=how)
+    yield from index.not_read
+
+
+def detect_volumes(
+    detector: Answering, series: Series, *, how: Looking = USUALLY
+) -> Iterator[SeriesFinding | NotRead]:
+    """Yield a finding for each volume of a series, and what of it is not read."""
+    for found in distinct_volumes(series):
+        if isinstance(found, NotRead):
+            yield found
+            continue
+        finding = detect_volume(detector, found, how=_possible(found, how))
+        yield replace(finding, description=series.description)
+
+
+def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY) -> SeriesFinding:
+    """Return the finding for one volume.
+
+    Raises
+    ------
+    InputError
+        If it cannot be cut along that plane, as its slices are uneven.
+    """
+    began = time.perf_counter()
+    shown = _Shown()
+    pictures = shown.passing(views(volume, how.plane, window=how.window, every=how.every))
+    found = [
+        _slice_finding(finding, scan)
+        for finding, scan in zip(
+            detector.detect_many(pictures, batch=how.batch), shown.scans, strict=False
+        )
+    ]
+    plane = shown.scans[0].plane
+    slices, score = _with_curve(detector, found, shown.depths(plane))
+    decision, reasons, level = _decided(detector, slices, score, plane)
+    seen = _any_seen(slices)
+    keys = _key_slices(slices)
+    return SeriesFinding(
+        path=volume.path,
+        study_uid=volume.study_uid,
+        series_uid=volume.series_uid,
+        part=volume.part,
+        decision=decision,
+        score=score,
+        reasons=(*reasons, "seen") if seen else reasons,
+        level=level,
+        plane=plane,
+        sequence=volume.acquisition.sequence,
+        window=str(how.window),
+        key_slices=_with_pictures(keys, volume, how, shown.scans[0].window),
+        slices=slices,
+        passed_over=volume.not_read,
+        remarks=volume.remarks,
+        seen=seen,
+        model=detector.model_id,
+        operating_point=detector.operating_point,
+        ms=1000.0 * (time.perf_counter() - began),
+    )
+
+
+class _Shown:
+    """Slices on their way to the detector: their places are kept, their pixels are not."""
+
+    def __init__(self) -> None:
+        self.scans: list[ScanSlice] = []
+        self._heads: list[bool] = []
+
+    def passing(self, scans: Iterator[ScanSlice]) -> Iterator[Slice]:
+        for scan in scans:
+            self._heads.append(head_area(scan) >= HEAD_AREA)
+            picture = scan.slice
+            self.scans.append(replace(scan, slice=_NOTHING))
+            yield picture
+
+    def depths(self, plane: str) -> NDArray[np.float64] | None:
+        """Return how far below the vertex each axial slice lies, in mm."""
+        if plane != "axial":
+            return None
+        positions = np.array([scan.position for scan in self.scans])
+        heads = np.array(self._heads)
+        top = positions[heads].max() if heads.any() else positions[-1]
+        depths: NDArray[np.float64] = top - positions
+        return depths
+
+
+_NOTHING = Slice(np.zeros((1, 1), np.uint8), "")
+
+
+def _possible(volume: Volume, how: Looking) -> Looking:
+    """Return how a volume among others is looked at: as acquired, where it cannot be cut."""
+    return how if volume.regular else replace(how, plane=None)
+
+
+def _slice_finding(finding: Finding, scan: ScanSlice) -> SliceFinding:
+    return SliceFinding(
+        finding=finding,
+        index=scan.index,
+        position=scan.position,
+        centre=scan.centre,
+        path=scan.path,
+        sop_instance_uid=scan.sop_instance_uid,
+        frame=scan.frame,
+    )
+
+
+def _with_curve(
+    detector: Answering, found: list[SliceFinding], depths: NDArray[np.float64] | None
+) -> tuple[tuple[SliceFinding, ...], float | None]:
+    rule = detector.metadata.series
+    asked = [each.finding.probability for each in found]
+    if rule is None or all(value is None for value in asked):
+        return tuple(found), None
+    probabilities = np.array([np.nan if value is None else value for value in asked])
+    curve = rule.curve(np.array([each.position for each in found]), probabilities, depths)
+    slices = tuple(
+        replace(each, curve=float(value)) for each, value in zip(found, curve, strict=True)
+    )
+    return slices, float(curve.max())
+
+
+def _decided(
+    detector: Answering, slices: tuple[SliceFinding, ...], score: float | None, plane: str
+) -> tuple[SeriesDecision, tuple[str, ...], SeriesLevel | None]:
+    rule = detector.metadata.series
+    if all(each.finding.probability is None for each in slices):
+        return "refused", ("not-brain-mri",), None
+    if rule is None or score is None:
+        return "abstain", ("no-series-rule",), None
+    level = next((level for name, level in rule.levels.items() if name == plane), None)
+    if level is None:
+        return "abstain", ("plane-not-measured",), None
+    if len(slices) < rule.least:
+        return "abstain", ("few-slices",), level
+    decision = level.decide(score)
+    return decision, ("uncertain",) if decision == "abstain" else (), level
+
+
+def _any_seen(slices: tuple[SliceFinding, ...]) -> bool | None:
+    looked = [each.finding.seen for each in slices if each.finding.seen is not None]
+    return any(looked) if looked else None
+
+
+def _key_slices(slices: tuple[SliceFinding, ...]) -> list[SliceFinding]:
+    """Return the slices around the highest place of the curve, that place first."""
+
+    def height(each: SliceFinding) -> float:
+        asked = each.finding.probability
+        return each.curve if each.curve is not None else -1.0 if asked is None else asked
+
+    answered = [each for each in slices if each.finding.probability is not None]
+    keys: list[SliceFinding] = []
+    if not answered:
+        return keys
+    top = max(answered, key=height)
+    for each in sorted(answered, key=lambda one: abs(one.position - top.position)):
+        if all(abs(each.position - other.position) >= KEY_STEP - 0.1 for other in keys):
+            keys.append(each)
+        if len(keys) == KEY_SLICES:
+            break
+    return keys
+
+
+def _with_pictures(
+    keys: list[SliceFinding], volume: Volume, how: Looking, used: Applied
+) -> tuple[SliceFinding, ...]:
+    """Return key slices with their pictures, which are cut anew, as all would fill the memory."""
+    # That of the volume is known by now, and finding it takes longer than cutting.
+    window = Window("range", used.low, used.high) if how.window.kind != "dicom" else how.window
+    wanted = {each.index for each in keys}
+    shown = {
+        scan.index: scan.slice
+        for scan in views(volume, how.plane, window=window, every=how.every, only=wanted)
+    }
+    return tuple(replace(each, picture=shown[each.index]) for each in keys)

@@ -1,0 +1,152 @@
+"""Findings of series → one self-contained page: key slices, the curve, what was passed over."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from tumorscope.common.files import atomic_path
+from tumorscope.common.names import printable
+from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.common.versions import own_version
+from tumorscope.common.words import counted
+from tumorscope.detection.detector import Detector
+from tumorscope.detection.series_curve import curve_of
+from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
+from tumorscope.detection.thumbnail import thumbnail
+from tumorscope.scans.not_read import NotRead
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+DECISIONS = ("tumour", "abstain", "no tumour", "refused")
+
+EDGE = 190
+"""Pixels of the longer side of a key slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A key slice as the page shows it."""
+
+    data: str
+    caption: str
+    highest: bool
+
+
+class StudyPage:
+    """A page that is being written; made by `open_study_page`.
+
+    Parameters
+    ----------
+    detector : Detector
+        Whose findings these are.
+    cards : TextIO
+        File where sections wait for the head of the page.
+    descriptions : bool
+        Whether series descriptions are shown, which may hold names.
+    """
+
+    def __init__(self, detector: Detector, cards: TextIO, descriptions: bool) -> None:
+        self._detector, self._cards, self._descriptions = detector, cards, descriptions
+        self._counts: Counter[str] = Counter()
+        self._not_read: list[NotRead] = []
+        self._number = 0
+
+    def add(self, found: SeriesFinding | NotRead) -> None:
+        """Write the section of one series, or note what was not read."""
+        if isinstance(found, NotRead):
+            self._not_read.append(found)
+            return
+        self._number += 1
+        self._counts[found.decision] += 1
+        how = self._detector.metadata.preprocessing.preprocessing
+        keys = sorted(found.key_slices, key=lambda each: each.position)
+        first = found.key_slices[0] if found.key_slices else None
+        pictures = [
+            Picture(
+                base64.b64encode(thumbnail(each.picture, each.finding, how, edge=EDGE)).decode(),
+                _caption(each),
+                first is not None and each.index == first.index,
+            )
+            for each in keys
+            if each.picture is not None
+        ]
+        card = self._environment.get_template("series.html").render(
+            number=self._number,
+            found=found,
+            facts=_facts(found),
+            description=found.description if self._descriptions else "",
+            pictures=pictures,
+            curve=curve_of(found, keys),
+            remarks=[each.sentence() for each in found.remarks],
+            passed=[each.sentence() for each in found.passed_over],
+            path=printable(found.path),
+        )
+        self._cards.write(card + "\n")
+
+    def write(self, path: Path) -> None:
+        """Write the whole page."""
+        self._cards.seek(0)
+        total = self._counts.total()
+        stream = self._environment.get_template("study.html").generate(
+            notice=RESEARCH_USE_ONLY,
+            title=f"Findings of {counted(total, 'series', 'series')}",
+            counts=[(each, self._counts[each]) for each in DECISIONS if self._counts[each]],
+            model=self._detector.model_id,
+            rule=self._detector.metadata.series,
+            version=own_version(),
+            sections=self._cards,
+            passed=[each.sentence() for each in self._not_read],
+        )
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as page:
+            page.writelines(stream)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        from jinja2 import Environment, PackageLoader
+
+        loader = PackageLoader("tumorscope.detection", "templates")
+        return Environment(loader=loader, autoescape=True, auto_reload=False)
+
+
+@contextlib.contextmanager
+def open_study_page(path: Path, detector: Detector, descriptions: bool) -> Iterator[StudyPage]:
+    """Give a page to add findings to; it appears under its name once the block ends well.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(atomic_path(path))
+        spool = tempfile.TemporaryFile(  # noqa: SIM115 -- the stack closes it
+            "w+", encoding="utf-8", errors="backslashreplace", dir=path.parent
+        )
+        page = StudyPage(detector, stack.enter_context(spool), descriptions)
+        yield page
+        page.write(temporary)
+
+
+def _facts(found: SeriesFinding) -> list[str]:
+    facts = [found.plane, found.sequence or "sequence not stated", f"{len(found.slices)} slices"]
+    if len(found.slices) > 1:
+        extent = found.slices[-1].position - found.slices[0].position
+        facts.append(f"{extent / (len(found.slices) - 1):.1f} mm apart")
+    if found.part[1] > 1:
+        facts.append(f"volume {found.part[0]} of {found.part[1]}")
+    return [*facts, f"window {found.window}"]
+
+
+def _caption(each: SliceFinding) -> str:
+    probability = each.finding.probability
+    said = each.finding.decision if probability is None else f"p = {probability:.2f}"
+    return f"slice {each.index + 1}, {each.position:.0f} mm, {said}"
