@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.few_trees",
     "tests.fixtures.heads_of_models",
     "tests.fixtures.other_engines",
+    "tests.fixtures.series_models",
     "tests.fixtures.tiff_files",
     "tests.fixtures.trained",
     "tests.fixtures.undrawn",

@@ -62,7 +62,7 @@ def curve_of(found: SeriesFinding, keys: Sequence[SliceFinding], limit: float = 
     def level(score: float) -> float:
         return up((score + limit) / (2.0 * limit))
 
-    width = max(1.0, (WIDTH - LEFT - RIGHT) / len(positions) * 0.8)
+    width = min(24.0, max(1.0, (WIDTH - LEFT - RIGHT) / len(positions) * 0.8))
     bars: list[tuple[float, float, float, float, str]] = []
     refused: list[tuple[float, float]] = []
     for each in found.slices:

@@ -7,7 +7,7 @@ import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -18,9 +18,12 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
 from tumorscope.common.words import counted
 from tumorscope.detection.detector import Detector
+from tumorscope.detection.evidence import temperature_of
 from tumorscope.detection.series_curve import curve_of
 from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
 from tumorscope.detection.thumbnail import thumbnail
+from tumorscope.imaging.preprocess import Preprocessing
+from tumorscope.imaging.slice import Slice
 from tumorscope.scans.not_read import NotRead
 
 if TYPE_CHECKING:
@@ -68,11 +71,12 @@ class StudyPage:
         self._number += 1
         self._counts[found.decision] += 1
         how = self._detector.metadata.preprocessing.preprocessing
+        temperature = temperature_of(self._detector.metadata)
         keys = sorted(found.key_slices, key=lambda each: each.position)
         first = found.key_slices[0] if found.key_slices else None
         pictures = [
             Picture(
-                base64.b64encode(thumbnail(each.picture, each.finding, how, edge=EDGE)).decode(),
+                _picture(each.picture, each, how, temperature),
                 _caption(each),
                 first is not None and each.index == first.index,
             )
@@ -87,8 +91,8 @@ class StudyPage:
             pictures=pictures,
             curve=curve_of(found, keys),
             remarks=[each.sentence() for each in found.remarks],
-            passed=[each.sentence() for each in found.passed_over],
-            path=printable(found.path),
+            passed=[_without_folder(each) for each in found.passed_over],
+            path=printable(Path(found.path).name),
         )
         self._cards.write(card + "\n")
 
@@ -104,7 +108,7 @@ class StudyPage:
             rule=self._detector.metadata.series,
             version=own_version(),
             sections=self._cards,
-            passed=[each.sentence() for each in self._not_read],
+            passed=[_without_folder(each) for each in self._not_read],
         )
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as page:
             page.writelines(stream)
@@ -137,13 +141,27 @@ def open_study_page(path: Path, detector: Detector, descriptions: bool) -> Itera
 
 
 def _facts(found: SeriesFinding) -> list[str]:
-    facts = [found.plane, found.sequence or "sequence not stated", f"{len(found.slices)} slices"]
+    facts = [
+        found.plane,
+        found.sequence or "sequence not stated",
+        counted(len(found.slices), "slice"),
+    ]
     if len(found.slices) > 1:
         extent = found.slices[-1].position - found.slices[0].position
         facts.append(f"{extent / (len(found.slices) - 1):.1f} mm apart")
     if found.part[1] > 1:
         facts.append(f"volume {found.part[0]} of {found.part[1]}")
     return [*facts, f"window {found.window}"]
+
+
+def _without_folder(record: NotRead) -> str:
+    """Return why something was not read; folders of archives may be named after people."""
+    return replace(record, path=Path(record.path).name).sentence()
+
+
+def _picture(scan: Slice, each: SliceFinding, how: Preprocessing, temperature: float | None) -> str:
+    drawn = thumbnail(scan, each.finding, how, temperature=temperature, edge=EDGE)
+    return base64.b64encode(drawn).decode()
 
 
 def _caption(each: SliceFinding) -> str:

@@ -94,7 +94,7 @@ class SeriesRule(Part):
     limit: Positive = 4.0
     depth: tuple[float, float] = (110.0, 140.0)
     penalty: Annotated[float, Field(ge=0.0)] = 4.0
-    levels: Annotated[dict[SeriesPlane, SeriesLevel], Field(default_factory=dict)]
+    levels: dict[SeriesPlane, SeriesLevel] = Field(default_factory=dict)
     least: Annotated[int, Field(ge=1)] = 5
 
     @model_validator(mode="after")

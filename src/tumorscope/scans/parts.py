@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from tumorscope.scans.not_read import NotRead
 from tumorscope.scans.read import read_volumes
 from tumorscope.scans.series import Series
@@ -12,12 +14,19 @@ from tumorscope.scans.volume import Volume
 MOST_PARTS = 8
 """A series with more volumes at the same place shows one thing over and over, or in directions."""
 
+MOST_LABELS = 8
+"""A volume with so few different values shows labels, not tissue."""
+
+SAMPLE = 200_000
+"""Voxels that are looked at first."""
+
 
 def distinct_volumes(series: Series) -> Iterator[Volume | NotRead]:
     """Read the volumes of a series that show something of their own.
 
-    Of a series with more than `MOST_PARTS` volumes at the same place (time points, directions of
-    diffusion) that is the first; of others, such as two echoes or four sequences, each.
+    Masks and label maps, which hold hardly any different values, are left out. Of a series with
+    more than `MOST_PARTS` volumes at the same place (time points, directions of diffusion) that is
+    the first; of others, such as two echoes or four sequences, each.
 
     Parameters
     ----------
@@ -30,6 +39,11 @@ def distinct_volumes(series: Series) -> Iterator[Volume | NotRead]:
         As of `read_volumes`; what is left out as one record with the reason ``repeat``.
     """
     for found in read_volumes(series):
+        if isinstance(found, Volume) and (values := _labels(found)):
+            what = f"its voxels have {values} different values"
+            identity = (found.study_uid, found.series_uid)
+            yield NotRead("segmentation", found.path, what, len(found.origins), *identity)
+            continue
         yield found
         if isinstance(found, Volume) and found.part[1] > MOST_PARTS:
             others = found.part[1] - found.part[0]
@@ -39,3 +53,13 @@ def distinct_volumes(series: Series) -> Iterator[Volume | NotRead]:
                 images = others * len(found.origins)
                 yield NotRead("repeat", found.path, what, images, *identity)
             return
+
+
+def _labels(volume: Volume) -> int:
+    """Return how many different values a map of labels has; 0 for what is none."""
+    flat = volume.voxels.reshape(-1)
+    if len(np.unique(flat[:: max(1, len(flat) // SAMPLE)])) > MOST_LABELS:
+        return 0
+    values = np.unique(flat)
+    whole = bool((values == np.rint(values)).all())
+    return len(values) if whole and 1 < len(values) <= MOST_LABELS else 0

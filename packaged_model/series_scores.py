@@ -1,0 +1,117 @@
+"""Volumes → the score of each series, by the model that may be asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packaged_model.card import read
+from tumorscope.detection.detector import Detector
+from tumorscope.model_file.schema import Metadata
+from tumorscope.model_file.series_rule import SeriesRule
+from tumorscope.scans import Plane, Volume, acquired_plane, read_nifti, views
+from tumorscope.scans.head import HEAD_AREA, head_area
+
+EVERY = 2.0
+"""mm between slices, where a volume has that many."""
+
+ISOTROPIC = 3.0
+"""Volumes with steps of at most so many mm are cut along the other planes too."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What a model says of a volume along one plane.
+
+    Attributes
+    ----------
+    path, source, subject, sequence : str
+        As the list of volumes has them.
+    label : int
+        1 with a tumour, 0 without.
+    left_out : bool
+        Whether the source took no part in the training of the model that was asked.
+    plane : str
+        Of the slices.
+    positions, logits, depths : ndarray of float
+        Of the slices; logits are NaN where refused, depths None but for axial slices.
+    """
+
+    path: str
+    source: str
+    subject: str
+    sequence: str
+    label: int
+    left_out: bool
+    plane: Plane
+    positions: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    depths: NDArray[np.float64] | None
+
+    def score(self, rule: SeriesRule, metadata: Metadata) -> float:
+        """Return the score of the series, its logits calibrated as the final model's are."""
+        made = metadata.calibration
+        probability = 1.0 / (1.0 + np.exp(-(made.slope * self.logits + made.intercept)))
+        if np.isnan(probability).all():
+            return -rule.limit
+        return float(rule.curve(self.positions, probability, self.depths).max())
+
+
+def scored_volumes(
+    folder: Path, models: Mapping[Path, frozenset[str]], final: Path
+) -> Iterator[Scored]:
+    """Yield what is said of each volume along each plane.
+
+    Parameters
+    ----------
+    folder : Path
+        With volumes/volumes.csv: path, label, subject (``source:name``) and sequence.
+    models : mapping of Path to frozenset of str
+        Model file → sources that it was trained without.
+    final : Path
+        Asked about volumes of sources that no model was trained without.
+    """
+    detectors: dict[Path, Detector] = {}
+    for record in read(folder / "volumes" / "volumes.csv"):
+        if record["label"] not in ("0", "1"):
+            continue
+        source = record["subject"].partition(":")[0]
+        known = f"{source}_{record['sequence'].lower()}"
+        asked = next((path for path, out in models.items() if {source, known} & out), final)
+        if asked not in detectors:
+            detectors[asked] = Detector.load(asked, check_seen=False)
+        volume = next(read_nifti(folder / record["path"]))
+        planes: tuple[Plane, ...] = get_args(Plane)
+        if not volume.regular or volume.spacing[0] > ISOTROPIC:
+            planes = (acquired_plane(volume),)
+        for plane in planes:
+            positions, logits, depths = _asked(detectors[asked], volume, plane)
+            yield Scored(
+                record["path"],
+                source,
+                record["subject"],
+                record["sequence"],
+                int(record["label"]),
+                asked != final,
+                plane,
+                positions,
+                logits,
+                depths,
+            )
+
+
+def _asked(
+    detector: Detector, volume: Volume, plane: Plane
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+    scans = list(views(volume, plane, every=EVERY))
+    positions = np.array([scan.position for scan in scans])
+    heads = np.array([head_area(scan) >= HEAD_AREA for scan in scans])
+    found = detector.detect_many([scan.slice for scan in scans])
+    logits = np.array([np.nan if each.logit is None else each.logit for each in found])
+    top = positions[heads].max() if heads.any() else positions[-1]
+    return positions, logits, top - positions if plane == "axial" else None

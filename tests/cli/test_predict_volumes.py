@@ -1,0 +1,154 @@
+"""``tumorscope predict`` on volumes: tables, page, screen, exit codes, and no names."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.detection.test_series import AFFINE, volume
+from tests.fixtures.dicom_files import write_nifti, write_series
+
+from tumorscope.cli.app import run
+from tumorscope.detection.series_tables import SERIES_COLUMNS, SLICE_COLUMNS
+
+pytest.importorskip("nibabel", reason="needs the dicom extra")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study") / "STUDY"
+    person = {"PatientID": "SECRET-1", "SeriesDescription": "SECRET words", "PatientName": "SECRET"}
+    write_series(folder / "1", volume((8, 9, 10, 11)), AFFINE, series=1, **person)
+    write_series(folder / "2", volume(()), AFFINE, series=2, **person)
+    (folder / "README.txt").write_text("x")
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_row_per_series_and_a_page(
+    study: Path, series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, page = tmp_path / "findings.csv", tmp_path / "study.html"
+    words = ["predict", str(study), "--model", str(series_model), "-o", str(table)]
+    assert run([*words, "--report", str(page)]) == 0
+    shown = capsys.readouterr()
+    found = rows(table)
+    assert list(found[0]) == list(SERIES_COLUMNS)
+    assert [row["decision"] for row in found] == ["tumour", "no tumour", "passed over"]
+    assert found[0]["slices"] == "24"
+    assert found[0]["slices_tumour"] == "4"
+    assert found[0]["key_sop_instance_uid"]
+    assert found[2]["reasons"] == "not-dicom"
+    assert "2 series: 1 tumour, 1 no tumour" in shown.err
+    text = page.read_text("utf-8")
+    assert text.count("<section") == 3
+    assert "Research use only" in text
+    assert "README.txt" in text
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", text)
+    for written in (text, table.read_text(), shown.err):
+        assert "SECRET" not in written
+    assert run([*words, "--with-descriptions"]) == 0
+    assert rows(table)[0]["description"] == "SECRET words"
+
+
+def test_a_row_per_slice_and_json_lines_with_both(
+    study: Path, series_model: Path, tmp_path: Path
+) -> None:
+    table, lines = tmp_path / "slices.csv", tmp_path / "both.jsonl"
+    words = ["predict", str(study), "--model", str(series_model), "--quiet", "--every", "10"]
+    assert run([*words, "--slices", "-o", str(table)]) == 0
+    found = rows(table)
+    assert list(found[0]) == list(SLICE_COLUMNS)
+    assert len(found) == 2 * 12 + 1
+    positions = [float(row["position"]) for row in found[:12]]
+    assert positions == sorted(positions)
+    assert run([*words, "-o", str(lines)]) == 0
+    documents = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
+    assert [len(each["slices_looked_at"]) for each in documents] == [12, 12, 0]
+    assert documents[0]["slices_looked_at"][0]["plane"] == "axial"
+
+
+def test_parquet_holds_the_same(study: Path, series_model: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra")
+    path = tmp_path / "a.parquet"
+    words = ["predict", str(study), "--model", str(series_model), "--quiet", "-o", str(path)]
+    assert run(words) == 0
+    table = parquet.read_table(path)
+    assert table.column_names == list(SERIES_COLUMNS)
+    assert table["decision"].to_pylist() == ["tumour", "no tumour", "passed over"]
+    assert table["slices"].to_pylist() == [24, 24, 1]
+
+
+def test_standard_output_and_json(
+    study: Path, series_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", str(study / "1"), "--model", str(series_model)]
+    assert run(words) == 0
+    assert capsys.readouterr().out.startswith("path,study_uid,")
+    assert run([*words, "--json", "--quiet", "--window", "0,300"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["series"] == 1
+    assert document["decisions"] == {"tumour": 1}
+    assert document["findings"][0]["window"] == "0,300"
+
+
+def test_a_model_without_the_rule_answers_per_slice_and_says_so(
+    study: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "a.csv"
+    words = ["predict", str(study / "1"), "--model", str(tiny_model), "-o", str(table)]
+    assert run([*words, "--report", str(tmp_path / "a.html")]) == 0
+    assert "holds no rule for series" in capsys.readouterr().err
+    assert len(rows(table)) == 24
+    assert "no rule for series" in (tmp_path / "a.html").read_text("utf-8")
+
+
+def test_damage_is_a_row_and_an_exit_code(
+    study: Path, series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "v"
+    write_nifti(folder / "good.nii.gz", volume(()), AFFINE)
+    (folder / "torn.nii.gz").write_bytes((folder / "good.nii.gz").read_bytes()[:2000])
+    words = ["predict", str(folder), "--model", str(series_model), "-o", str(tmp_path / "a.csv")]
+    assert run(words) == 4
+    assert "torn.nii.gz" in capsys.readouterr().err
+    found = {Path(row["path"]).name: row for row in rows(tmp_path / "a.csv")}
+    assert found["torn.nii.gz"]["decision"] == "unreadable"
+    assert found["torn.nii.gz"]["reasons"] == "damaged"
+    (folder / "good.nii.gz").unlink()
+    assert run(words) == 3
+    assert "No series could be read" in capsys.readouterr().err
+
+
+def test_pictures_stay_pictures(
+    study: Path, series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    Image.fromarray(np.eye(64, dtype=np.uint8) * 200).save(folder / "a.png")
+    write_nifti(folder / "b.nii", volume(()), AFFINE)
+    words = ["predict", str(folder), "--model", str(series_model)]
+    assert run([*words, "--json"]) == 4
+    shown = capsys.readouterr()
+    assert len(json.loads(shown.out)["findings"]) == 1
+    assert "in formats that are not read here" in shown.err or "format" in shown.err
+    assert run([*words, "--slices"]) == 2
+    assert "option for volumes" in capsys.readouterr().err
+    icons = tmp_path / "disc"
+    write_series(icons / "1", volume(()), AFFINE)
+    Image.fromarray(np.eye(64, dtype=np.uint8) * 200).save(icons / "viewer.png")
+    assert run(["predict", str(icons), "--model", str(series_model), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["series"] == 1
+    volumes = ["predict", str(study), "--model", str(series_model)]
+    assert run([*volumes, "--overlays", str(tmp_path / "o")]) == 2
+    assert run([*volumes, "-o", str(tmp_path / "a.csv"), "--resume"]) == 2
+    assert run([*volumes, "-o", str(tmp_path / "a.txt")]) == 2

@@ -1,0 +1,165 @@
+"""A finding per series: by runs of slices, with key slices, whatever the file and the direction."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.fixtures.dicom_files import write_nifti, write_series
+
+import tumorscope as ts
+from tumorscope.common.errors import InputError, UsageError
+from tumorscope.detection.series import KEY_SLICES, looking
+from tumorscope.detection.series_finding import SeriesFinding
+from tumorscope.scans import NotRead
+
+pytest.importorskip("nibabel", reason="needs the dicom extra")
+
+AFFINE = np.array([[0, 0, 4, -94], [0, 4, 0, -94], [5, 0, 0, -60], [0, 0, 0, 1]], dtype=float)
+
+
+def volume(bright: tuple[int, ...], slices: int = 24) -> NDArray[np.int16]:
+    """Slices of noise of which some are bright all over."""
+    values = np.random.default_rng(0).integers(0, 60, (slices, 48, 48)).astype(np.int16)
+    for index in bright:
+        values[index] += 180
+    values[:, :4, :4] = 255  # so that windows are alike
+    return values
+
+
+@pytest.fixture(scope="module")
+def detector(series_model: Path) -> ts.Detector:
+    return ts.Detector.load(series_model, threads=2)
+
+
+def found_of(detector: ts.Detector, path: Path, **how: object) -> SeriesFinding:
+    return detector.detect_series(path, **how)
+
+
+def test_a_run_of_slices_is_a_tumour_and_lone_ones_are_not(
+    detector: ts.Detector, tmp_path: Path
+) -> None:
+    run = found_of(detector, write_nifti(tmp_path / "run.nii.gz", volume((8, 9, 10, 11)), AFFINE))
+    assert (run.decision, run.reasons, run.plane) == ("tumour", (), "axial")
+    assert run.level is not None
+    assert run.score is not None
+    assert run.score >= run.level.tumour
+    assert [each.finding.decision == "tumour" for each in run.slices].count(True) == 4
+    assert len(run.slices) == 24
+    assert -60 + 5 * 8 - 0.1 <= run.key_slices[0].position <= -60 + 5 * 11 + 0.1
+    assert len(run.key_slices) == KEY_SLICES
+    assert all(each.picture is not None for each in run.key_slices)
+    assert all(each.picture is None for each in run.slices)
+    assert run.key_slices[0].picture is not None
+    assert run.key_slices[0].picture.pixels.mean() > 150
+    assert "signs of a tumour, most at" in run.words
+    lone = found_of(detector, write_nifti(tmp_path / "lone.nii", volume((3, 12, 20)), AFFINE))
+    assert lone.decision == "no tumour"
+    assert "not a clean bill of health" in lone.words
+
+
+@pytest.mark.parametrize("flips", list(itertools.product((1, -1), repeat=3))[1:])
+def test_the_direction_in_which_a_volume_is_stored_changes_nothing(
+    detector: ts.Detector, tmp_path: Path, flips: tuple[int, int, int]
+) -> None:
+    values = volume((8, 9, 10, 11))
+    turned = AFFINE @ np.diag([*flips, 1])
+    corner = [0 if flip == 1 else n - 1 for flip, n in zip(flips, values.shape, strict=True)]
+    turned[:3, 3] = (AFFINE @ [*corner, 1])[:3]
+    one = found_of(detector, write_nifti(tmp_path / "a.nii", values, AFFINE))
+    stored = np.ascontiguousarray(values[tuple(slice(None, None, flip) for flip in flips)])
+    other = found_of(detector, write_nifti(tmp_path / "b.nii", stored, turned))
+    assert other.score == pytest.approx(one.score)
+    assert [each.position for each in other.slices] == [each.position for each in one.slices]
+    assert [each.finding.logit for each in other.slices] == [
+        each.finding.logit for each in one.slices
+    ]
+
+
+def test_dicom_and_nifti_of_one_volume_agree_and_uids_are_kept(
+    detector: ts.Detector, tmp_path: Path
+) -> None:
+    values = volume((8, 9, 10, 11))
+    write_series(tmp_path / "d", values, AFFINE, SeriesDescription="SECRET")
+    of_dicom = found_of(detector, tmp_path / "d")
+    of_nifti = found_of(detector, write_nifti(tmp_path / "a.nii", values, AFFINE))
+    assert of_dicom.score == pytest.approx(of_nifti.score)
+    assert of_dicom.study_uid
+    assert of_dicom.series_uid
+    assert [each.sop_instance_uid.rsplit(".", 1)[1] for each in of_dicom.slices] == [
+        str(number + 1) for number in range(24)
+    ]
+    assert "SECRET" not in repr(of_dicom)
+
+
+def test_distance_plane_and_window(detector: ts.Detector, tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "a.nii", volume((8, 9, 10, 11)), AFFINE)
+    sparse = found_of(detector, path, every=10.0)
+    assert np.diff([each.position for each in sparse.slices]).min() >= 9.9
+    coronal = found_of(detector, path, plane="coronal", window="0,500")
+    assert (coronal.plane, coronal.window, len(coronal.slices)) == ("coronal", "0,500", 48)
+    dark = write_nifti(tmp_path / "dark.nii", volume((), 30), AFFINE)
+    sagittal = found_of(detector, dark, plane="sagittal", window="0,600")
+    assert (sagittal.decision, sagittal.reasons) == ("abstain", ("plane-not-measured",))
+    with pytest.raises(UsageError, match="plane"):
+        looking(plane="oblique")
+    with pytest.raises(UsageError, match="millimetres"):
+        looking(every=-1.0)
+    with pytest.raises(UsageError, match="window"):
+        looking(window="bone")
+
+
+def test_few_slices_and_refused_ones_have_no_answer(detector: ts.Detector, tmp_path: Path) -> None:
+    few = found_of(detector, write_nifti(tmp_path / "a.nii", volume((0, 1, 2), 4), AFFINE))
+    assert (few.decision, few.reasons) == ("abstain", ("few-slices",))
+    flat = np.full((6, 48, 48), 7, np.int16)
+    blank = found_of(detector, write_nifti(tmp_path / "b.nii", flat, AFFINE))
+    assert (blank.decision, blank.reasons, blank.score) == ("refused", ("not-brain-mri",), None)
+    assert blank.key_slices == ()
+    assert "should not be asked" in blank.words
+
+
+def test_a_model_without_the_rule_says_so(tiny_model: Path, tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "a.nii", volume((8, 9, 10, 11)), AFFINE)
+    found = ts.Detector.load(tiny_model).detect_series(path)
+    assert (found.decision, found.reasons, found.score) == ("abstain", ("no-series-rule",), None)
+    assert len(found.slices) == 24
+    assert found.key_slices[0].finding.decision == "tumour"
+
+
+def test_a_study_has_a_finding_for_each_series_and_a_record_for_the_rest(
+    detector: ts.Detector, tmp_path: Path
+) -> None:
+    write_series(tmp_path / "1", volume((8, 9, 10, 11)), AFFINE, series=1)
+    write_series(tmp_path / "2", volume(()), AFFINE, series=2)
+    write_nifti(tmp_path / "mask.nii", (volume((8, 9)) > 100).astype(np.uint8), AFFINE)
+    (tmp_path / "README.txt").write_text("x")
+    found = list(ts.detect_study(detector, tmp_path))
+    decisions = [each.decision for each in found if isinstance(each, SeriesFinding)]
+    assert decisions == ["tumour", "no tumour"]
+    assert {each.reason for each in found if isinstance(each, NotRead)} == {
+        "segmentation",
+        "not-dicom",
+    }
+    with pytest.raises(InputError, match="2 volumes"):
+        detector.detect_series(tmp_path)
+    with pytest.raises(InputError, match="no volumes"):
+        detector.detect_series(tmp_path / "mask.nii")
+    [one] = list(ts.detect_study(detector, tmp_path / "2"))
+    assert isinstance(one, SeriesFinding)
+    first = next(iter(one.slices))
+    assert first.finding.operating_point == "balanced"
+
+
+def test_uneven_slices_are_looked_at_as_acquired(detector: ts.Detector, tmp_path: Path) -> None:
+    for path in write_series(tmp_path / "d", volume((8, 9, 10, 11)), AFFINE)[15:17]:
+        path.unlink()
+    [found] = ts.detect_study(detector, tmp_path / "d", how=looking(plane="coronal"))
+    assert isinstance(found, SeriesFinding)
+    assert (found.plane, len(found.slices), found.decision) == ("axial", 22, "tumour")
+    assert "gap" in [each.code for each in found.remarks]
+    with pytest.raises(InputError, match="even distances"):
+        detector.detect_series(tmp_path / "d", plane="coronal")
