@@ -14,6 +14,9 @@ and skipped where it is done:
 - export     the model file, its weights stored in 8 bits, calibrated on the scores left out
 - report     results by source, beside those of the packaged model
 - install    copy the model and its results into the package and benchmarks/results
+- series     how slices of the installed model become the answer for a series: levels chosen on the
+             tumour-free volumes in FOLDER/volumes, scored by the trainings of `holdout` where
+             these left them out → series.csv; graph and id stay
 - decisions  what the operating points of the installed model reach, and its card, measured again on
              the scores of `holdout`; its graph, calibration, thresholds and id stay
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
@@ -39,7 +42,8 @@ from packaged_model.holdout import folds_of, train_without
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.pack import pack
-from packaged_model.places import EVIDENCE, INSTALLED, RESULTS, ROOT, SEEDS
+from packaged_model.places import EVIDENCE, INSTALLED, RESULTS, ROOT, SEEDS, SERIES
+from packaged_model.series import choose_series
 from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
 from tumorscope.assessment.thumbprints import thumbprints_of
@@ -190,6 +194,11 @@ def install(order: Order) -> None:
         shutil.copyfile(order.output / EVIDENCE.name, EVIDENCE)
 
 
+def choose_levels(order: Order) -> None:
+    """Choose and measure the levels for series of the installed model."""
+    print(choose_series(INSTALLED, order.data, order.output / "holdout", SERIES))
+
+
 def decide_again(order: Order) -> None:
     """Measure the installed model's operating points on the scores of the step `holdout`."""
     print(redecide(INSTALLED, calibration(order.output)))
@@ -275,6 +284,7 @@ STEPS: dict[str, Callable[[Order], None]] = {
     "export": export,
     "report": report,
     "install": install,
+    "series": choose_levels,
     "decisions": decide_again,
     "seeds": other_seeds,
     "seen": renew_seen,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from packaged_model.series_card import series_section
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.model_file.schema import Metadata
 
@@ -47,7 +48,7 @@ def full_card(
     metadata : Metadata
         Of the model; its own card is the beginning.
     results : Path
-        Folder of reference.csv, seeds.csv, evidence_left_out.csv and shortcuts.csv.
+        Folder of reference.csv, seeds.csv, evidence_left_out.csv, series.csv and shortcuts.csv.
     robustness : Path
         robustness.csv.
     held_out, scores
@@ -68,6 +69,7 @@ def full_card(
         "Made by `packaged_model/build.py`, as `make model` does it.",
         _sources(read(results / "reference.csv")) + _seeds(read(results / "seeds.csv")),
         _evidence(read(results / "evidence_left_out.csv")),
+        series_section(metadata.series, read(results / "series.csv")),
         _licences(licences),
         _robustness(read(robustness), patients),
         _shortcuts(read(results / "shortcuts.csv"), metadata.id),

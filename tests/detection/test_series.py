@@ -12,7 +12,8 @@ from tests.fixtures.dicom_files import write_nifti, write_series
 
 import tumorscope as ts
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.detection.series import KEY_SLICES, looking
+from tumorscope.detection.key_slices import KEY_SLICES
+from tumorscope.detection.looking import looking
 from tumorscope.detection.series_finding import SeriesFinding
 from tumorscope.scans import NotRead
 

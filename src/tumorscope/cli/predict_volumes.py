@@ -18,7 +18,7 @@ from tumorscope.common.progress import say, track
 if TYPE_CHECKING:
     from tumorscope.cli.options import Common
     from tumorscope.detection.detector import Detector
-    from tumorscope.detection.series import Looking
+    from tumorscope.detection.looking import Looking
     from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.scans import NotRead
 
@@ -64,7 +64,7 @@ class Volumes:
 
     def looking(self, batch: int | None) -> Looking:
         """Return how volumes are looked at."""
-        from tumorscope.detection.series import looking
+        from tumorscope.detection.looking import looking
 
         return looking(plane=self.plane, every=self.every, window=self.window, batch=batch)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
@@ -282,7 +283,8 @@ class Detector:
 
         See `tumorscope.detection.series`, where `detect_study` goes through many.
         """
-        from tumorscope.detection.series import looking, series_finding
+        from tumorscope.detection.looking import looking
+        from tumorscope.detection.series import series_finding
 
         return series_finding(self, source, how=looking(plane=plane, every=every, window=window))
 

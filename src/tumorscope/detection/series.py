@@ -5,40 +5,32 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Protocol, get_args
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.detection.finding import Finding
+from tumorscope.detection.key_slices import key_slices, with_pictures
+from tumorscope.detection.looking import USUALLY, Looking
 from tumorscope.detection.series_finding import SeriesDecision, SeriesFinding, SliceFinding
 from tumorscope.imaging.inputs import Image
 from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.schema import Metadata
 from tumorscope.model_file.series_rule import SeriesLevel
 from tumorscope.scans import (
-    Applied,
     NotRead,
-    Plane,
     ScanSlice,
     Series,
     Volume,
-    Window,
     distinct_volumes,
     index_study,
     views,
 )
 from tumorscope.scans.head import HEAD_AREA, head_area
-from tumorscope.scans.spread import spread
-
-KEY_SLICES = 5
-"""Slices around the highest place of the curve whose pictures are kept."""
-
-KEY_STEP = 5.0
-"""mm between key slices, at least."""
 
 
 class Answering(Protocol):
@@ -61,55 +53,6 @@ class Answering(Protocol):
     ) -> Iterator[Finding]:
         """Yield the findings for many images in their order."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looking:
-    """How volumes are looked at.
-
-    Attributes
-    ----------
-    plane : str, optional
-        axial, coronal or sagittal; the acquired plane by default.
-    every : float, optional
-        Distance of slices in mm; every slice by default.
-    window : Window
-        How values become greys.
-    batch : int, optional
-        Slices per run of the engine.
-    """
-
-    plane: Plane | None = None
-    every: float | None = None
-    window: Window = field(default_factory=Window)
-    batch: int | None = None
-
-
-USUALLY = Looking()
-
-
-def looking(
-    *,
-    plane: Plane | None = None,
-    every: float | None = None,
-    window: str = "percentile",
-    batch: int | None = None,
-) -> Looking:
-    """Return how volumes are looked at, if it can be meant.
-
-    Raises
-    ------
-    UsageError
-        If there is no such plane or window, or the distance is not above 0.
-    """
-    if plane is not None and plane not in get_args(Plane):
-        raise UsageError(
-            f"Received the plane {plane!r}; expected axial, coronal or sagittal, or none for the "
-            "plane in which each volume was acquired."
-        )
-    if every is not None:
-        spread([0.0, 1.0], every)  # which says what is wrong with it
-    return Looking(plane=plane, every=every, window=Window.parse(window), batch=batch)
 
 
 def series_finding(
@@ -202,7 +145,7 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
     slices, score = _with_curve(detector, found, shown.depths(plane))
     decision, reasons, level = _decided(detector, slices, score, plane)
     seen = _any_seen(slices)
-    keys = _key_slices(slices)
+    keys = key_slices(slices)
     return SeriesFinding(
         path=volume.path,
         study_uid=volume.study_uid,
@@ -215,7 +158,7 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
         plane=plane,
         sequence=volume.acquisition.sequence,
         window=str(how.window),
-        key_slices=_with_pictures(keys, volume, how, shown.scans[0].window),
+        key_slices=with_pictures(keys, volume, how, shown.scans[0].window),
         slices=slices,
         passed_over=volume.not_read,
         remarks=volume.remarks,
@@ -306,37 +249,3 @@ def _decided(
 def _any_seen(slices: tuple[SliceFinding, ...]) -> bool | None:
     looked = [each.finding.seen for each in slices if each.finding.seen is not None]
     return any(looked) if looked else None
-
-
-def _key_slices(slices: tuple[SliceFinding, ...]) -> list[SliceFinding]:
-    """Return the slices around the highest place of the curve, that place first."""
-
-    def height(each: SliceFinding) -> float:
-        asked = each.finding.probability
-        return each.curve if each.curve is not None else -1.0 if asked is None else asked
-
-    answered = [each for each in slices if each.finding.probability is not None]
-    keys: list[SliceFinding] = []
-    if not answered:
-        return keys
-    top = max(answered, key=height)
-    for each in sorted(answered, key=lambda one: abs(one.position - top.position)):
-        if all(abs(each.position - other.position) >= KEY_STEP - 0.1 for other in keys):
-            keys.append(each)
-        if len(keys) == KEY_SLICES:
-            break
-    return keys
-
-
-def _with_pictures(
-    keys: list[SliceFinding], volume: Volume, how: Looking, used: Applied
-) -> tuple[SliceFinding, ...]:
-    """Return key slices with their pictures, which are cut anew, as all would fill the memory."""
-    # That of the volume is known by now, and finding it takes longer than cutting.
-    window = Window("range", used.low, used.high) if how.window.kind != "dicom" else how.window
-    wanted = {each.index for each in keys}
-    shown = {
-        scan.index: scan.slice
-        for scan in views(volume, how.plane, window=window, every=how.every, only=wanted)
-    }
-    return tuple(replace(each, picture=shown[each.index]) for each in keys)

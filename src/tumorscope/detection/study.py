@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tumorscope.detection.detector import Detector
-from tumorscope.detection.series import USUALLY, Looking, detect_study
+from tumorscope.detection.looking import USUALLY, Looking
+from tumorscope.detection.series import detect_study
 from tumorscope.detection.series_finding import SeriesFinding
 from tumorscope.imaging.find import is_hidden
 from tumorscope.imaging.kinds import IMAGE_SUFFIXES, is_dicom
