@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -63,10 +63,11 @@ class Volumes:
             )
 
     def looking(self, batch: int | None) -> Looking:
-        """Return how volumes are looked at."""
-        from tumorscope.detection.looking import looking
+        """Return how volumes are looked at: along every slice, where there is a row for each."""
+        from tumorscope.detection.looking import FINEST, looking
 
-        return looking(plane=self.plane, every=self.every, window=self.window, batch=batch)
+        every = self.every if self.every is not None else (None if self.by_slice else FINEST)
+        return looking(plane=self.plane, every=every, window=self.window, batch=batch)
 
 
 def predict_volumes(
@@ -91,6 +92,7 @@ def predict_volumes(
             "slice, as with --slices."
         )
         by_slice = True
+        how = replace(how, every=asked.every)
     findings = track(findings_of(detector, paths, how=how), "Detecting", unit="series")
     tally = _Tally()
     show, collected = _screen(common, output, by_slice=by_slice, descriptions=asked.descriptions)

@@ -276,12 +276,13 @@ class Detector:
         source: Volume | str | os.PathLike[str],
         *,
         plane: Plane | None = None,
-        every: float | None = None,
+        every: float | None = 2.0,
         window: str = "percentile",
     ) -> SeriesFinding:
         """Return the finding for a volume, or the one series at a path; needs the extra “dicom”.
 
-        See `tumorscope.detection.series`, where `detect_study` goes through many.
+        Slices lie `every` mm apart, or more; None takes all of them. `detect_study` in
+        `tumorscope.detection.series` goes through many series.
         """
         from tumorscope.detection.looking import looking
         from tumorscope.detection.series import series_finding
