@@ -22,6 +22,8 @@ and skipped where it is done:
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
 - seen       make the thumbprints and digests in the installed model again, from the images of the
              manifest
+- check      learn the input check of the installed model anew, from the images of the manifest and
+             drawings; another graph and so another id, but what it says of brains stays
 - card       robustness of the packaged model → MODEL_CARD.md
 """
 
@@ -39,6 +41,7 @@ from packaged_model.card import full_card, read
 from packaged_model.decisions import redecide
 from packaged_model.evidence import pointing_records
 from packaged_model.holdout import folds_of, train_without
+from packaged_model.input_check import renew_input_check
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.pack import pack
@@ -248,6 +251,11 @@ def renew_thumbprints(path: Path, manifest: Manifest) -> None:
     print(f"{path}: {written.metadata.id} knows {seen.count} images")
 
 
+def renew_check(order: Order) -> None:
+    """Learn the input check of the installed model anew."""
+    print(renew_input_check(INSTALLED, order.manifest))
+
+
 def write_card(order: Order) -> None:
     """Write MODEL_CARD.md; the model file carries the shorter card that was exported with it."""
     output, manifest = order.output, order.manifest
@@ -288,6 +296,7 @@ STEPS: dict[str, Callable[[Order], None]] = {
     "decisions": decide_again,
     "seeds": other_seeds,
     "seen": renew_seen,
+    "check": renew_check,
     "card": write_card,
 }
 USUAL = ("manifest", "holdout", "train", "export", "report")
