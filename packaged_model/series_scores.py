@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from packaged_model.card import read
 from tumorscope.detection.detector import Detector
+from tumorscope.detection.looking import FINEST
 from tumorscope.model_file.schema import Metadata
 from tumorscope.model_file.series_rule import SeriesRule
 from tumorscope.scans import Plane, Volume, acquired_plane, read_nifti, views
 from tumorscope.scans.head import HEAD_AREA, head_area
-
-EVERY = 2.0
-"""mm between slices, where a volume has that many."""
 
 ISOTROPIC = 3.0
 """Volumes with steps of at most so many mm are cut along the other planes too."""
@@ -108,7 +106,7 @@ def scored_volumes(
 def _asked(
     detector: Detector, volume: Volume, plane: Plane
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
-    scans = list(views(volume, plane, every=EVERY))
+    scans = list(views(volume, plane, every=FINEST))
     positions = np.array([scan.position for scan in scans])
     heads = np.array([head_area(scan) >= HEAD_AREA for scan in scans])
     found = detector.detect_many([scan.slice for scan in scans])

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -209,6 +210,16 @@ class Detector:
     def _known(self) -> SeenImages:
         return SeenImages(self.metadata.seen)
 
+    def unlooking(self) -> Detector:
+        """Return a detector that does not look whether images are known, on the same engines."""
+        other = copy(self)
+        other.check_seen = False
+        return other
+
+    def knows(self, scan: Slice) -> bool | None:
+        """Return whether the model was trained on a slice or a copy of it; see `Finding.seen`."""
+        return self._seen(scan, None)
+
     def _seen(self, scan: Slice, prepared: NDArray[np.uint8] | None) -> bool | None:
         return self._known.holds(scan, prepared) if self.check_seen else None
 
@@ -271,7 +282,7 @@ class Detector:
                 "[image], use detect, or list the images of a folder with pathlib.Path.glob."
             )
         if batch is not None:
-            check_batch(batch)
+            check_whole("batch", batch, at_least=1)
         return self._stream(iter(images), batch or 1)
 
     def detect_series(
@@ -279,13 +290,12 @@ class Detector:
         source: Volume | str | os.PathLike[str],
         *,
         plane: Plane | None = None,
-        every: float | None = 2.0,
+        every: float | None = 3.0,
         window: str = "percentile",
     ) -> SeriesFinding:
         """Return the finding for a volume, or the one series at a path; needs the extra “dicom”.
 
-        Slices lie `every` mm apart, or more; None takes all of them. `detect_study` in
-        `tumorscope.detection.series` goes through many series.
+        Slices lie `every` mm apart, or as acquired; None takes all. See `tumorscope.detect_study`.
         """
         from tumorscope.detection.looking import looking
         from tumorscope.detection.series import series_finding
@@ -388,8 +398,3 @@ class Detector:
             ms=ms,
             unreadable=item.unreadable,
         )
-
-
-def check_batch(batch: int) -> None:
-    """Refuse fewer than one image per run of the engine."""
-    check_whole("batch", batch, at_least=1)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 
 from tumorscope.detection.looking import Looking
 from tumorscope.detection.series_finding import SliceFinding
+from tumorscope.imaging.slice import Slice
 from tumorscope.scans import Applied, Volume, Window, views
+from tumorscope.scans.spread import spread
 
 KEY_SLICES = 5
 """Slices around the highest place of the curve whose pictures are kept."""
 
 KEY_STEP = 5.0
 """mm between key slices, at least."""
+
+KNOWN_STEP = 12.0
+"""mm between slices of which it is asked whether the model knows them."""
 
 
 def key_slices(slices: Sequence[SliceFinding]) -> list[SliceFinding]:
@@ -36,15 +40,23 @@ def key_slices(slices: Sequence[SliceFinding]) -> list[SliceFinding]:
     return keys
 
 
-def with_pictures(
-    keys: Sequence[SliceFinding], volume: Volume, how: Looking, used: Applied
-) -> tuple[SliceFinding, ...]:
-    """Return key slices with their pictures, which are cut anew, as all would fill the memory."""
+def known_slices(slices: Sequence[SliceFinding], keys: Sequence[SliceFinding]) -> set[int]:
+    """Return the slices of which it is asked whether the model knows them: keys, and a spread.
+
+    To ask of each would take as long as the model itself; what a series was trained on in part is
+    found by some of its slices.
+    """
+    spread_out = spread([each.position for each in slices], KNOWN_STEP)
+    return {each.index for each in keys} | {slices[place].index for place in spread_out}
+
+
+def pictures_of(
+    indices: Collection[int], volume: Volume, how: Looking, used: Applied
+) -> dict[int, Slice]:
+    """Return the pictures of some slices, cut anew, as all of them would fill the memory."""
     # That of the volume is known by now, and finding it takes longer than cutting.
     window = Window("range", used.low, used.high) if how.window.kind != "dicom" else how.window
-    wanted = {each.index for each in keys}
-    shown = {
+    return {
         scan.index: scan.slice
-        for scan in views(volume, how.plane, window=window, every=how.every, only=wanted)
+        for scan in views(volume, how.plane, window=window, every=how.every, only=indices)
     }
-    return tuple(replace(each, picture=shown[each.index]) for each in keys)

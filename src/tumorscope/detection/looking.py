@@ -9,8 +9,8 @@ from tumorscope.common.errors import UsageError
 from tumorscope.scans import Plane, Window
 from tumorscope.scans.spread import spread
 
-FINEST = 2.0
-"""mm between slices: the levels for series were chosen so, and finer ones add nothing to a curve
+FINEST = 3.0
+"""mm between slices: the levels for series are chosen so, and finer ones add nothing to a curve
 that is smoothed over some 15 mm."""
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import output_folder, remove_leftovers
+from tumorscope.common.limits import check_whole
 from tumorscope.common.locks import writing
 from tumorscope.common.names import as_text
 from tumorscope.detection.batch import run_batch
-from tumorscope.detection.detector import Detector, check_batch
+from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import Found
 from tumorscope.detection.journal import ResultLog
 from tumorscope.detection.page import check_page, open_page
@@ -114,7 +115,7 @@ def open_results(
         If there is a log and `resume` is false, or `batch` is less than 1.
     """
     if batch is not None:
-        check_batch(batch)  # before a log is begun
+        check_whole("batch", batch, at_least=1)  # before a log is begun
     table, overlays = outputs.table, outputs.overlays
     with contextlib.ExitStack() as locks:
         for place in outputs.given:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.detection.finding import Finding
-from tumorscope.detection.key_slices import key_slices, with_pictures
+from tumorscope.detection.key_slices import key_slices, known_slices, pictures_of
 from tumorscope.detection.looking import USUALLY, Looking
 from tumorscope.detection.series_finding import SeriesDecision, SeriesFinding, SliceFinding
 from tumorscope.imaging.inputs import Image
@@ -46,6 +46,14 @@ class Answering(Protocol):
     @property
     def model_id(self) -> str:
         """Name of the model, and hash of its graph."""
+        ...
+
+    def unlooking(self) -> Answering:
+        """Return the same without the look whether images are known."""
+        ...
+
+    def knows(self, scan: Slice) -> bool | None:
+        """Return whether the model was trained on a slice."""
         ...
 
     def detect_many(
@@ -134,18 +142,23 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
     """
     began = time.perf_counter()
     shown = _Shown()
+    asked = detector if how.every is None else detector.unlooking()
     pictures = shown.passing(views(volume, how.plane, window=how.window, every=how.every))
     found = [
         _slice_finding(finding, scan)
         for finding, scan in zip(
-            detector.detect_many(pictures, batch=how.batch), shown.scans, strict=False
+            asked.detect_many(pictures, batch=how.batch), shown.scans, strict=False
         )
     ]
     plane = shown.scans[0].plane
     slices, score = _with_curve(detector, found, shown.depths(plane))
     decision, reasons, level = _decided(detector, slices, score, plane)
-    seen = _any_seen(slices)
     keys = key_slices(slices)
+    looked = known_slices(slices, keys) if how.every is not None else {each.index for each in keys}
+    drawn = pictures_of(looked, volume, how, shown.scans[0].window)
+    if how.every is not None:
+        slices = _with_seen(slices, {index: detector.knows(drawn[index]) for index in looked})
+    seen = _any_seen(slices)
     return SeriesFinding(
         path=volume.path,
         study_uid=volume.study_uid,
@@ -158,7 +171,7 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
         plane=plane,
         sequence=volume.acquisition.sequence,
         window=str(how.window),
-        key_slices=with_pictures(keys, volume, how, shown.scans[0].window),
+        key_slices=tuple(replace(each, picture=drawn[each.index]) for each in keys),
         slices=slices,
         passed_over=volume.not_read,
         remarks=volume.remarks,
@@ -244,6 +257,18 @@ def _decided(
         return "abstain", ("few-slices",), level
     decision = level.decide(score)
     return decision, ("uncertain",) if decision == "abstain" else (), level
+
+
+def _with_seen(
+    slices: tuple[SliceFinding, ...], known: Mapping[int, bool | None]
+) -> tuple[SliceFinding, ...]:
+    found = []
+    for each in slices:
+        seen = known.get(each.index)
+        reasons = (*each.finding.reasons, "seen") if seen else each.finding.reasons
+        finding = replace(each.finding, seen=seen, reasons=reasons)
+        found.append(replace(each, finding=finding))
+    return tuple(found)
 
 
 def _any_seen(slices: tuple[SliceFinding, ...]) -> bool | None:
