@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class Answering(Protocol):
     """What is needed of a `tumorscope.Detector`, which itself stands on this module."""
 
     operating_point: str
+    threads: int
 
     @property
     def metadata(self) -> Metadata:
@@ -157,7 +159,7 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
     looked = known_slices(slices, keys) if how.every is not None else {each.index for each in keys}
     drawn = pictures_of(looked, volume, how, shown.scans[0].window)
     if how.every is not None:
-        slices = _with_seen(slices, {index: detector.knows(drawn[index]) for index in looked})
+        slices = _with_seen(slices, _known(detector, drawn))
     seen = _any_seen(slices)
     return SeriesFinding(
         path=volume.path,
@@ -257,6 +259,11 @@ def _decided(
         return "abstain", ("few-slices",), level
     decision = level.decide(score)
     return decision, ("uncertain",) if decision == "abstain" else (), level
+
+
+def _known(detector: Answering, drawn: Mapping[int, Slice]) -> dict[int, bool | None]:
+    with ThreadPoolExecutor(detector.threads, thread_name_prefix="tumorscope") as pool:
+        return dict(zip(drawn, pool.map(detector.knows, drawn.values()), strict=True))
 
 
 def _with_seen(
