@@ -152,3 +152,19 @@ def test_pictures_stay_pictures(
     assert run([*volumes, "--overlays", str(tmp_path / "o")]) == 2
     assert run([*volumes, "-o", str(tmp_path / "a.csv"), "--resume"]) == 2
     assert run([*volumes, "-o", str(tmp_path / "a.txt")]) == 2
+
+
+def test_files_of_one_series_that_are_named_one_by_one_are_one_series(
+    study: Path, series_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(path) for path in sorted((study / "1").iterdir())]
+    assert run(["predict", *files, "--model", str(series_model), "--json", "--quiet"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["series"], document["findings"][0]["slices"]) == (1, 24)
+
+
+def test_describe_says_how_series_are_answered(
+    series_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["describe", str(series_model)]) == 0
+    assert "no tumour below a score of -0.50, tumour at 0.50" in capsys.readouterr().out

@@ -98,6 +98,7 @@ def _describe_model(path: Path, common: Common) -> None:
         ),
         ("evidence", f"{metadata.grid[0]} × {metadata.grid[1]}"),
         *_decisions(metadata),
+        *_of_series(metadata),
         ("knows", f"{metadata.seen.total} images of its training and tuning"),
     ]
     if any(point.sensitivity and not point.abstained for point in points.values()):
@@ -123,6 +124,18 @@ def _decisions(metadata: Metadata) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def _of_series(metadata: Metadata) -> list[tuple[str, str]]:
+    """Return how series of each plane are answered, where the model holds a rule for them."""
+    return [
+        (
+            f"series, {plane}",
+            f"no tumour below a score of {level.no_tumour:.2f}, tumour at {level.tumour:.2f} and "
+            "above, no answer between",
+        )
+        for plane, level in (metadata.series.levels.items() if metadata.series else ())
+    ]
 
 
 def _zones(metadata: Metadata) -> dict[str, tuple[float, float]]:

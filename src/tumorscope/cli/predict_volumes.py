@@ -81,10 +81,11 @@ def predict_volumes(
     common: Common,
 ) -> int:
     """Answer for each series; return the exit code."""
-    from tumorscope.detection.study import findings_of
+    from tumorscope.detection.series import detect_study
     from tumorscope.detection.study_outputs import open_study, rows_of
+    from tumorscope.scans import index_study
 
-    detector = load()
+    detector, index = load(), index_study(paths)
     by_slice = asked.by_slice
     if detector.metadata.series is None and not by_slice:
         say(
@@ -93,7 +94,8 @@ def predict_volumes(
         )
         by_slice = True
         how = replace(how, every=asked.every)
-    findings = track(findings_of(detector, paths, how=how), "Detecting", unit="series")
+    total = len(index.series) + len(index.not_read)
+    findings = track(detect_study(detector, index, how=how), "Detecting", total=total)
     tally = _Tally()
     show, collected = _screen(common, output, by_slice=by_slice, descriptions=asked.descriptions)
     with open_study(

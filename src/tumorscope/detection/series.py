@@ -26,6 +26,7 @@ from tumorscope.scans import (
     NotRead,
     ScanSlice,
     Series,
+    StudyIndex,
     Volume,
     distinct_volumes,
     index_study,
@@ -84,21 +85,31 @@ def the_volume(source: Volume | str | os.PathLike[str]) -> Volume:
         return source
     path = os.fspath(source)
     index = index_study(path)
-    found = [each for series in index.series for each in distinct_volumes(series)]
-    volumes = [each for each in found if isinstance(each, Volume)]
-    if len(volumes) != 1:
-        left_out = [each for each in (*found, *index.not_read) if isinstance(each, NotRead)]
-        why = f" Not read: {left_out[0].sentence()}" if left_out and not volumes else ""
-        raise InputError(
-            f"Received {printable(path)}, which holds {len(volumes) or 'no'} volumes that can be "
-            f"read; expected one.{why} Give one series, or go through all of them with "
-            "detect_study."
-        )
-    return volumes[0]
+    volumes: list[Volume] = []
+    left_out: list[NotRead] = []
+    for found in (each for series in index.series for each in distinct_volumes(series)):
+        if isinstance(found, NotRead):
+            left_out.append(found)
+            continue
+        volumes.append(found)
+        if len(volumes) > 1:  # and perhaps thousands more
+            break
+    if len(volumes) == 1:
+        return volumes[0]
+    left_out += index.not_read
+    why = f" Not read: {left_out[0].sentence()}" if left_out and not volumes else ""
+    raise InputError(
+        f"Received {printable(path)}, which holds {'several' if volumes else 'no'} volumes that "
+        f"can be read; expected one.{why} Give one series, or go through all of them with "
+        "detect_study."
+    )
 
 
 def detect_study(
-    detector: Answering, path: str | os.PathLike[str], *, how: Looking = USUALLY
+    detector: Answering,
+    source: StudyIndex | str | os.PathLike[str],
+    *,
+    how: Looking = USUALLY,
 ) -> Iterator[SeriesFinding | NotRead]:
     """Yield a finding for each volume below a path, and what is not read, one volume at a time.
 
@@ -106,8 +117,8 @@ def detect_study(
     ----------
     detector : Detector
         What answers.
-    path : path
-        A folder of any nesting, or one file; DICOM or NIfTI.
+    source : path or StudyIndex
+        A folder of any nesting, or one file, of DICOM or NIfTI; or what `index_study` found there.
     how : Looking
         Plane, distance of slices, window.
 
@@ -116,7 +127,7 @@ def detect_study(
     SeriesFinding or NotRead
         In the order of studies and series; what is no series behind them.
     """
-    index = index_study(os.fspath(path))
+    index = source if isinstance(source, StudyIndex) else index_study(os.fspath(source))
     for series in index.series:
         yield from detect_volumes(detector, series, how=how)
     yield from index.not_read

@@ -1,19 +1,14 @@
-"""What a person points at: pictures, or volumes? And the findings of all volumes, in order."""
+"""What a person points at is pictures, or volumes: told by names mostly."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from tumorscope.detection.detector import Detector
-from tumorscope.detection.looking import USUALLY, Looking
-from tumorscope.detection.series import detect_study
-from tumorscope.detection.series_finding import SeriesFinding
 from tumorscope.imaging.find import is_hidden
 from tumorscope.imaging.kinds import IMAGE_SUFFIXES, is_dicom
 from tumorscope.scans.index import NIFTI_ENDINGS
-from tumorscope.scans.not_read import NotRead
 
 DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 
@@ -41,14 +36,6 @@ def holds_volumes(paths: Sequence[Path]) -> bool:
         volumes += more
         pictures += others
     return volumes > 0 and volumes >= OUTNUMBER * pictures
-
-
-def findings_of(
-    detector: Detector, paths: Sequence[Path], *, how: Looking = USUALLY
-) -> Iterator[SeriesFinding | NotRead]:
-    """Yield the findings of all volumes at some paths, one after the other."""
-    for path in paths:
-        yield from detect_study(detector, path, how=how)
 
 
 def _counted(folder: Path) -> tuple[int, int]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 DECISIONS = ("tumour", "abstain", "no tumour", "refused")
 
+SHOWN = 300
+"""Records of what was not looked at; the rest is counted, and the table has all of them."""
+
 EDGE = 190
 """Pixels of the longer side of a key slice."""
 
@@ -108,7 +111,8 @@ class StudyPage:
             rule=self._detector.metadata.series,
             version=own_version(),
             sections=self._cards,
-            passed=[_without_folder(each) for each in self._not_read],
+            passed=[_without_folder(each) for each in self._not_read[:SHOWN]],
+            not_read=len(self._not_read),
         )
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as page:
             page.writelines(stream)

@@ -6,8 +6,9 @@ Each header is read once. Of each image a few hundred bytes are kept; what many 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from tumorscope.common.errors import InputError
@@ -59,7 +60,9 @@ class _Gathered:
     images: int = 0
 
 
-def index_study(path: str | Path, *, modalities: Collection[str] = MR) -> StudyIndex:
+def index_study(
+    path: str | Path | Sequence[str | Path], *, modalities: Collection[str] = MR
+) -> StudyIndex:
     """Find the series below a folder, or in a file, without reading pixels.
 
     DICOM files are recognised by content, whatever their names; NIfTI by ``.nii``, ``.nii.gz`` and
@@ -67,8 +70,8 @@ def index_study(path: str | Path, *, modalities: Collection[str] = MR) -> StudyI
 
     Parameters
     ----------
-    path : str or Path
-        A folder of any nesting, or one file.
+    path : str, Path, or sequence of these
+        A folder of any nesting, or one file; or several, whose files may share series.
     modalities : collection of str
         DICOM images of others are not read.
 
@@ -87,14 +90,16 @@ def index_study(path: str | Path, *, modalities: Collection[str] = MR) -> StudyI
     ([('MR', 1)], ())
     """
     need("read DICOM and NIfTI")
-    root = Path(path)
-    if not root.exists():
-        raise InputError(
-            f"Received {printable(str(path))}, where there is nothing; expected a folder of DICOM "
-            "or NIfTI files, or one such file. Check the path."
-        )
+    roots = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    for root in roots:
+        if not root.exists():
+            raise InputError(
+                f"Received {printable(str(root))}, where there is nothing; expected a folder of "
+                "DICOM or NIfTI files, or one such file. Check the path."
+            )
     study = _Study(modalities)
-    for file in track(_files(root, study), "Reading headers", unit="files"):
+    files = chain.from_iterable(_files(root, study) for root in roots)
+    for file in track(files, "Reading headers", unit="files"):
         study.add(file)
     return study.index()
 
