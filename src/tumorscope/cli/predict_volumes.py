@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.looking import Looking
     from tumorscope.detection.series_finding import SeriesFinding
-    from tumorscope.scans import NotRead
+    from tumorscope.scans import NotRead, Series, StudyIndex
 
 Plane = Literal["axial", "coronal", "sagittal"]
 
@@ -81,7 +81,6 @@ def predict_volumes(
     common: Common,
 ) -> int:
     """Answer for each series; return the exit code."""
-    from tumorscope.detection.series import detect_study
     from tumorscope.detection.study_outputs import open_study, rows_of
     from tumorscope.scans import index_study
 
@@ -94,8 +93,10 @@ def predict_volumes(
         )
         by_slice = True
         how = replace(how, every=asked.every)
-    total = len(index.series) + len(index.not_read)
-    findings = track(detect_study(detector, index, how=how), "Detecting", total=total)
+    # On one screen, rows and a bar would overwrite each other.
+    rows_shown = output is None and not common.json and sys.stdout.isatty()
+    series = index.series if rows_shown else track(index.series, "Detecting")
+    findings = _findings(detector, series, index, how)
     tally = _Tally()
     show, collected = _screen(common, output, by_slice=by_slice, descriptions=asked.descriptions)
     with open_study(
@@ -126,6 +127,16 @@ def predict_volumes(
         emit(common, document, "")
     tally.check()
     return SOME_FAILED if tally.failures else 0
+
+
+def _findings(
+    detector: Detector, series: Iterable[Series], index: StudyIndex, how: Looking
+) -> Iterator[SeriesFinding | NotRead]:
+    from tumorscope.detection.series import detect_volumes
+
+    for each in series:
+        yield from detect_volumes(detector, each, how=how)
+    yield from index.not_read
 
 
 @dataclass(slots=True)
