@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.fixtures.dicom_files import write_nifti, write_series
+from tests.fixtures.dicom_files import image, save, write_nifti, write_series
 
 import tumorscope as ts
 from tumorscope.common.errors import InputError, UsageError
@@ -164,3 +164,11 @@ def test_uneven_slices_are_looked_at_as_acquired(detector: ts.Detector, tmp_path
     assert "gap" in [each.code for each in found.remarks]
     with pytest.raises(InputError, match="even distances"):
         detector.detect_series(tmp_path / "d", plane="coronal")
+
+
+def test_slices_without_positions_have_no_answer(detector: ts.Detector, tmp_path: Path) -> None:
+    for number, plane in enumerate(volume((8, 9, 10, 11))):
+        save(image(plane, number=number + 1, spacing=(4.0, 4.0)), tmp_path / f"{number:03d}.dcm")
+    found = detector.detect_series(tmp_path)
+    assert (found.decision, found.reasons) == ("abstain", ("no-positions",))
+    assert "do not say where its slices lie" in found.words

@@ -84,3 +84,10 @@ def test_what_contradicts_itself_is_refused() -> None:
         SeriesRule(depth=(140.0, 110.0))
     with pytest.raises(ValidationError):
         SeriesRule(levels={"oblique": SeriesLevel(no_tumour=0.0, tumour=0.0)})  # type: ignore[dict-item]
+
+
+def test_stacks_of_any_length_are_smoothed_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions, sure = stack(1.0)
+    whole = RULE.curve(positions, sure)
+    monkeypatch.setattr("tumorscope.model_file.series_rule.BLOCK", 7)
+    assert RULE.curve(positions, sure) == pytest.approx(whole)

@@ -165,7 +165,8 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
     ]
     plane = shown.scans[0].plane
     slices, score = _with_curve(detector, found, shown.depths(plane))
-    decision, reasons, level = _decided(detector, slices, score, plane)
+    placed = not any(remark.code == "instance-order" for remark in volume.remarks)
+    decision, reasons, level = _decided(detector, slices, score, plane, placed=placed)
     keys = key_slices(slices)
     looked = known_slices(slices, keys) if how.every is not None else {each.index for each in keys}
     drawn = pictures_of(looked, volume, how, shown.scans[0].window)
@@ -256,7 +257,12 @@ def _with_curve(
 
 
 def _decided(
-    detector: Answering, slices: tuple[SliceFinding, ...], score: float | None, plane: str
+    detector: Answering,
+    slices: tuple[SliceFinding, ...],
+    score: float | None,
+    plane: str,
+    *,
+    placed: bool,
 ) -> tuple[SeriesDecision, tuple[str, ...], SeriesLevel | None]:
     rule = detector.metadata.series
     if all(each.finding.probability is None for each in slices):
@@ -268,6 +274,8 @@ def _decided(
         return "abstain", ("plane-not-measured",), None
     if len(slices) < rule.least:
         return "abstain", ("few-slices",), level
+    if not placed:
+        return "abstain", ("no-positions",), level
     decision = level.decide(score)
     return decision, ("uncertain",) if decision == "abstain" else (), level
 

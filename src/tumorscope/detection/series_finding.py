@@ -16,6 +16,7 @@ SeriesDecision = Literal["tumour", "no tumour", "abstain", "refused"]
 SERIES_REASONS = (
     "not-brain-mri",
     "few-slices",
+    "no-positions",
     "no-series-rule",
     "plane-not-measured",
     "uncertain",
@@ -26,6 +27,7 @@ SERIES_REASONS = (
 _WORDS = {
     "not-brain-mri": "None of its slices looks like a slice of a brain MRI.",
     "few-slices": "It has too few slices to confirm each other.",
+    "no-positions": "Its headers do not say where its slices lie, so neighbours are not known.",
     "no-series-rule": "The model file holds no rule for series; look at its slices one by one.",
     "plane-not-measured": "The rule for series was not measured on slices of this plane.",
     "uncertain": "Its score lies between those of most series without a tumour and those that are "

@@ -28,6 +28,10 @@ WIDEST = 12.0
 """mm that one slice stands for at most, however far the next is."""
 
 
+BLOCK = 512
+"""Places at once: files of 20,000 frames would else fill the memory with the weights of each."""
+
+
 class SeriesLevel(Part):
     """Where series of one plane are answered, and what that reached.
 
@@ -134,13 +138,23 @@ class SeriesRule(Part):
             first, second = self.depth
             above = above - self.penalty * np.clip((depths - first) / (second - first), 0.0, 1.0)
         above = np.where(refused, -self.limit, np.clip(above, -self.limit, self.limit))
-        apart = (positions[:, None] - positions[None]) / self.kernel
+        widths = _widths(positions)
+        parts = [
+            self._smoothed(positions[start : start + BLOCK], positions, widths, above)
+            for start in range(0, len(positions), BLOCK)
+        ]
+        curve: Values = np.concatenate(parts)
+        return curve
+
+    def _smoothed(self, there: Values, positions: Values, widths: Values, above: Values) -> Values:
+        """Return the curve at some places."""
+        apart = (there[:, None] - positions[None]) / self.kernel
         density = np.exp(-0.5 * apart**2) / (self.kernel * math.sqrt(2.0 * math.pi))
-        share = density * _widths(positions)
+        share = density * widths
         total = share.sum(axis=1, keepdims=True)
         share = share / np.maximum(total, 1.0)
-        curve: Values = share @ above - self.limit * np.clip(1.0 - total[:, 0], 0.0, 1.0)
-        return curve
+        smoothed: Values = share @ above - self.limit * np.clip(1.0 - total[:, 0], 0.0, 1.0)
+        return smoothed
 
 
 def _log_odds(probability: Values) -> Values:
