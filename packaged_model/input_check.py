@@ -29,9 +29,9 @@ HEADING = "\n## Input check\n"
 def renew_input_check(path: Path, manifest: Manifest) -> str:
     """Put an input check into a model file that was learnt from brains and drawings.
 
-    The graph's output `distance` becomes exp of a linear score of pooled features of two layers:
-    the one that it was computed from, and the last before it with fewer channels. Probability,
-    logit, evidence and bias stay to the bit; the id, which is a hash of the graph, does not.
+    The graph's output `distance` becomes exp of a linear score of pooled features of three layers:
+    the one that it was computed from, and two before it; see `layers_of`. Probability, logit,
+    evidence and bias stay to the bit; the id, which is a hash of the graph, does not.
 
     Parameters
     ----------
@@ -77,7 +77,11 @@ def renew_input_check(path: Path, manifest: Manifest) -> str:
 
 
 def layers_of(graph: onnx.ModelProto) -> list[str]:
-    """Return the two values that the check pools: an earlier layer and the one it looked at.
+    """Return the values that the check pools: two earlier layers and the one it looked at.
+
+    The earlier ones are the last activation with fewer channels and the last but two: in
+    MobileNetV2 those behind the kernels of blocks 9 and 10. They know textures that the later one
+    has given up, and all three together tell more than any of them.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def layers_of(graph: onnx.ModelProto) -> list[str]:
         for node in graph.graph.node[: names.index(late)]
         if node.op_type in ("Clip", "Relu") and channels.get(node.output[0], 0) < channels[late]
     ]
-    return [*earlier[-1:], late]
+    return [*earlier[-3::2], late]
 
 
 def pooled(graph: onnx.ModelProto, layers: list[str]) -> Callable[[Pixels], list[Features]]:
@@ -155,9 +159,10 @@ def with_judge(graph: onnx.ModelProto, layers: list[str], judge: BrainOrNot) -> 
         length = node("Sqrt", node("Max", length, constant(np.array([1e-12], np.float32))))
         weighted = node("Mul", node("Div", flat, length), constant(weights))
         scores.append(node("ReduceSum", weighted, last, keepdims=0))
-    score = scores[0] if len(scores) == 1 else node("Add", *scores)
-    moved = node("Add", score, constant(np.array([judge.bias], np.float32)))
-    node("Exp", moved, output="distance")
+    score = constant(np.array([judge.bias], np.float32))
+    for each in scores:
+        score = node("Add", each, score)
+    node("Exp", score, output="distance")
     used = {source for each in kept for source in each.input}
     weights_kept = [each for each in graph.graph.initializer if each.name in used]
     del model.graph.node[:], model.graph.initializer[:]
@@ -223,7 +228,7 @@ def _with_section(card: str, check: InputCheck) -> str:
         return card
     _, following, after = rest.partition("\n## ")
     words = (
-        "Images that features of two layers tell from brain MRI are refused as not a brain MRI "
+        "Images that features of three layers tell from brain MRI are refused as not a brain MRI "
         "slice. The check was learnt from the training images, and from drawings: brain slices "
         "taken apart, other parts of the body drawn roughly, plain patterns; it has seen no real "
         f"picture of anything else. Of other such drawings {_share(check.refused_other)} are "

@@ -111,7 +111,7 @@ def test_brains_of_sources_left_out_set_the_limit() -> None:
 
     sources = np.array([f"s{n % 7}" for n in range(200)])
     judge = learn(run, brains, sources, how)
-    assert np.mean(judge.distances(run(brains)) > 1) <= 0.05
+    assert np.mean(judge.distances(run(brains)) > 1) <= 0.1
     assert judge.bias == learn(run, brains, sources, how).bias
 
 
