@@ -16,7 +16,7 @@ KEY_SLICES = 5
 KEY_STEP = 5.0
 """mm between key slices, at least."""
 
-KNOWN_STEP = 12.0
+KNOWN_STEP = 20.0
 """mm between slices of which it is asked whether the model knows them."""
 
 
