@@ -38,6 +38,20 @@ class Slicing:
         ``mask-unreadable``, ``contradiction``, ``not-cut``.
     not_read : tuple of NotRead
         What could not be read, or is no scan.
+
+    Examples
+    --------
+    >>> import nibabel
+    >>> import numpy as np
+    >>> rows, columns = np.ogrid[:64, :64]
+    >>> away = np.hypot(rows - 32, columns - 32)
+    >>> head = np.where(away < 24, 200 - away, 0).astype(np.int16)
+    >>> volume = nibabel.Nifti1Image(np.stack([head] * 6, axis=2), np.diag([3, 3, 5, 1]))
+    >>> Path("scans/no").mkdir(parents=True)
+    >>> nibabel.save(volume, "scans/no/volunteer.nii.gz")
+    >>> made = slices("scans", output="slices")
+    >>> made.volumes, len(made.manifest)
+    (1, 6)
     """
 
     manifest: Manifest
@@ -105,10 +119,6 @@ def slices(
     ------
     InputError, UsageError
         If no slice has a label; if an option cannot be meant, or something else lies there.
-
-    Examples
-    --------
-    >>> made = slices("brats", output="slices", masks="*_seg.nii.gz")  # doctest: +SKIP
     """
     root, folder = Path(volumes), Path(output)
     _refuse_inside(folder, root)

@@ -127,8 +127,8 @@ class SeriesRule(Part):
         >>> places, quiet = np.arange(20) * 5.0, np.full(20, 0.01)
         >>> lone, run = quiet.copy(), quiet.copy()
         >>> lone[9], run[8:12] = 0.99, 0.99
-        >>> rule.curve(places, lone).max() < 0 < rule.curve(places, run).max()
-        True
+        >>> [float(rule.curve(places, each).max()) > 0 for each in (lone, run)]
+        [False, True]
         """
         refused = np.isnan(probabilities)
         above = _log_odds(np.where(refused, 0.5, probabilities)) - _log_odds(

@@ -260,7 +260,7 @@ class Trainer:
         self._part.optimizer.finalize_variable_values(variables)
         for variable in variables:
             # JAX lets both share memory, which it frees with whatever next uses the network.
-            variable.assign(np.array(variable))
+            variable.assign(np.asarray(variable).copy())
         measured = self._measure_as_is(indices)
         if not keep_average:
             for variable, values in zip(variables, raw, strict=True):
