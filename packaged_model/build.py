@@ -14,6 +14,8 @@ and skipped where it is done:
 - export     the model file, its weights stored in 8 bits, calibrated on the scores left out
 - report     results by source, beside those of the packaged model
 - install    copy the model and its results into the package and benchmarks/results
+- check      learn the input check of the installed model anew, from the images of the manifest and
+             drawings; another graph and so another id, but what it says of brains stays
 - series     how slices of the installed model become the answer for a series: levels chosen on the
              tumour-free volumes in FOLDER/volumes, scored by the trainings of `holdout` where
              these left them out → series.csv; graph and id stay
@@ -22,8 +24,6 @@ and skipped where it is done:
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
 - seen       make the thumbprints and digests in the installed model again, from the images of the
              manifest
-- check      learn the input check of the installed model anew, from the images of the manifest and
-             drawings; another graph and so another id, but what it says of brains stays
 - card       robustness of the packaged model → MODEL_CARD.md
 """
 
@@ -292,11 +292,12 @@ STEPS: dict[str, Callable[[Order], None]] = {
     "export": export,
     "report": report,
     "install": install,
+    # Before the series, whose slices it refuses or lets through.
+    "check": renew_check,
     "series": choose_levels,
     "decisions": decide_again,
     "seeds": other_seeds,
     "seen": renew_seen,
-    "check": renew_check,
     "card": write_card,
 }
 USUAL = ("manifest", "holdout", "train", "export", "report")

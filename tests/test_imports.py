@@ -36,7 +36,9 @@ def test_predict_loads_nothing_heavy(tiny_model: Path, tmp_path: Path) -> None:
     Image.fromarray(np.eye(64, dtype=np.uint8) * 200).save(tmp_path / "a.png")
     words = ["predict", str(tmp_path / "a.png"), "--model", str(tiny_model)]
     words += ["-o", str(tmp_path / "t.csv"), "--overlays", str(tmp_path / "maps")]
-    bad = f"[m for m in {(*HEAVY, 'pyarrow', 'openvino')!r} if m in sys.modules]"
+    bad = (
+        f"[m for m in {(*HEAVY, 'pyarrow', 'openvino', 'tumorscope.scans')!r} if m in sys.modules]"
+    )
     program = (
         f"import sys; from tumorscope.cli.app import run; run({words!r}); sys.exit(str({bad}))"
     )

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from packaged_model.build import renew_thumbprints
+from packaged_model.build import STEPS, renew_thumbprints
 from packaged_model.decisions import redecide
+from packaged_model.pack import pack
 
+from tumorscope.assessment.ask import ask
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.csv_files import write_csv
+from tumorscope.conversion.int8 import WEIGHTS_ONLY
+from tumorscope.conversion.sample import Sample
+from tumorscope.detection.engines import open_engine
 from tumorscope.detection.seen import SeenImages
 from tumorscope.duplicates.same_pixels import digest_of
 from tumorscope.imaging import prepare, read_slice
@@ -114,3 +119,36 @@ def test_thumbprints_are_made_anew_and_nothing_else_changes(
     assert [each in after.metadata.seen.digests for each in digests] == told
     with pytest.raises(SystemExit, match="lists 0 that were trained on"):
         renew_thumbprints(path, listed)
+
+
+def test_the_packed_form_decides_as_the_model_does(tiny_model: Path, tmp_path: Path) -> None:
+    model = read_model(tiny_model)
+    size = model.metadata.preprocessing.size
+    pixels = np.random.default_rng(0).integers(0, 256, (40, size, size), dtype=np.uint8)
+    labels = np.arange(40) % 2
+    sample = Sample(pixels, labels, np.arange(40).astype(np.str_), None)
+    path = tmp_path / "packed" / "model.onnx"
+    assert pack(model, path, sample) in WEIGHTS_ONLY
+    packed = read_model(path)
+    assert packed.metadata.precision == "int8"
+    before, after = (ask(open_engine(each, "onnxruntime"), pixels) for each in (model, packed))
+    np.testing.assert_allclose(after.probability, before.probability, atol=0.05)
+
+
+def test_a_packed_form_that_decides_otherwise_is_not_left_behind(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = read_model(tiny_model)
+    size = model.metadata.preprocessing.size
+    pixels = np.zeros((4, size, size), np.uint8)
+    sample = Sample(pixels, np.arange(4) % 2, np.arange(4).astype(np.str_), None)
+    monkeypatch.setattr("packaged_model.pack.violations", lambda *_: ("it decides otherwise",))
+    with pytest.raises(SystemExit, match="No form in 8 bits"):
+        pack(model, tmp_path / "packed" / "model.onnx", sample)
+    assert not list((tmp_path / "packed").iterdir())
+
+
+def test_the_input_check_is_learnt_before_the_levels_of_series_that_it_decides() -> None:
+    steps = list(STEPS)
+    assert steps.index("install") < steps.index("check") < steps.index("series")
+    assert steps[-1] == "card"

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from tumorscope.cohort.patient_folders import patient_of
 from tumorscope.common.errors import UsageError
 from tumorscope.imaging.find import image_of_mask, is_mask_folder
-from tumorscope.scans.index import NIFTI_ENDINGS
+from tumorscope.imaging.kinds import NIFTI_ENDINGS
 
 _SEQUENCES = (
     ("FLAIR", r"flair|fla|fl"),

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tumorscope.imaging.find import is_hidden
-from tumorscope.imaging.kinds import IMAGE_SUFFIXES, is_dicom
-from tumorscope.scans.index import NIFTI_ENDINGS
-
-DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+from tumorscope.imaging.kinds import DICOM_ENDINGS, IMAGE_SUFFIXES, NIFTI_ENDINGS, is_dicom
 
 OUTNUMBER = 10
 """A folder with so many times as many volumes' files as pictures holds volumes: discs come with a

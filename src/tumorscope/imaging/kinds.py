@@ -23,6 +23,10 @@ SUFFIXES = {
 """Format that is read → endings (lower case) of its files' names."""
 
 IMAGE_SUFFIXES = frozenset().union(*SUFFIXES.values())
+
+NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".nrrd", ".nhdr")
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+"""Of names of volumes; most DICOM files have none. `tumorscope.scans` reads both."""
 """Endings that a folder scan takes for images."""
 
 _SIGNATURES = (
@@ -59,13 +63,9 @@ CONVERT = (
     "files: imagecodecs.imwrite('OUT.png', imagecodecs.imread('IN'))."
 )
 _SAVE = "Open it in an image viewer and save it as PNG."
-_DICOM = (
-    "Only raster images are read. Export its slices as PNG from your viewer, or with dcmtk: "
-    "dcmj2pnm +on2 IN.dcm OUT.png."
-)
 _VOLUME = (
-    "Only raster images of single slices are read. Save its slices as PNG, from a viewer such as "
-    "3D Slicer or ITK-SNAP or with nibabel and Pillow in Python."
+    "Pictures are read here. Keep volumes in a folder of their own: `tumorscope predict FOLDER` "
+    "answers for each series, and `tumorscope slices` makes pictures and a manifest of them."
 )
 _ARRAY = (
     "Only raster images of single slices are read. Save its slices as PNG, or load it in Python "
@@ -156,7 +156,7 @@ def kind_of(data: bytes) -> Kind | None:
             return Kind("a file compressed with gzip", _UNPACK)
         return Kind(f"{inner.name}, compressed with gzip", inner.advice)
     if is_dicom(head):
-        return Kind("a DICOM file", _DICOM)
+        return Kind("a DICOM file", _VOLUME)
     for start, name, advice in _STARTS:
         if head.startswith(start):
             return Kind(name, advice)
@@ -184,7 +184,7 @@ def _dicom(head: bytes) -> Kind | None:
         group, element, length = struct.unpack(f"{order}HHL", head[:8])
         explicit = head[4:6].isalpha() and head[4:6].isupper()
         if group in (2, 8) and element <= 0x2FFF and (explicit or length <= HEAD):
-            return Kind("a DICOM file without its preamble", _DICOM)
+            return Kind("a DICOM file without its preamble", _VOLUME)
     return None
 
 

@@ -15,6 +15,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.common.names import as_text, printable
 from tumorscope.common.progress import track
 from tumorscope.imaging.find import is_hidden
+from tumorscope.imaging.kinds import NIFTI_ENDINGS
 from tumorscope.scans.classic import TAGS, frame_of
 from tumorscope.scans.dicom_file import Opened, need, open_header
 from tumorscope.scans.frame import Frame, Layout
@@ -26,8 +27,6 @@ from tumorscope.scans.series import Series
 from tumorscope.scans.values import text, whole, words
 
 MR = ("MR",)
-
-NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".nrrd", ".nhdr")
 
 
 @dataclass(frozen=True, slots=True)
