@@ -14,7 +14,7 @@ from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.other_formats import read_any
 
 UNUSUAL = 3.5
-"""Modified z-score beyond which a distance is unusual (Iglewicz and Hoaglin 1993)."""
+"""Modified z-score of log(distance) beyond which it is unusual (Iglewicz and Hoaglin 1993)."""
 
 FEWEST = 20
 """Fewer images do not show what is usual."""
@@ -117,9 +117,14 @@ class InputChecks:
 
 
 def _usual_at_most(distances: list[float]) -> float:
-    """Return the distance beyond which one is unusual among these."""
+    """Return the distance beyond which one is unusual among these.
+
+    Distances are positive and skewed to the right, so their logarithms are compared: among the
+    distances themselves the tail of an ordinary cohort would count as unusual.
+    """
     if len(distances) < FEWEST:
         return float("inf")
-    middle = float(np.median(distances))
-    spread = 1.4826 * float(np.median(np.abs(np.array(distances) - middle)))
-    return middle + UNUSUAL * spread if spread > 0 else float("inf")
+    logs = np.log(np.maximum(distances, np.finfo(np.float64).tiny))
+    middle = float(np.median(logs))
+    spread = 1.4826 * float(np.median(np.abs(logs - middle)))
+    return float(np.exp(middle + UNUSUAL * spread)) if spread > 0 else float("inf")
