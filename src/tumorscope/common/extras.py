@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlparse
 
 from tumorscope.common.errors import UsageError
 
-Extra = Literal["train", "openvino", "litert", "parquet", "tune", "dicom"]
+Extra = Literal["train", "openvino", "litert", "parquet", "tune", "dicom", "serve", "ray"]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "train": ("keras", "tensorflow", "sklearn", "scipy", "matplotlib", "onnx", "h5py"),
@@ -25,13 +25,19 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
     "litert": ("ai_edge_litert",),
     "parquet": ("pyarrow",),
     "tune": ("optuna", "sqlalchemy"),
-    "dicom": ("pydicom", "pylibjpeg", "openjpeg", "rle", "jpeg_ls", "gdcm", "nibabel"),
+    "dicom": (
+        *("pydicom", "pylibjpeg", "openjpeg", "rle", "jpeg_ls", "gdcm", "nibabel"),
+        *("highdicom", "pynetdicom", "dicomweb_client"),
+    ),
+    "serve": ("fastapi", "python_multipart", "uvicorn"),
+    "ray": ("ray", "pyarrow"),
 }
 """Extra → the modules that our code imports from it."""
 
 CALLED = {"sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert"}
 CALLED |= {"openjpeg": "pylibjpeg-openjpeg", "rle": "pylibjpeg-rle", "jpeg_ls": "pyjpegls"}
-CALLED |= {"gdcm": "python-gdcm"}
+CALLED |= {"gdcm": "python-gdcm", "dicomweb_client": "dicomweb-client"}
+CALLED |= {"python_multipart": "python-multipart"}
 """Module → what it is called where it is installed, if that is another name."""
 
 REPORTS = ("matplotlib", "scipy")

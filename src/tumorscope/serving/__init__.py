@@ -1,0 +1,1 @@
+"""Findings over the wire: DICOM results, a node beside a PACS, an HTTP service with its page."""
