@@ -15,10 +15,10 @@ from __future__ import annotations
 import argparse
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
@@ -33,6 +33,9 @@ from tumorscope.networks.start import start
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.statistics import Interval, cluster_bootstrap
 from tumorscope.training.feature_store import extractor
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 RESULTS = Path(__file__).parent / "results" / "shortcuts.csv"
 FEWEST, MOST = 30, 120
@@ -55,6 +58,8 @@ COLUMNS = (
 
 def with_features(model: ModelFile) -> onnxruntime.InferenceSession:
     """Return a session of the model whose pooled features are an output too."""
+    import onnxruntime
+
     graph = onnx.load_from_string(model.graph)
     # The last convolution makes evidence out of the features.
     last = [node for node in graph.graph.node if node.op_type == "Conv"][-1]

@@ -11,6 +11,10 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from tumorscope.common.offline import keep_offline
+
+keep_offline()  # before a module of tests loads onnxruntime
+
 pytest_plugins = [
     "tests.fixtures.drawn_head",
     "tests.fixtures.eager",

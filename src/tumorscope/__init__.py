@@ -19,6 +19,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tumorscope.common.offline import keep_offline
+
 if TYPE_CHECKING:
     from tumorscope.assessment.evaluate import evaluate, evaluate_types
     from tumorscope.assessment.evaluation import Evaluation, TypeEvaluation
@@ -110,6 +112,9 @@ __all__ = [
     "tune",
     "write_phantom_cohort",
 ]
+
+
+keep_offline()
 
 
 def __getattr__(name: str) -> object:
