@@ -1,0 +1,214 @@
+"""Instances are received: as their sender encoded them, into the spool, and then acknowledged."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Protocol
+
+from tumorscope.scans.dicom_file import Opened, open_header
+from tumorscope.scans.not_read import NotReadError
+from tumorscope.scans.values import text
+from tumorscope.serving.node_settings import NodeSettings
+from tumorscope.serving.spool import Identity, Spool, SpoolFullError, token
+from tumorscope.serving.tally import Counted, Tally
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from pynetdicom.events import Event
+
+SUCCESS = 0x0000
+FAULT = 0x0110
+OUT_OF_RESOURCES = 0xA700
+NOT_OF_ITS_CLASS = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+MANUFACTURER = "tumorscope"
+"""By which our own results are told, with their SOP class."""
+
+STRUCTURED_REPORT = "1.2.840.10008.5.1.4.1.1.88."
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+IDENTIFYING = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+HEADER = (*IDENTIFYING, "Manufacturer")
+
+
+class _Dimse(Protocol):
+    """What of a C-STORE request is used here."""
+
+    AffectedSOPInstanceUID: str
+    DataSet: io.BytesIO
+
+
+class TooLarge(io.BytesIO):
+    """In the place of a data set that is over the limit: what else comes of it is forgotten."""
+
+    def write(self, data: object, /) -> int:
+        """Forget it."""
+        return len(data) if isinstance(data, bytes) else 0
+
+
+class Receiver:
+    """A Storage and Verification SCP that fills a spool.
+
+    Parameters
+    ----------
+    settings : NodeSettings
+        Who may send, and how much.
+    spool : Spool
+        Where it goes.
+    tally : Tally
+        What is counted.
+    say : callable
+        What is told to people: no names and no identifiers.
+    tls : SSLContext, optional
+        For connections that come in.
+    """
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        spool: Spool,
+        tally: Tally,
+        *,
+        say: Callable[[str], None],
+        tls: SSLContext | None = None,
+    ) -> None:
+        from pynetdicom import AE, _config, evt
+        from pynetdicom.sop_class import Verification
+
+        from tumorscope.serving.listening import HANDSHAKE_SECONDS, Listening
+
+        # All storage classes, private ones too, and of each context the syntax that its sender
+        # named first: then nobody has to convert.
+        _config.UNRESTRICTED_STORAGE_SERVICE = True
+        quieten()
+        self._settings, self._spool, self._tally, self._say = settings, spool, tally, say
+        limits = settings.limits
+        self._ae = AE(settings.title)
+        self._ae.add_supported_context(Verification)
+        self._ae.require_calling_aet = list(settings.allow)
+        self._ae.require_called_aet = True
+        self._ae.maximum_associations = limits.associations
+        self._ae.acse_timeout = HANDSHAKE_SECONDS
+        self._ae.network_timeout = limits.idle_seconds
+        self._ae.dimse_timeout = limits.idle_seconds
+        self._server = self._ae.make_server(
+            (settings.host, settings.port),
+            ssl_context=tls,
+            server_class=Listening,
+            evt_handlers=[
+                (evt.EVT_C_STORE, self._stored),
+                (evt.EVT_PDU_RECV, self._received_part),
+                (evt.EVT_ACCEPTED, lambda _: tally.add("associations")),
+                (evt.EVT_REJECTED, lambda _: tally.add("rejected")),
+            ],
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        port: int = self._server.server_address[1]
+        return port
+
+    def serve(self) -> None:
+        """Receive until `stop` is called."""
+        self._server.serve_forever(poll_interval=0.2)
+
+    def stop(self) -> None:
+        """End all associations and close the port; what was acknowledged is in the spool."""
+        self._ae._servers.append(self._server)  # where it expects those that it started itself
+        self._ae.shutdown()
+
+    def _received_part(self, event: Event) -> None:
+        """Stop collecting a data set in memory once it is over the limit."""
+        message = event.assoc.dimse.message
+        if message is None or isinstance(message.data_set, TooLarge):
+            return
+        if message.data_set.tell() > self._settings.limits.instance_bytes:
+            message.data_set = TooLarge()
+
+    def _stored(self, event: Event) -> Dataset:
+        status, counted, comment = self._outcome(event)
+        self._tally.add(counted)
+        if comment:
+            self._say(f"Refused an instance with status {status:04X}: {comment}.")
+        return _status(status, comment)
+
+    def _outcome(self, event: Event) -> tuple[int, Counted, str]:
+        request: _Dimse = event.request
+        if isinstance(request.DataSet, TooLarge):
+            most = self._settings.limits.instance_bytes
+            return OUT_OF_RESOURCES, "refused_large", f"it is larger than {most:,} bytes"
+        path: Path | None = None
+        try:
+            path = self._spool.write(_file_of(event))
+            identity, own = _identified(open_header(str(path), HEADER))
+            if identity.instance != request.AffectedSOPInstanceUID:
+                return NOT_OF_ITS_CLASS, "refused_unreadable", "its UID is not the one announced"
+            if own:
+                return SUCCESS, "own", ""
+            kept = self._spool.keep(path, identity)
+        except SpoolFullError as error:
+            return OUT_OF_RESOURCES, "refused_full", str(error)
+        except NotReadError as error:
+            return CANNOT_UNDERSTAND, "refused_unreadable", f"it cannot be read ({error.reason})"
+        except Exception as error:  # whatever it is, the sender must keep the instance
+            return FAULT, "refused_fault", f"a fault of the node ({type(error).__name__})"
+        finally:
+            if path is not None and path.exists():
+                self._spool.drop(path)
+        if kept == "other":
+            which = token(identity.instance)
+            self._say(f"Kept the first of two different instances with one UID ({which}).")
+        counted: dict[str, Counted] = {"new": "received", "same": "repeated"}
+        return SUCCESS, counted.get(kept, "conflicting"), ""
+
+
+def quieten() -> None:
+    """Keep pynetdicom from logging: at every level its lines may hold names and identifiers."""
+    from pynetdicom import _config
+
+    _config.LOG_HANDLER_LEVEL = "none"
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
+
+
+def _file_of(event: Event) -> tuple[bytes, memoryview]:
+    """Return preamble and meta information, and the data set as it came, without copying it."""
+    from pynetdicom.dsutils import encode_file_meta
+
+    meta = bytes(128) + b"DICM" + encode_file_meta(event.file_meta)
+    request: _Dimse = event.request
+    return meta, request.DataSet.getbuffer()
+
+
+def _identified(opened: Opened) -> tuple[Identity, bool]:
+    """Return which instance this is, and whether it is one of our own results.
+
+    Raises
+    ------
+    NotReadError
+        If it does not say which.
+    """
+    dataset = opened.dataset
+    sop_class, instance, study, series = (text(dataset, name) for name in IDENTIFYING)
+    if not (instance and study and series):
+        raise NotReadError("damaged", "it lacks a UID")
+    ours = text(dataset, "Manufacturer") == MANUFACTURER
+    result = sop_class.startswith(STRUCTURED_REPORT) or (
+        sop_class == SECONDARY_CAPTURE or sop_class.startswith(f"{SECONDARY_CAPTURE}.")
+    )
+    return Identity(study, series, instance), ours and result
+
+
+def _status(status: int, comment: str) -> Dataset:
+    from pydicom import Dataset
+
+    answer = Dataset()
+    answer.Status = status
+    if comment:
+        answer.ErrorComment = comment[:64]
+    return answer
