@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import (
-
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -26,7 +28,7 @@ from pynetdicom import AE
 from tests.fixtures.dicom_files import image, save
 from tests.fixtures.peers import program, storescu
 
-from tumorscope.serving.node_settings import Limits, NodeSettings
+from tumorscope.serving.node_settings import NodeLimits, NodeSettings
 from tumorscope.serving.receiver import Receiver
 from tumorscope.serving.spool import Spool
 from tumorscope.serving.tally import Tally
@@ -46,13 +48,11 @@ SYNTAXES = {
 class Running:
     """A receiver in a thread."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
+    def __init__(self, root: Path, limits: NodeLimits) -> None:
         settings = NodeSettings(
             title="NODE", port=0, allow=("SENDER",), spool=root, results=root, limits=limits
         )
-        self.spool = Spool(
-            root, most_bytes=limits.spool_bytes, spare_bytes=limits.spare_bytes
-        )
+        self.spool = Spool(root, most_bytes=limits.spool_bytes, spare_bytes=limits.spare_bytes)
         self.tally, self.said = Tally(), list[str]()
         self.receiver = Receiver(settings, self.spool, self.tally, say=self.said.append)
         self.port = self.receiver.port
@@ -69,7 +69,7 @@ class Running:
     def files(self) -> list[Path]:
         return sorted((self.spool.root / "series").rglob("*.dcm"))
 
-    def associate(self, *classes: str, calling: str = "SENDER", called: str = "NODE") -> object:
+    def associate(self, *classes: str, calling: str = "SENDER", called: str = "NODE") -> Any:
         entity = AE(calling)
         for each in classes:
             entity.add_requested_context(each)
@@ -85,7 +85,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
     def begin(**limits: float) -> Running:
-        usual = replace(Limits(), spare_bytes=0)
+        usual = replace(NodeLimits(), spare_bytes=0)
         running.append(Running(tmp_path / f"spool{len(running)}", replace(usual, **limits)))
         return running[-1]
 
@@ -113,8 +113,6 @@ def test_every_transfer_syntax_is_kept_as_it_came(start: Start, tmp_path: Path) 
 def test_echo_is_answered_and_strangers_are_not(start: Start) -> None:
     node = start()
     words = [program("echoscu", package="dcmtk"), "-aet", "SENDER", "-aec", "NODE"]
-    import subprocess
-
     asked = [*words, "127.0.0.1", str(node.port)]
     assert subprocess.run(asked, check=False, timeout=30).returncode == 0
     for calling, called in (("OTHER", "NODE"), ("SENDER", "OTHER")):
@@ -189,7 +187,7 @@ def test_what_does_not_say_where_it_belongs_is_refused(
     node = start()
     assert store(node, ready(image(VALUES, **change))).Status == status
     assert node.files() == []
-    assert node.spool.bytes == 0
+    assert node.spool.used == 0
 
 
 def test_our_own_results_are_accepted_and_forgotten(start: Start) -> None:
@@ -221,9 +219,6 @@ def test_a_caller_that_stops_in_the_middle_is_let_go(start: Start) -> None:
         silent.sendall(b"\x01\x00\x00\x00\x10\x00")  # the beginning of a request
         silent.settimeout(10)
         began = time.monotonic()
-        with pytest.raises((ConnectionError, EOFError)):
-            if not silent.recv(1):
-                raise EOFError
+        with contextlib.suppress(ConnectionError):
+            assert silent.recv(1) == b""
         assert time.monotonic() - began < 8
-
-

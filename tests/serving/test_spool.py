@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorscope.serving.spool import Identity, Spool, SpoolFullError
+from tumorscope.common.errors import InputError
+from tumorscope.serving.spool import Identity, Spool, SpoolFullError, tell_complete
 
 PLENTY = 10**9
 
@@ -88,13 +89,13 @@ def test_another_process_goes_on_where_one_was_killed(tmp_path: Path) -> None:
     spool.delivered(answer(spool, sent))
     spool.write([b"half"])
     spool.workplace()
-    used = spool.bytes
+    used = spool.used
     other = spool_in(tmp_path)
     assert other.open_series == 1
     assert len(other.undelivered()) == 1
     assert not list((tmp_path / "incoming").iterdir())
     assert not list((tmp_path / "working").iterdir())
-    assert other.bytes == used - len(b"half")
+    assert other.used == used - len(b"half")
     assert len(other.complete(0)) == 1
 
 
@@ -105,7 +106,7 @@ def test_a_full_spool_refuses_and_recovers(tmp_path: Path) -> None:
         give(spool, "b", content=b"0" * 20)
     spool.delivered(answer(spool, spool.complete(0)[0]))
     assert spool.purge(0) == 1
-    assert spool.bytes == 0
+    assert spool.used == 0
     assert give(spool, "b", content=b"0" * 20) == "new"
 
 
@@ -126,10 +127,13 @@ def test_a_study_can_be_told_complete(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
     give(spool, "a")
     give(spool, "a", series="2")
-    [key, _] = spool.complete(0)
     assert spool.complete(10) == []
-    assert spool.close_study(key.partition("-")[0]) == 2
+    tell_complete(tmp_path, "study")
+    tell_complete(tmp_path, "another")
+    spool.obey()
     assert len(spool.complete(10)) == 2
+    with pytest.raises(InputError, match="which is none"):
+        tell_complete(tmp_path / "series", "study")
 
 
 def test_names_of_files_tell_no_identifiers_and_folders_are_private(tmp_path: Path) -> None:

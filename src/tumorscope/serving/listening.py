@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 
 from pynetdicom.transport import ThreadedAssociationServer
 
@@ -39,22 +38,3 @@ class Listening(ThreadedAssociationServer):  # type: ignore[misc]
 
     def handle_error(self, request: socket.socket, client_address: tuple[str, int]) -> None:
         """Say nothing of a connection that failed: the original prints a traceback."""
-
-
-def tls_for_callers(certificate: str, key: str, callers: str | None) -> ssl.SSLContext:
-    """Return what connections that come in must follow.
-
-    Parameters
-    ----------
-    certificate, key : str
-        PEM files of this node.
-    callers : str, optional
-        PEM file of the authorities that certify callers; a certificate is then required of each.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
-    if callers is not None:
-        context.load_verify_locations(callers)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

@@ -74,7 +74,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class NodeLimits:
     """How much a node takes; what is more is refused, and the sender told so.
 
     Attributes
@@ -125,7 +125,7 @@ class NodeSettings:
         A series is complete after so long without a new instance.
     retention : float
         Seconds for which images are kept after their results were delivered.
-    limits : Limits
+    limits : NodeLimits
         How much it takes.
     """
 
@@ -138,7 +138,7 @@ class NodeSettings:
     results: Path | None = None
     quiet_seconds: float = 30.0
     retention: float = 86400.0
-    limits: Limits = field(default_factory=Limits)
+    limits: NodeLimits = field(default_factory=NodeLimits)
 
     def __post_init__(self) -> None:
         check_title(self.title, name="--aet")

@@ -9,6 +9,7 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Protocol
 
+from tumorscope.common.errors import SurroundingsError
 from tumorscope.scans.dicom_file import Opened, open_header
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.values import text
@@ -96,17 +97,23 @@ class Receiver:
         self._ae.acse_timeout = HANDSHAKE_SECONDS
         self._ae.network_timeout = limits.idle_seconds
         self._ae.dimse_timeout = limits.idle_seconds
-        self._server = self._ae.make_server(
-            (settings.host, settings.port),
-            ssl_context=tls,
-            server_class=Listening,
-            evt_handlers=[
-                (evt.EVT_C_STORE, self._stored),
-                (evt.EVT_PDU_RECV, self._received_part),
-                (evt.EVT_ACCEPTED, lambda _: tally.add("associations")),
-                (evt.EVT_REJECTED, lambda _: tally.add("rejected")),
-            ],
-        )
+        handlers = [
+            (evt.EVT_C_STORE, self._stored),
+            (evt.EVT_PDU_RECV, self._received_part),
+            (evt.EVT_ACCEPTED, lambda _: tally.add("associations")),
+            (evt.EVT_REJECTED, lambda _: tally.add("rejected")),
+        ]
+        address = (settings.host, settings.port)
+        try:
+            self._server = self._ae.make_server(
+                address, ssl_context=tls, server_class=Listening, evt_handlers=handlers
+            )
+        except OSError as error:
+            raise SurroundingsError(
+                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "
+                "Expected an address of this machine and a port that is free. Choose another with "
+                "--port or --bind; ports below 1024 need a right of their own."
+            ) from error
 
     @property
     def port(self) -> int:
@@ -117,6 +124,10 @@ class Receiver:
     def serve(self) -> None:
         """Receive until `stop` is called."""
         self._server.serve_forever(poll_interval=0.2)
+
+    def close(self) -> None:
+        """Close a port that nothing was received on."""
+        self._server.server_close()
 
     def stop(self) -> None:
         """End all associations and close the port; what was acknowledged is in the spool."""

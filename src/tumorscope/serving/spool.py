@@ -11,6 +11,7 @@ Every step from one state to the next is one rename.
     working/                      results being made; emptied at the start
     answers/STUDY-SERIES-DIGEST/  answer.json, results, and ``delivered`` once they are
     trash/                        being removed; emptied at the start
+    complete/STUDY                somebody says that this study is complete
 
 Names are hashes of UIDs, so that a list of files tells no identifiers.
 """
@@ -29,13 +30,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tumorscope.common.errors import InputError
 from tumorscope.serving.durable import sync_file, sync_folder, write_durably
 
 Kept = Literal["new", "same", "other"]
 """Whether an instance is new, was here already, or has the UID of another one that is kept."""
 
 DELIVERED = "delivered"
-FOLDERS = ("incoming", "series", "working", "answers", "trash")
+FOLDERS = ("incoming", "series", "working", "answers", "trash", "complete")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -50,7 +52,7 @@ def token(uid: str) -> str:
     Examples
     --------
     >>> token("1.2.3")
-    '2fb20f5f60f3b6b49fd1'
+    'c47f5b18b8a430e698b9'
     """
     return hashlib.sha256(uid.encode()).hexdigest()[:20]
 
@@ -152,7 +154,7 @@ class Spool:
         )
 
     @property
-    def bytes(self) -> int:
+    def used(self) -> int:
         """How much lies here."""
         return self._bytes
 
@@ -241,16 +243,14 @@ class Spool:
             ]
         return [key for _, key in sorted(found)]
 
-    def close_study(self, study: str) -> int:
-        """Take the series of a study for complete, without waiting; return how many there are."""
-        begin = f"{study}-"
-        with self._lock:
-            found = [
-                one for key, one in self._series.items() if key.startswith(begin) and one.open
-            ]
-            for series in found:
-                series.changed = float("-inf")
-        return len(found)
+    def obey(self) -> None:
+        """Take the series of studies that were told complete for so, without waiting."""
+        for path in (self.root / "complete").iterdir():
+            with self._lock:
+                for key, series in self._series.items():
+                    if key.startswith(f"{path.name}-"):
+                        series.changed = float("-inf")
+            path.unlink()
 
     def snapshot(self, key: str) -> Snapshot:
         """Return the instances of a series as they are now."""
@@ -340,6 +340,23 @@ class Spool:
     def _forget(self, size: int) -> None:
         with self._lock:
             self._bytes -= size
+
+
+def tell_complete(root: Path, study_uid: str) -> None:
+    """Tell the node of a spool that a study is complete; it need not run at this moment.
+
+    Raises
+    ------
+    InputError
+        If this is no spool.
+    """
+    folder = root / "complete"
+    if not folder.is_dir():
+        raise InputError(
+            f"Received the spool {root}, which is none; expected the folder that `tumorscope "
+            "dicom-node --spool` names. Check the path, or start the node first."
+        )
+    (folder / token(study_uid)).touch()
 
 
 def _size(folder: Path) -> int:

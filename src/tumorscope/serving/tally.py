@@ -53,7 +53,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter({name: 0 for name in get_args(Counted)})
+        self._counts: Counter[str] = Counter(dict.fromkeys(get_args(Counted), 0))
 
     def add(self, what: Counted, number: int = 1) -> None:
         """Count something."""
