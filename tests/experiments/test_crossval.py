@@ -20,7 +20,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.experiments.crossval import CrossValidation, crossval
-from tumorscope.experiments.fold_runner import finite_scores
+from tumorscope.experiments.learner import finite_scores
 from tumorscope.networks.backbones import build_backbone
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record

@@ -19,6 +19,7 @@ def compare(
     weights: str = "imagenet",
     cost_only: Flag = False,
     resume: Flag = False,
+    ray: str | None = None,
     common: Common | None = None,
 ) -> int:
     """Compare backbones and methods by one protocol: quality with intervals, and cost.
@@ -51,6 +52,8 @@ def compare(
         Measure no quality.
     resume
         Keep what is finished there; systems that are not named stay in the table.
+    ray
+        Address of a Ray cluster, or local: folds at the same time, one per core; extra “ray”.
     """
     check_there(data)
     from tumorscope.experiments.comparison.compare import compare as run_comparison
@@ -68,6 +71,7 @@ def compare(
         output=output,
         cost_only=cost_only,
         resume=resume,
+        ray=ray,
     )
     emit(common, {**result.to_json(), "passed_over": result.passed_over.to_json()}, result.table())
     if data is not None and weights == "none" and not cost_only:

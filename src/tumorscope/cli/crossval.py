@@ -33,6 +33,7 @@ def crossval(
     seed: Seed = None,
     hold_out: list[str] | None = None,
     resume: Flag = False,
+    ray: str | None = None,
     common: Common | None = None,
 ) -> int:
     """Cross-validate a recipe by group: models score images that they never saw.
@@ -51,6 +52,8 @@ def crossval(
         quotes: '"St. Mary, ward 3",north'.
     resume
         Keep the folds that are finished, if all that decides them is as it was.
+    ray
+        Address of a Ray cluster, or local: folds at the same time, one per core; extra “ray”.
     """
     check_there(data)
     from tumorscope.experiments.crossval import crossval as run_crossval
@@ -65,5 +68,6 @@ def crossval(
         split_by=split,
         hold_out=hold_out or (),
         resume=resume,
+        ray=ray,
     )
     return emit_metrics(common or Common(), result, report=result.folder / "report.html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +47,8 @@ def predict(
     every: float | None = None,
     window: str = "percentile",
     with_descriptions: Flag = False,
+    ray: str | None = None,
+    workers: OptionalWhole = None,
     common: Common | None = None,
 ) -> int:
     """Tell tumour from no tumour on brain MRI (pictures, DICOM, NIfTI), or say why not.
@@ -65,6 +67,7 @@ def predict(
         tumorscope predict scan.jpg --model model.onnx
         tumorscope predict scans/ --model model.onnx -o findings.csv --report findings.html
         tumorscope predict STUDY/ -o findings.csv --report study.html
+        tumorscope predict s3://bucket/slices -o s3://bucket/findings --ray auto
 
     Parameters
     ----------
@@ -111,8 +114,35 @@ def predict(
         dicom (as the header of each slice says), or two values LOW,HIGH.
     with_descriptions
         Of volumes: also write series descriptions, which may hold names.
+    ray
+        Address of a Ray cluster, such as ray://head:10001, or local; extra “ray”. Pictures only.
+        PATHS may then be addresses such as s3://bucket/prefix, and -o names a folder or address
+        for many Parquet tables. What is there is not computed again.
+    workers
+        With --ray: how many processes of one core each; all cores by default.
     """
     common = common or Common()
+    if ray is not None:
+        from tumorscope.cli.predict_ray import predict_ray
+
+        refuse_beside_ray(
+            {
+                "--overlays": overlays,
+                "--report": report,
+                "--resume": resume,
+                "--batch": batch,
+                "--threads": threads,
+                "--slices": slices,
+                "--plane": plane,
+                "--every": every,
+                "--with-descriptions": with_descriptions,
+            }
+        )
+        seen = not skip_seen_check
+        detector = _load(model, operating_point, engine, threads=1, fast=fast, check_seen=seen)
+        return predict_ray(
+            paths, detector, address=ray, workers=workers, output=output, common=common
+        )
     asked = Volumes(
         by_slice=slices,
         descriptions=with_descriptions,
@@ -179,6 +209,15 @@ def predict(
         emit(common, document, "")
     tally.check()
     return SOME_FAILED if tally.unreadable or passed.scans else 0
+
+
+def refuse_beside_ray(given: Mapping[str, object]) -> None:
+    """Refuse options, by name, that say nothing where a cluster works."""
+    if named := [name for name, value in given.items() if value]:
+        raise UsageError(
+            f"Received {', '.join(named)} with --ray; expected neither. Workers have one thread, "
+            "write tables only, and go on by themselves. Leave them out."
+        )
 
 
 def _load(

@@ -124,17 +124,23 @@ def _write_line(write: Callable[[str], object], row: Values, columns: Mapping[st
     write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
+def parquet_schema(columns: Mapping[str, type] = FINDING_COLUMNS) -> pyarrow.Schema:
+    """Return the schema of a Parquet table: a column that is empty throughout has its type too."""
+    arrow = _pyarrow()
+    types = {str: arrow.string(), float: arrow.float64(), bool: arrow.bool_()}
+    types[int] = arrow.int64()
+    return arrow.schema(
+        [(name, types[kind]) for name, kind in columns.items()],
+        metadata={"notice": RESEARCH_USE_ONLY},
+    )
+
+
 @contextlib.contextmanager
 def _parquet(path: Path, columns: Mapping[str, type]) -> Iterator[Write]:
     arrow = _pyarrow()
     from pyarrow.parquet import ParquetWriter
 
-    types = {str: arrow.string(), float: arrow.float64(), bool: arrow.bool_()}
-    types[int] = arrow.int64()
-    schema = arrow.schema(
-        [(name, types[kind]) for name, kind in columns.items()],
-        metadata={"notice": RESEARCH_USE_ONLY},
-    )
+    schema = parquet_schema(columns)
     waiting: list[dict[str, object]] = []
     with ParquetWriter(path, schema) as table:
 

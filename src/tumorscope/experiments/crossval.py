@@ -69,6 +69,7 @@ def crossval(
     hold_out: Sequence[str | Sequence[str]] = (),
     method: Learner | None = None,
     resume: bool = False,
+    ray: str | None = None,
 ) -> CrossValidation:
     """Cross-validate a recipe, of whichever task.
 
@@ -101,6 +102,9 @@ def crossval(
         By default the network that the recipe describes, trained as it says.
     resume : bool
         Keep the folds that are finished.
+    ray : str, optional
+        Address of a Ray cluster, or "local": folds at the same time, one per core. Its machines
+        must see the images under the same paths.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def crossval(
         If the cohort, the numbers or the folder cannot be used.
     """
     require("train", to="cross-validate a recipe")
-    asked = FoldsAsked(folds, repeats, split_by, hold_out)
+    asked = FoldsAsked(folds, repeats, split_by, hold_out, ray)
     found = score_cohort(
         data, asked, Recipe.of(recipe), weights, learner=method, output=Path(output), resume=resume
     )

@@ -34,6 +34,7 @@ class FoldsAsked:
     repeats: int
     split_by: SplitMode = "group"
     hold_out: Sequence[str | Sequence[str]] = ()
+    ray: str | None = None
 
     def __post_init__(self) -> None:
         if not self.hold_out:
@@ -122,7 +123,7 @@ def score_cohort(
     reserve_folds(folder, protocol, plan, resume=resume)
     plan = replace(plan, manifest=_saved(manifest, folder, whole))
     started = time.time()
-    scores = score_folds(plan, learner, split_by=asked.split_by, folder=folder)
+    scores = score_folds(plan, learner, split_by=asked.split_by, folder=folder, ray=asked.ray)
     scored = plan.manifest.having(plan.scored_rows)
     scored.save(folder / "manifest.csv")
     return ScoredCohort(

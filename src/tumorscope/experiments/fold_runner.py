@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +14,27 @@ from tumorscope.common.errors import InputError
 from tumorscope.common.files import write_text
 from tumorscope.common.progress import track
 from tumorscope.experiments.fold_plan import Fold, FoldPlan
-from tumorscope.experiments.learner import Estimator, Learner
+from tumorscope.experiments.learner import Estimator, Learner, finite_scores
+from tumorscope.experiments.ray_folds import fitted_on_ray
 from tumorscope.records.checkpoint import Record
 from tumorscope.records.commands import FOLDS_RECIPE
 from tumorscope.records.fold_protocol import PROTOCOL, read_protocol
 from tumorscope.records.protocol import Protocol, SplitMode, write_protocol
 from tumorscope.records.reserve import reserve
 from tumorscope.records.scores import scores_in
-from tumorscope.training.trainer import DivergedError
 
 
 def score_folds(
-    plan: FoldPlan, learner: Learner, *, split_by: SplitMode, folder: Path
+    plan: FoldPlan,
+    learner: Learner,
+    *,
+    split_by: SplitMode,
+    folder: Path,
+    ray: str | None = None,
 ) -> NDArray[np.float64]:
     """Fit every fold that `folder` does not hold yet, and write scores.csv.
+
+    With `ray`, the address of a cluster, folds are fitted at the same time.
 
     Returns
     -------
@@ -49,24 +56,18 @@ def score_folds(
         else:
             plan.check(fold)
             missing.append(fold)
-    epochs = track(
-        # Asked once before the first epoch begins.
-        range(len(missing) * learner.epochs + 1),
-        "Cross-validating",
-        total=len(missing) * learner.epochs,
-        unit="epochs",
+    fitted = (
+        _fitted(plan, learner, missing, split_by=split_by)
+        if ray is None
+        else track(
+            fitted_on_ray(plan, learner, missing, split_by=split_by, address=ray),
+            "Cross-validating",
+            total=len(missing),
+            unit="folds",
+        )
     )
-
-    def advance(_: Record | None = None) -> None:
-        next(epochs)
-
-    advance()
-    estimator = learner.start(plan.manifest, split_by) if missing else None
-    for fold in missing:
-        assert estimator is not None
-        estimator.fit(fold.known, seed=fold.seed, on_epoch=advance)
-        scores[fold.tested, fold.repeat] = scored(plan, fold, estimator, fold_file(folder, fold))
-    epochs.close()
+    for fold, found in fitted if missing else ():
+        scores[fold.tested, fold.repeat] = kept_now(plan, fold, found, fold_file(folder, fold))
     records = [
         record
         for fold in plan.folds
@@ -74,6 +75,29 @@ def score_folds(
     ]
     write_csv(folder / "scores.csv", plan.columns, records)
     return scores
+
+
+def _fitted(
+    plan: FoldPlan, learner: Learner, folds: Sequence[Fold], *, split_by: SplitMode
+) -> Iterator[tuple[Fold, NDArray[np.float64]]]:
+    """Yield each fold with the scores of its images, one after the other."""
+    epochs = track(
+        # Asked once before the first epoch begins.
+        range(len(folds) * learner.epochs + 1),
+        "Cross-validating",
+        total=len(folds) * learner.epochs,
+        unit="epochs",
+    )
+
+    def advance(_: Record | None = None) -> None:
+        next(epochs)
+
+    advance()
+    estimator = learner.start(plan.manifest, split_by)
+    for fold in folds:
+        estimator.fit(fold.known, seed=fold.seed, on_epoch=advance)
+        yield fold, finite_scores(estimator, fold.tested)
+    epochs.close()
 
 
 def scored(plan: FoldPlan, fold: Fold, estimator: Estimator, file: Path) -> NDArray[np.float64]:
@@ -88,7 +112,14 @@ def scored(plan: FoldPlan, fold: Fold, estimator: Estimator, file: Path) -> NDAr
     DivergedError
         If a score is not a number.
     """
-    scores = finite_scores(estimator, fold.tested).reshape(len(fold.tested), -1)
+    return kept_now(plan, fold, finite_scores(estimator, fold.tested), file)
+
+
+def kept_now(
+    plan: FoldPlan, fold: Fold, found: NDArray[np.float64], file: Path
+) -> NDArray[np.float64]:
+    """Keep the scores of a fold in `file`, and return them, (images of the fold, classes)."""
+    scores = found.reshape(len(fold.tested), -1)
     write_csv(file, plan.columns, records_of(plan, fold, scores))
     return scores
 
@@ -103,23 +134,6 @@ def kept_scores(plan: FoldPlan, fold: Fold, file: Path) -> NDArray[np.float64]:
     """
     records = checked_records(file, plan.names(fold))
     return scores_in(file, records, tuple(plan.score_columns))
-
-
-def finite_scores(estimator: Estimator, tested: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the scores of images.
-
-    Raises
-    ------
-    DivergedError
-        If one is not a number.
-    """
-    scores = estimator.predict(tested)
-    if not np.isfinite(scores).all():
-        raise DivergedError(
-            "The scores are not numbers after the last epoch; expected finite values. The learning "
-            "rate is probably too high: lower it in the recipe."
-        )
-    return scores
 
 
 def fold_file(folder: Path, fold: Fold) -> Path:

@@ -21,6 +21,7 @@ from tumorscope.records.checkpoint import Record
 from tumorscope.records.protocol import SplitMode
 from tumorscope.training.fit import Fitter
 from tumorscope.training.phases import epochs_of
+from tumorscope.training.trainer import DivergedError
 
 
 class Estimator(typing.Protocol):
@@ -110,6 +111,23 @@ class NetworkEstimator:
     def predict(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the scores of images of the cohort."""
         return self.fitter.predict(indices)
+
+
+def finite_scores(estimator: Estimator, tested: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the scores of images.
+
+    Raises
+    ------
+    DivergedError
+        If one is not a number.
+    """
+    scores = estimator.predict(tested)
+    if not np.isfinite(scores).all():
+        raise DivergedError(
+            "The scores are not numbers after the last epoch; expected finite values. The learning "
+            "rate is probably too high: lower it in the recipe."
+        )
+    return scores
 
 
 def network_learner(recipe: Recipe, weights: str | Path) -> Learner:

@@ -48,13 +48,13 @@ def compare(
     output: str | Path,
     cost_only: bool = False,
     resume: bool = False,
+    ray: str | None = None,
 ) -> Comparison:
     """Compare systems by the same protocol.
 
     Each system is cross-validated as `tumorscope.experiments.crossval.crossval` does, in a folder
     of its own, and its cost is measured. Quality is measured only where a system starts from
-    weights that were trained before: random ones say nothing of a network that is meant to be
-    pretrained.
+    weights that were trained before: random ones say nothing of a network meant to have them.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def compare(
         Folder for comparison.csv, .json and .html, and for each system's own report.
     cost_only : bool
         Measure no quality.
-    resume : bool
-        Keep what is finished in `output`; systems there that are not named stay in the table.
+    resume, ray
+        As for `crossval`; systems in `output` that are not named stay in the table.
 
     Raises
     ------
@@ -93,6 +93,7 @@ def compare(
         repeats=repeats,
         weights=weights,
         folder=Path(output),
+        ray=ray,
     )
     systems = [lookup(name) for name in dict.fromkeys(backbones)]
     return _compared(systems, shared, data, cost_only=cost_only or weights == "none", resume=resume)

@@ -37,6 +37,8 @@ class SharedProtocol:
         As `tumorscope.experiments.comparison.compare.compare` takes them.
     folder : Path
         Of the comparison.
+    ray : str or None
+        Address of the cluster that fits folds.
     """
 
     recipe: Recipe
@@ -46,6 +48,7 @@ class SharedProtocol:
     repeats: int
     weights: str | Path
     folder: Path
+    ray: str | None = None
 
     def folder_of(self, system: System) -> Path:
         """Return where a system is cross-validated."""

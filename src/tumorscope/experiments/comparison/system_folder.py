@@ -123,6 +123,7 @@ def measure_quality(
         output=folder,
         method=shared.learner(system),
         resume=resume,
+        ray=shared.ray,
     )
     fitted = shared.folds * shared.repeats - before
     kept = {

@@ -14,8 +14,7 @@ from tumorscope.cohort.arrays import Images, load_images
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError
-from tumorscope.experiments.fold_runner import finite_scores
-from tumorscope.experiments.learner import NetworkEstimator
+from tumorscope.experiments.learner import NetworkEstimator, finite_scores
 from tumorscope.experiments.search.asked import Loss, SearchAsked
 from tumorscope.experiments.search.space import Range, changed, suggest
 from tumorscope.experiments.search.storage import known_loss

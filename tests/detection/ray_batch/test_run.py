@@ -1,0 +1,167 @@
+"""A batch on Ray: the rows of `predict`, once, whatever happens to workers and files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+
+from tumorscope.common.errors import InputError
+from tumorscope.common.ray_cluster import connected
+from tumorscope.detection.detector import Detector
+from tumorscope.detection.find_images import find_images
+from tumorscope.detection.outputs import Outputs, open_results
+from tumorscope.detection.ray_batch import detect_on_ray
+from tumorscope.detection.ray_batch.crew import Crew
+from tumorscope.detection.ray_batch.listing import list_entries
+from tumorscope.detection.ray_batch.parts import Part, parts_of
+from tumorscope.detection.ray_batch.store import Store, counts_of, table_bytes
+from tumorscope.detection.ray_batch.worker import Worker
+from tumorscope.imaging.passed_over import PassedOver
+from tumorscope.synthetic.phantom import write_phantom_cohort
+
+ray = pytest.importorskip("ray", reason="the extra “ray” is not installed")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[Any]:
+    """Ray, started once: every batch finds it there and leaves it running."""
+    with connected("local", workers=2) as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scans")
+    write_phantom_cohort(folder / "made", n=24, seed=3, duplicates=0)
+    (folder / "made" / "broken.png").write_bytes(b"no image")
+    return folder / "made"
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector.load(threads=1)
+
+
+def rows_in(place: Path, tables: list[str]) -> list[dict[str, object]]:
+    return [
+        {name: value for name, value in row.items() if name != "ms"}
+        for name in tables
+        for row in parquet.read_table(place / name).to_pylist()
+    ]
+
+
+@pytest.fixture(scope="module")
+def batch(scans: Path, detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    place = tmp_path_factory.mktemp("out") / "tables"
+    return detect_on_ray([scans], output=place, detector=detector, workers=2, usual=4)
+
+
+def test_rows_are_those_of_one_machine_in_the_same_order(
+    batch: Any, scans: Path, detector: Detector, tmp_path: Path
+) -> None:
+    table = tmp_path / "one.parquet"
+    with open_results(
+        detector, find_images([scans]), outputs=Outputs(table=table), named=[scans], resume=False
+    ) as results:
+        list(results)
+    assert len(batch.tables) > 1
+    found = rows_in(Path(batch.place), batch.tables)
+    assert found == rows_in(table.parent, [table.name])
+    assert batch.rows == len(found) == 25
+    assert batch.decisions["unreadable"] == 1
+
+
+def test_a_second_run_computes_nothing_and_a_changed_file_its_part(
+    batch: Any, scans: Path, detector: Detector, tmp_path: Path
+) -> None:
+    place = shutil.copytree(batch.place, tmp_path / "tables")
+    before = {name: (place / name).stat().st_mtime_ns for name in batch.tables}
+    again = detect_on_ray([scans], output=place, detector=detector, workers=1, usual=4)
+    assert (again.kept, again.rows, again.tables) == (batch.rows, batch.rows, batch.tables)
+    assert before == {name: (place / name).stat().st_mtime_ns for name in batch.tables}
+    with pytest.raises(InputError, match=r"holds another batch\. Different: .*files_of_a_part"):
+        detect_on_ray([scans], output=place, detector=detector, usual=5)
+
+
+def test_a_damaged_table_is_named(
+    batch: Any, scans: Path, detector: Detector, tmp_path: Path
+) -> None:
+    place = shutil.copytree(batch.place, tmp_path / "tables")
+    (place / batch.tables[1]).write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=rf"{batch.tables[1]} .* is damaged"):
+        detect_on_ray([scans], output=place, detector=detector, workers=1, usual=4)
+
+
+def test_a_place_with_other_files_is_refused(scans: Path, detector: Detector) -> None:
+    with pytest.raises(InputError, match="holds other files"):
+        detect_on_ray([scans], output=scans.parent, detector=detector)
+
+
+class Fragile(Worker):
+    """Ends its process at a certain file, or once at the first part."""
+
+    def answer(self, entries: Any) -> Any:
+        mark = Path(self._store.place) / "ended-once"
+        if not mark.exists():
+            mark.touch()
+            os._exit(1)
+        if any(entry.path.endswith("broken.png") for entry in entries):
+            os._exit(1)
+        return super().answer(entries)
+
+
+def test_a_killed_worker_loses_nothing_and_a_fatal_file_is_a_row(
+    cluster: Any,
+    scans: Path,
+    detector: Detector,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Remote(Fragile):
+        def __init__(self, shared: tuple[Detector, Store, str]) -> None:
+            super().__init__(*shared[:2])
+
+    # The workers cannot import this file.
+    cluster.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr("tumorscope.detection.ray_batch.crew._Remote", Remote)
+    store = Store(str(tmp_path))
+    crew = Crew(cluster, detector, store, workers=2)
+    parts: list[Part] = list(parts_of(list_entries([scans], PassedOver()), "", usual=4))
+    for part in parts:
+        crew.begin(part)
+    for part in parts:
+        counts = crew.wait_for(part)
+        assert counts == counts_of(store.read(part.table))
+        assert sum(counts.values()) == len(part.entries)
+    [fatal] = [
+        row
+        for row in rows_in(tmp_path, [part.table for part in parts])
+        if row["decision"] == "unreadable"
+    ]
+    assert "the process that read it ended" in str(fatal["reasons"])
+
+
+def test_a_column_without_values_has_its_type(detector: Detector, tmp_path: Path) -> None:
+    [entry] = list_entries([tmp_path / "gone.png"], PassedOver())
+    rows = Worker(detector, Store(str(tmp_path))).answer([entry])
+    (tmp_path / "t.parquet").write_bytes(table_bytes(rows))
+    schema = parquet.read_schema(tmp_path / "t.parquet")
+    assert str(schema.field("probability").type) == "double"
+    assert counts_of((tmp_path / "t.parquet").read_bytes()) == {"unreadable": 1}
+
+
+def test_addresses_give_the_rows_of_files(scans: Path, detector: Detector) -> None:
+    worker = Worker(detector, Store("unused"))
+    local = worker.answer(list(list_entries([scans], PassedOver())))
+    remote = worker.answer(list(list_entries([f"file://{scans}"], PassedOver())))
+    for one, other in zip(local, remote, strict=True):
+        for name in ("decision", "probability", "logit", "sha256", "seen"):
+            assert one[name] == other[name]
+        assert other["path"] == f"file://{one['path']}"
