@@ -1,0 +1,1 @@
+"""Findings over HTTP: an interface for programs, and a page for people."""
