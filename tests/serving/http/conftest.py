@@ -14,17 +14,26 @@ from tests.detection.test_series import AFFINE, volume
 from tests.fixtures.dicom_files import write_series
 
 pytest.importorskip("fastapi", reason="needs the serve extra")
-httpx = pytest.importorskip("httpx", reason="needs the dev extra")
+pytest.importorskip("httpx", reason="needs the dev extra")
 
-from tumorscope.detection.detector import Detector  # noqa: E402
-from tumorscope.serving.http.limits import Limits  # noqa: E402
-from tumorscope.serving.http.server import Address, listen, make_server  # noqa: E402
-from tumorscope.serving.http.service import Service  # noqa: E402
-from tumorscope.serving.http.store import Store  # noqa: E402
+import httpx
+
+from tumorscope.detection.detector import Detector
+from tumorscope.serving.http.limits import Limits
+from tumorscope.serving.http.server import Address, listen, make_server
+from tumorscope.serving.http.service import Service
+from tumorscope.serving.http.store import Store
+
+
+class Client(httpx.Client):
+    """A client that knows the service it asks."""
+
+    service: Service
+    spool: Path
 
 
 @contextlib.contextmanager
-def running(service: Service, address: Address | None = None) -> Iterator[httpx.Client]:
+def running(service: Service, address: Address | None = None) -> Iterator[Client]:
     """Serve inside the block, and give a client of it."""
     address = address or Address(port=0)
     server = make_server(service, address)
@@ -36,7 +45,7 @@ def running(service: Service, address: Address | None = None) -> Iterator[httpx.
             while not server.started:
                 assert thread.is_alive()
                 time.sleep(0.005)
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            with Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 yield client
         finally:
             server.should_exit = True
@@ -44,7 +53,7 @@ def running(service: Service, address: Address | None = None) -> Iterator[httpx.
     assert not thread.is_alive()
 
 
-Serve = Callable[..., httpx.Client]
+Serve = Callable[..., Client]
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +71,7 @@ def serve(served_detector: Detector, tmp_path: Path) -> Iterator[Serve]:
 
         def start(
             *, address: Address | None = None, detector: Detector | None = None, **limits: float
-        ) -> httpx.Client:
+        ) -> Client:
             asked = Limits(**limits)
             store = Store(tmp_path / "spool", retention=asked.retention, most=asked.spool)
             service = Service(detector or served_detector, store, asked)
@@ -76,7 +85,7 @@ def serve(served_detector: Detector, tmp_path: Path) -> Iterator[Serve]:
 @pytest.fixture(scope="session")
 def shared_service(
     served_detector: Detector, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[httpx.Client]:
+) -> Iterator[Client]:
     """A service with usual limits that many tests ask, none of which leaves it changed."""
     store = Store(tmp_path_factory.mktemp("spool"), retention=3600, most=2**30)
     service = Service(served_detector, store, Limits())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 import pytest
-from tests.serving.http.conftest import Serve
+from tests.serving.http.conftest import Client, Serve
 
 from tumorscope.cli.app import run
 from tumorscope.serving.http.guard import SECURITY
@@ -15,7 +14,7 @@ from tumorscope.serving.http.server import Address
 TOKEN = "a-token-that-nobody-guesses"
 
 
-def test_answers_carry_headers_that_keep_browsers_from_harm(shared_service: httpx.Client) -> None:
+def test_answers_carry_headers_that_keep_browsers_from_harm(shared_service: Client) -> None:
     for path in ("/", "/v1/model", "/nothing"):
         answer = shared_service.get(path)
         for name, value in SECURITY.items():
@@ -27,18 +26,16 @@ def test_answers_carry_headers_that_keep_browsers_from_harm(shared_service: http
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8000", ""])
-def test_names_that_lead_here_from_elsewhere_are_refused(
-    shared_service: httpx.Client, host: str
-) -> None:
+def test_names_that_lead_here_from_elsewhere_are_refused(shared_service: Client, host: str) -> None:
     assert shared_service.get("/v1/model", headers={"host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8000"])
-def test_names_of_this_machine_are_taken(shared_service: httpx.Client, host: str) -> None:
+def test_names_of_this_machine_are_taken(shared_service: Client, host: str) -> None:
     assert shared_service.get("/v1/model", headers={"host": host}).status_code == 200
 
 
-def test_pages_of_other_sites_cannot_make_a_browser_send(shared_service: httpx.Client) -> None:
+def test_pages_of_other_sites_cannot_make_a_browser_send(shared_service: Client) -> None:
     for headers in (
         {"origin": "https://evil.example"},
         {"origin": "null"},

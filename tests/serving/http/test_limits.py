@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
-from tests.serving.http.conftest import Serve
+from tests.serving.http.conftest import Client, Serve
 
 from tumorscope.common.errors import UsageError
 from tumorscope.detection.detector import Detector
@@ -32,7 +31,7 @@ def archive(members: dict[str, bytes], *, packed: int = zipfile.ZIP_STORED) -> b
     return stream.getvalue()
 
 
-def port_of(client: httpx.Client) -> int:
+def port_of(client: Client) -> int:
     assert client.base_url.port is not None
     return client.base_url.port
 

@@ -8,12 +8,12 @@ import re
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from tests.serving.http.conftest import Serve
+from tests.serving.http.conftest import Client, Serve
 
 from tumorscope.cli.app import run
 from tumorscope.detection.series_tables import SERIES_COLUMNS, SLICE_COLUMNS
@@ -21,10 +21,10 @@ from tumorscope.detection.tables import FINDING_COLUMNS
 from tumorscope.serving.http.schema import Findings
 
 
-def finished(client: httpx.Client, name: str, seconds: float = 60) -> dict[str, object]:
+def finished(client: Client, name: str, seconds: float = 60) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        found = client.get(f"/v1/findings/{name}").json()
+        found: dict[str, Any] = client.get(f"/v1/findings/{name}").json()
         if found["state"] in ("done", "failed"):
             return found
         time.sleep(0.02)
@@ -41,7 +41,7 @@ def zipped(folder: Path) -> bytes:
 
 
 def test_one_picture_is_answered_at_once_as_the_command_answers(
-    shared_service: httpx.Client, bright: Path, series_model: Path, tmp_path: Path
+    shared_service: Client, bright: Path, series_model: Path, tmp_path: Path
 ) -> None:
     sent = shared_service.post(
         "/v1/findings?name=scan.png",
@@ -63,7 +63,7 @@ def test_one_picture_is_answered_at_once_as_the_command_answers(
 
 
 def test_many_files_have_rows_in_their_order_with_pictures_tables_and_a_page(
-    shared_service: httpx.Client, bright: Path
+    shared_service: Client, bright: Path
 ) -> None:
     dark = io.BytesIO()
     noise = np.random.default_rng(1).integers(0, 90, (96, 96), dtype=np.uint8)
@@ -97,9 +97,7 @@ def test_many_files_have_rows_in_their_order_with_pictures_tables_and_a_page(
     assert shared_service.get(f"{place}/table.csv?of=series").status_code == 404
 
 
-def test_a_zip_of_a_study_is_a_finding_for_each_series(
-    shared_service: httpx.Client, study: Path
-) -> None:
+def test_a_zip_of_a_study_is_a_finding_for_each_series(shared_service: Client, study: Path) -> None:
     pytest.importorskip("nibabel", reason="needs the dicom extra")
     sent = shared_service.post("/v1/findings?wait=0", files={"files": ("s.zip", zipped(study))})
     assert sent.status_code == 202
@@ -129,7 +127,7 @@ def test_a_zip_of_a_study_is_a_finding_for_each_series(
 
 
 def test_pictures_and_volumes_together_are_all_answered(
-    shared_service: httpx.Client, study: Path, bright: Path
+    shared_service: Client, study: Path, bright: Path
 ) -> None:
     pytest.importorskip("nibabel", reason="needs the dicom extra")
     paths = [bright, *sorted((study / "1").iterdir())]
@@ -159,7 +157,7 @@ def test_what_is_deleted_is_gone(serve: Serve, bright: Path) -> None:
 
 
 def test_errors_say_what_was_received_what_is_expected_and_what_to_do(
-    shared_service: httpx.Client, bright: Path
+    shared_service: Client, bright: Path
 ) -> None:
     form = {"content-type": "multipart/form-data; boundary=x"}
     cases = [
@@ -183,7 +181,7 @@ def test_errors_say_what_was_received_what_is_expected_and_what_to_do(
         assert said["what_to_do"]
 
 
-def test_the_model_and_the_state_of_the_service_can_be_asked(shared_service: httpx.Client) -> None:
+def test_the_model_and_the_state_of_the_service_can_be_asked(shared_service: Client) -> None:
     about = shared_service.get("/v1/model").json()
     assert about["model"].startswith("tiny@")
     assert about["series"] is True
