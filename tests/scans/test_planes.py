@@ -21,6 +21,7 @@ from tumorscope.scans import (
     Plane,
     Volume,
     acquired_plane,
+    directions,
     index_study,
     mask_views,
     read_nifti,
@@ -37,6 +38,8 @@ AFFINE = np.array(
     # slice, row, column → left, posterior, superior: axial, feet first, as it is shown
     [[0.0, 0.0, 1.5, -7.0], [0.0, 1.5, 0.0, -9.0], [5.0, 0.0, 0.0, 3.0], [0.0, 0.0, 0.0, 1.0]]
 )
+
+AFFINE_UNIT = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=float)
 
 
 def drawn(seed: int = 0) -> Array:
@@ -214,3 +217,23 @@ def test_masks_are_shown_as_their_volumes() -> None:
     moved = affine.copy()
     moved[0, 3] += 1.0
     assert not same_grid(volume, of_nifti(voxels, moved))
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+@pytest.mark.parametrize("flips", [(1, 1, 1), (-1, 1, -1), (1, -1, 1), (-1, -1, -1)])
+def test_directions_lead_from_the_centre_of_a_slice_to_each_of_its_pixels(
+    plane: Plane, flips: tuple[int, int, int]
+) -> None:
+    affine = rotation((10.0, -20.0, 15.0)) @ np.diag([2.0, 2.0, 2.0, 1.0]) @ AFFINE_UNIT
+    affine = affine @ np.diag([*flips, 1])
+    values = np.zeros((9, 7, 6), np.uint16)
+    values[5, 2, 4] = 1000
+    volume = of_nifti(values, affine)
+    right, down = (np.array(way) for way in directions(volume, plane))
+    [shown] = [each for each in views(volume, plane) if each.slice.pixels.any()]
+    row, column = np.argwhere(shown.slice.pixels == 255)[0]
+    height, width = shown.slice.pixels.shape
+    place = np.array(shown.centre) + 2.0 * (
+        (row - (height - 1) / 2) * down + (column - (width - 1) / 2) * right
+    )
+    np.testing.assert_allclose(place, (affine @ [5, 2, 4, 1])[:3], atol=1e-3)

@@ -235,10 +235,11 @@ def _caption(finding: Finding, peak: Peak | None, width: int) -> list[str]:
     name = PurePath(finding.source).name.encode("ascii", "replace").decode()
     texts.append(f"{''.join(each if each.isprintable() else '?' for each in name)}")
     texts.append(f"Model {finding.model}")
-    return [line for text in texts for line in _wrapped(text, width)]
+    return [line for text in texts for line in wrapped(text, width)]
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text as lines that fit a width in pixels, in letters of size 16."""
     letters, lines = font(16), [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

@@ -28,6 +28,7 @@ from tumorscope.scans import (
     Series,
     StudyIndex,
     Volume,
+    directions,
     distinct_volumes,
     index_study,
     views,
@@ -193,6 +194,8 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
         model=detector.model_id,
         operating_point=detector.operating_point,
         ms=1000.0 * (time.perf_counter() - began),
+        origins=volume.origins,
+        directions=directions(volume, how.plane),
     )
 
 

@@ -10,6 +10,9 @@ from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.series_rule import SeriesLevel
 from tumorscope.scans.not_read import NotRead
 from tumorscope.scans.remark import Remark
+from tumorscope.scans.volume import SliceOrigin
+
+Triple = tuple[float, float, float]
 
 SeriesDecision = Literal["tumour", "no tumour", "abstain", "refused"]
 
@@ -64,7 +67,7 @@ class SliceFinding:
     finding: Finding
     index: int
     position: float
-    centre: tuple[float, float, float]
+    centre: Triple
     path: str
     sop_instance_uid: str
     frame: int | None
@@ -110,6 +113,11 @@ class SeriesFinding:
         Who answered.
     ms : float
         Milliseconds from volume to finding.
+    origins : tuple of SliceOrigin
+        Where each slice of the volume came from, also of those that were not looked at.
+    directions : tuple of tuple of float
+        Which way of patient space (left, posterior, superior) points to the right of the pictures,
+        and which down; unit vectors.
     """
 
     path: str
@@ -132,6 +140,8 @@ class SeriesFinding:
     operating_point: str
     ms: float
     description: str = field(default="", repr=False)
+    origins: tuple[SliceOrigin, ...] = field(default=(), repr=False)
+    directions: tuple[Triple, Triple] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
     @property
     def words(self) -> str:

@@ -6,7 +6,7 @@ from tumorscope.scans.nifti import read_nifti
 from tumorscope.scans.not_read import NotRead
 from tumorscope.scans.parts import distinct_volumes
 from tumorscope.scans.patient import patient_code
-from tumorscope.scans.planes import Plane, acquired_plane
+from tumorscope.scans.planes import Plane, acquired_plane, directions
 from tumorscope.scans.read import read_volumes
 from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
@@ -29,6 +29,7 @@ __all__ = [
     "Volume",
     "Window",
     "acquired_plane",
+    "directions",
     "distinct_volumes",
     "index_study",
     "mask_views",

@@ -114,6 +114,35 @@ def turned(volume: Volume, plane: Plane | None = None) -> Turned:
     return Turned(plane, plane == own, voxels, spacing, centres, centres @ normal, index)
 
 
+def directions(
+    volume: Volume, plane: Plane | None = None
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return which way of patient space points to the right of the slices, and which down.
+
+    Unit vectors (left, posterior, superior), for a plane that `turned` takes.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from tumorscope.scans import index_study, read_volumes
+    >>> [volume] = read_volumes(index_study(get_testdata_file("MR_small.dcm")).series[0])
+    >>> directions(volume)
+    ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    """
+    axes = _axes(volume)
+    down, right = (
+        _unit(volume.affine[:3, axes.index(axis)], axis, sign)
+        for axis, sign in _DOWN_RIGHT[plane or acquired_plane(volume)]
+    )
+    return right, down
+
+
+def _unit(step: NDArray[np.float64], axis: int, sign: int) -> tuple[float, float, float]:
+    """Return the direction of a step, turned so that it goes along an axis of patient space."""
+    x, y, z = step / np.linalg.norm(step) * (-1.0 if step[axis] * sign < 0 else 1.0)
+    return float(x), float(y), float(z)
+
+
 def _centres(volume: Volume, axis: int, flip: bool) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Return the centres of slices across an axis of the voxels, and their order."""
     shape = np.array(volume.voxels.shape)
