@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tumorscope.common.files import write_text
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.detector import Detector
-from tumorscope.serving.http.job import Job
+from tumorscope.serving.http.job import Job, State
 from tumorscope.serving.http.problems import Problem
 from tumorscope.serving.http.store import FINDING
 
@@ -18,10 +18,15 @@ Document = dict[str, object]
 
 
 def status_of(job: Job) -> Document:
-    """Return what is known of a request that is not answered yet."""
+    """Return what is known of a request whose answer is not written yet."""
+    # Its thread may have finished it a moment ago.
+    return _common(job, "queued" if job.state == "queued" else "running")
+
+
+def _common(job: Job, state: State) -> Document:
     return {
         "id": job.id,
-        "state": job.state,
+        "state": state,
         "notice": RESEARCH_USE_ONLY,
         "created": _moment(job.created),
         "files": len(job.uploads),
@@ -34,7 +39,7 @@ def answer_of(job: Job, detector: Detector, *, retention: float) -> Document:
     """Return the answer to a request, or why it failed."""
     now = time.time()
     document = {
-        **status_of(job),
+        **_common(job, job.state),
         "finished": _moment(now),
         "expires": _moment(now + retention),
         "model": detector.model_id,
