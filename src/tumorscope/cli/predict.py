@@ -108,7 +108,8 @@ def predict(
     plane
         Of volumes: axial, coronal or sagittal, instead of the plane in which each was acquired.
     every
-        Of volumes: distance of slices in mm; 3 by default, and every slice with --slices.
+        Of volumes: distance of slices in mm; 3 by default, and every slice with --slices. Where
+        nothing comes near the levels of a series, only one in three is asked about.
     window
         Of volumes, what becomes black and white: percentile (the 0.1st and 99.9th of the volume),
         dicom (as the header of each slice says), or two values LOW,HIGH.

@@ -67,7 +67,13 @@ class Volumes:
         from tumorscope.detection.looking import FINEST, looking
 
         every = self.every if self.every is not None else (None if self.by_slice else FINEST)
-        return looking(plane=self.plane, every=every, window=self.window, batch=batch)
+        return looking(
+            plane=self.plane,
+            every=every,
+            window=self.window,
+            batch=batch,
+            sparing=not self.by_slice,
+        )
 
 
 def predict_volumes(
@@ -92,7 +98,7 @@ def predict_volumes(
             "slice, as with --slices."
         )
         by_slice = True
-        how = replace(how, every=asked.every)
+        how = replace(how, every=asked.every, sparing=False)
     # On one screen, rows and a bar would overwrite each other.
     rows_shown = output is None and not common.json and sys.stdout.isatty()
     series = index.series if rows_shown else track(index.series, "Detecting")

@@ -295,7 +295,7 @@ class Detector:
     ) -> SeriesFinding:
         """Return the finding for a volume, or the one series at a path; needs the extra “dicom”.
 
-        Slices lie `every` mm apart, or as acquired; None takes all. See `tumorscope.detect_study`.
+        Slices lie `every` mm apart, or as acquired; None asks about each. See `detect_study`.
         """
         from tumorscope.detection.looking import looking
         from tumorscope.detection.series import series_finding

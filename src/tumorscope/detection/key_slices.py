@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tumorscope.detection.looking import Looking
 from tumorscope.detection.series_finding import SliceFinding
 from tumorscope.imaging.slice import Slice
-from tumorscope.scans import Applied, Volume, Window, views
+from tumorscope.scans import Applied, ScanSlice, Volume, Window, views
 from tumorscope.scans.spread import spread
 
 KEY_SLICES = 5
@@ -53,10 +53,14 @@ def known_slices(slices: Sequence[SliceFinding], keys: Sequence[SliceFinding]) -
 def pictures_of(
     indices: Collection[int], volume: Volume, how: Looking, used: Applied
 ) -> dict[int, Slice]:
-    """Return the pictures of some slices, cut anew, as all of them would fill the memory."""
+    """Return the pictures of some slices."""
+    return {scan.index: scan.slice for scan in cut_again(indices, volume, how, used)}
+
+
+def cut_again(
+    indices: Collection[int], volume: Volume, how: Looking, used: Applied
+) -> Iterator[ScanSlice]:
+    """Yield some slices once more, as the pictures of all of them would fill the memory."""
     # That of the volume is known by now, and finding it takes longer than cutting.
     window = Window("range", used.low, used.high) if how.window.kind != "dicom" else how.window
-    return {
-        scan.index: scan.slice
-        for scan in views(volume, how.plane, window=window, every=how.every, only=indices)
-    }
+    yield from views(volume, how.plane, window=window, every=how.every, only=indices)

@@ -28,12 +28,16 @@ class Looking:
         How values become greys.
     batch : int, optional
         Slices per run of the engine.
+    sparing : bool
+        Whether slices far from any place that could decide are asked about in part only, where
+        `every` is given; see `tumorscope.detection.asking`.
     """
 
     plane: Plane | None = None
     every: float | None = FINEST
     window: Window = field(default_factory=Window)
     batch: int | None = None
+    sparing: bool = True
 
 
 USUALLY = Looking()
@@ -45,6 +49,7 @@ def looking(
     every: float | None = FINEST,
     window: str = "percentile",
     batch: int | None = None,
+    sparing: bool = True,
 ) -> Looking:
     """Return how volumes are looked at, if it can be meant.
 
@@ -60,4 +65,6 @@ def looking(
         )
     if every is not None:
         spread([0.0, 1.0], every)  # which says what is wrong with it
-    return Looking(plane=plane, every=every, window=Window.parse(window), batch=batch)
+    return Looking(
+        plane=plane, every=every, window=Window.parse(window), batch=batch, sparing=sparing
+    )

@@ -10,7 +10,8 @@ from tumorscope.scans.planes import Plane, acquired_plane, directions
 from tumorscope.scans.read import read_volumes
 from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
-from tumorscope.scans.views import ScanSlice, mask_views, same_grid, views
+from tumorscope.scans.thinning import thinned_volume
+from tumorscope.scans.views import ScanSlice, mask_views, positions_of, same_grid, views
 from tumorscope.scans.volume import SliceOrigin, Volume
 from tumorscope.scans.window import Applied, Window
 
@@ -34,8 +35,10 @@ __all__ = [
     "index_study",
     "mask_views",
     "patient_code",
+    "positions_of",
     "read_nifti",
     "read_volumes",
     "same_grid",
+    "thinned_volume",
     "views",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tumorscope.scans.not_read import NotRead
+from tumorscope.scans.planes import Plane
 from tumorscope.scans.read import read_volumes
 from tumorscope.scans.series import Series
 from tumorscope.scans.volume import Volume
@@ -21,7 +22,9 @@ SAMPLE = 200_000
 """Voxels that are looked at first."""
 
 
-def distinct_volumes(series: Series) -> Iterator[Volume | NotRead]:
+def distinct_volumes(
+    series: Series, *, every: float | None = None, plane: Plane | None = None
+) -> Iterator[Volume | NotRead]:
     """Read the volumes of a series that show something of their own.
 
     Masks and label maps, which hold hardly any different values, are left out. Of a series with
@@ -32,13 +35,15 @@ def distinct_volumes(series: Series) -> Iterator[Volume | NotRead]:
     ----------
     series : Series
         Of `index_study`.
+    every, plane
+        See `read_volumes`.
 
     Yields
     ------
     Volume or NotRead
         As of `read_volumes`; what is left out as one record with the reason ``repeat``.
     """
-    for found in read_volumes(series):
+    for found in read_volumes(series, every=every, plane=plane):
         if isinstance(found, Volume) and (values := _labels(found)):
             what = f"its voxels have {values} different values"
             identity = (found.study_uid, found.series_uid)

@@ -49,6 +49,8 @@ class Turned:
         Of each slice along the normal, in mm, ascending.
     order : ndarray of int, shape (slices,)
         Which slices of the volume they are; only where `acquired`.
+    places : ndarray of int, shape (slices,)
+        Of each among all slices of the plane, also where some were left out.
     """
 
     plane: Plane
@@ -58,6 +60,7 @@ class Turned:
     centres: NDArray[np.float64]
     positions: NDArray[np.float64]
     order: NDArray[np.intp]
+    places: NDArray[np.intp]
 
 
 def acquired_plane(volume: Volume) -> Plane:
@@ -71,8 +74,18 @@ def acquired_plane(volume: Volume) -> Plane:
     >>> acquired_plane(volume)
     'axial'
     """
-    through = _axes(volume)[0]
+    return plane_of(volume.affine)
+
+
+def plane_of(affine: NDArray[np.float64]) -> Plane:
+    """Return the plane that is nearest to the slices of a volume with such an affine matrix."""
+    through = _axes(affine)[0]
     return next(plane for plane, axis in _THROUGH.items() if axis == through)
+
+
+def descends(affine: NDArray[np.float64]) -> bool:
+    """Return whether the slices of a volume are shown last first, to ascend as `views` does."""
+    return bool(affine[_axes(affine)[0], 0] < 0)
 
 
 def turned(volume: Volume, plane: Plane | None = None) -> Turned:
@@ -99,7 +112,7 @@ def turned(volume: Volume, plane: Plane | None = None) -> Turned:
             f"distances, straight above each other. Look at its {own} slices, as they were "
             "acquired."
         )
-    axes = _axes(volume)
+    axes = _axes(volume.affine)
     wanted = (_THROUGH[plane], *(axis for axis, _ in _DOWN_RIGHT[plane]))
     signs = (1, *(sign for _, sign in _DOWN_RIGHT[plane]))
     order = [axes.index(axis) for axis in wanted]
@@ -111,7 +124,11 @@ def turned(volume: Volume, plane: Plane | None = None) -> Turned:
     normal = np.cross(steps[:, 1], steps[:, 2])
     normal = normal / np.linalg.norm(normal) * np.sign(normal[wanted[0]] or 1.0)
     spacing = (float(np.linalg.norm(steps[:, 1])), float(np.linalg.norm(steps[:, 2])))
-    return Turned(plane, plane == own, voxels, spacing, centres, centres @ normal, index)
+    places = np.arange(len(index))
+    if volume.thinned is not None and plane == own:
+        places = np.array(volume.thinned.places)[index]
+        places = volume.thinned.total - 1 - places if flips[0] else places
+    return Turned(plane, plane == own, voxels, spacing, centres, centres @ normal, index, places)
 
 
 def directions(
@@ -129,7 +146,7 @@ def directions(
     >>> directions(volume)
     ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
     """
-    axes = _axes(volume)
+    axes = _axes(volume.affine)
     down, right = (
         _unit(volume.affine[:3, axes.index(axis)], axis, sign)
         for axis, sign in _DOWN_RIGHT[plane or acquired_plane(volume)]
@@ -159,9 +176,9 @@ def _centres(volume: Volume, axis: int, flip: bool) -> tuple[NDArray[np.float64]
     return centres[order], order.astype(np.intp)
 
 
-def _axes(volume: Volume) -> tuple[int, ...]:
+def _axes(affine: NDArray[np.float64]) -> tuple[int, ...]:
     """Return which axis of patient space each axis of the voxels is nearest to, each only once."""
-    unit = np.abs(volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0))
+    unit = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     return max(
         permutations(range(3)),
         key=lambda axes: float(sum(unit[axis, i] for i, axis in enumerate(axes))),

@@ -14,15 +14,19 @@ from tumorscope.scans.localizer import UNMARKED, is_localizer
 from tumorscope.scans.nifti import volumes_of_file
 from tumorscope.scans.not_read import NotRead, NotReadError
 from tumorscope.scans.pixels import PixelReader
+from tumorscope.scans.planes import Plane
 from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack, stacks_of
-from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume
+from tumorscope.scans.thinning import thinned_stack, thinned_volume
+from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Thinned, Volume
 
 Ends = tuple[float, float]
 
 
-def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
+def read_volumes(
+    series: Series, *, every: float | None = None, plane: Plane | None = None
+) -> Iterator[Volume | NotRead]:
     """Read the volumes of a series, one after the other.
 
     Images at the same place are parted into volumes by what tells them apart: stack, image type,
@@ -34,6 +38,11 @@ def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
     ----------
     series : Series
         Of `index_study`.
+    every : float, optional
+        Only slices so many mm apart are decoded, see `tumorscope.scans.spread.spread`.
+    plane : str, optional
+        In which the volume will be looked at, where `every` is given: across the acquired slices
+        all are needed.
 
     Yields
     ------
@@ -53,7 +62,8 @@ def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
     """
     need("read DICOM and NIfTI")
     if series.kind == "nifti":
-        yield from _of_nifti(series)
+        for found in _of_nifti(series):
+            yield thinned_volume(found, every, plane) if isinstance(found, Volume) else found
         return
     frames = list(series.frames)
     for path in series.multiframe:
@@ -71,7 +81,8 @@ def read_volumes(series: Series) -> Iterator[Volume | NotRead]:
         yield _not_read(series, error, frames)
         return
     for index, stack in enumerate(stacks):
-        yield _volume(series, stack, (index + 1, len(stacks)))
+        left, thinned = thinned_stack(stack, every, plane)
+        yield _volume(series, left, (index + 1, len(stacks)), thinned)
 
 
 def _of_nifti(series: Series) -> Iterator[Volume | NotRead]:
@@ -102,7 +113,9 @@ def _multiframe(series: Series, path: str) -> tuple[list[Frame], list[NotRead]]:
     return [one for one in found if isinstance(one, Frame)], left_out
 
 
-def _volume(series: Series, stack: Stack, part: tuple[int, int]) -> Volume | NotRead:
+def _volume(
+    series: Series, stack: Stack, part: tuple[int, int], thinned: Thinned | None
+) -> Volume | NotRead:
     layout = stack.frames[0].layout
     size = len(stack.frames) * layout.rows * layout.columns
     if size > MAX_VOXELS:
@@ -143,6 +156,7 @@ def _volume(series: Series, stack: Stack, part: tuple[int, int]) -> Volume | Not
         part=part,
         remarks=tuple(remarks),
         not_read=tuple(left_out),
+        thinned=None if thinned is None else thinned.keeping(kept),
     )
 
 

@@ -221,6 +221,22 @@ def _sorted(part: list[Frame], remarks: tuple[Remark, ...]) -> Stack:
     return Stack(frames, along, corners, not found, (*remarks, *found))
 
 
+def evenly(positions: NDArray[np.float64]) -> bool:
+    """Return whether slices lie at even distances."""
+    if len(positions) < 2:
+        return True
+    steps = np.diff(positions)
+    usual, tolerance = _usual(steps)
+    return bool((np.abs(steps - usual) <= tolerance).all())
+
+
+def _usual(steps: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the usual distance of slices, and by how much others may differ."""
+    # The lower median: where half of the steps are gaps, the other half is what was meant.
+    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
+    return usual, max(0.1, UNEVEN * usual)
+
+
 def _geometry(
     corners: NDArray[np.float64], along: NDArray[np.float64], normal: NDArray[np.float64]
 ) -> tuple[Remark, ...]:
@@ -229,9 +245,7 @@ def _geometry(
         return ()
     found = []
     steps = np.diff(along)
-    # The lower median: where half of the steps are gaps, the other half is what was meant.
-    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
-    tolerance = max(0.1, UNEVEN * usual)
+    usual, tolerance = _usual(steps)
     wide = steps > 1.5 * usual + tolerance
     if wide.any():
         gaps = f"{wide.sum()} of {len(steps)} steps, the widest {steps.max():.1f} mm"

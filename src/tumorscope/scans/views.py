@@ -111,9 +111,25 @@ def views(
     windows = windows_of(volume, window or Window())
     if not seen.acquired:
         windows = [middle_of(windows)] * len(volume.origins)
-    wanted = range(len(seen.voxels)) if every is None else spread(seen.positions, every)
-    for index in wanted if only is None else [each for each in wanted if each in only]:
-        yield _shown(volume, seen, index, windows)
+    for index in _wanted(volume, seen, every):
+        if only is None or int(seen.places[index]) in only:
+            yield _shown(volume, seen, index, windows)
+
+
+def positions_of(
+    volume: Volume, plane: Plane | None = None, *, every: float | None = None
+) -> NDArray[np.float64]:
+    """Return the positions of the slices that `views` shows, in mm, ascending."""
+    seen = turned(volume, plane)
+    positions: NDArray[np.float64] = seen.positions[_wanted(volume, seen, every)]
+    return positions
+
+
+def _wanted(volume: Volume, seen: Turned, every: float | None) -> list[int]:
+    thinned = volume.thinned is not None and volume.thinned.every == every and seen.acquired
+    if every is None or thinned:
+        return list(range(len(seen.positions)))
+    return spread(seen.positions, every)
 
 
 def _shown(volume: Volume, seen: Turned, index: int, windows: Sequence[Applied]) -> ScanSlice:
@@ -122,7 +138,7 @@ def _shown(volume: Volume, seen: Turned, index: int, windows: Sequence[Applied])
     return ScanSlice(
         slice=_picture(volume, seen, index, origin, applied),
         plane=seen.plane,
-        index=index,
+        index=int(seen.places[index]),
         position=float(seen.positions[index]),
         centre=_triple(seen.centres[index]),
         path=origin.path,
@@ -218,7 +234,7 @@ def _source(volume: Volume, origin: SliceOrigin, seen: Turned, index: int) -> st
         return origin.path if origin.frame is None else f"{origin.path}#{origin.frame}"
     number, count = volume.part
     part = f"{number}-" if count > 1 else ""
-    return f"{origin.path}#{part}{seen.plane}-{index + 1}"
+    return f"{origin.path}#{part}{seen.plane}-{int(seen.places[index]) + 1}"
 
 
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:

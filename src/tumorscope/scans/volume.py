@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,29 @@ class SliceOrigin:
     window: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Thinned:
+    """Which slices of a stack are left.
+
+    Attributes
+    ----------
+    every : float
+        Distance in mm that was asked for.
+    places : tuple of int
+        Of each slice that is left, among all of the stack, from 0.
+    total : int
+        Slices of the stack.
+    """
+
+    every: float
+    places: tuple[int, ...]
+    total: int
+
+    def keeping(self, left: Sequence[int]) -> Thinned:
+        """Return the same for some of these slices, as others could not be read."""
+        return replace(self, places=tuple(self.places[index] for index in left))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Volume:
     """A stack of parallel slices in patient space.
@@ -73,6 +97,8 @@ class Volume:
         What is worth knowing.
     not_read : tuple of NotRead
         Slices of it that could not be read.
+    thinned : Thinned, optional
+        Which slices these are, where others were left out before they were decoded.
     """
 
     voxels: NDArray[np.generic] = field(repr=False)
@@ -89,6 +115,7 @@ class Volume:
     part: tuple[int, int] = (1, 1)
     remarks: tuple[Remark, ...] = ()
     not_read: tuple[NotRead, ...] = ()
+    thinned: Thinned | None = None
 
     @property
     def spacing(self) -> tuple[float, float, float]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as pillow
 
+from tumorscope.detection.answering import Answering
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.finding import Finding
-from tumorscope.detection.series import Answering, detect_volumes
+from tumorscope.detection.series import detect_volumes
 from tumorscope.detection.series_curve import curve_of
 from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
 from tumorscope.detection.series_tables import series_row, with_slices
