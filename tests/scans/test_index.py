@@ -216,6 +216,26 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         assert each.sentence().count(each.path) == 1
 
 
+def test_a_folder_that_may_not_be_listed_is_a_record_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(image(VALUES), tmp_path / "a" / "1")
+    save(image(VALUES, number=2), tmp_path / "shut" / "2")
+    scandir = os.scandir
+
+    def shut(path: str) -> Any:  # who runs as root may list everything
+        if Path(path).name == "shut":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", shut)
+    index = index_study(tmp_path)
+    assert [series.images for series in index.series] == [1]
+    assert [(left.reason, Path(left.path).name, left.detail) for left in index.not_read] == [
+        ("cannot-open", "shut", "Permission denied")
+    ]
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     for name in ("pipe", "pipe.nii"):
         os.mkfifo(tmp_path / name)

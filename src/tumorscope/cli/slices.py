@@ -25,6 +25,7 @@ WORDS = {
     "several-masks": "volumes that several masks fit",
     "other-grid": "volumes whose mask lies on another grid",
     "mask-unreadable": "volumes whose mask cannot be read",
+    "no-segment": "volumes whose mask has no segment as --segment names it",
     "contradiction": "volumes that are called free of tumours, and have a lesion in their mask",
     "not-cut": "volumes with uneven slices, along other planes than their own",
 }
@@ -37,6 +38,7 @@ def slices(
     *,
     output: Output,
     masks: str | None = None,
+    segment: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     tumour_free: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     every: float | None = None,
     planes: Annotated[
@@ -71,7 +73,12 @@ def slices(
         Folder for yes/, no/ and manifest.csv, outside of VOLUMES: new, empty, or of this command.
     masks
         Names of the NIfTI files that are masks, * for what they share with their volumes. By
-        default those that end in _mask or _seg, and those in folders called masks.
+        default those that end in _mask or _seg, and those in folders called masks. DICOM
+        segmentations are found by their content and belong to the series that they name; with
+        --masks only those that fit it count.
+    segment
+        Which segment of a DICOM segmentation is lesion: its number, label or kind; which value of a
+        NIfTI mask. May be given several times; by default all are, taken together.
     tumour_free
         Volumes without a tumour: a pattern of their paths below VOLUMES; may be given several
         times.
@@ -100,6 +107,7 @@ def slices(
         volumes,
         output=output,
         masks=masks,
+        segments=segment,
         tumour_free=tumour_free,
         every=every,
         planes=planes,
@@ -112,9 +120,11 @@ def slices(
     for reason, count in {**found.volumes_left_out, **found.left_out}.items():
         say(f"Left out: {count} {WORDS[reason]}.")
     meant = [record for record in found.not_read if record.reason in MEANT]
-    for record in meant[:SHOWN_FAILURES]:
+    masks = [record for record in found.not_read if record.reason == "segmentation"]
+    shown = (meant + masks)[:SHOWN_FAILURES]
+    for record in shown:
         say(f"Not read: {record.sentence()}")
-    others = len(found.not_read) - len(meant[:SHOWN_FAILURES])
+    others = len(found.not_read) - len(shown)
     if others:
         say(f"Not read for other reasons, such as being no scans: {others}; --json counts them.")
     if every is None:

@@ -18,7 +18,15 @@ from tumorscope.cohort.slicing_plan import Plan, digest_of
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import track
-from tumorscope.scans import NotRead, Plane, Series, Window, distinct_volumes, index_study
+from tumorscope.scans import (
+    NotRead,
+    Plane,
+    Series,
+    StudyIndex,
+    Window,
+    distinct_volumes,
+    index_study,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Slicing:
         Slices that were left out, by reason: ``small-lesion``, ``no-head``.
     volumes_left_out : mapping of str to int
         Volumes that were left out, by reason: ``no-mask``, ``several-masks``, ``other-grid``,
-        ``mask-unreadable``, ``contradiction``, ``not-cut``.
+        ``mask-unreadable``, ``no-segment``, ``contradiction``, ``not-cut``.
     not_read : tuple of NotRead
         What could not be read, or is no scan.
 
@@ -87,6 +95,7 @@ def slices(
     window: str = "percentile",
     group_from: str | Path | None = None,
     source: str | None = None,
+    segments: Sequence[str] = (),
 ) -> Slicing:
     """Cut volumes into slices and write a manifest, labelled by the lesion on each slice.
 
@@ -99,7 +108,8 @@ def slices(
     output : path
         Folder for ``yes/``, ``no/`` and manifest.csv: new, empty, or with slices cut the same way.
     masks : str, optional
-        Which NIfTI files are masks; see `tumorscope.cohort.volume_names.keys_of_masks`.
+        Names of masks; see `tumorscope.cohort.volume_names.keys_of_masks`. By default also all
+        DICOM segmentations.
     tumour_free : sequence of str
         Patterns of paths of volumes without a tumour, beside those in folders such as ``no``.
     every : float, optional
@@ -114,6 +124,8 @@ def slices(
         Whose volume each is, as for `tumorscope.audit`; else header or path tell.
     source : str, optional
         Name of the cohort; that of the folder by default.
+    segments : sequence of str
+        Numbers, labels or kinds of those that are lesion, of NIfTI values; all by default.
 
     Raises
     ------
@@ -124,13 +136,30 @@ def slices(
     _refuse_inside(folder, root)
     how = cutting(every=every, planes=planes, min_area=min_area, window=Window.parse(window))
     index, name = index_study(root), source or root.absolute().name
-    plan = Plan(root, index.series, masks, tuple(tumour_free), group_from)
-    rules = {"masks": masks, "tumour_free": list(tumour_free), "group_from": str(group_from or "")}
-    place = SlicingFolder(folder, {**asdict(how), "window": window, **rules, "source": name})
-    not_read = list(index.not_read)
+    plan = Plan(
+        root,
+        index.series,
+        masks,
+        tuple(tumour_free),
+        group_from,
+        segmentations=index.segmentations,
+        segments=segments,
+    )
+    place = SlicingFolder(folder, {**asdict(how), "window": window, **plan.rules(), "source": name})
+    not_read = [*plan.segmentations.not_used, *_without_masks(index)]
     for series in track(plan.scans, "Cutting volumes"):
         not_read += _cut_series(series, plan, how, place, name)
     return _finished(place, plan, tuple(not_read))
+
+
+def _without_masks(index: StudyIndex) -> list[NotRead]:
+    """Return what was not read, but for segmentations, of which the plan says what they are for."""
+    masks = {*index.segmentations}
+    return [
+        record
+        for record in index.not_read
+        if not (record.reason == "segmentation" and record.path in masks)
+    ]
 
 
 def _refuse_inside(folder: Path, root: Path) -> None:

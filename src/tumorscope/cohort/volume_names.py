@@ -132,9 +132,9 @@ def keys_of_masks(paths: Iterable[str], pattern: str | None) -> dict[str, str]:
             found[path] = "".join(fits.groups()).strip("_.- ")
     if not found:
         raise UsageError(
-            f"Received --masks {pattern}, which fits none of {len(listed)} NIfTI files. Expected a "
-            "name with * for what masks share with their volumes, such as '*_seg.nii.gz' or "
-            "'labels/*.nii.gz'."
+            f"Received --masks {pattern}, which fits none of the {len(listed)} files that may be "
+            "masks (NIfTI, DICOM segmentations). Expected a name with * for what masks share with "
+            "their volumes, such as '*_seg.nii.gz' or 'labels/*.nii.gz'."
         )
     return found
 

@@ -9,6 +9,7 @@ from tumorscope.scans.patient import patient_code
 from tumorscope.scans.planes import Plane, acquired_plane, directions
 from tumorscope.scans.read import read_volumes
 from tumorscope.scans.remark import Remark
+from tumorscope.scans.segmentation import Segmentation, header_text, mask_on, read_segmentation
 from tumorscope.scans.series import Series
 from tumorscope.scans.thinning import thinned_volume
 from tumorscope.scans.views import ScanSlice, mask_views, positions_of, same_grid, views
@@ -24,6 +25,7 @@ __all__ = [
     "Plane",
     "Remark",
     "ScanSlice",
+    "Segmentation",
     "Series",
     "SliceOrigin",
     "StudyIndex",
@@ -32,11 +34,14 @@ __all__ = [
     "acquired_plane",
     "directions",
     "distinct_volumes",
+    "header_text",
     "index_study",
+    "mask_on",
     "mask_views",
     "patient_code",
     "positions_of",
     "read_nifti",
+    "read_segmentation",
     "read_volumes",
     "same_grid",
     "thinned_volume",

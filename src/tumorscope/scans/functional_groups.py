@@ -54,7 +54,7 @@ def frames_of(path: str) -> list[Frame | NotReadError]:
     layouts: dict[Layout, Layout] = {}
     found: list[Frame | NotReadError] = []
     for index in range(count):
-        group = _group(own[index] if own else None, shared)
+        group = group_of(own[index] if own else None, shared)
         place = None
         if opened.offset is not None and is_native(stored):
             place = opened.offset + index * step
@@ -67,7 +67,8 @@ def frames_of(path: str) -> list[Frame | NotReadError]:
     return found
 
 
-def _group(own: Dataset | None, shared: Dataset | None) -> Group:
+def group_of(own: Dataset | None, shared: Dataset | None) -> Group:
+    """Return how the functional groups of a frame are asked for: its own, else the shared ones."""
     from pydicom import Dataset
 
     def group(name: str) -> Dataset:

@@ -22,7 +22,7 @@ from tumorscope.scans.frame import Frame, Layout
 from tumorscope.scans.functional_groups import is_enhanced
 from tumorscope.scans.localizer import UNMARKED, is_localizer
 from tumorscope.scans.not_read import REASONS, NotRead, NotReadError
-from tumorscope.scans.recognise import check_object
+from tumorscope.scans.recognise import LABEL_MAP, SEGMENTATION, check_object, class_of
 from tumorscope.scans.series import Series
 from tumorscope.scans.values import text, whole, words
 
@@ -39,10 +39,14 @@ class StudyIndex:
         By study, series number and UID; NIfTI files behind them, by path.
     not_read : tuple of NotRead
         What is not read, the worst reason first: what a person may have meant to use.
+    segmentations : tuple of str
+        Files of DICOM segmentations, which may be masks of these series. They are no scans, so that
+        `not_read` counts them too.
     """
 
     series: tuple[Series, ...]
     not_read: tuple[NotRead, ...]
+    segmentations: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -110,6 +114,7 @@ class _Study:
         self._nifti: list[Series] = []
         self._layouts: dict[Layout, Layout] = {}
         self._uids: set[str] = set()
+        self._segmentations: list[str] = []
         self._not_read: dict[tuple[str, str, str, str], NotRead] = {}
 
     def add(self, path: str) -> None:
@@ -126,6 +131,8 @@ class _Study:
             self._add_image(path, opened)
         except NotReadError as error:
             self.leave_out(NotRead(error.reason, path, error.detail, 1, *_identity(opened)))
+            if opened is not None and class_of(opened) in (SEGMENTATION, LABEL_MAP):
+                self._segmentations.append(path)
 
     def _add_image(self, path: str, opened: Opened) -> None:
         dataset = opened.dataset
@@ -183,7 +190,7 @@ class _Study:
             self._not_read.values(), key=lambda one: (reasons.index(one.reason), one.path)
         )
         nifti = sorted(self._nifti, key=lambda one: one.path)
-        return StudyIndex((*series, *nifti), tuple(not_read))
+        return StudyIndex((*series, *nifti), tuple(not_read), tuple(sorted(self._segmentations)))
 
 
 def _series(gathered: _Gathered) -> Series:
@@ -219,7 +226,13 @@ def _files(root: Path, study: _Study) -> Iterator[str]:
     if root.is_file():
         yield str(root)
         return
-    for folder, folders, files in os.walk(root):
+
+    def not_listed(error: OSError) -> None:
+        study.leave_out(
+            NotRead("cannot-open", as_text(error.filename), error.strerror or str(error))
+        )
+
+    for folder, folders, files in os.walk(root, onerror=not_listed):
         for name in sorted(folders):
             path = os.path.join(folder, name)  # noqa: PTH118 - paths may be no text in UTF-8
             if is_hidden(name):

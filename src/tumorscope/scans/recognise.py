@@ -14,13 +14,10 @@ if TYPE_CHECKING:
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 SEGMENTATIONS = frozenset(
-    {
-        "1.2.840.10008.5.1.4.1.1.66.4",
-        "1.2.840.10008.5.1.4.1.1.66.7",
-        "1.2.840.10008.5.1.4.1.1.66.5",
-        "1.2.840.10008.5.1.4.1.1.66.8",
-    }
+    {SEGMENTATION, LABEL_MAP, "1.2.840.10008.5.1.4.1.1.66.5", "1.2.840.10008.5.1.4.1.1.66.8"}
 )
 """Segmentation, label map segmentation, surface segmentation, height map."""
 PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
@@ -79,10 +76,7 @@ def check_object(opened: Opened, modalities: Collection[str]) -> None:
         With the reason.
     """
     dataset = opened.dataset
-    meta = getattr(dataset, "file_meta", None)
-    sop_class = text(dataset, "SOPClassUID") or (
-        text(meta, "MediaStorageSOPClassUID") if meta is not None else ""
-    )
+    sop_class = class_of(opened)
     modality = "".join(words(dataset, "Modality"))
     if sop_class == DIRECTORY:
         raise NotReadError("directory")
@@ -101,6 +95,13 @@ def check_object(opened: Opened, modalities: Collection[str]) -> None:
         raise NotReadError("colour", " ".join(words(dataset, "PhotometricInterpretation")))
     if modality not in modalities:
         raise NotReadError("modality", modality or "the header states none")
+
+
+def class_of(opened: Opened) -> str:
+    """Return the SOP class of a file; that of its own header where the data set names none."""
+    meta = getattr(opened.dataset, "file_meta", None)
+    named = "" if meta is None else text(meta, "MediaStorageSOPClassUID")
+    return text(opened.dataset, "SOPClassUID") or named
 
 
 def check_image_type(dataset: Dataset, image_type: tuple[str, ...]) -> None:
