@@ -120,8 +120,8 @@ def slices(
     for reason, count in {**found.volumes_left_out, **found.left_out}.items():
         say(f"Left out: {count} {WORDS[reason]}.")
     meant = [record for record in found.not_read if record.reason in MEANT]
-    masks = [record for record in found.not_read if record.reason == "segmentation"]
-    shown = (meant + masks)[:SHOWN_FAILURES]
+    unused = [record for record in found.not_read if record.reason == "segmentation"]
+    shown = (meant + unused)[:SHOWN_FAILURES]
     for record in shown:
         say(f"Not read: {record.sentence()}")
     others = len(found.not_read) - len(shown)

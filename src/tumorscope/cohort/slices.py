@@ -108,8 +108,7 @@ def slices(
     output : path
         Folder for ``yes/``, ``no/`` and manifest.csv: new, empty, or with slices cut the same way.
     masks : str, optional
-        Names of masks; see `tumorscope.cohort.volume_names.keys_of_masks`. By default also all
-        DICOM segmentations.
+        Which files are masks; see `tumorscope.cohort.volume_names.keys_of_masks`.
     tumour_free : sequence of str
         Patterns of paths of volumes without a tumour, beside those in folders such as ``no``.
     every : float, optional
@@ -136,15 +135,7 @@ def slices(
     _refuse_inside(folder, root)
     how = cutting(every=every, planes=planes, min_area=min_area, window=Window.parse(window))
     index, name = index_study(root), source or root.absolute().name
-    plan = Plan(
-        root,
-        index.series,
-        masks,
-        tuple(tumour_free),
-        group_from,
-        segmentations=index.segmentations,
-        segments=segments,
-    )
+    plan = Plan(root, index, masks, tuple(tumour_free), group_from, segments=segments)
     place = SlicingFolder(folder, {**asdict(how), "window": window, **plan.rules(), "source": name})
     not_read = [*plan.segmentations.not_used, *_without_masks(index)]
     for series in track(plan.scans, "Cutting volumes"):

@@ -18,7 +18,7 @@ from tumorscope.cohort.row import Row
 from tumorscope.cohort.segmentations import Segmentations
 from tumorscope.cohort.volume_names import keys_of_masks, mask_of, patients_of, stem_of
 from tumorscope.common.errors import InputError
-from tumorscope.scans import Series, Volume, patient_code, read_volumes, same_grid
+from tumorscope.scans import Series, StudyIndex, Volume, patient_code, read_volumes, same_grid
 
 
 class Plan:
@@ -27,29 +27,30 @@ class Plan:
     def __init__(
         self,
         root: Path,
-        series: Sequence[Series],
+        index: StudyIndex,
         masks: str | None,
         tumour_free: tuple[str, ...],
         group_from: str | Path | None,
         *,
-        segmentations: Sequence[str],
         segments: Sequence[str],
     ) -> None:
-        if not series:
+        if not index.series:
             raise InputError(
                 f"Found no volumes in {root}. Expected DICOM or NIfTI files (.nii, .nii.gz) of MR "
                 "images. `tumorscope audit` takes folders of pictures."
             )
         self.root, self._tumour_free = root, tumour_free
         self._masks, self._group_from, self._segments = masks, group_from, tuple(segments)
-        paths = {self.relative(each.path): each for each in series}
+        paths = {self.relative(each.path): each for each in index.series}
         self._series = paths
         nifti = [path for path, each in paths.items() if each.kind == "nifti"]
-        files = {self.relative(path): path for path in segmentations}
+        files = {self.relative(path): path for path in index.segmentations}
         keys = keys_of_masks(nifti if masks is None else [*nifti, *files], masks)
         self._keys = {path: key for path, key in keys.items() if path not in files}
         others = [path for name, path in files.items() if masks is not None and name not in keys]
-        self.segmentations = Segmentations(segmentations, series, segments, not_meant=others)
+        self.segmentations = Segmentations(
+            index.segmentations, index.series, segments, not_meant=others
+        )
         self._by_key: dict[str, list[str]] = {}
         for mask, key in self._keys.items():
             self._by_key.setdefault(key, []).append(mask)
