@@ -50,6 +50,7 @@ class Item(BaseModel):
     key_pictures: list[int] | None = Field(None, description="Those that carry the answer.")
     positions: list[float] | None = Field(None, description="Of its slices, in mm.")
     curve: dict[str, object] | None = Field(None, description="Drawing of 640 × 150.")
+    places: list[float] | None = Field(None, description="x of its slices in that drawing.")
     remarks: list[str] | None = None
     not_read: list[str] | None = None
 

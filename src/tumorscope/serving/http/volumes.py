@@ -122,6 +122,9 @@ def _add(
     numbers = {each.index: number for number, each in enumerate(found.slices, first)}
     keys = sorted(told.key_slices, key=lambda each: each.position)
     job.rows.append(row)
+    curve = curve_of(told, keys)
+    marks = [x + width / 2 for x, _, width, _, _ in curve.bars]
+    marks += [x + width / 2 for x, width in curve.refused]
     job.items.append(
         {
             KIND: "series",
@@ -130,7 +133,8 @@ def _add(
             "pictures": len(found.slices),
             "key_pictures": [numbers[each.index] for each in found.key_slices],
             "positions": [round(each.position, 2) for each in found.slices],
-            "curve": asdict(curve_of(told, keys)),
+            "curve": asdict(curve),
+            "places": sorted(round(mark, 1) for mark in marks),
             "remarks": [each.sentence() for each in told.remarks],
             "not_read": [each.sentence() for each in told.passed_over],
         }
