@@ -23,6 +23,8 @@ function draw(tag, attributes, text = "") {
   return element;
 }
 
+const signed = (number, digits) => number.toFixed(digits).replace("-", "−");
+
 function count(number, one, many = `${one}s`) {
   return `${number} ${number === 1 ? one : many}`;
 }
@@ -116,7 +118,7 @@ function series({ row, item }, load) {
   const show = () => {
     const index = Number(slider.value), slice = slices[index];
     const said = slice.probability === null ? slice.decision : `${slice.decision}, p = ${slice.probability.toFixed(2)}`;
-    const text = `slice ${index + 1} of ${slices.length}, ${slice.position.toFixed(0)} mm, ${said}`;
+    const text = `slice ${index + 1} of ${slices.length}, ${signed(slice.position, 0)} mm, ${said}`;
     slider.setAttribute("aria-valuetext", text);
     caption.textContent = text;
     view.alt = `${text}, ${evidence ? "with evidence" : "as read"}`;
@@ -135,8 +137,8 @@ function series({ row, item }, load) {
   const keys = item.key_pictures.map((number) => number - item.first_picture);
   slider.value = keys.length ? keys[0] : Math.floor(slices.length / 2);
   whenSeen(view, show);
-  const score = row.score === null ? null : make("span", {}, `score ${row.score.toFixed(2)}`);
-  const facts = [row.plane, row.sequence || "sequence not stated", count(slices.length, "slice")].filter(Boolean).join(" · ");
+  const score = row.score === null ? null : make("span", {}, `score ${signed(row.score, 2)}`);
+  const facts = [row.plane, row.sequence || "sequence not stated", count(slices.length, "slice"), row.part ? `volume ${row.part.replace("/", " of ")}` : ""].filter(Boolean).join(" · ");
   return make("article", { class: `series ${words(row.decision)}` },
     make("h3", {}, make("b", {}, row.decision), score),
     make("p", {}, item.words),
