@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tumorscope.scans import facts
-from tumorscope.scans.dicom_file import Opened
+from tumorscope.scans.dicom_file import Opened, numbers_of
 from tumorscope.scans.frame import Frame, Layout, Marks
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.pixels import is_native
@@ -29,7 +27,59 @@ TAGS: tuple[str | int, ...] = (
 """All that is read of a header; the rest, such as names, is skipped unseen."""
 
 
-def frame_of(path: str, opened: Opened, shared: Callable[[Layout], Layout]) -> Frame:
+OWN = (
+    *("SOPInstanceUID", "ImagePositionPatient", "InstanceNumber", "AcquisitionNumber"),
+    *("AcquisitionTime", "TriggerTime", "TemporalPositionIdentifier", "RescaleSlope"),
+    *("RescaleIntercept", "WindowCenter", "WindowWidth"),
+)
+"""Elements that may differ from slice to slice and say nothing of the layout."""
+
+
+class Layouts:
+    """The layouts of a study: one object for equal ones, so that a large study has few.
+
+    Headers that agree in all but `OWN` have the same, which is not worked out again.
+    """
+
+    def __init__(self) -> None:
+        self._equal: dict[Layout, Layout] = {}
+        self._known: dict[tuple[object, ...], Layout] = {}
+
+    def of(self, opened: Opened) -> Layout:
+        """Return the layout of an image.
+
+        Raises
+        ------
+        NotReadError
+            If the header contradicts itself, or promises more than the file holds.
+        """
+        key = _shared_values(opened)
+        layout = None if key is None else self._known.get(key)
+        if layout is None:
+            made = _layout(opened)
+            layout = self._equal.setdefault(made, made)
+            if key is not None and len(self._known) < MOST_KNOWN:
+                self._known[key] = layout
+        return layout
+
+
+MOST_KNOWN = 1000
+"""Kinds of headers that are remembered: studies have tens, but where each slice has its own."""
+
+
+def _shared_values(opened: Opened) -> tuple[object, ...] | None:
+    """Return what decides the layout, as it stands in the file; None where it is not so simple."""
+    found: list[object] = [opened.syntax, opened.length, opened.offset is None]
+    own = numbers_of(OWN)
+    for tag, element in opened.dataset.items():
+        if tag not in own:
+            if not element.is_raw or not isinstance(element.value, bytes | None):
+                return None
+            found += (tag, element.VR, element.value)
+    return tuple(found)
+
+
+def frame_of(path: str, opened: Opened, layouts: Layouts) -> Frame:
     """Return the image of a file.
 
     Parameters
@@ -38,8 +88,8 @@ def frame_of(path: str, opened: Opened, shared: Callable[[Layout], Layout]) -> F
         The file.
     opened : Opened
         Its header.
-    shared : callable
-        Returns the one object for equal layouts, so that a large study has few.
+    layouts : Layouts
+        Of the study.
 
     Raises
     ------
@@ -48,7 +98,7 @@ def frame_of(path: str, opened: Opened, shared: Callable[[Layout], Layout]) -> F
     """
     dataset = opened.dataset
     check_image_type(dataset, words(dataset, "ImageType"))
-    layout = shared(_layout(opened))
+    layout = layouts.of(opened)
     slope, intercept = facts.rescale_of(dataset)
     return Frame(
         path=path,

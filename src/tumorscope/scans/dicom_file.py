@@ -27,6 +27,7 @@ from tumorscope.scans.file_checks import (
     check_kind,
 )
 from tumorscope.scans.not_read import NotReadError
+from tumorscope.scans.quick_header import quick_header
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -116,7 +117,7 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
             beginning = file.read(BEGINNING)
             check_kind(beginning[:HEAD])
             check_inflated(file, beginning[:HEAD])
-            dataset, place = _parsed(file, beginning, state.st_size, tags)
+            dataset, syntax, place = _parsed(file, beginning, state.st_size, tags)
     except NotReadError:
         raise
     except OSError as error:
@@ -125,8 +126,7 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
         raise
     except Exception as error:  # parsers raise what they like on damaged files
         raise NotReadError("damaged", short(error)) from None
-    syntax, (pixels, length, offset) = _syntax_of(dataset), place
-    size = state.st_size
+    (pixels, length, offset), size = place, state.st_size
     if syntax == DEFLATED:
         return Opened(dataset, syntax, size, _kind_of_deflated(path), None, 0)
     native = pixels == "values" and length != UNDEFINED
@@ -140,21 +140,29 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
 
 def _parsed(
     file: BinaryIO, beginning: bytes, size: int, tags: Sequence[str | int] | None
-) -> tuple[Dataset, tuple[str, int, int]]:
-    """Return the header, and what pixels follow it, how many bytes, and where.
+) -> tuple[Dataset, str, tuple[str, int, int]]:
+    """Return the header, its syntax, and what pixels follow it, how many bytes, and where.
 
     pydicom asks for its place in the file at each element, which memory answers in no time.
     """
+    if tags is not None:
+        with contextlib.suppress(Exception), silent():  # said by the way below
+            found = quick_header(beginning, _at_pixels, numbers_of(tuple(tags)))
+            if found is not None and found[2] + 12 <= len(beginning):
+                dataset, syntax, end = found
+                return dataset, syntax, _pixel_element(beginning[end : end + 12], end, dataset)
     if size > len(beginning):
         with contextlib.suppress(Exception):  # of a header cut in two anything may come
             memory = io.BytesIO(beginning)
             dataset = _dataset(memory, tags)
             if memory.tell() + 12 <= len(beginning):
-                return dataset, _pixel_element(memory, dataset)
+                return dataset, _syntax_of(dataset), _pixels_behind(memory, dataset)
         file.seek(0)
-        return (dataset := _dataset(file, tags)), _pixel_element(file, dataset)
+        dataset = _dataset(file, tags)
+        return dataset, _syntax_of(dataset), _pixels_behind(file, dataset)
     whole = io.BytesIO(beginning)
-    return (dataset := _dataset(whole, tags)), _pixel_element(whole, dataset)
+    dataset = _dataset(whole, tags)
+    return dataset, _syntax_of(dataset), _pixels_behind(whole, dataset)
 
 
 def _dataset(file: BinaryIO, tags: Sequence[str | int] | None) -> Dataset:
@@ -189,12 +197,15 @@ def _syntax_of(dataset: Dataset) -> str:
     return "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
 
 
-def _pixel_element(file: BinaryIO, dataset: Dataset) -> tuple[str, int, int]:
+def _pixels_behind(file: BinaryIO, dataset: Dataset) -> tuple[str, int, int]:
     """Return what pixels begin here, their length, and where they do; nothing of deflated files."""
     if _syntax_of(dataset) == DEFLATED:
         return "", 0, 0
     begin = file.tell()
-    head = file.read(12)
+    return _pixel_element(file.read(12), begin, dataset)
+
+
+def _pixel_element(head: bytes, begin: int, dataset: Dataset) -> tuple[str, int, int]:
     if len(head) < 8:
         return "", 0, begin
     order = "<" if dataset.original_encoding[1] else ">"

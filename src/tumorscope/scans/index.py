@@ -16,9 +16,9 @@ from tumorscope.common.names import as_text, printable
 from tumorscope.common.progress import track
 from tumorscope.imaging.find import is_hidden
 from tumorscope.imaging.kinds import NIFTI_ENDINGS
-from tumorscope.scans.classic import TAGS, frame_of
+from tumorscope.scans.classic import TAGS, Layouts, frame_of
 from tumorscope.scans.dicom_file import Opened, need, open_header
-from tumorscope.scans.frame import Frame, Layout
+from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import is_enhanced
 from tumorscope.scans.localizer import UNMARKED, is_localizer
 from tumorscope.scans.not_read import REASONS, NotRead, NotReadError
@@ -112,7 +112,7 @@ class _Study:
         self._modalities = modalities
         self._series: dict[tuple[str, str], _Gathered] = {}
         self._nifti: list[Series] = []
-        self._layouts: dict[Layout, Layout] = {}
+        self._layouts = Layouts()
         self._uids: set[str] = set()
         self._segmentations: list[str] = []
         self._not_read: dict[tuple[str, str, str, str], NotRead] = {}
@@ -144,7 +144,7 @@ class _Study:
             gathered.multiframe.append(path)
             gathered.images += whole(dataset, "NumberOfFrames") or 1
         else:
-            frame = frame_of(path, opened, lambda layout: self._layouts.setdefault(layout, layout))
+            frame = frame_of(path, opened, self._layouts)
             gathered = self._gathered(path, opened)
             gathered.frames.append(frame)
             gathered.images += 1
