@@ -127,7 +127,8 @@ def test_vendors_mark_mosaics_and_phase_in_elements_of_their_own(tmp_path: Path)
 
 def test_objects_without_pixels(tmp_path: Path) -> None:
     for number, modality in enumerate(("SR", "PR", "KO", "MR")):
-        dataset = image(VALUES, number=number, Modality=modality)
+        kind = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.22", "Rows": None}
+        dataset = image(VALUES, number=number, Modality=modality, **kind)
         del dataset.PixelData
         if modality == "MR":
             dataset.EncryptedAttributesSequence = Sequence([Dataset()])
@@ -135,6 +136,14 @@ def test_objects_without_pixels(tmp_path: Path) -> None:
     found = index_study(tmp_path).not_read
     assert {each.reason for each in found} == {"no-pixels"}
     assert {each.detail for each in found} == {"SR", "PR", "KO", "it is encrypted"}
+
+
+def test_an_image_without_pixels_is_cut_short(tmp_path: Path) -> None:
+    """Wherever that is: a header that ends early looks like one of an object without pixels."""
+    whole = save(image(VALUES), tmp_path / "whole").read_bytes()
+    for place in range(400, len(whole) - 10, 23):
+        (tmp_path / "cut").write_bytes(whole[:place])
+        assert only(tmp_path / "cut").reason == "damaged", place
 
 
 def test_planes_across_each_other_are_a_localizer(tmp_path: Path) -> None:

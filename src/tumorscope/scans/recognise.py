@@ -22,6 +22,11 @@ SEGMENTATIONS = frozenset(
 """Segmentation, label map segmentation, surface segmentation, height map."""
 PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 
+IMAGES = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4")
+)
+"""CT and MR images, classic and enhanced."""
+
 SIEMENS_TILES = 0x0019100A
 GE_COMPONENT = 0x0043102F
 
@@ -83,8 +88,11 @@ def check_object(opened: Opened, modalities: Collection[str]) -> None:
     if sop_class in SEGMENTATIONS or modality == "SEG":
         raise NotReadError("segmentation")
     if not opened.pixels:
-        encrypted = has(dataset, "EncryptedAttributesSequence")
-        raise NotReadError("no-pixels", "it is encrypted" if encrypted else modality)
+        if has(dataset, "EncryptedAttributesSequence"):
+            raise NotReadError("no-pixels", "it is encrypted")
+        if sop_class in IMAGES or has(dataset, "Rows"):  # cut short within its header, mostly
+            raise NotReadError("damaged", "its header is that of an image, and no pixels follow")
+        raise NotReadError("no-pixels", modality)
     if opened.pixels == "floats" or sop_class == PARAMETRIC_MAP:
         raise NotReadError("derived", "a parametric map")
     if sop_class == SECONDARY_CAPTURE or sop_class.startswith(f"{SECONDARY_CAPTURE}."):
