@@ -36,6 +36,7 @@ def test_what_is_no_title_is_refused(title: str) -> None:
         ({"results": None}, "neither or both"),
         ({"send_to": Peer("A", "host", 1)}, "neither or both"),
         ({"quiet_seconds": 0.0}, "above 0"),
+        ({"retention": float("nan")}, "0 or more"),
         ({"port": 70000}, "at most 65535"),
     ],
 )

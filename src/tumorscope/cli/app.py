@@ -36,6 +36,7 @@ COMMANDS = {
     "crossval": "Cross-validate a recipe by group: models score images that they never saw.",
     "compare": "Compare backbones and methods by one protocol: quality with intervals, and cost.",
     "predict": "Tell tumour from no tumour on brain MRI (pictures, DICOM, NIfTI), or say why not.",
+    "dicom-node": "Take series from a PACS by DICOM, look at them, and send reports back.",
     "export": "Convert a model; keep the result only if it still decides as the original.",
     "bench": "Time one image, a folder and a cold start, engine by engine.",
     "tune": "Search for a better recipe, nested in grouped folds: what is reported was not tuned.",
@@ -62,8 +63,9 @@ def _application(*, summaries: bool) -> App:
     )
     for name, summary in COMMANDS.items():
         # Where a summary is given, cyclopts shows it instead of the whole help of the command.
+        place = name.replace("-", "_")
         made.command(
-            f"tumorscope.cli.{name}:{name}", name=name, help=summary if summaries else None
+            f"tumorscope.cli.{place}:{place}", name=name, help=summary if summaries else None
         )
     return made
 

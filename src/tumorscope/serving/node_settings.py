@@ -157,6 +157,11 @@ class NodeSettings:
                 "--send-to AET@HOST:PORT sends results there, --results DIR puts them into a "
                 "folder. Choose one."
             )
+        if not self.retention >= 0:
+            raise UsageError(
+                f"Received retention = {self.retention}; expected 0 or more: how long images are "
+                "kept after their results were delivered."
+            )
         if not self.quiet_seconds > 0:
             raise UsageError(
                 f"Received quiet-seconds = {self.quiet_seconds}; expected a number above 0, "

@@ -112,7 +112,7 @@ class Receiver:
             raise SurroundingsError(
                 f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "
                 "Expected an address of this machine and a port that is free. Choose another with "
-                "--port or --bind; ports below 1024 need a right of their own."
+                "--port or --host; ports below 1024 need a right of their own."
             ) from error
 
     @property

@@ -1,0 +1,130 @@
+"""A series is answered in a process of its own, whose end is not that of the node."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from tests.fixtures.dicom_files import image, save, write_series
+from tests.fixtures.volumes import AFFINE, head
+
+from tumorscope.common.errors import InputError, OutputError, UsageError
+from tumorscope.detection.detector import Detector
+from tumorscope.serving.answering import (
+    ANSWER,
+    Answering,
+    AnswerLaterError,
+    Asked,
+    _told,
+    answer_series,
+)
+
+COMPLETE = {
+    "PatientID": "0815",
+    "PatientBirthDate": "",
+    "PatientSex": "",
+    "StudyDate": "20260101",
+    "StudyTime": "",
+    "StudyID": "",
+    "AccessionNumber": "",
+    "ReferringPhysicianName": "",
+    "FrameOfReferenceUID": "1.2.3.4",
+}
+"""What every archive has, at least empty."""
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    values, _ = head(1, lesion=22.0)
+    return write_series(tmp_path_factory.mktemp("series"), values, AFFINE, **COMPLETE)
+
+
+@pytest.fixture(scope="module")
+def answering(series_model: Path) -> Iterator[Answering]:
+    made = Answering(Asked(model=str(series_model), threads=1))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    (tmp_path / "made").mkdir()
+    return tmp_path / "made"
+
+
+def test_a_series_has_a_report_a_capture_and_a_record(
+    answering: Answering, series: list[Path], made: Path
+) -> None:
+    answer = answering.answer(series, made)
+    assert (answer.instances, answer.decisions, answer.objects) == (20, ("no tumour",), 2)
+    assert json.loads((made / ANSWER).read_text())["decisions"] == ["no tumour"]
+    results = [pydicom.dcmread(path) for path in sorted(made.glob("*.dcm"))]
+    assert {result.Modality for result in results} == {"SR", "OT"}
+    assert {result.StudyInstanceUID for result in results} == {
+        pydicom.dcmread(series[0]).StudyInstanceUID
+    }
+    text = answer.words + (made / ANSWER).read_text()
+    assert "Nobody" not in text
+    assert "0815" not in text
+
+
+def test_what_is_no_mr_image_is_passed_over(
+    answering: Answering, made: Path, tmp_path: Path
+) -> None:
+    path = save(image(np.zeros((8, 8), np.uint8), Modality="CT"), tmp_path / "ct.dcm")
+    answer = answering.answer([path], made)
+    assert (answer.decisions, answer.not_read, answer.objects) == ((), {"modality": 1}, 0)
+    assert answer.words == "nothing to look at (1 modality)"
+
+
+def test_a_process_that_ended_is_replaced(
+    answering: Answering, series: list[Path], made: Path
+) -> None:
+    assert answering._process is not None
+    os.kill(answering._process.pid, signal.SIGKILL)
+    assert answering.answer(series, made).decisions == ("no tumour",)
+
+
+def test_what_ends_it_each_time_has_failed_and_the_next_is_answered(
+    answering: Answering, series: list[Path], made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("tumorscope.serving.answering.PATIENCE", 0.0)
+        failed = answering.answer(series, made)
+    assert failed.failed
+    assert [path.name for path in made.iterdir()] == [ANSWER]
+    assert "not answered" in failed.words
+    assert answering.answer(series, made).decisions == ("no tumour",)
+
+
+def test_a_fault_is_the_outcome_of_a_series_and_a_full_disk_is_not(
+    answering: Answering, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answering.answer([], made).words == "nothing to look at"
+    assert answering.answer([Path("no/such/file")], made).failed == "InputError"
+
+    def full(*_: object) -> None:
+        raise OutputError("Cannot write Nobody^Here")
+
+    monkeypatch.setattr("tumorscope.serving.answering.answer_series", full)
+    told = _told(None, [], made)
+    assert isinstance(told, AnswerLaterError)
+    assert "Nobody" not in str(told)
+
+
+def test_a_model_that_cannot_be_used_is_said_at_once(tmp_path: Path, series_model: Path) -> None:
+    with pytest.raises(InputError):
+        Answering(Asked(model=str(tmp_path / "none.onnx")))
+    with pytest.raises(UsageError):
+        Answering(Asked(model=str(series_model), operating_point="no such"))
+
+
+def test_in_this_process_it_is_the_same(series_model: Path, series: list[Path], made: Path) -> None:
+    answer = answer_series(Detector.load(series_model, threads=1), series, made)
+    assert (answer.decisions, answer.objects) == (("no tumour",), 2)
