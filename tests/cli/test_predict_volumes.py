@@ -168,3 +168,33 @@ def test_describe_says_how_series_are_answered(
 ) -> None:
     assert run(["describe", str(series_model)]) == 0
     assert "no tumour below a score of -0.50, tumour at 0.50" in capsys.readouterr().out
+
+
+def test_dicom_results_lie_in_a_folder_and_nifti_has_none(
+    study: Path, series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results"
+    words = ["predict", "--model", str(series_model), "--json", "--dicom-results", str(out)]
+    assert run([*words, str(study)]) == 0
+    told = capsys.readouterr()
+    document = json.loads(told.out)["dicom_results"]
+    assert document == {
+        "folder": str(out),
+        "written": 2,
+        "stored": 0,
+        "without": 0,
+        "refused": 0,
+    }
+    assert sorted(path.name[:8] for path in out.iterdir()) == ["SC-2.25."] * 2 + ["SR-2.25."] * 2
+    assert "DICOM results of 2 series" in told.err
+    assert "SECRET" not in told.err
+    other = write_nifti(tmp_path / "a.nii", volume(()), AFFINE)
+    assert run([*words, str(study), str(other)]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["dicom_results"]["without"] == 1
+    assert "1 series without DICOM results" in told.err
+    assert run([*words, str(other)]) == 3
+    assert "for NIfTI files alone" in capsys.readouterr().err
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "a.png")
+    assert run([*words, str(tmp_path / "a.png")]) == 2
+    assert "--dicom-results" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, emit
 from tumorscope.cli.options import Common, Flag, OptionalOutput, OptionalWhole, Paths
+from tumorscope.cli.predict_dicomweb import FromArchive, predict_dicomweb
 from tumorscope.cli.predict_volumes import Plane, Volumes, predict_volumes
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.names import printable
@@ -28,7 +29,7 @@ ON_SCREEN = ("decision", "probability", "ms", "seen", "path")
 
 
 def predict(
-    paths: Paths,
+    paths: Paths = (),
     /,
     *,
     model: Path | None = None,
@@ -47,6 +48,12 @@ def predict(
     every: float | None = None,
     window: str = "percentile",
     with_descriptions: Flag = False,
+    dicom_results: Path | None = None,
+    dicomweb: str | None = None,
+    study: str | None = None,
+    series: str | None = None,
+    dicomweb_headers: Path | None = None,
+    store: Flag = False,
     ray: str | None = None,
     workers: OptionalWhole = None,
     common: Common | None = None,
@@ -67,6 +74,8 @@ def predict(
         tumorscope predict scan.jpg --model model.onnx
         tumorscope predict scans/ --model model.onnx -o findings.csv --report findings.html
         tumorscope predict STUDY/ -o findings.csv --report study.html
+        tumorscope predict STUDY/ --dicom-results results/
+        tumorscope predict --dicomweb https://pacs.example/dicom-web --study 1.2.3 --store
         tumorscope predict s3://bucket/slices -o s3://bucket/findings --ray auto
 
     Parameters
@@ -115,6 +124,20 @@ def predict(
         dicom (as the header of each slice says), or two values LOW,HIGH.
     with_descriptions
         Of volumes: also write series descriptions, which may hold names.
+    dicom_results
+        Of DICOM series: folder for a structured report (SR) and a secondary capture (SC) of each,
+        which archives keep and viewers show. Written again, the same answer is the same object.
+    dicomweb
+        Instead of paths: address of an archive that speaks DICOMweb. A token is taken from the
+        environment variable TUMORSCOPE_DICOMWEB_TOKEN; certificates are verified.
+    study
+        With --dicomweb: Study Instance UID. Its MR series are fetched, and removed afterwards.
+    series
+        With --study: Series Instance UID, for that series alone.
+    dicomweb_headers
+        With --dicomweb: file with HTTP headers, one NAME: VALUE a line.
+    store
+        With --dicomweb: store the results in the archive, beside the study.
     ray
         Address of a Ray cluster, such as ray://head:10001, or local; extra “ray”. Pictures only.
         PATHS may then be addresses such as s3://bucket/prefix, and -o names a folder or address
@@ -123,6 +146,10 @@ def predict(
         With --ray: how many processes of one core each; all cores by default.
     """
     common = common or Common()
+    from_archive = FromArchive(
+        url=dicomweb, study=study, series=series, headers=dicomweb_headers, store=store
+    )
+    of_archive = from_archive.check(paths)
     if ray is not None:
         from tumorscope.cli.predict_ray import predict_ray
 
@@ -137,6 +164,8 @@ def predict(
                 "--plane": plane,
                 "--every": every,
                 "--with-descriptions": with_descriptions,
+                "--dicom-results": dicom_results,
+                "--dicomweb": dicomweb,
             }
         )
         seen = not skip_seen_check
@@ -150,6 +179,7 @@ def predict(
         window=window,
         plane=plane,
         every=every,
+        dicom_results=dicom_results,
     )
 
     def load() -> Detector:
@@ -158,17 +188,28 @@ def predict(
 
     from tumorscope.detection.study import holds_volumes
 
-    if holds_volumes(paths):
+    if of_archive or holds_volumes(paths):
         if overlays is not None or resume:
             raise UsageError(
                 "Received --overlays or --resume for volumes; expected pictures with these. Leave "
                 "it out: --report shows the slices that carry an answer."
             )
+        how = asked.looking(batch)
+        if of_archive:
+            return predict_dicomweb(
+                from_archive,
+                load,
+                volumes=asked,
+                how=how,
+                output=output,
+                report=report,
+                common=common,
+            )
         return predict_volumes(
             paths,
             load,
             asked=asked,
-            how=asked.looking(batch),
+            how=how,
             output=output,
             report=report,
             common=common,

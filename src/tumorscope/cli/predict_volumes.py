@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tumorscope.detection.looking import Looking
     from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.scans import NotRead, Series, StudyIndex
+    from tumorscope.serving.delivery import Delivery
+    from tumorscope.serving.dicomweb import Archive
+
+    Found = SeriesFinding | NotRead
 
 Plane = Literal["axial", "coronal", "sagittal"]
 
@@ -39,6 +43,8 @@ class Volumes:
         Of the slices.
     every : float, optional
         Distance of slices in mm.
+    dicom_results : Path, optional
+        Folder for results as DICOM objects.
     """
 
     by_slice: bool = False
@@ -46,6 +52,7 @@ class Volumes:
     window: str = "percentile"
     plane: Plane | None = None
     every: float | None = None
+    dicom_results: Path | None = None
 
     def refuse_given(self) -> None:
         """Refuse what is meant for volumes alone, where there are none.
@@ -57,9 +64,9 @@ class Volumes:
         """
         if self != Volumes():
             raise UsageError(
-                "Received an option for volumes (--slices, --with-descriptions, --window, --plane "
-                "or --every), and no volumes; expected DICOM or NIfTI files. Leave it out for "
-                "pictures; name the folder of volumes itself where a folder holds both."
+                "Received an option for volumes (--slices, --with-descriptions, --window, --plane, "
+                "--every or --dicom-results), and no volumes; expected DICOM or NIfTI files. Leave "
+                "it out for pictures; name the folder of volumes itself where a folder holds both."
             )
 
     def looking(self, batch: int | None) -> Looking:
@@ -85,12 +92,19 @@ def predict_volumes(
     output: Path | None,
     report: Path | None,
     common: Common,
+    archive: Archive | None = None,
+    addressed: Callable[[Found], Found] = lambda found: found,
 ) -> int:
-    """Answer for each series; return the exit code."""
+    """Answer for each series; return the exit code.
+
+    Results as DICOM objects go to the folder that was asked for, and to the archive.
+    """
+    from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.detection.study_outputs import open_study, rows_of
     from tumorscope.scans import index_study
 
     detector, index = load(), index_study(paths)
+    delivery = _delivery(detector, index, asked.dicom_results, archive)
     by_slice = asked.by_slice
     if detector.metadata.series is None and not by_slice:
         say(
@@ -102,7 +116,7 @@ def predict_volumes(
     # On one screen, rows and a bar would overwrite each other.
     rows_shown = output is None and not common.json and sys.stdout.isatty()
     series = index.series if rows_shown else track(index.series, "Detecting")
-    findings = _findings(detector, series, index, how)
+    findings = map(addressed, _findings(detector, series, index, how))
     tally = _Tally()
     show, collected = _screen(common, output, by_slice=by_slice, descriptions=asked.descriptions)
     with open_study(
@@ -115,11 +129,15 @@ def predict_volumes(
     ) as results:
         for found in results:
             tally.add(found)
+            if delivery is not None and isinstance(found, SeriesFinding):
+                delivery.add(found)
             for row in rows_of(found, by_slice=by_slice, descriptions=asked.descriptions):
                 show(row)
     tally.tell(detector.model_id)
     for path in filter(None, (output, report)):
         say(f"Wrote {path}")
+    if delivery is not None:
+        _tell(delivery)
     say(RESEARCH_USE_ONLY)
     if common.json:
         document = {
@@ -129,10 +147,44 @@ def predict_volumes(
             "decisions": dict(tally.decisions),
             "not_read": dict(tally.not_read),
             **({"findings": collected} if output is None else {"output": str(output)}),
+            **({} if delivery is None else {"dicom_results": delivery.to_json()}),
         }
         emit(common, document, "")
     tally.check()
-    return SOME_FAILED if tally.failures else 0
+    if delivery is None:
+        return SOME_FAILED if tally.failures else 0
+    delivery.check()
+    return SOME_FAILED if tally.failures or delivery.refused else 0
+
+
+def _delivery(
+    detector: Detector, index: StudyIndex, folder: Path | None, archive: Archive | None
+) -> Delivery | None:
+    """Return what takes results, if they are asked for and there can be some."""
+    if folder is None and archive is None:
+        return None
+    if index.series and all(series.kind == "nifti" for series in index.series):
+        raise InputError(
+            "Received --dicom-results for NIfTI files alone; expected DICOM series, whose study "
+            "and instances results refer to. Give the study as the archive holds it, or leave the "
+            "option out."
+        )
+    from tumorscope.common.files import output_folder
+    from tumorscope.serving.delivery import Delivery
+
+    folder = None if folder is None else output_folder(folder)
+    return Delivery(metadata=detector.metadata, folder=folder, archive=archive)
+
+
+def _tell(delivery: Delivery) -> None:
+    if delivery.folder is not None:
+        say(f"Wrote DICOM results of {delivery.written} series to {delivery.folder}")
+    if delivery.archive is not None:
+        say(f"Stored results of {delivery.stored} series at {delivery.archive.url}")
+    for line in delivery.refused[:SHOWN_FAILURES]:
+        say(line)
+    if delivery.without:
+        say(f"{len(delivery.without)} series without DICOM results: they are no DICOM.")
 
 
 def _findings(

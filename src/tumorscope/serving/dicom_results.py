@@ -64,7 +64,12 @@ def results_of(found: SeriesFinding, metadata: Metadata) -> tuple[Dataset, ...]:
 
 
 def write_results(found: SeriesFinding, metadata: Metadata, folder: Path) -> tuple[Path, ...]:
-    """Write the results of a finding into a folder, each whole or not at all; see `results_of`.
+    """Write the results of a finding into a folder; see `results_of` and `write_result`."""
+    return tuple(write_result(made, folder) for made in results_of(found, metadata))
+
+
+def write_result(made: Dataset, folder: Path) -> Path:
+    """Write one result into a folder, whole or not at all; return where.
 
     Files are named by kind and UID (``SR-2.25.….dcm``), so that the same result is the same file.
 
@@ -73,11 +78,8 @@ def write_results(found: SeriesFinding, metadata: Metadata, folder: Path) -> tup
     OutputError
         If the folder cannot be written to.
     """
-    written = []
-    for made in results_of(found, metadata):
-        kind = "SR" if made.Modality == "SR" else "SC"
-        path = folder / f"{kind}-{made.SOPInstanceUID}.dcm"
-        with atomic_path(path) as temporary:
-            made.save_as(temporary, enforce_file_format=True)
-        written.append(path)
-    return tuple(written)
+    kind = "SR" if made.Modality == "SR" else "SC"
+    path = folder / f"{kind}-{made.SOPInstanceUID}.dcm"
+    with atomic_path(path) as temporary:
+        made.save_as(temporary, enforce_file_format=True)
+    return path

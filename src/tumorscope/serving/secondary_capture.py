@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataset import FileMetaDataset, validate_file_meta
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     MultiFrameTrueColorSecondaryCaptureImageStorage,
@@ -87,7 +87,10 @@ def _add_identity(made: Dataset, found: SeriesFinding, sources: Sources, *, seve
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = kind
     meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    validate_file_meta(meta)
+    meta.FileMetaInformationGroupLength = 0  # counted where it is written
     made.file_meta = meta
+    made.preamble = b"\0" * 128  # without it, some senders write no file that others read
 
 
 def _add_pixels(made: Dataset, drawn: Drawn, sources: Sources) -> None:
