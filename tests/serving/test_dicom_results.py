@@ -214,7 +214,7 @@ def test_the_same_answer_is_the_same_object_and_a_late_instance_makes_another(
     fewer = results_of(detector.detect_series(tmp_path), detector.metadata)
     assert fewer[0].SOPInstanceUID != first[0].SOPInstanceUID
     assert fewer[0].SeriesInstanceUID == first[0].SeriesInstanceUID
-    assert numbers(fewer[0])[codes.READ.meaning] == [23.0]
+    assert numbers(fewer[0])[codes.RECEIVED.meaning] == [23.0]
     for changed in ({"operating_point": "screening"}, {"model": "other@0"}, {"window": "dicom"}):
         other = results_of(replace(found, **changed), detector.metadata)
         assert other[0].SOPInstanceUID != first[0].SOPInstanceUID

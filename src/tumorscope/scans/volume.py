@@ -53,11 +53,14 @@ class Thinned:
         Of each slice that is left, among all of the stack, from 0.
     total : int
         Slices of the stack.
+    origins : tuple of SliceOrigin
+        Of all of them, without their windows.
     """
 
     every: float
     places: tuple[int, ...]
     total: int
+    origins: tuple[SliceOrigin, ...] = field(default=(), repr=False)
 
     def keeping(self, left: Sequence[int]) -> Thinned:
         """Return the same for some of these slices, as others could not be read."""

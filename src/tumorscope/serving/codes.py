@@ -60,7 +60,7 @@ SCORE = own("series-score", "Score of the series in log-odds, no probability")
 NO_TUMOUR_BELOW = own("no-tumour-below", "Score below which series are called no tumour")
 TUMOUR_FROM = own("tumour-from", "Score from which series are called tumour")
 LOOKED_AT = own("looked-at", "Slices that were looked at")
-READ = own("read", "Images of the series that were read")
+RECEIVED = own("received", "Images of the volume that were received")
 
 PROBABILITY = own("probability", "Calibrated probability of a tumour in this slice")
 THRESHOLD = own("threshold", "Threshold of the operating point")

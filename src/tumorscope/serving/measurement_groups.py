@@ -32,7 +32,7 @@ def group_of_series(
     """Return what is said of the series as a whole."""
     numbers = [
         _number(ours.LOOKED_AT, len(found.slices), ours.IMAGES),
-        _number(ours.READ, len(found.origins), ours.IMAGES),
+        _number(ours.RECEIVED, len(found.origins), ours.IMAGES),
     ]
     if found.decision in ANSWERS and found.score is not None and found.level is not None:
         numbers += [

@@ -132,9 +132,17 @@ def _report(found: SeriesFinding, sources: Sources, identity: str) -> Measuremen
         ),
     )
     content = report[0].ContentSequence
-    content.insert(len(content) - 1, image_library(sources.images))
+    content.insert(len(content) - 1, image_library(_looked_at(found, sources)))
     content.append(_in_words(found))
     return report
+
+
+def _looked_at(found: SeriesFinding, sources: Sources) -> list[Dataset]:
+    """Return the images that slices were looked at in; those between stand in the evidence."""
+    shown = {each.sop_instance_uid for each in found.slices}
+    if shown == {""}:  # across the acquired slices all take part
+        return list(sources.images)
+    return [image for image in sources.images if image.SOPInstanceUID in shown]
 
 
 def _in_words(found: SeriesFinding) -> ContainerContentItem:
