@@ -54,6 +54,10 @@ def test_what_is_left_is_what_the_whole_volume_shows(
     for path in (dicom, write_nifti(tmp_path / "a.nii", values, affine)):
         whole, left = volume_at(path), volume_at(path, every=14.0)
         assert len(left.voxels) == 8
+        assert left.path == whole.path
+        assert [each.position for each in left.stack_origins] == [
+            each.position for each in whole.origins
+        ]
         shown = [told(each) for each in views(left, every=14.0, window=FIXED)]
         assert shown == [told(each) for each in views(whole, every=14.0, window=FIXED)]
         assert positions_of(left, every=14.0) == pytest.approx(positions_of(whole, every=14.0))

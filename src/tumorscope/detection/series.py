@@ -154,7 +154,7 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
         model=detector.model_id,
         operating_point=detector.operating_point,
         ms=1000.0 * (time.perf_counter() - began),
-        origins=volume.origins if volume.thinned is None else volume.thinned.origins,
+        origins=volume.stack_origins,
         directions=directions(volume, how.plane),
     )
 

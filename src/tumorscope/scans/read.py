@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack, stacks_of
 from tumorscope.scans.thinning import thinned_stack, thinned_volume
-from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Thinned, Volume
+from tumorscope.scans.volume import MAX_VOXELS, Thinned, Volume
 
 Ends = tuple[float, float]
 
@@ -138,8 +139,9 @@ def _volume(
     affine[:3, 3] = stack.corners[kept[0]]
     if len(kept) > 1 and not regular:
         affine[:3, 0] = (stack.corners[kept[-1]] - stack.corners[kept[0]]) / (len(kept) - 1)
+    places = stack.origins
     origins = tuple(
-        _origin(stack, index, window) for index, window in zip(kept, windows, strict=True)
+        replace(places[index], window=window) for index, window in zip(kept, windows, strict=True)
     )
     return Volume(
         voxels=voxels,
@@ -147,7 +149,7 @@ def _volume(
         positions=stack.positions[kept],
         regular=regular,
         origins=origins,
-        path=origins[0].path,
+        path=(origins if thinned is None else thinned.origins)[0].path,
         study_uid=series.study_uid,
         series_uid=series.series_uid,
         modality=series.modality,
@@ -158,12 +160,6 @@ def _volume(
         not_read=tuple(left_out),
         thinned=None if thinned is None else thinned.keeping(kept),
     )
-
-
-def _origin(stack: Stack, index: int, window: tuple[float, float] | None) -> SliceOrigin:
-    frame, corner = stack.frames[index], stack.corners[index]
-    place = (float(corner[0]), float(corner[1]), float(corner[2]))
-    return SliceOrigin(frame.path, frame.uid, frame.number, place, window)
 
 
 def _decoded(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tumorscope.scans.frame import Frame, Marks
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.remark import Remark
+from tumorscope.scans.volume import SliceOrigin
 
 APART = 0.05
 """Positions so near to each other, in mm, are the same."""
@@ -50,6 +51,14 @@ class Stack:
     corners: NDArray[np.float64]
     regular: bool
     remarks: tuple[Remark, ...]
+
+    @property
+    def origins(self) -> tuple[SliceOrigin, ...]:
+        """Where each slice came from, without its window."""
+        return tuple(
+            SliceOrigin(each.path, each.uid, each.number, (float(x), float(y), float(z)))
+            for each, (x, y, z) in zip(self.frames, self.corners, strict=True)
+        )
 
     @property
     def affine(self) -> NDArray[np.float64]:

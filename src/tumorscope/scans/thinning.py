@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tumorscope.scans.planes import Plane, descends, plane_of
 from tumorscope.scans.spread import spread
 from tumorscope.scans.stack import Stack, evenly
-from tumorscope.scans.volume import SliceOrigin, Thinned, Volume
+from tumorscope.scans.volume import Thinned, Volume
 
 
 def thinned_stack(
@@ -38,11 +38,7 @@ def thinned_stack(
         regular=stack.regular and evenly(positions),
         remarks=stack.remarks,
     )
-    origins = tuple(
-        SliceOrigin(frame.path, frame.uid, frame.number, (float(x), float(y), float(z)))
-        for frame, (x, y, z) in zip(stack.frames, stack.corners, strict=True)
-    )
-    return left, Thinned(every, tuple(places), len(origins), origins)
+    return left, Thinned(every, tuple(places), stack.origins)
 
 
 def thinned_volume(volume: Volume, every: float | None, plane: Plane | None = None) -> Volume:
@@ -63,7 +59,7 @@ def thinned_volume(volume: Volume, every: float | None, plane: Plane | None = No
         positions=volume.positions[places],
         regular=volume.regular and evenly(volume.positions[places]),
         origins=origins,
-        thinned=Thinned(every, tuple(places), len(volume.origins), volume.origins),
+        thinned=Thinned(every, tuple(places), volume.origins),
     )
 
 

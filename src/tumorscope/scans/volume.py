@@ -51,16 +51,18 @@ class Thinned:
         Distance in mm that was asked for.
     places : tuple of int
         Of each slice that is left, among all of the stack, from 0.
-    total : int
-        Slices of the stack.
     origins : tuple of SliceOrigin
-        Of all of them, without their windows.
+        Of all slices of the stack.
     """
 
     every: float
     places: tuple[int, ...]
-    total: int
-    origins: tuple[SliceOrigin, ...] = field(default=(), repr=False)
+    origins: tuple[SliceOrigin, ...] = field(repr=False)
+
+    @property
+    def total(self) -> int:
+        """Slices of the stack."""
+        return len(self.origins)
 
     def keeping(self, left: Sequence[int]) -> Thinned:
         """Return the same for some of these slices, as others could not be read."""
@@ -119,6 +121,11 @@ class Volume:
     remarks: tuple[Remark, ...] = ()
     not_read: tuple[NotRead, ...] = ()
     thinned: Thinned | None = None
+
+    @property
+    def stack_origins(self) -> tuple[SliceOrigin, ...]:
+        """Where all slices of the stack came from, also those that were left out."""
+        return self.origins if self.thinned is None else self.thinned.origins
 
     @property
     def spacing(self) -> tuple[float, float, float]:
