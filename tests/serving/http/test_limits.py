@@ -124,7 +124,8 @@ def test_a_full_queue_says_when_to_come_back(serve: Serve, slow: Slow, bright: P
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200
     waiting = client.get(sent[1].headers["location"]).json()
-    assert (waiting["state"], waiting["looked_at"], waiting["total"]) == ("queued", 0, 1)
+    assert waiting["state"] in ("queued", "running")
+    assert (waiting["looked_at"], waiting["total"]) == (0, 1)
     assert client.get(sent[1].headers["location"] + "/table.csv").status_code == 404
     assert client.delete(sent[1].headers["location"]).status_code == 204
     assert client.get(sent[1].headers["location"]).status_code == 404

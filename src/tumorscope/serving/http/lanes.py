@@ -13,6 +13,9 @@ from collections.abc import Callable, Sequence
 
 from tumorscope.serving.http.job import Finish, Job
 
+HASTE = 0.7
+"""Of the time until there is room: better some come too early than that nothing waits."""
+
 Work = Callable[[Sequence[Job]], Sequence[Job]]
 """Does a part of what waits, and returns the jobs that had their turn; it sets their states."""
 
@@ -37,7 +40,7 @@ class Lane:
         self._jobs: deque[Job] = deque()
         self._news = threading.Condition()
         self._stopping = False
-        self._seconds = 0.0
+        self._seconds, self._turned_away = 0.0, 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -77,9 +80,16 @@ class Lane:
             self._news.notify()
         return True
 
-    def seconds_left(self) -> int:
-        """Return after how many seconds there is room again, by how fast it was: 1 to 60."""
-        return max(1, min(60, round(self._seconds * len(self._jobs) / 2)))
+    def turn_away(self) -> int:
+        """Return after how many seconds one that found no room may find it, 1 to 60.
+
+        By how fast it was, and how many were turned away before: they come back too, and would
+        otherwise come all at once, time and again.
+        """
+        with self._news:
+            self._turned_away += 1
+            ahead = len(self._jobs) / 2 + self._turned_away
+        return max(1, min(60, round(HASTE * self._seconds * ahead)))
 
     def _run(self) -> None:
         while jobs := self._next():
@@ -91,6 +101,8 @@ class Lane:
                     self._jobs.remove(job)
                 # Behind the others, so that all have their turn.
                 self._jobs += [job for job in served if job not in ended]
+                left = self._turned_away - len(ended) if self._jobs else 0
+                self._turned_away = max(0, left)
             for job in ended:
                 self._end(job)
             if ended:

@@ -48,7 +48,7 @@ def router(service: Service) -> APIRouter:
     )
     async def readyz() -> Response:
         if not service.ready or service.pictures.full:
-            raise too_busy(service.pictures.seconds_left())
+            raise too_busy(1)
         return Response(OK, media_type=JSON)
 
     @routes.get(

@@ -73,7 +73,7 @@ class Service:
         """
         lane = self.volumes if heavy else self.pictures
         if lane.full:
-            raise too_busy(lane.seconds_left())
+            raise too_busy(lane.turn_away())
 
     def add(self, job: Job) -> None:
         """Queue a request.
@@ -88,7 +88,7 @@ class Service:
         lane = self.volumes if job.heavy else self.pictures
         if not lane.add(job):
             del self.active[job.id]
-            raise too_busy(lane.seconds_left())
+            raise too_busy(lane.turn_away())
 
     def remove(self, name: str) -> None:
         """Delete a request with all that was sent and found.

@@ -34,11 +34,12 @@ INTERNAL = Problem(
 def look_at_pictures(jobs: Sequence[Job], detector: Detector) -> list[Job]:
     """Look at the next pictures of the requests, one of each in turns; return whose those were."""
     for job in jobs:
-        _begin(job)
         _guarded(job, job.check)
     failed = [job for job in jobs if job.state == "failed"]
-    taken = _in_turns([job for job in jobs if job.state == "running"], BATCH * detector.threads)
+    taken = _in_turns([job for job in jobs if job.state != "failed"], BATCH * detector.threads)
     served = list(dict.fromkeys(job for job, _ in taken))
+    for job in served:
+        _begin(job)
     try:
         findings = detector.detect_many([upload.path for _, upload in taken])
         for (job, upload), finding in zip(taken, findings, strict=True):
