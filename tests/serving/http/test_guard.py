@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,20 @@ def test_one_address_is_slowed_down(serve: Serve) -> None:
     assert [answer.status_code for answer in answers] == [200, 429, 429]
     assert int(answers[1].headers["retry-after"]) >= 1
     assert client.get("/v1/model").status_code == 200
+
+
+def test_nobody_is_told_of_requests_whatever_the_environment_asks(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as collector:
+        collector.settimeout(0.2)
+        monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+        where = f"http://127.0.0.1:{collector.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", where)
+        client = serve()
+        assert client.get("/v1/model").status_code == 200
+        with pytest.raises(TimeoutError):
+            collector.accept()
 
 
 def test_the_command_refuses_to_be_open_to_all(

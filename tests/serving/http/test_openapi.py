@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -11,7 +12,9 @@ from tests.serving.http.conftest import Client
 from tumorscope.serving.http import schema
 from tumorscope.serving.http.documents import as_json
 
-schemathesis = pytest.importorskip("schemathesis", reason="needs the dev extra")
+pytest.importorskip("schemathesis", reason="needs the dev extra")
+import schemathesis
+from schemathesis import Case
 
 
 def test_every_address_answers_as_the_document_says(shared_service: Client) -> None:
@@ -28,7 +31,7 @@ def test_every_address_answers_as_the_document_says(shared_service: Client) -> N
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        def check(case: schemathesis.Case) -> None:
+        def check(case: Case[Any]) -> None:
             case.call_and_validate()
 
         check()

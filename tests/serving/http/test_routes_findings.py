@@ -95,10 +95,11 @@ def test_many_files_have_rows_in_their_order_with_pictures_tables_and_a_page(
     assert "attachment" in page.headers["content-disposition"]
     assert page.text.count("<article") == 3
     assert shared_service.get(f"{place}/table.csv?of=series").status_code == 404
+    assert "no DICOM series" in shared_service.get(f"{place}/dicom.zip").json()["received"]
 
 
 def test_a_zip_of_a_study_is_a_finding_for_each_series(shared_service: Client, study: Path) -> None:
-    pytest.importorskip("nibabel", reason="needs the dicom extra")
+    pydicom = pytest.importorskip("pydicom", reason="needs the dicom extra")
     sent = shared_service.post("/v1/findings?wait=0", files={"files": ("s.zip", zipped(study))})
     assert sent.status_code == 202
     place = sent.headers["location"]
@@ -124,6 +125,10 @@ def test_a_zip_of_a_study_is_a_finding_for_each_series(shared_service: Client, s
     page = shared_service.get(f"{place}/report.html").text
     assert "<svg" in page
     assert "SECRET" not in page
+    results = zipfile.ZipFile(io.BytesIO(shared_service.get(f"{place}/dicom.zip").content))
+    assert sorted(name[:3] for name in results.namelist()) == ["SC-", "SR-"]
+    report = pydicom.dcmread(io.BytesIO(results.read(max(results.namelist()))))
+    assert report.StudyInstanceUID == series["study_uid"]
 
 
 def test_pictures_and_volumes_together_are_all_answered(

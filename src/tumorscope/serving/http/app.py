@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -14,15 +15,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tumorscope.common.errors import OutputError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
 from tumorscope.serving.http import routes_about, routes_findings, routes_page
-from tumorscope.serving.http.problems import Problem
+from tumorscope.serving.http.problems import Problem, no_space
 from tumorscope.serving.http.service import Service
 from tumorscope.serving.http.work import INTERNAL
 
 DRAWINGS = 4
 """Pictures, tables and pages that are made at once."""
+
+_SIGNALS = ("tracing", "metrics", "logs", "operation_spans", "auto_configure")
+_UNWATCHED: dict[str, Any] = {"telemetry": dict.fromkeys(_SIGNALS, False)}
+"""Newer FastAPI tells OpenTelemetry of each request, and variables of the environment say to whom
+that goes. Nothing leaves the machine."""
 
 WHAT = f"""Findings of a brain-MRI tumour detector.
 
@@ -55,6 +62,7 @@ def application(service: Service) -> FastAPI:
         # Their pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        **_UNWATCHED,
     )
     for router in (
         routes_findings.router(service),
@@ -66,6 +74,7 @@ def application(service: Service) -> FastAPI:
         (Problem, _of_problem),
         (HTTPException, _of_http),
         (RequestValidationError, _of_validation),
+        (OutputError, _of_full_disk),
         (Exception, _of_fault),
     ):
         app.add_exception_handler(kind, answer)
@@ -109,6 +118,10 @@ async def _of_validation(_: Request, error: Exception) -> Response:
         expected=f"Expected: {first['msg']}.",
         what_to_do="See /openapi.json for what each address takes.",
     ).response()
+
+
+async def _of_full_disk(_: Request, __: Exception) -> Response:
+    return no_space("results").response()
 
 
 async def _of_fault(_: Request, __: Exception) -> Response:

@@ -87,3 +87,13 @@ def too_large(what: str, most: str) -> Problem:
         what_to_do="Send less at once, series by series, or raise the limit with the options of "
         "tumorscope serve.",
     )
+
+
+def no_space(what: str) -> Problem:
+    """Return the problem of a disk to which nothing can be written."""
+    return Problem(
+        507,
+        received=f"Received a request whose {what} cannot be written down.",
+        expected="Expected free space in the spool of the service.",
+        what_to_do="Tell those who run the service, or try again later.",
+    )

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response
 
 from tumorscope.serving.http import schema
+from tumorscope.serving.http.dicom_archive import dicom_archive
 from tumorscope.serving.http.documents import as_json, status_of
 from tumorscope.serving.http.drawing import View, png_of
 from tumorscope.serving.http.incoming import receive
@@ -200,7 +201,9 @@ def _add_files(routes: APIRouter, service: Service) -> None:
             },
         )
         def table(id: Id, of: Kind = None) -> Response:
-            path = write_table(_done(service, id), ending, of)
+            place = _done(service, id)
+            with service.store.growing(place):
+                path = write_table(place, ending, of)
             return FileResponse(path, media_type=kind, filename=f"findings.{ending}")
 
     add("csv", "text/csv; charset=utf-8")
@@ -217,5 +220,23 @@ def _add_files(routes: APIRouter, service: Service) -> None:
     )
     def report(id: Id, of: Kind = None) -> Response:
         """Return the page to be saved: it has styles of its own, which this service forbids."""
-        path = report_page(_done(service, id), service.detector, of)
+        place = _done(service, id)
+        with service.store.growing(place):
+            path = report_page(place, service.detector, of)
         return FileResponse(path, media_type="text/html", filename="findings.html")
+
+    @routes.get(
+        "/{id}/dicom.zip",
+        summary="The findings as DICOM objects, for archives and viewers",
+        response_class=Response,
+        responses={
+            200: {"description": "A zip of SR and SC.", "content": {"application/zip": {}}},
+            **problems(404, 409),
+        },
+    )
+    def dicom(id: Id) -> Response:
+        """Return a structured report and a secondary capture for each DICOM series."""
+        place = _done(service, id)
+        with service.store.growing(place):
+            path = dicom_archive(place, service.detector)
+        return FileResponse(path, media_type="application/zip", filename="dicom-results.zip")

@@ -127,7 +127,7 @@ EXAMPLE = {
 WAITS = {**{key: EXAMPLE[key] for key in ("id", "notice", "created", "files")}, "state": "queued"}
 WAITS |= {"looked_at": 0, "total": 1}
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BINARY = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 UPLOAD = {
     "requestBody": {
         "required": True,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tumorscope.common.errors import OutputError
@@ -38,7 +40,7 @@ class Store:
 
     def __init__(self, folder: Path, *, retention: float, most: int) -> None:
         self.folder, self.retention, self._most = folder, retention, most
-        self._lock = threading.Lock()
+        self._lock, self._making = threading.Lock(), threading.Lock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -113,6 +115,18 @@ class Store:
         size = _size(place)
         with self._lock:
             self.used += size - counted
+
+    @contextlib.contextmanager
+    def growing(self, place: Path) -> Iterator[None]:
+        """Count what is written beside an answer inside the block, one block at a time."""
+        with self._making:
+            before = _size(place)
+            try:
+                yield
+            finally:
+                grown = _size(place) - before
+                with self._lock:
+                    self.used = max(0, self.used + grown)
 
     def sweep(self) -> int:
         """Delete answers that have passed their time; return how many."""

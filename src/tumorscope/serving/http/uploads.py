@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 from tumorscope.common.names import printable
 from tumorscope.imaging.kinds import HEAD, format_of, kind_of
 from tumorscope.serving.http.limits import MIB, Limits
-from tumorscope.serving.http.problems import Problem, too_large
+from tumorscope.serving.http.problems import no_space, too_large
 from tumorscope.serving.http.store import Store
 
 VOLUMES = {
@@ -146,9 +146,4 @@ def _write(stream: BinaryIO, data: bytes) -> None:
         while left:
             left = left[stream.write(left) :]
     except OSError as error:
-        raise Problem(
-            507,
-            received=f"Received files that cannot be written down: {error.strerror or error}.",
-            expected="Expected free space in the spool of the service.",
-            what_to_do="Tell those who run the service, or try again later.",
-        ) from error
+        raise no_space("files") from error

@@ -43,8 +43,8 @@ export function answer(found, { load, save, remove }) {
       make("button", { type: "button", onclick: () => save(`table.csv${query}`, "findings.csv") }, `Table${which} (CSV)`),
       make("button", { type: "button", onclick: () => save(`report.html${query}`, "findings.html") }, `Report${which}`));
   }
-  if (found.dicom_results) {
-    tools.append(make("button", { type: "button", onclick: () => save("dicom.zip", "dicom-results.zip") }, "DICOM results (SR)"));
+  if (found.rows.some((row) => row.series_uid && row.slices_looked_at?.length)) {
+    tools.append(make("button", { type: "button", onclick: () => save("dicom.zip", "dicom-results.zip") }, "DICOM results (SR, SC)"));
   }
   tools.append(make("button", { type: "button", onclick: () => remove(section) }, "Delete"));
   const counts = make("ul", { class: "counts" });
