@@ -21,7 +21,7 @@ import tumorscope
 from tumorscope.common.errors import UnreadableImageError, UsageError
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.finding import Finding
-from tumorscope.imaging.inputs import slice_and_colour
+from tumorscope.imaging.inputs import given
 
 PIXELS = np.kron(
     np.random.default_rng(0).integers(60, 200, (12, 10)).astype(np.uint8), np.ones((8, 8), np.uint8)
@@ -106,7 +106,7 @@ def test_a_pillow_image_that_is_still_to_be_read_is_turned_upright(
     exif[0x0112] = 6
     Image.fromarray(PIXELS).save(tmp_path / "a.png", exif=exif)
     with Image.open(tmp_path / "a.png") as image:
-        scan, _ = slice_and_colour(image)
+        scan = given(image).slice
         np.testing.assert_array_equal(scan.pixels, np.rot90(PIXELS, -1))
         assert scan.source == str(tmp_path / "a.png")
 
@@ -119,19 +119,17 @@ def test_an_opened_pillow_image_is_what_its_file_is_where_pillow_reads_that_wron
     Image.fromarray(65535 - twelve).save(negative, tiffinfo={262: 0, 274: 6})
     cv2.imwrite(str(colours), np.stack([twelve] * 3, axis=2))
     for path, upright in ((negative, np.rot90(twelve, -1)), (colours, twelve)):
-        expected = slice_and_colour(upright)[0].pixels
+        expected = given(upright)[0].pixels
         for source in (path, io.BytesIO(path.read_bytes())):
             with Image.open(source) as image:
                 for _ in range(2):  # looking changes nothing for the caller
-                    np.testing.assert_array_equal(slice_and_colour(image)[0].pixels, expected)
+                    np.testing.assert_array_equal(given(image)[0].pixels, expected)
                     assert image.tile
                 assert same(detector.detect(image), detector.detect(path))
     Image.fromarray(65535 - twelve).save(negative, tiffinfo={262: 0})
     with Image.open(negative) as image:
         image.load()
-        np.testing.assert_array_equal(
-            slice_and_colour(image)[0].pixels, slice_and_colour(twelve)[0].pixels
-        )
+        np.testing.assert_array_equal(given(image)[0].pixels, given(twelve)[0].pixels)
 
 
 @pytest.mark.parametrize(

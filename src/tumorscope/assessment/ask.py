@@ -175,7 +175,9 @@ def prepare_for(model: ModelFile, manifest: Manifest, *, outlines: bool = False)
     def look(row: Row) -> tuple[NDArray[np.uint8], tuple[str, ...], bool, Outline | None]:
         opened = open_image(manifest.file(row))
         scan, check = opened.slice, metadata.input_check
-        refusals = rules.input_reasons(scan, check, coloured=opened.coloured)
+        refusals = rules.input_reasons(
+            scan, check, coloured=opened.coloured, damaged=opened.damaged
+        )
         outline = _outline(manifest, row, scan, how) if outlines else None
         return prepare(scan, how), refusals, bool(known.holds(scan)), outline
 

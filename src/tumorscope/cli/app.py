@@ -17,6 +17,7 @@ from tumorscope import __version__
 from tumorscope.cli.options import Common
 from tumorscope.common.errors import InputError, OutputError, TumorscopeError, UsageError
 from tumorscope.common.faults import explain
+from tumorscope.common.memory import limit_of_one_command
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import one_command, quiet, say
 from tumorscope.common.streams import calm_warnings, holds_all_text, prepare_streams
@@ -162,7 +163,7 @@ def run(words: Sequence[str]) -> int:
                 "Received an empty argument. Expected a path, a name or a number in its place. Is "
                 "a variable of the shell empty? An empty path would mean the current folder."
             )
-        with quiet("--quiet" in words), one_command():
+        with quiet("--quiet" in words), one_command(), limit_of_one_command():
             result = chosen(
                 list(words), exit_on_error=False, print_error=True, result_action="return_value"
             )

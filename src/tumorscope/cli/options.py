@@ -9,8 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, Token
 
+from tumorscope.common.memory import limit_image_memory
+
 if TYPE_CHECKING:
     from tumorscope.recipes.recipe import Recipe
+
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    """Return a whole number; cyclopts alone would take 1.5 for 2."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(
+            f"Received {text}; expected a whole number, in digits only, such as 3."
+        ) from None
 
 
 @Parameter(name="*")
@@ -27,16 +40,13 @@ class Common:
     debug: Annotated[bool, Parameter(negative="")] = False
     """Show the traceback of an error."""
 
+    image_memory: Annotated[int | None, Parameter(converter=_whole)] = None
+    """MiB that all images which are read at a time may take together; 1024 by default."""
 
-def _whole(_: object, tokens: Sequence[Token]) -> int:
-    """Return a whole number; cyclopts alone would take 1.5 for 2."""
-    text = tokens[0].value
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(
-            f"Received {text}; expected a whole number, in digits only, such as 3."
-        ) from None
+    def __post_init__(self) -> None:
+        """Set what holds for the whole command."""
+        if self.image_memory is not None:
+            limit_image_memory(self.image_memory)
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]

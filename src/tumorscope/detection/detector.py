@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from tumorscope.common.cores import cores
 from tumorscope.common.errors import InputError, UnreadableImageError, UsageError
 from tumorscope.common.limits import MOST_THREADS, check_whole
+from tumorscope.common.memory import IMAGES
 from tumorscope.detection import rules
 from tumorscope.detection.engine_pair import EnginePair
 from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of
 from tumorscope.detection.finding import Decision, Finding
 from tumorscope.detection.ready import Ready
 from tumorscope.detection.seen import SeenImages
-from tumorscope.imaging.inputs import Image, slice_and_colour, source_of
+from tumorscope.imaging.inputs import Image, given, source_of
 from tumorscope.imaging.preprocess import prepare
 from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.onnx_file import ModelFile, metadata_text
@@ -322,20 +323,19 @@ class Detector:
         for image in images:
             try:
                 ready.append(self._ready(image))
-            except UnreadableImageError as error:
-                # Reasons are joined by semicolons in one line of a table.
-                why = " ".join(error.why.replace(";", ",").split())
-                ready.append(Ready(source_of(image), (f"unreadable: {why}",), None, None, why))
+            except (UnreadableImageError, MemoryError) as error:
+                ready.append(Ready.failed(source_of(image), error))
         return self._findings(engine, ready, began)
 
     def _ready(self, image: Image) -> Ready:
-        scan, ready = self._checked(image)
-        return replace(ready, seen=self._seen(scan, ready.pixels))
+        with IMAGES.one_image():
+            scan, ready = self._checked(image)
+            return replace(ready, seen=self._seen(scan, ready.pixels))
 
     def _checked(self, image: Image) -> tuple[Slice, Ready]:
-        """Return a slice, and what is ready of it; whether it is known is not asked yet."""
-        scan, coloured = slice_and_colour(image)
-        reasons = rules.input_reasons(scan, self.metadata.input_check, coloured=coloured)
+        scan, coloured, damaged = given(image)
+        check = self.metadata.input_check
+        reasons = rules.input_reasons(scan, check, coloured=coloured, damaged=damaged)
         pixels = None if reasons else prepare(scan, self._how)
         return scan, Ready(scan.source, reasons, None, pixels)
 

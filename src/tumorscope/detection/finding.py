@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 Decision = Literal["tumour", "no tumour", "abstain", "refused", "unreadable"]
 
-REASONS = ("not-brain-mri", "blank", "too-small", "uncertain", "unlike-training", "seen")
-"""Codes of reasons in the order in which a finding lists them; the seventh is "unreadable: …"."""
+REASONS = (
+    *("damaged", "not-brain-mri", "blank", "too-small"),
+    *("uncertain", "unlike-training", "seen"),
+)
+"""Codes of reasons in the order in which a finding lists them; the eighth is "unreadable: …"."""
 
 _WORDS = {
+    "damaged": "Its file is damaged: the data of the JPEG do not end where the picture does.",
     "not-brain-mri": "It does not look like a slice of a brain MRI.",
     "blank": "It is blank: its grey values hardly differ.",
     "too-small": "It is too small to show anatomy.",

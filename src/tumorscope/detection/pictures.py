@@ -8,6 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tumorscope.common.errors import UnreadableImageError
+from tumorscope.common.memory import IMAGES
+from tumorscope.common.names import printable
+from tumorscope.common.progress import say
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import Found
 from tumorscope.detection.journal import Record
@@ -90,10 +94,17 @@ def _draw(result: Result, metadata: Metadata, folder: Path | None, wanted: bool)
 
     if result.finding is None:
         return None
-    scan = read_slice(result.found.path)
-    if folder is not None:
-        write_overlay(folder / result.found.place, scan, result.finding, metadata)
-    if not wanted:
+    try:
+        with IMAGES.one_image():
+            scan = read_slice(result.found.path)
+            if folder is not None:
+                write_overlay(folder / result.found.place, scan, result.finding, metadata)
+            if not wanted:
+                return None
+            how, temperature = metadata.preprocessing.preprocessing, temperature_of(metadata)
+            return thumbnail(scan, result.finding, how, temperature=temperature)
+    except (UnreadableImageError, MemoryError) as error:
+        # Its row is there, and the others are not to be lost.
+        why = getattr(error, "why", "the memory does not suffice")
+        say(f"No picture of {printable(result.found.path)}: {why}")
         return None
-    how, temperature = metadata.preprocessing.preprocessing, temperature_of(metadata)
-    return thumbnail(scan, result.finding, how, temperature=temperature)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.errors import UnreadableImageError
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -20,3 +22,11 @@ class Ready:
     seen: bool | None
     pixels: NDArray[np.uint8] | None
     unreadable: str = ""
+
+    @classmethod
+    def failed(cls, source: str, error: UnreadableImageError | MemoryError) -> Ready:
+        """Return what is ready of an image that could not be read."""
+        said = getattr(error, "why", "the memory does not suffice to look at it")
+        # Reasons are joined by semicolons in one line of a table.
+        why = " ".join(said.replace(";", ",").split())
+        return cls(source, (f"unreadable: {why}",), None, None, why)

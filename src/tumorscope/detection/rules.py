@@ -30,7 +30,9 @@ def rule_of(metadata: Metadata, operating_point: str) -> DecisionRule:
     return DecisionRule.of(metadata.operating_points[operating_point], metadata.conformal)
 
 
-def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> tuple[str, ...]:
+def input_reasons(
+    scan: Slice, check: InputCheck, *, coloured: float = 0.0, damaged: bool = False
+) -> tuple[str, ...]:
     """Return why an image should not be shown to the model at all, in the order of `REASONS`.
 
     Parameters
@@ -42,6 +44,8 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
     coloured : float
         Share of pixels that are really coloured, 0 to 1; see
         `tumorscope.imaging.read.open_image`.
+    damaged : bool
+        Whether its file is damaged; see there.
 
     Examples
     --------
@@ -49,7 +53,7 @@ def input_reasons(scan: Slice, check: InputCheck, *, coloured: float = 0.0) -> t
     ('not-brain-mri', 'blank', 'too-small')
     """
     height, width = scan.pixels.shape
-    reasons = []
+    reasons = ["damaged"] if damaged else []
     if max(height, width) > check.aspect * min(height, width) or coloured > check.coloured:
         reasons.append("not-brain-mri")
     # Rows and columns are passed over in large images: the spread needs no million values.

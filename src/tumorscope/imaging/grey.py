@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -10,6 +12,9 @@ from tumorscope.imaging import deep
 
 SAMPLE = 64
 """Edge of the sample in which colours are counted when a picture is read anyway."""
+
+STRIP = 2**20
+"""Pixels that are converted at a time."""
 
 
 def is_grey(mode: str) -> bool:
@@ -37,8 +42,31 @@ def grey(image: Image.Image) -> NDArray[np.uint8]:
     """Return any picture as grey, uint8 (height, width); see `tumorscope.imaging.read_slice`."""
     if deep.is_deep(image.mode):
         return deep.window(deep.values_by_pillow(image, None))
+    return _in_strips(image, _grey)
+
+
+def luma(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the first channel of a picture, uint8 (height, width)."""
+    return _in_strips(image, lambda part: part.getchannel(0))
+
+
+def _in_strips(image: Image.Image, work: Callable[[Image.Image], Image.Image]) -> NDArray[np.uint8]:
+    """Do `work`, which looks at one pixel at a time, on as many rows as take little memory."""
+    image.load()
+    rows = max(1, STRIP // image.width)
+    if rows >= image.height:
+        # A copy, because Pillow's buffer is read-only and dies with the image.
+        return np.array(work(image), dtype=np.uint8)
+    pixels = np.empty((image.height, image.width), np.uint8)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        pixels[top:bottom] = np.asarray(work(image.crop((0, top, image.width, bottom))))
+    return pixels
+
+
+def _grey(image: Image.Image) -> Image.Image:
     if image.mode == "LAB":
-        return np.array(image.getchannel("L"))
+        return image.getchannel("L")
     if image.mode in ("P", "1", "L", "RGB") and "transparency" in image.info:
         image = image.convert("RGBA")
     elif image.mode == "P":
@@ -47,8 +75,7 @@ def grey(image: Image.Image) -> NDArray[np.uint8]:
         rgba = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
         backdrop = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         image = Image.alpha_composite(backdrop, rgba).convert("RGB")
-    # A copy, because Pillow's buffer is read-only and dies with the image.
-    return np.array(image.convert("L"), dtype=np.uint8)
+    return image.convert("L")
 
 
 def grey_of_values(windowed: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ The same values of one kind (8 bits, or more than that) in any of these are the 
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +63,18 @@ def source_of(image: Image) -> str:
     return "array" if isinstance(image, np.ndarray) else "bytes"
 
 
-def slice_and_colour(image: Image, *, max_pixels: int = MAX_PIXELS) -> tuple[Slice, float]:
-    """Return an image as a `Slice`, and the share of its pixels that are really coloured.
+class Given(NamedTuple):
+    """An image as a `Slice`, and what else is known of it."""
+
+    slice: Slice
+    coloured: float = 0.0
+    """Share of its pixels that are really coloured; see `tumorscope.imaging.read.Opened`."""
+    damaged: bool = False
+    """Whether its file is damaged; see `tumorscope.imaging.read.Opened`."""
+
+
+def given(image: Image, *, max_pixels: int = MAX_PIXELS) -> Given:
+    """Return an image as a `Slice`, with how coloured it is, and whether its file is damaged.
 
     Raises
     ------
@@ -73,23 +84,23 @@ def slice_and_colour(image: Image, *, max_pixels: int = MAX_PIXELS) -> tuple[Sli
         If it is of another type, dtype or shape.
     """
     if isinstance(image, Slice):
-        return image, 0.0
+        return Given(image)
     if isinstance(image, str | os.PathLike):
         opened = open_image(os.fspath(image), max_pixels=max_pixels)
-        return opened.slice, opened.coloured
+        return Given(opened.slice, opened.coloured, opened.damaged)
     if isinstance(image, bytes):
         opened = open_bytes(image, source="bytes", max_pixels=max_pixels)
-        return opened.slice, opened.coloured
+        return Given(opened.slice, opened.coloured, opened.damaged)
     if isinstance(image, np.ndarray):
         pixels, coloured = _of_array(image, max_pixels)
-        return Slice(pixels=pixels, source="array"), coloured
+        return Given(Slice(pixels=pixels, source="array"), coloured)
     if isinstance(image, pillow.Image):
         data = _still_encoded(image)
         if data is not None:
             opened = open_bytes(data, source=source_of(image), max_pixels=max_pixels)
-            return opened.slice, opened.coloured
+            return Given(opened.slice, opened.coloured, opened.damaged)
         pixels, coloured = _of_picture(image, max_pixels)
-        return Slice(pixels=pixels, source=source_of(image)), coloured
+        return Given(Slice(pixels=pixels, source=source_of(image)), coloured)
     raise UsageError(
         f"Received {type(image).__qualname__} of {type(image).__module__} for an image; "
         f"expected {_EXPECTED}. Convert it, for example with numpy.asarray; of a file object, give "

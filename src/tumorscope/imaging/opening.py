@@ -15,7 +15,10 @@ from typing import NoReturn
 from PIL import Image
 
 from tumorscope.common.errors import UnreadableImageError
+from tumorscope.common.memory import IMAGES
+from tumorscope.imaging.bounds import TooMuchError, canvas_of, check_parts
 from tumorscope.imaging.damage import why
+from tumorscope.imaging.jpeg import Layout, layout_of
 from tumorscope.imaging.kinds import SUFFIXES, format_of, is_dicom, kind_of
 from tumorscope.imaging.tiff import Page, pages_of, picture_of
 
@@ -62,6 +65,8 @@ class Encoded:
     """Of a TIFF, the page that is the picture."""
     deep: bool
     """Whether its values have more than 8 bits, or a sign."""
+    layout: Layout | None = None
+    """Of a JPEG."""
 
     @property
     def sha256(self) -> str:
@@ -84,7 +89,10 @@ def bytes_of(path: Path) -> bytes:
                 f"at most {MAX_BYTES:,} bytes",
                 "Is it a scan?",
             )
+        IMAGES.take_file(size)
         data = path.read_bytes()
+    except MemoryError:
+        refuse_memory(str(path))
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         refuse(
             str(path),
@@ -117,14 +125,21 @@ def header_of(data: bytes, *, source: str) -> Encoded:
     source : str
         What errors call it, as a path its name.
     """
-    name, page, count = _recognised(data, source)
+    try:
+        name, page, count = _recognised(data, source)
+        check_parts(data, name)
+        layout = layout_of(data) if name == "JPEG" else None
+    except TooMuchError as error:
+        refuse_too_much(source, error)
     if count > 1:
         _refuse_several(source, count)
+    if (canvas := canvas_of(data, name)) is not None:
+        check_size(source, *canvas, MAX_PIXELS)
     is_deep = page is not None and not page.plain
     try:
         image, count = _parsed(data, name, page)
-    except (MemoryError, KeyboardInterrupt):
-        raise
+    except MemoryError:
+        refuse_memory(source)
     except Exception as error:  # header parsers raise SyntaxError, struct.error, IndexError …
         # Pillow takes the byte order of BigTIFF for little endian; OpenCV does not.
         other = page is not None and (is_deep or data.startswith(b"MM\0+"))
@@ -136,7 +151,8 @@ def header_of(data: bytes, *, source: str) -> Encoded:
         _refuse_several(source, count)
     if name == "PNG" and data[24:25] == b"\x10" and data[25:26] in b"\x02\x04\x06":
         is_deep = True  # 16-bit colours, or greys with transparency: Pillow cuts them to 8
-    return Encoded(source, data, _info(source, name, image, page, is_deep), image, page, is_deep)
+    info = _info(source, name, image, page, is_deep)
+    return Encoded(source, data, info, image, page, is_deep, layout)
 
 
 def _recognised(data: bytes, source: str) -> tuple[str, Page | None, int]:
@@ -213,3 +229,23 @@ def refuse(source: str, received: str, expected: str, advice: str) -> NoReturn:
     """Raise the error for an image that cannot be read."""
     why = f"{received}; expected {expected}. {advice}"
     raise UnreadableImageError(f"Cannot read {source}: {why}", why=why)
+
+
+def refuse_memory(source: str) -> NoReturn:
+    """Raise the error for an image for which the memory of the machine does not suffice."""
+    refuse(
+        source,
+        "the memory does not suffice to read it",
+        "a picture of usual size, or more free memory",
+        "End other programs, or shrink it.",
+    )
+
+
+def refuse_too_much(source: str, error: TooMuchError) -> NoReturn:
+    """Raise the error for an image that has more parts than are read."""
+    refuse(
+        source,
+        f"it has {error}, and would take too long to read",
+        "an image as programs write them",
+        "Open it in an image viewer and save it as PNG, or take it out.",
+    )

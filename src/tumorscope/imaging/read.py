@@ -14,9 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageOps
+from PIL import Image
 
+from tumorscope.common.memory import IMAGES, TooLargeError
 from tumorscope.imaging import deep
+from tumorscope.imaging.bounds import TooMuchError
+from tumorscope.imaging.cost import bytes_needed
 from tumorscope.imaging.damage import why
 from tumorscope.imaging.grey import (
     SAMPLE,
@@ -25,9 +28,11 @@ from tumorscope.imaging.grey import (
     grey,
     grey_of_values,
     is_grey,
+    luma,
     sample,
     upright,
 )
+from tumorscope.imaging.jpeg import feeder
 from tumorscope.imaging.opening import (
     MAX_PIXELS,
     Encoded,
@@ -36,7 +41,10 @@ from tumorscope.imaging.opening import (
     header_of,
     read_header,
     refuse,
+    refuse_memory,
+    refuse_too_much,
 )
+from tumorscope.imaging.orientation import orientation_of
 from tumorscope.imaging.slice import Slice
 
 __all__ = [
@@ -48,8 +56,6 @@ __all__ = [
     "open_image",
     "read_slice",
 ]
-
-_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,9 @@ class Opened:
         Of the file's bytes, 64 hexadecimal digits.
     size : int
         Of the file, in bytes.
+    damaged : bool
+        Whether a JPEG's data ended before its picture did, or went on after it. Not every damage
+        shows so, and in progressive files none does.
     """
 
     slice: Slice
@@ -77,6 +86,7 @@ class Opened:
     coloured: float
     sha256: str
     size: int
+    damaged: bool = False
 
 
 def inspect_image(path: str | Path) -> ImageInfo:
@@ -125,10 +135,10 @@ def read_slice(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Slice:
     >>> scan.pixels.shape, int(scan.pixels[0, 0]), scan.source
     ((4, 6), 76, 'red.png')
     """
-    encoded = read_header(path)
-    check_size(encoded.source, encoded.info.width, encoded.info.height, max_pixels)
-    with _decoding(encoded):
-        return Slice(pixels=_grey_of(encoded), source=encoded.source)
+    with IMAGES.one_image():
+        encoded = read_header(path)
+        with _decoding(encoded, max_pixels):
+            return Slice(pixels=_grey_of(encoded), source=encoded.source)
 
 
 def open_image(
@@ -150,20 +160,21 @@ def open_image(
     UnreadableImageError
         If it cannot be read; see `read_slice`.
     """
-    return _opened(read_header(path), max_pixels, sample_edge)
+    with IMAGES.one_image():
+        return _opened(read_header(path), max_pixels, sample_edge)
 
 
 def open_bytes(data: bytes, *, source: str, max_pixels: int = MAX_PIXELS) -> Opened:
     """Read the content of an image file, as `open_image` does; `source` names it."""
-    return _opened(header_of(data, source=source), max_pixels, SAMPLE)
+    with IMAGES.one_image():
+        return _opened(header_of(data, source=source), max_pixels, SAMPLE)
 
 
 def _opened(encoded: Encoded, max_pixels: int, sample_edge: int) -> Opened:
-    check_size(encoded.source, encoded.info.width, encoded.info.height, max_pixels)
-    with _decoding(encoded):
-        pixels, coloured = _grey_and_colour(encoded, sample_edge)
+    with _decoding(encoded, max_pixels):
+        pixels, coloured, damaged = _grey_and_colour(encoded, sample_edge)
     scan = Slice(pixels=pixels, source=encoded.source)
-    return Opened(scan, encoded.info, coloured, encoded.sha256, len(encoded.data))
+    return Opened(scan, encoded.info, coloured, encoded.sha256, len(encoded.data), damaged)
 
 
 def _grey_of(encoded: Encoded) -> NDArray[np.uint8]:
@@ -173,24 +184,40 @@ def _grey_of(encoded: Encoded) -> NDArray[np.uint8]:
     # Lets libjpeg hand over its luma plane directly instead of converting it twice.
     if image.mode == "RGB":
         image.draft("L", None)
-    ImageOps.exif_transpose(image, in_place=True)
-    return grey(image)
+    return upright(grey(image), orientation_of(image))
 
 
-def _grey_and_colour(encoded: Encoded, edge: int) -> tuple[NDArray[np.uint8], float]:
+def _grey_and_colour(encoded: Encoded, edge: int) -> tuple[NDArray[np.uint8], float, bool]:
+    """Return the pixels, the share of them that is coloured, and whether the data are damaged."""
     image = encoded.image
     if encoded.deep or image is None:
         windowed = _windowed(encoded)
-        return grey_of_values(windowed), colour_of_values(windowed, edge)
-    # A JPEG hands over luma and chroma as they are stored; its luma is the grey of
-    # `read_slice`. Adobe's transform 0 stores red, green and blue instead.
-    if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
-        image.draft("YCbCr", None)
-    image.load()
+        return grey_of_values(windowed), colour_of_values(windowed, edge), False
+    damaged = _load(encoded, image)
     coloured = 0.0 if is_grey(image.mode) else coloured_share(sample(image, edge))
-    ImageOps.exif_transpose(image, in_place=True)
-    luma = image.mode == "YCbCr" and image.format in ("JPEG", "MPO")
-    return np.array(image.getchannel(0)) if luma else grey(image), coloured
+    is_luma = image.mode == "YCbCr" and image.format in ("JPEG", "MPO")
+    pixels = luma(image) if is_luma else grey(image)
+    return upright(pixels, orientation_of(image)), coloured, damaged
+
+
+def _load(encoded: Encoded, image: Image.Image) -> bool:
+    """Decode a picture of 8 bits, and return whether a JPEG's data are damaged."""
+    layout = encoded.layout
+    if layout is None:
+        image.load()
+        return False
+    # A JPEG hands over luma and chroma as they are stored; its luma is the grey of
+    # `read_slice`. Adobe's transform 0, or names, tell that it stores red, green and blue instead.
+    if image.mode == "RGB" and not layout.rgb and image.info.get("adobe_transform") != 0:
+        image.draft("YCbCr", None)
+    fed = feeder(encoded.data, layout)
+    if fed is None:
+        image.load()
+        return False
+    feed, is_damaged = fed
+    image.load_read = feed  # type: ignore[attr-defined]
+    image.load()
+    return is_damaged()
 
 
 def _windowed(encoded: Encoded) -> NDArray[np.uint8]:
@@ -198,12 +225,13 @@ def _windowed(encoded: Encoded) -> NDArray[np.uint8]:
     image, page = encoded.image, encoded.page
     orientation = 1
     if image is not None and deep.by_pillow(image, page):
-        ImageOps.exif_transpose(image, in_place=True)
-        return deep.window(deep.values_by_pillow(image, page))
+        image.load()
+        pixels = deep.window(deep.values_by_pillow(image, page))
+        return upright(pixels, orientation_of(image))
     if image is not None:
         if page is None:  # OpenCV would return what it got of a truncated PNG
-            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
             image.load()
+            orientation = orientation_of(image)
         image.close()
     if page is not None and page.index:
         raise ValueError("OpenCV reads the first page only")
@@ -213,11 +241,23 @@ def _windowed(encoded: Encoded) -> NDArray[np.uint8]:
 
 
 @contextlib.contextmanager
-def _decoding(encoded: Encoded) -> Iterator[None]:
+def _decoding(encoded: Encoded, max_pixels: int) -> Iterator[None]:
+    info = encoded.info
+    check_size(encoded.source, info.width, info.height, max_pixels)
     try:
+        IMAGES.need(bytes_needed(encoded))
         yield
-    except (MemoryError, KeyboardInterrupt):
-        raise
+    except TooLargeError as error:
+        refuse(
+            encoded.source,
+            f"its {info.width} × {info.height} pixels ({info.mode}) need {error}",
+            "a smaller one",
+            "Shrink it, or allow more with --image-memory.",
+        )
+    except TooMuchError as error:
+        refuse_too_much(encoded.source, error)
+    except MemoryError:
+        refuse_memory(encoded.source)
     except Exception as error:  # decoders raise whatever they like on damaged files
-        received, advice = why(encoded.info.format, encoded.data, str(error), page=encoded.page)
+        received, advice = why(info.format, encoded.data, str(error), page=encoded.page)
         refuse(encoded.source, received, "a whole image file", advice)

@@ -6,9 +6,12 @@ Pillow and OpenCV decode them, and neither tells: of a stack both return the fir
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from tumorscope.imaging.bounds import TooMuchError
 
 MOST_PAGES = 10_000
 """More are not counted."""
@@ -28,6 +31,18 @@ _COMPRESSIONS = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+MOST_ENTRIES = 100_000
+"""Of all directories together."""
+
+MOST_STRIPS = 200_000
+"""Strips or tiles of one page."""
+
+_READ = frozenset({254, 255, 256, 257, 258, 259, 262, 270, 273, 277, 279, 284})
+_READ |= {322, 323, 324, 325, 339}
+_STRIPS = frozenset({273, 279, 324, 325})
+_INNER = frozenset({34665, 34853, 40965})
+"""Tags whose value is the place of a further directory: Exif, GPS, interoperability."""
+
 _IMAGEJ = re.compile(rb"^ImageJ=.*?^images=(\d+)", re.S | re.M)
 
 
@@ -57,6 +72,8 @@ class Page:
         The last byte that its pixels need.
     compression : str
         Its name, of those that not every library knows; else empty.
+    tile : int
+        Pixels of one tile, for which a decoder makes room; 0 where it has none.
     """
 
     index: int
@@ -70,6 +87,7 @@ class Page:
     pictures: int
     ends: int
     compression: str
+    tile: int = 0
 
     @property
     def plain(self) -> bool:
@@ -84,6 +102,40 @@ class Page:
         return f"{depths}-bit {self.kind} values{channels}"
 
 
+@dataclass(slots=True)
+class _Allowance:
+    """What directories may hold: those of a whole file do not share the bytes of their values."""
+
+    size: int
+    entries: int = MOST_ENTRIES
+    inner: list[int] = field(default_factory=list)
+
+    def take(self, tag: int, number: int, size: int) -> None:
+        self.entries, self.size = self.entries - 1, self.size - (size if size > 8 else 0)
+        if self.entries < 0:
+            raise TooMuchError(f"more than {MOST_ENTRIES:,} entries in its directories")
+        if self.size < 0:
+            raise TooMuchError("directories whose values take more bytes than the file")
+        if tag in _STRIPS and number > MOST_STRIPS:
+            raise TooMuchError(f"{number:,} strips, of which {MOST_STRIPS:,} are allowed")
+
+
+def check_directories(data: bytes) -> None:
+    """Refuse Exif data, which are directories of a TIFF file, with more than a library may parse.
+
+    Parameters
+    ----------
+    data : bytes
+        From the byte order on.
+
+    Raises
+    ------
+    TooMuchError
+        If there is too much. What cannot be parsed at all is left to the library.
+    """
+    pages_of(data)
+
+
 def pages_of(data: bytes) -> list[Page]:
     """Return the pages of a TIFF or BigTIFF file; those that can be parsed.
 
@@ -91,17 +143,30 @@ def pages_of(data: bytes) -> list[Page]:
     ----------
     data : bytes
         The whole file.
+
+    Raises
+    ------
+    TooMuchError
+        If the directories hold so much that a library would take minutes or fill the memory.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     pages: list[Page] = []
     seen: set[int] = set()
+    # Twice, because some programs let values of several pages lie in one place.
+    allowance = _Allowance(2 * len(data) + 65536)
     try:
         (place,) = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)
         while place and place not in seen and len(pages) < MOST_PAGES:
             seen.add(place)
-            tags, place = _directory(data, place, order, big)
+            tags, place = _directory(data, place, order, big, allowance)
             pages.append(_page(len(pages), tags))
+        while allowance.inner and (inner := allowance.inner.pop()) not in seen:
+            seen.add(inner)
+            with contextlib.suppress(struct.error, IndexError):
+                _directory(data, inner, order, big, allowance)
+    except TooMuchError:
+        raise
     except (struct.error, IndexError, ValueError, OverflowError):
         # Without a first directory, what decodes says what is wrong. A further one that is
         # announced and lost is a picture all the same.
@@ -131,7 +196,7 @@ def _smaller(page: Page, than: Page) -> bool:
 
 
 def _directory(
-    data: bytes, place: int, order: str, big: bool
+    data: bytes, place: int, order: str, big: bool, allowance: _Allowance
 ) -> tuple[dict[int, tuple[int, bytes]], int]:
     """Return type and bytes of the values of each tag, and where the next directory lies."""
     (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, place)
@@ -142,11 +207,14 @@ def _directory(
     for entry in range(at, at + count * step, step):
         tag, kind, number = struct.unpack_from(order + ("HHQ" if big else "HHL"), data, entry)
         size = _SIZES.get(kind, 0) * number
+        allowance.take(tag, number, min(size, len(data)))
         start = entry + (12 if big else 8)
         if size > room:
             (start,) = struct.unpack_from(order + ("Q" if big else "L"), data, start)
-        values = data[start : start + size]
-        tags[tag] = (kind, values)
+        if tag in _READ:
+            tags[tag] = (kind, data[start : start + size])
+        elif tag in _INNER:
+            allowance.inner.append(*struct.unpack_from(order + ("Q" if big else "L"), data, start))
     (following,) = struct.unpack_from(order + ("Q" if big else "L"), data, at + count * step)
 
     def swapped(kind: int, values: bytes) -> bytes:
@@ -173,6 +241,7 @@ def _page(index: int, tags: dict[int, tuple[int, bytes]]) -> Page:
     bits = numbers(258, 1)
     offsets = numbers(273, 0) if 273 in tags else numbers(324, 0)
     counts = numbers(279, 0) if 279 in tags else numbers(325, 0)
+    across, down = numbers(322, 0)[0], numbers(323, 0)[0]
     stack = _IMAGEJ.search(tags.get(270, (0, b""))[1])
     return Page(
         index=index,
@@ -186,4 +255,5 @@ def _page(index: int, tags: dict[int, tuple[int, bytes]]) -> Page:
         pictures=max(1, int(stack.group(1)[:9])) if stack else 1,
         compression=_COMPRESSIONS.get(numbers(259, 1)[0], ""),
         ends=max(map(sum, zip(offsets, counts, strict=False)), default=0),
+        tile=across * down,
     )
