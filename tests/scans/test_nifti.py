@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -217,3 +218,32 @@ def test_an_affine_that_is_none(tmp_path: Path) -> None:
     patch(path, SROW_X, "<4f", 0.0, 0.0, 0.0, 0.0)
     with pytest.raises(UnreadableImageError, match="onto a plane"):
         only(path)
+
+
+def test_a_volume_is_held_once(tmp_path: Path) -> None:
+    """Large ones, or many bits, must not need the memory of several."""
+    values = np.random.default_rng(0).integers(0, 3000, (40, 100, 100), dtype=np.int16)
+    path = patch(write_nifti(tmp_path / "a.nii", values, np.eye(4)), 112, "<ff", 0.5, 3.0)
+    list(read_nifti(path))  # what is imported and cached does not count
+    tracemalloc.start()
+    try:
+        [volume] = read_nifti(path)
+        list(views(volume, every=10.0))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert volume.voxels.dtype == np.float32
+    assert peak < 1.6 * volume.voxels.nbytes + 3_000_000
+
+
+def test_of_values_of_64_bits_that_would_be_too_large_32_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).normal(0, 1000, (3, 4, 5))
+    path = write_nifti(tmp_path / "a.nii", values, np.eye(4))
+    monkeypatch.setattr("tumorscope.scans.volume.MAX_BYTES", 8 * 3 * 4 * 5)
+    [exact] = read_nifti(path)
+    assert exact.voxels.dtype == np.float64
+    monkeypatch.setattr("tumorscope.scans.volume.MAX_BYTES", 8 * 3 * 4 * 5 - 1)
+    [volume] = read_nifti(path)
+    assert np.array_equal(volume.voxels, exact.voxels.astype(np.float32))

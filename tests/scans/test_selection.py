@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from tumorscope.scans.selection import values_of_ranks
 
-KINDS = ["uint8", "int8", "int16", "uint16", "int32", "float32", "float64"]
+KINDS = ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "float32", "float64"]
 
 
 @given(st.data())
@@ -27,3 +27,13 @@ def test_values_of_ranks(data: st.DataObject) -> None:
     assert values_of_ranks(voxels[:, ::-1].transpose(2, 0, 1), ranks) == [
         float(ordered[rank]) for rank in ranks
     ]
+
+
+@given(st.data())
+def test_values_that_do_not_count(data: st.DataObject) -> None:
+    kind = np.dtype(data.draw(st.sampled_from(["uint8", "int16", "float32", "float64"])))
+    elements = st.integers(0, 9).map(kind.type)
+    voxels = data.draw(arrays(kind, (3, 2, 4), elements=elements))
+    rest = np.sort(voxels[(voxels < 3) | (voxels > 5)])
+    for rank, value in enumerate(rest):
+        assert values_of_ranks(voxels, [rank], (3.0, 5.0)) == [float(value)]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tumorscope.scans.dicom_file import short
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.remark import Remark
-from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume
+from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume, kept_as
 
 MAX_VOLUMES = 20_000
 
@@ -82,35 +82,62 @@ def slice_axis(affine: NDArray[np.float64], shape: Shape, stated: int | None = N
 
 
 def next_volume(
-    file: BinaryIO | io.BufferedIOBase, shape: tuple[int, ...], dtype: np.dtype[np.generic]
-) -> NDArray[np.generic]:
-    """Return the next volume of a file, shape (columns, rows, slices)."""
-    promised = int(np.prod(shape)) * dtype.itemsize
-    data = file.read(promised)
-    if len(data) < promised:
-        raise NotReadError("damaged", f"{len(data):,} of {promised:,} bytes of a volume")
-    values: NDArray[np.generic] = np.frombuffer(data, dtype=dtype).reshape(shape, order="F")
-    return values.astype(dtype.newbyteorder("="), copy=False)
-
-
-def scaled(
-    values: NDArray[np.generic], slope: float, intercept: float
+    file: BinaryIO | io.BufferedIOBase,
+    shape: tuple[int, ...],
+    dtype: np.dtype[np.generic],
+    rescale: tuple[float, float] = (1.0, 0.0),
 ) -> tuple[NDArray[np.generic], bool]:
-    """Return values after their scaling, and whether all were finite; those not become 0."""
-    wide = values.dtype.itemsize > 4 or (values.dtype.kind in "iu" and values.dtype.itemsize > 2)
-    if (slope, intercept) != (1.0, 0.0):
-        exact = np.empty_like(values, dtype=np.float64 if wide else np.float32)
+    """Return the next volume of a file after its scaling, and whether all values were finite.
+
+    Those that are not become 0. It is read plane by plane, as a second whole one, of the values as
+    stored, would be large.
+
+    Parameters
+    ----------
+    file : binary file
+        At the beginning of the volume.
+    shape : tuple of int
+        Columns, rows and slices.
+    dtype : dtype
+        Of the values in the file.
+    rescale : tuple of float
+        Slope and intercept.
+
+    Returns
+    -------
+    values : ndarray, shape (columns, rows, slices)
+        In native byte order.
+    finite : bool
+        See above.
+    """
+    columns, rows, slices = shape
+    kept = kept_as(_scaled_as(dtype, rescale), columns * rows * slices)
+    planes = np.empty((slices, rows, columns), dtype=kept)
+    promised, finite = columns * rows * dtype.itemsize, True
+    for index in range(slices):
+        data = file.read(promised)
+        if len(data) < promised:
+            had, whole = index * promised + len(data), slices * promised
+            raise NotReadError("damaged", f"{had:,} of {whole:,} bytes of a volume")
+        plane: NDArray[np.generic] = np.frombuffer(data, dtype=dtype).reshape(rows, columns)
         with np.errstate(over="ignore", invalid="ignore"):
-            for index in range(values.shape[2]):  # a whole volume of float64 would be large
-                exact[..., index] = values[..., index].astype(np.float64) * slope + intercept
-        values = exact
-    elif values.dtype.kind == "f" and values.dtype.itemsize == 2:
-        values = values.astype(np.float32)
-    elif values.dtype.itemsize > 8:
-        values = values.astype(np.float64)
-    if values.dtype.kind != "f" or np.isfinite(values).all():
-        return values, True
-    return np.nan_to_num(values, posinf=0.0, neginf=0.0), False
+            if rescale != (1.0, 0.0):
+                plane = plane.astype(np.float64) * rescale[0] + rescale[1]
+            planes[index] = plane
+        if kept.kind == "f" and not np.isfinite(planes[index]).all():
+            finite = False
+            planes[index] = np.nan_to_num(planes[index], posinf=0.0, neginf=0.0)
+    return planes.transpose(2, 1, 0), finite
+
+
+def _scaled_as(dtype: np.dtype[np.generic], rescale: tuple[float, float]) -> np.dtype[np.generic]:
+    """Return the type that values have after their scaling."""
+    if rescale != (1.0, 0.0):
+        wide = dtype.itemsize > (2 if dtype.kind in "iu" else 4)
+        return np.dtype(np.float64 if wide else np.float32)
+    if dtype.kind == "f" and dtype.itemsize not in (4, 8):
+        return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+    return dtype.newbyteorder("=")
 
 
 def volume_of_grid(

@@ -21,7 +21,6 @@ from tumorscope.scans.grid import (
     check_grid,
     damage,
     next_volume,
-    scaled,
     slice_axis,
     volume_of_grid,
 )
@@ -101,8 +100,7 @@ def _volumes(path: str) -> Iterator[Volume]:
         with image.file_map["image"].get_prepare_fileobj("rb") as file:
             file.seek(image.dataobj.offset)
             for index in range(many):
-                raw = next_volume(file, shape[:3], dtype)
-                values, finite = scaled(raw, slope, intercept)
+                values, finite = next_volume(file, shape[:3], dtype, (slope, intercept))
                 more = () if finite else (Remark("not-finite"),)
                 yield volume_of_grid(
                     path, values, affine, axis, (index + 1, many), (*remarks, *more)

@@ -19,7 +19,6 @@ from tumorscope.scans.grid import (
     check_grid,
     damage,
     next_volume,
-    scaled,
     slice_axis,
     volume_of_grid,
 )
@@ -74,8 +73,7 @@ def volumes_of_nrrd(path: str) -> Iterator[Volume]:
             check_grid(shape, dtype)
             affine, remarks = _affine_of(header)
             with _values(path, file, header) as values:
-                raw = next_volume(values, shape[:3], dtype)
-        found, finite = scaled(raw, 1.0, 0.0)
+                found, finite = next_volume(values, shape[:3], dtype)
         more = () if finite else (Remark("not-finite"),)
         axis = slice_axis(affine, shape)
         yield volume_of_grid(path, found, affine, axis, (1, 1), (*remarks, *more))

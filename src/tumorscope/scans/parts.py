@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tumorscope.scans.not_read import NotRead
 from tumorscope.scans.planes import Plane
@@ -17,9 +18,6 @@ MOST_PARTS = 8
 
 MOST_LABELS = 8
 """A volume with so few different values shows labels, not tissue."""
-
-SAMPLE = 200_000
-"""Voxels that are looked at first."""
 
 
 def distinct_volumes(
@@ -62,9 +60,10 @@ def distinct_volumes(
 
 def _labels(volume: Volume) -> int:
     """Return how many different values a map of labels has; 0 for what is none."""
-    flat = volume.voxels.reshape(-1)
-    if len(np.unique(flat[:: max(1, len(flat) // SAMPLE)])) > MOST_LABELS:
-        return 0
-    values = np.unique(flat)
+    values: NDArray[np.generic] = np.empty(0, volume.voxels.dtype)
+    for plane in volume.voxels:
+        values = np.union1d(values, plane)
+        if len(values) > MOST_LABELS:
+            return 0
     whole = bool((values == np.rint(values)).all())
-    return len(values) if whole and 1 < len(values) <= MOST_LABELS else 0
+    return len(values) if whole and len(values) > 1 else 0

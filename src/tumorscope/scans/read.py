@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack, stacks_of
 from tumorscope.scans.thinning import thinned_stack, thinned_volume
-from tumorscope.scans.volume import MAX_VOXELS, Thinned, Volume
+from tumorscope.scans.volume import MAX_VOXELS, Thinned, Volume, kept_as
 
 Ends = tuple[float, float]
 
@@ -177,10 +178,10 @@ def _decoded(
         except NotReadError as error:
             left_out.append(_not_read(series, error, [frame]))
             continue
+        shape = (len(stack.frames), layout.rows, layout.columns)
         if voxels is None:
-            shape = (len(stack.frames), layout.rows, layout.columns)
-            voxels = np.empty(shape, dtype=values.dtype)
-        wider = np.promote_types(voxels.dtype, values.dtype)
+            voxels = np.empty(shape, dtype=kept_as(values.dtype, math.prod(shape)))
+        wider = kept_as(np.promote_types(voxels.dtype, values.dtype), math.prod(shape))
         if wider != voxels.dtype:
             voxels = voxels.astype(wider)
         voxels[len(kept)] = values

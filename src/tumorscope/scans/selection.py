@@ -5,13 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+Ends = tuple[float, float]
 
-def values_of_ranks(voxels: NDArray[np.generic], ranks: Sequence[int]) -> list[float]:
+DIGIT = 16
+"""Bits that are looked at in one pass over the values."""
+
+
+def planes_of(voxels: NDArray[np.generic], without: Ends | None) -> Iterator[NDArray[np.generic]]:
+    """Yield the values of each slice, without those from a lowest to a highest value, if any."""
+    for plane in voxels:
+        values = plane.ravel()
+        if without is not None:
+            values = values[(values < without[0]) | (values > without[1])]
+        yield values
+
+
+def values_of_ranks(
+    voxels: NDArray[np.generic], ranks: Sequence[int], without: Ends | None = None
+) -> list[float]:
     """Return the values that stand at some ranks, from 0, once all are in order.
 
     Parameters
@@ -19,7 +35,9 @@ def values_of_ranks(voxels: NDArray[np.generic], ranks: Sequence[int]) -> list[f
     voxels : ndarray, shape (slices, rows, columns)
         Finite numbers.
     ranks : sequence of int
-        Each below the number of voxels.
+        Each below the number of voxels that count.
+    without : tuple of float, optional
+        Lowest and highest of the values that do not count.
 
     Examples
     --------
@@ -28,45 +46,60 @@ def values_of_ranks(voxels: NDArray[np.generic], ranks: Sequence[int]) -> list[f
     [-1.5, 5.0]
     """
     if voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
-        return _by_counting(voxels, ranks)
-    if voxels.dtype == np.float32:
-        return [_by_halves(voxels, rank) for rank in ranks]
-    ordered = np.partition(voxels, list(ranks), axis=None)
-    return [float(ordered[rank]) for rank in ranks]
+        return _by_counting(voxels, ranks, without)
+    return [_by_digits(voxels, rank, without) for rank in ranks]
 
 
-def _by_counting(voxels: NDArray[np.generic], ranks: Sequence[int]) -> list[float]:
+def _by_counting(
+    voxels: NDArray[np.generic], ranks: Sequence[int], without: Ends | None
+) -> list[float]:
     base = int(np.iinfo(voxels.dtype).min)  # type: ignore[type-var]
     counts = np.zeros(1 << (8 * voxels.dtype.itemsize), dtype=np.int64)
-    for plane in voxels:
-        counts += np.bincount(plane.ravel().astype(np.int64) - base, minlength=len(counts))
+    for plane in planes_of(voxels, without):
+        counts += np.bincount(plane.astype(np.int64) - base, minlength=len(counts))
     below = np.cumsum(counts)
     return [float(np.searchsorted(below, rank, side="right") + base) for rank in ranks]
 
 
-def _by_halves(voxels: NDArray[np.generic], rank: int) -> float:
-    """Find the upper 16 bits of the value by counting, and then the lower."""
-    half = 0
-    for lower in (False, True):
-        counts = np.zeros(1 << 16, dtype=np.int64)
-        for plane in voxels:
+def _by_digits(voxels: NDArray[np.generic], rank: int, without: Ends | None) -> float:
+    """Find the value's bits by counting, 16 at a time from the highest."""
+    found = 0
+    size = 8 * voxels.dtype.itemsize
+    for shift in range(size - DIGIT, -1, -DIGIT):
+        counts = np.zeros(1 << DIGIT, dtype=np.int64)
+        for plane in planes_of(voxels, without):
             bits = _sortable(plane)
-            chosen = bits[bits >> 16 == half] & 0xFFFF if lower else bits >> 16
-            counts += np.bincount(chosen, minlength=len(counts))
+            if shift + DIGIT < size:
+                bits = bits[bits >> bits.dtype.type(shift + DIGIT) == found]
+            digits = bits >> bits.dtype.type(shift) & bits.dtype.type((1 << DIGIT) - 1)
+            counts += np.bincount(digits.astype(np.int64), minlength=len(counts))
         below = np.cumsum(counts)
-        found = int(np.searchsorted(below, rank, side="right"))
-        if lower:
-            half = half << 16 | found
-        else:
-            half, rank = found, rank - int(below[found - 1] if found else 0)
-    back = half ^ 0x80000000 if half & 0x80000000 else half ^ 0xFFFFFFFF
-    return float(np.array([back], dtype=np.uint32).view(np.float32)[0])
+        digit = int(np.searchsorted(below, rank, side="right"))
+        rank -= int(below[digit - 1] if digit else 0)
+        found = found << DIGIT | digit
+    return _value(found, voxels.dtype)
 
 
-def _sortable(plane: NDArray[np.generic]) -> NDArray[np.uint32]:
-    """Return the bits of float32 as integers in the order of the values."""
-    bits = np.ascontiguousarray(plane).view(np.uint32).ravel()
-    sign = bits >> 31
-    flip = np.where(sign == 1, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
-    turned: NDArray[np.uint32] = bits ^ flip
+def _sortable(plane: NDArray[np.generic]) -> NDArray[np.unsignedinteger]:
+    """Return the bits of numbers as unsigned integers in the order of the values."""
+    size = plane.dtype.itemsize
+    bits: NDArray[np.unsignedinteger] = np.ascontiguousarray(plane).view(f"u{size}")
+    top = bits.dtype.type(1 << (8 * size - 1))
+    flip: NDArray[np.unsignedinteger] = np.zeros_like(bits)
+    if plane.dtype.kind == "i":
+        flip = np.full_like(bits, top)
+    elif plane.dtype.kind == "f":
+        flip = np.where(bits & top, ~bits.dtype.type(0), top)
+    turned: NDArray[np.unsignedinteger] = bits ^ flip
     return turned
+
+
+def _value(bits: int, dtype: np.dtype[np.generic]) -> float:
+    """Undo `_sortable` for one number."""
+    size = 8 * dtype.itemsize
+    top = 1 << (size - 1)
+    if dtype.kind == "i":
+        bits ^= top
+    elif dtype.kind == "f":
+        bits ^= top if bits & top else (1 << size) - 1
+    return float(np.array([bits], dtype=f"u{dtype.itemsize}").view(dtype)[0])

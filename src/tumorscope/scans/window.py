@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import UsageError
-from tumorscope.scans.selection import values_of_ranks
+from tumorscope.scans.selection import planes_of, values_of_ranks
 from tumorscope.scans.volume import Volume
 
 TAIL = 0.001
@@ -124,16 +124,16 @@ def percentiles(
     The whole range where nothing would remain. The order of the voxels does not matter, and what is
     padding does not count.
     """
-    if padding is not None:
-        image = voxels[(voxels < padding[0]) | (voxels > padding[1])]  # type: ignore[operator]
-        voxels = image.reshape(1, 1, -1) if image.size else voxels
-    last = voxels.size - 1
-    ends = math.ceil(TAIL * last), math.floor((1.0 - TAIL) * last)
+    count = voxels.size if padding is None else sum(map(len, planes_of(voxels, padding)))
+    if not count:
+        padding, count = None, voxels.size
+    ends = math.ceil(TAIL * (count - 1)), math.floor((1.0 - TAIL) * (count - 1))
     if ends[0] < ends[1]:
-        low, high = values_of_ranks(voxels, ends)
+        low, high = values_of_ranks(voxels, ends, padding)
         if low < high:
             return low, high
-    return float(voxels.min()), float(voxels.max())
+    low, high = values_of_ranks(voxels, (0, count - 1), padding)
+    return low, high
 
 
 def greys(values: NDArray[np.generic], window: tuple[float, float]) -> NDArray[np.uint8]:
