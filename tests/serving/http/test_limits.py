@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
 import threading
@@ -13,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 from tests.serving.http.conftest import Client, Serve
 
 from tumorscope.common.errors import UsageError
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.finding import Finding
 from tumorscope.imaging.inputs import Image
+from tumorscope.serving.http.guard import Guard
 from tumorscope.serving.http.limits import Limits
+from tumorscope.serving.http.metrics import Metrics
 from tumorscope.serving.http.store import FINDING, Store
 
 
@@ -174,6 +178,53 @@ def test_aborted_and_slow_uploads_leave_nothing(serve: Serve) -> None:
         assert time.monotonic() < end
         time.sleep(0.01)
     assert client.service.store.used == 0
+
+
+def test_work_for_a_client_that_went_away_is_dropped(
+    serve: Serve, slow: Slow, bright: Path
+) -> None:
+    client, picture = serve(detector=slow), bright.read_bytes()
+    head = (
+        f"POST /v1/findings?wait=30 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(picture)}"
+    )
+    with socket.create_connection(("127.0.0.1", port_of(client))) as impatient:
+        impatient.sendall(f"{head}\r\nContent-Type: image/png\r\n\r\n".encode() + picture)
+        end = time.monotonic() + 20
+        while not client.service.active:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        [job] = client.service.active.values()
+    while not job.cancelled:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    slow.let_go.set()
+    while list(client.spool.iterdir()):
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_client_that_takes_nothing_is_left() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def stuck(message: Message) -> None:
+        await asyncio.sleep(60)
+
+    guard = Guard(
+        app,
+        metrics=Metrics(),
+        token=None,
+        only_local=False,
+        rate=None,
+        idle=0.05,
+        secure=False,
+    )
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with pytest.raises(TimeoutError):
+        asyncio.run(guard(scope, receive, stuck))
 
 
 def test_connections_that_never_ask_are_closed(

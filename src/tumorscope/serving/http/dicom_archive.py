@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tumorscope.common.files import atomic_path
+from tumorscope.common.progress import quiet
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.series_finding import SeriesFinding
 from tumorscope.serving.http.problems import Problem
@@ -37,7 +38,7 @@ def dicom_archive(place: Path, detector: Detector) -> Path:
         raise _no_series()
     from tumorscope.serving.dicom_results import results_of
 
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as made:
+    with quiet(), atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as made:
         for found in _series(place, detector):
             for result in results_of(found, detector.metadata):
                 stream = io.BytesIO()

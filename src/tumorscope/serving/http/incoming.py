@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
@@ -20,6 +21,9 @@ BODIES = (
 )
 """How the type of a body may begin that is one file."""
 
+DRAINED, DRAIN_SECONDS = 16 * MIB, 5.0
+"""Of a request that is refused while it still arrives, so much is read and thrown away."""
+
 SMALL = MIB
 """Bytes up to which a request is thought to be of pictures before it is read."""
 
@@ -34,9 +38,23 @@ async def receive(request: Request, service: Service, *, name: str | None) -> Jo
     ClientDisconnect
         If the client goes away.
     """
+    length = _length(request)
+    try:
+        return await _received(request, service, name, length)
+    except Problem as problem:
+        # Else the rest of a body that is not taken would still be read. A small one has arrived.
+        if length is None or length > SMALL:
+            problem.headers["Connection"] = "close"
+            if "expect" not in request.headers:
+                await _drain(request)
+        raise
+
+
+async def _received(
+    request: Request, service: Service, name: str | None, length: int | None
+) -> Job:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    length = _length(request)
     if kind != FORM and not kind.startswith(BODIES):
         raise _other_type(kind)
     if length is not None and length > service.limits.request:
@@ -87,6 +105,18 @@ async def _patiently(request: Request, limits: Limits) -> AsyncIterator[bytes]:
             return
         if chunk:
             yield chunk
+
+
+async def _drain(request: Request) -> None:
+    """Read what is on its way: a client that is cut off while it sends never sees why."""
+    left = DRAINED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await request.receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _length(request: Request) -> int | None:

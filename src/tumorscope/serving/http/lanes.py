@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from tumorscope.common.progress import quiet
 from tumorscope.serving.http.job import Finish, Job
 
 HASTE = 0.7
@@ -92,6 +93,10 @@ class Lane:
         return max(1, min(60, round(HASTE * self._seconds * ahead)))
 
     def _run(self) -> None:
+        with quiet():  # progress is asked for over HTTP
+            self._work_on()
+
+    def _work_on(self) -> None:
         while jobs := self._next():
             began = time.monotonic()
             served = self._work(jobs)

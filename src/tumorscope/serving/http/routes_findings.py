@@ -106,7 +106,8 @@ def _add_sending(routes: APIRouter, service: Service) -> None:
             service.store.remove(job.place, counted=job.reserved)
             raise
         where = {"Location": f"/v1/findings/{job.id}"}
-        await asyncio.wait([asyncio.wrap_future(job.ended)], timeout=wait)
+        if await _gone(request, job, wait):
+            job.cancelled = True  # nobody knows its id
         if not job.ended.done():
             return Response(as_json(status_of(job)), 202, media_type=JSON, headers=where)
         if job.problem is not None:
@@ -114,6 +115,17 @@ def _add_sending(routes: APIRouter, service: Service) -> None:
         if job.cancelled:
             raise not_found("findings that were deleted meanwhile")
         return Response(job.text, media_type=JSON, headers=where)
+
+
+async def _gone(request: Request, job: Job, seconds: float) -> bool:
+    """Wait for an answer; return whether the client went away before there was one."""
+    ended = asyncio.wrap_future(job.ended)
+    gone = asyncio.ensure_future(request.receive())  # after the body, that is all it can say
+    try:
+        await asyncio.wait((ended, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return gone.done() and not ended.done()
+    finally:
+        gone.cancel()
 
 
 def _active(service: Service, name: str) -> Job | None:
