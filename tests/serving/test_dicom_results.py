@@ -20,7 +20,8 @@ from tests.fixtures.orthanc import Orthanc, running_orthanc
 import tumorscope as ts
 from tumorscope.common.errors import InputError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.detection.series_finding import SeriesFinding
+from tumorscope.detection.finding import REASONS
+from tumorscope.detection.series_finding import SERIES_REASONS, SeriesFinding
 
 pydicom = pytest.importorskip("pydicom", reason="needs the dicom extra")
 highdicom = pytest.importorskip("highdicom", reason="needs the dicom extra")
@@ -29,6 +30,8 @@ from pydicom import Dataset  # noqa: E402
 
 from tumorscope.serving import codes  # noqa: E402
 from tumorscope.serving.dicom_results import results_of, write_results  # noqa: E402
+from tumorscope.serving.identity import identity_of  # noqa: E402
+from tumorscope.serving.lossy import loss_of  # noqa: E402
 
 AFFINE = np.array([[0, 0, 4, -94], [0, 4, 0, -94], [5, 0, 0, -60], [0, 0, 0, 1]], dtype=float)
 
@@ -149,6 +152,7 @@ def test_other_programs_take_them_and_say_what_was_found(
         "The model finds signs of a tumour, most at",
         '"Image Library Group"',
         '"Vertical Pixel Spacing")="4.0"',
+        '"Images of the volume that were received")="24"',
         '"Image Orientation (Patient) Row X")="1.0"',
     ):
         assert words in said
@@ -216,8 +220,7 @@ def test_the_same_answer_is_the_same_object_and_a_late_instance_makes_another(
     assert fewer[0].SeriesInstanceUID == first[0].SeriesInstanceUID
     assert numbers(fewer[0])[codes.RECEIVED.meaning] == [23.0]
     for changed in ({"operating_point": "screening"}, {"model": "other@0"}, {"window": "dicom"}):
-        other = results_of(replace(found, **changed), detector.metadata)
-        assert other[0].SOPInstanceUID != first[0].SOPInstanceUID
+        assert identity_of(replace(found, **changed)) != identity_of(found)
 
 
 def test_a_pixel_of_a_capture_lies_where_its_source_lies(
@@ -355,3 +358,35 @@ def test_orthanc_keeps_them_as_they_are_and_shows_the_capture(
     picture = orthanc.http.get(f"/instances/{key['ID']}/frames/2/preview").raise_for_status()
     shown = np.asarray(Image.open(io.BytesIO(picture.content)).convert("RGB"))
     assert np.array_equal(shown, pydicom.dcmread(paths[1]).pixel_array[2])
+
+
+def test_codes_fit_their_elements() -> None:
+    concepts = [
+        each for each in vars(codes).values() if isinstance(each, highdicom.sr.CodedConcept)
+    ]
+    concepts += [each for pair in (*codes.DECIDED.values(), codes.ZONE) for each in pair]
+    concepts += [codes.reason_of(code) for code in codes.REASONS]
+    for each in concepts:
+        assert len(each.meaning) <= 64
+        assert len(each.scheme_designator) <= 16  # highdicom takes longer ones
+    for reason in (*SERIES_REASONS, *REASONS):
+        assert codes.REASONS[reason]
+
+
+@pytest.mark.parametrize(
+    ("syntax", "stated", "loss"),
+    [
+        ("1.2.840.10008.1.2.1", None, None),
+        ("1.2.840.10008.1.2.1", "00", None),
+        ("1.2.840.10008.1.2.1", "01", ("", "")),
+        ("1.2.840.10008.1.2.4.91", None, ("", "ISO_15444_1")),  # as `compress` leaves it
+        ("1.2.840.10008.1.2.4.90", None, None),
+    ],
+)
+def test_a_loss_shows_in_the_header_or_in_the_transfer_syntax(
+    syntax: str, stated: str | None, loss: tuple[str, str] | None
+) -> None:
+    header = Dataset()
+    if stated is not None:
+        header.LossyImageCompression = stated
+    assert loss_of(header, syntax) == loss

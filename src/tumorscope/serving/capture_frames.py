@@ -6,7 +6,9 @@ every pixel of anatomy in it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,7 +63,9 @@ class Drawn:
     shown: tuple[int, int]
 
 
-def draw_frames(found: SeriesFinding, metadata: Metadata) -> Drawn:
+def draw_frames(
+    found: SeriesFinding, metadata: Metadata, *, names: Mapping[str, str] = MappingProxyType({})
+) -> Drawn:
     """Draw the key slices of a finding, or its words alone where it has none.
 
     Parameters
@@ -70,6 +74,8 @@ def draw_frames(found: SeriesFinding, metadata: Metadata) -> Drawn:
         With pictures of its key slices.
     metadata : Metadata
         Of the model that answered.
+    names : mapping of str to str
+        What viewers call instances, by SOP Instance UID.
     """
     keys = sorted(found.key_slices, key=lambda each: each.position)
     panels = [
@@ -83,7 +89,10 @@ def draw_frames(found: SeriesFinding, metadata: Metadata) -> Drawn:
         return Drawn(np.asarray(frame)[None], (), (1.0, 1.0), (STRIP, 0), (1, NARROWEST))
     width, height = panels[0][2].size
     across = max(width, NARROWEST)
-    texts = [lines_of(found, each, across - 2 * MARGIN) for each, _, _ in panels]
+    texts = [
+        lines_of(found, each, across - 2 * MARGIN, name=names.get(each.sop_instance_uid, ""))
+        for each, _, _ in panels
+    ]
     most = max(map(len, texts))
     frames = [
         _framed(panel, [*text, *[""] * (most - len(text))], across)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from highdicom.sr import CodedConcept
+from highdicom.sr import CodedConcept, NumContentItem
 
 OWN = "99TUMORSCOPE"
 """Designator of our own codes; 16 characters at most, which highdicom does not check."""
@@ -80,6 +80,13 @@ MILLIMETRE = CodedConcept("mm", "UCUM", "mm")
 PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")
 IMAGES = CodedConcept("{images}", "UCUM", "images")
 COSINE = CodedConcept("{-1:1}", "UCUM", "{-1:1}")
+
+
+def plainly(item: NumContentItem, value: float) -> NumContentItem:
+    """Return a number whose text has no ".0" where it counts something, as viewers show that."""
+    if isinstance(value, int):
+        item.MeasuredValueSequence[0].NumericValue = str(value)
+    return item
 
 
 def reason_of(code: str) -> CodedConcept:

@@ -24,7 +24,7 @@ from highdicom.sr import (
 from pydicom.sr.codedict import codes
 
 from tumorscope.scans.values import item, numbers, text
-from tumorscope.serving.codes import COSINE, MILLIMETRE, PIXELS, SOURCE
+from tumorscope.serving.codes import COSINE, MILLIMETRE, PIXELS, SOURCE, plainly
 
 if TYPE_CHECKING:
     from highdicom.sr import ContentItem
@@ -127,4 +127,5 @@ def _descriptors(shared: Shared) -> Iterator[ContentItem]:
 
 
 def _number(name: CodedConcept, value: float, unit: CodedConcept) -> NumContentItem:
-    return NumContentItem(name=name, value=value, unit=unit, relationship_type=CONTEXT)
+    made = NumContentItem(name=name, value=value, unit=unit, relationship_type=CONTEXT)
+    return plainly(made, value)

@@ -93,4 +93,6 @@ def _evaluations(decision: str, reasons: tuple[str, ...]) -> list[QualitativeEva
 
 
 def _number(name: CodedConcept, value: float, unit: CodedConcept = ours.NO_UNITS) -> Measurement:
-    return Measurement(name=name, value=rounded(value), unit=unit)
+    made = Measurement(name=name, value=rounded(value), unit=unit)
+    ours.plainly(made[0], value)
+    return made

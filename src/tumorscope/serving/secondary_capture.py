@@ -44,7 +44,7 @@ def secondary_capture(found: SeriesFinding, sources: Sources, metadata: Metadata
     metadata : Metadata
         Of the model that answered.
     """
-    drawn = draw_frames(found, metadata)
+    drawn = draw_frames(found, metadata, names=sources.names())
     with silent():
         made = Dataset()
         for element in sources.first:

@@ -25,7 +25,7 @@ IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstance
 
 GEOMETRY = (
     *IDENTITY,
-    *("FrameOfReferenceUID", "Rows", "Columns", "PixelSpacing", "SliceThickness"),
+    *("InstanceNumber", "FrameOfReferenceUID", "Rows", "Columns", "PixelSpacing", "SliceThickness"),
     *("ImagePositionPatient", "ImageOrientationPatient", "SpacingBetweenSlices"),
     *("NumberOfFrames", "SharedFunctionalGroupsSequence", "LossyImageCompression"),
     *("LossyImageCompressionRatio", "LossyImageCompressionMethod"),
@@ -58,6 +58,11 @@ class Sources:
     moment: tuple[str, str]
     number: int
     lossy: tuple[str, str] | None
+
+    def names(self) -> dict[str, str]:
+        """Return what viewers call each instance, by SOP Instance UID: its number."""
+        numbers = ((image.SOPInstanceUID, whole(image, "InstanceNumber")) for image in self.images)
+        return {uid: f"image {number}" for uid, number in numbers if number is not None}
 
 
 def sources_of(found: SeriesFinding) -> Sources:
