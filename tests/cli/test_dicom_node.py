@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 from tests.fixtures.dicom_files import decimal, enhanced, save, write_series
 from tests.fixtures.nodes import RunningNode
 from tests.fixtures.orthanc import Orthanc, running_orthanc
-from tests.fixtures.peers import free_port, storescu
+from tests.fixtures.peers import free_port, storescu, until
 from tests.fixtures.volumes import AFFINE, head
 
 from tumorscope.cli.app import run
@@ -89,41 +92,49 @@ def modalities(orthanc: Orthanc, study: str) -> list[str]:
 
 
 def test_orthanc_sends_studies_and_gets_the_results_into_them(start: Start, tmp_path: Path) -> None:
-    port = free_port()
+    port, archive = free_port(), free_port()
+    words = ("--allow", "ORTHANC", "--allow", "SENDER", "--send-to", f"ORTHANC@127.0.0.1:{archive}")
+    node = start(*words, port=port)
+    early = write_study(tmp_path / "early")
+    assert storescu(node.port, *sorted((tmp_path / "early").iterdir())).returncode == 0
+    node.until(lambda: len(node.undelivered()) == 1)  # and there is nobody yet who takes it
     modality = {"node": ["NODE", "127.0.0.1", port]}
-    with running_orthanc(tmp_path / "orthanc", DicomModalities=modality) as orthanc:
-        node = start(
-            *("--allow", "ORTHANC", "--send-to", f"ORTHANC@127.0.0.1:{orthanc.dicom_port}"),
-            port=port,
-        )
+    with running_orthanc(
+        tmp_path / "orthanc", DicomPort=archive, DicomModalities=modality
+    ) as orthanc:
         studies = [
             write_study(tmp_path / "sent" / syntax, syntax)
             for syntax in (ExplicitVRLittleEndian, JPEGLSLossless, JPEG2000Lossless)
         ]
         studies.append(write_enhanced(tmp_path / "sent" / "enhanced.dcm"))
         orthanc.add(tmp_path / "sent")
-        for each in orthanc.http.get("/studies").json():
-            sent = orthanc.http.post("/modalities/node/store", content=each)
-            assert sent.json()["FailedInstancesCount"] == 0
+        send_all(orthanc)
         wanted = ["MR", "OT", "SR"]
         node.until(lambda: all(modalities(orthanc, study) == wanted for study in studies))
+        node.until(node.is_idle)
+        assert modalities(orthanc, early) == ["OT", "SR"]
         instances = orthanc.http.get("/statistics").json()["CountInstances"]
         # What comes back, as from an archive that forwards all of a study, is not answered.
-        for each in orthanc.http.get("/studies").json():
-            orthanc.http.post("/modalities/node/store", content=each).raise_for_status()
-        node.until(lambda: node.status().counts["own"] == 2 * len(studies))
-        time.sleep(1.5)
+        send_all(orthanc)
+        node.until(lambda: node.status().counts["own"] == 2 * (len(studies) + 1))
+        assert node.is_idle()
         assert orthanc.http.get("/statistics").json()["CountInstances"] == instances
-        counts = node.status().counts
-        assert (counts["series_answered"], counts["results_delivered"]) == (4, 8)
-        assert counts["faults"] == 0
-    assert not any(word in node.said() for word in ("Nobody", "0815", *studies))
+    counts = node.status().counts
+    assert (counts["series_answered"], counts["results_delivered"]) == (5, 10)
+    assert counts["faults"] == 0
+    assert not any(word in node.said() for word in ("Nobody", "0815", early, *studies))
+
+
+def send_all(orthanc: Orthanc) -> None:
+    for study in orthanc.http.get("/studies").json():
+        sent = orthanc.http.post("/modalities/node/store", content=study)
+        assert sent.json()["FailedInstancesCount"] == 0
 
 
 def test_kills_lose_nothing_and_double_nothing(start: Start, tmp_path: Path) -> None:
     results = tmp_path / "results"
     node = start("--allow", "SENDER", "--results", str(results))
-    folders = [tmp_path / "sent" / str(number) for number in range(3)]
+    folders = [tmp_path / "sent" / str(number) for number in range(2)]
     studies = {write_study(folder) for folder in folders}
     chance = random.Random(0)
     for folder in folders:
@@ -145,45 +156,6 @@ def test_kills_lose_nothing_and_double_nothing(start: Start, tmp_path: Path) -> 
     found = [pydicom.dcmread(path) for path in results.glob("SR-*.dcm")]
     assert {each.StudyInstanceUID for each in found} == studies
     assert node.stop() == 0
-    assert node.status().state == "stopped"
-
-
-def test_results_wait_until_somebody_takes_them(start: Start, tmp_path: Path) -> None:
-    archive = free_port()
-    node = start("--allow", "SENDER", "--send-to", f"ORTHANC@127.0.0.1:{archive}")
-    study = write_study(tmp_path / "sent")
-    assert storescu(node.port, *sorted((tmp_path / "sent").iterdir())).returncode == 0
-    node.until(lambda: len(node.undelivered()) == 1)
-    with running_orthanc(tmp_path / "orthanc", DicomPort=archive) as orthanc:
-        node.until(node.is_idle)
-        assert modalities(orthanc, study) == ["OT", "SR"]
-
-
-def test_a_late_instance_makes_another_result_and_a_study_can_be_told_complete(
-    start: Start, tmp_path: Path
-) -> None:
-    results = tmp_path / "results"
-    node = start("--allow", "SENDER", "--results", str(results), quiet_seconds=600)
-    study = write_study(tmp_path / "sent")
-    files = sorted((tmp_path / "sent").iterdir())
-    for first, last, reports in ((0, 19, 1), (19, 20, 2)):
-        assert storescu(node.port, *files[first:last]).returncode == 0
-        assert run(["dicom-node", "--spool", str(node.spool), "--study-complete", study]) == 0
-        node.until(lambda: len(list(results.glob("SR-*.dcm"))) == reports)  # noqa: B023
-
-
-def test_status_says_how_it_is_doing(
-    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    node = start("--allow", "SENDER", "--results", str(tmp_path / "results"))
-    node.until(lambda: (node.spool / "status.json").exists())
-    asked = ["dicom-node", "--spool", str(node.spool), "--status"]
-    assert run(asked) == 0
-    assert f"NODE listens on 127.0.0.1:{node.port}." in capsys.readouterr().out
-    assert node.stop() == 0
-    assert run([*asked, "--json"]) == 3
-    assert json.loads(capsys.readouterr().out)["trouble"] == "The node was stopped."
-    assert run(["dicom-node", "--spool", str(tmp_path / "none"), "--status"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -195,7 +167,6 @@ def test_status_says_how_it_is_doing(
         (["--allow", "A", "--results", "r", "--retention", "-1"], 2, "expected 0 or more"),
         (["--allow", "A", "--results", "r", "--tls-key", "k"], 2, "expected the first two"),
         (["--allow", "A", "--results", "r", "--send-tls", "no"], 3, "cannot be used"),
-        (["--allow", "A", "--results", "r", "--model", "none"], 3, "none"),
         (["--allow", "A", "--results", "r", "--host", "192.0.2.1"], 3, "Cannot listen on"),
     ],
 )
@@ -207,10 +178,31 @@ def test_what_cannot_be_meant_is_refused(
     assert said in capsys.readouterr().err
 
 
-def test_two_nodes_on_one_spool_are_one_too_many(
-    start: Start, tmp_path: Path, series_model: Path, capsys: pytest.CaptureFixture[str]
+def test_it_runs_until_a_signal_and_says_how_it_is_doing(
+    tmp_path: Path, series_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    node = start("--allow", "SENDER", "--results", str(tmp_path / "results"))
-    asked = ["dicom-node", "--spool", str(node.spool), "--port", "0", "--allow", "SENDER"]
-    assert run([*asked, "--results", str(tmp_path / "r"), "--model", str(series_model)]) == 3
-    assert "is writing to" in capsys.readouterr().err
+    spool = tmp_path / "spool"
+    words = ["dicom-node", "--spool", str(spool)]
+    seen: list[int] = []
+
+    def ask_and_stop() -> None:
+        try:
+            until((spool / "status.json").exists)
+            seen.append(run([*words, "--status"]))
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=ask_and_stop)
+    thread.start()
+    more = ["--port", "0", "--allow", "A", "--allow", "B", "--results", str(tmp_path / "results")]
+    assert run([*words, *more, "--model", str(series_model), "--host", "0.0.0.0"]) == 0
+    thread.join()
+    assert seen == [0]
+    shown = capsys.readouterr()
+    assert "TUMORSCOPE listens on 0.0.0.0:" in shown.out
+    assert "to A, B." in shown.err
+    assert "Without TLS" in shown.err
+    assert run([*words, "--status", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["trouble"] == "The node was stopped."
+    assert run(["dicom-node", "--spool", str(tmp_path / "none"), "--status"]) == 3
+    assert run(["dicom-node", "--spool", str(tmp_path), "--study-complete", "1.2.3"]) == 3

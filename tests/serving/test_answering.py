@@ -14,15 +14,15 @@ import pytest
 from tests.fixtures.dicom_files import image, save, write_series
 from tests.fixtures.volumes import AFFINE, head
 
-from tumorscope.common.errors import InputError, OutputError, UsageError
+from tumorscope.common.errors import OutputError, UsageError
 from tumorscope.detection.detector import Detector
 from tumorscope.serving.answering import (
     ANSWER,
+    Answer,
     Answering,
     AnswerLaterError,
     Asked,
     _told,
-    answer_series,
 )
 
 COMPLETE = {
@@ -83,29 +83,26 @@ def test_what_is_no_mr_image_is_passed_over(
     assert answer.words == "nothing to look at (1 modality)"
 
 
-def test_a_process_that_ended_is_replaced(
-    answering: Answering, series: list[Path], made: Path
-) -> None:
-    assert answering._process is not None
-    os.kill(answering._process.pid, signal.SIGKILL)
-    assert answering.answer(series, made).decisions == ("no tumour",)
-
-
-def test_what_ends_it_each_time_has_failed_and_the_next_is_answered(
+def test_what_ends_it_each_time_has_failed(
     answering: Answering, series: list[Path], made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr("tumorscope.serving.answering.PATIENCE", 0.0)
-        failed = answering.answer(series, made)
-    assert failed.failed
-    assert [path.name for path in made.iterdir()] == [ANSWER]
+    monkeypatch.setattr(Answering, "_once", lambda *_: None)
+    (made / "half").touch()
+    failed = answering.answer(series, made)
     assert "not answered" in failed.words
-    assert answering.answer(series, made).decisions == ("no tumour",)
+    assert [path.name for path in made.iterdir()] == [ANSWER]
 
 
 def test_a_fault_is_the_outcome_of_a_series_and_a_full_disk_is_not(
-    answering: Answering, made: Path, monkeypatch: pytest.MonkeyPatch
+    answering: Answering,
+    series: list[Path],
+    series_model: Path,
+    made: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    answer = _told(Detector.load(series_model, threads=1), series, made)
+    assert isinstance(answer, Answer)
+    assert (answer.decisions, answer.objects) == (("no tumour",), 2)
     assert answering.answer([], made).words == "nothing to look at"
     assert answering.answer([Path("no/such/file")], made).failed == "InputError"
 
@@ -118,13 +115,22 @@ def test_a_fault_is_the_outcome_of_a_series_and_a_full_disk_is_not(
     assert "Nobody" not in str(told)
 
 
-def test_a_model_that_cannot_be_used_is_said_at_once(tmp_path: Path, series_model: Path) -> None:
-    with pytest.raises(InputError):
-        Answering(Asked(model=str(tmp_path / "none.onnx")))
+def test_a_model_that_cannot_be_used_is_said_at_once(series_model: Path) -> None:
     with pytest.raises(UsageError):
         Answering(Asked(model=str(series_model), operating_point="no such"))
 
 
-def test_in_this_process_it_is_the_same(series_model: Path, series: list[Path], made: Path) -> None:
-    answer = answer_series(Detector.load(series_model, threads=1), series, made)
-    assert (answer.decisions, answer.objects) == (("no tumour",), 2)
+def test_a_process_that_was_killed_is_replaced(
+    answering: Answering, series: list[Path], made: Path
+) -> None:
+    if answering._process is not None:
+        os.kill(answering._process.pid, signal.SIGKILL)
+    assert answering.answer(series, made).decisions == ("no tumour",)
+
+
+def test_one_that_takes_too_long_is_ended(
+    answering: Answering, series: list[Path], made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tumorscope.serving.answering.PATIENCE", 0.0)
+    assert answering._once(series, made) is None
+    assert answering._process is None

@@ -22,7 +22,7 @@ from tumorscope.serving.node_settings import NodeSettings
 from tumorscope.serving.node_status import BEAT_SECONDS, NodeStatus
 from tumorscope.serving.receiver import Receiver
 from tumorscope.serving.sender import Deliver, DeliveryError, putting_into, sending_to, wait_after
-from tumorscope.serving.spool import Spool
+from tumorscope.serving.spool import DELIVERED, Spool
 from tumorscope.serving.tally import Tally
 
 LOOK_SECONDS = 0.2
@@ -131,11 +131,11 @@ class Node:
             answer = self._answering.answer(snapshot.paths, made)
             if self._stop.is_set():  # then it failed because the process was ended
                 return
-            place = self._spool.answer(snapshot, made)
+            if not answer.objects:
+                (made / DELIVERED).touch()
+            self._spool.answer(snapshot, made)
         finally:
             shutil.rmtree(made, ignore_errors=True)
-        if not answer.objects:
-            self._spool.delivered(place)
         self._count(answer)
         say(f"Series {key[-8:]}, {counted(answer.instances, 'instance')}: {answer.words}.")
 

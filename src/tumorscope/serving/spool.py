@@ -272,7 +272,8 @@ class Spool:
     def answer(self, snapshot: Snapshot, made: Path) -> Path:
         """Take a folder for the answer to these instances; return where it lies now.
 
-        Where more of them came meanwhile, the series goes on waiting.
+        Where more of them came meanwhile, the series goes on waiting. One that holds the mark
+        ``delivered`` has nothing to deliver.
         """
         for path in made.iterdir():
             sync_file(path)
@@ -285,7 +286,8 @@ class Spool:
             else:
                 made.rename(target)
                 self._bytes += size
-                self._undelivered[target.name] = None
+                if not (target / DELIVERED).exists():
+                    self._undelivered[target.name] = None
             series = self._series[snapshot.key]
             series.open = series.count != len(snapshot.paths)
         sync_folder(target.parent)
