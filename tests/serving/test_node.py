@@ -81,8 +81,8 @@ def test_a_late_instance_makes_another_result_and_a_study_can_be_told_complete(
         with pytest.raises(BusyError):
             run_node(settings, Asked(), ready=lambda _: None)
         until(lambda: read_status(settings.spool).counts["results_delivered"] == 4)
-    reports = [pydicom.dcmread(path) for path in (tmp_path / "results").glob("SR-*.dcm")]
-    assert {report.StudyInstanceUID for report in reports} == {STUDY}
+    found = [pydicom.dcmread(path) for path in (tmp_path / "results").glob("SR-*.dcm")]
+    assert {report.StudyInstanceUID for report in found} == {STUDY}
 
 
 def test_what_goes_wrong_is_counted_and_tried_again(
