@@ -98,6 +98,42 @@ def test_frames_at_the_same_place_are_parted(
     assert [remark.code for remark in first.remarks] == ["part"]
 
 
+def test_weightings_of_diffusion_at_the_same_place_are_parted(tmp_path: Path) -> None:
+    frames = drawn()[:4]
+    dataset = enhanced(frames, at([10.0, 10.0, 15.0, 15.0]))
+    for group, weighting in zip(
+        dataset.PerFrameFunctionalGroupsSequence, (0.0, 1000.0, 1000.0, 0.0), strict=True
+    ):
+        diffusion = Dataset()
+        diffusion.DiffusionBValue = weighting
+        group.MRDiffusionSequence = Sequence([diffusion])
+    plain, weighted = read(save(dataset, tmp_path / "a.dcm"))
+    assert isinstance(plain, Volume)
+    assert isinstance(weighted, Volume)
+    assert np.array_equal(plain.voxels, frames[[0, 3]])
+    assert np.array_equal(weighted.voxels, frames[[1, 2]])
+    assert (plain.acquisition.b_value, weighted.acquisition.b_value) == (0.0, 1000.0)
+    assert [remark.detail for remark in weighted.remarks] == ["told apart by b-value"]
+
+
+def test_stacks_of_two_orientations_are_two_volumes(tmp_path: Path) -> None:
+    frames = np.random.default_rng(2).integers(0, 4096, (27, 8, 9), dtype=np.uint16)
+    places = [(-20.0, -30.0, 5.0 * index) for index in range(25)] + [(0.0, -30.0, 60.0)] * 2
+    dataset = enhanced(frames, places)
+    del dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    for index, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        plane = Dataset()
+        plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0] if index < 25 else [0, 1, 0, 0, 0, -1]
+        group.PlaneOrientationSequence = Sequence([plane])
+        group.PlanePositionSequence[0].ImagePositionPatient[0] = 4.0 * index
+    for group in dataset.PerFrameFunctionalGroupsSequence[:25]:
+        group.PlanePositionSequence[0].ImagePositionPatient[0] = -20.0
+    found = read(save(dataset, tmp_path / "a.dcm"))
+    shapes = [each.voxels.shape for each in found if isinstance(each, Volume)]
+    assert shapes == [(25, 8, 9), (2, 8, 9)]
+    assert {r.code for each in found for r in each.remarks} >= {"mixed-orientations"}
+
+
 def test_frames_that_show_phase_are_passed_over_and_the_others_read(tmp_path: Path) -> None:
     dataset = enhanced(drawn(), at(HEIGHTS))
     for index, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):

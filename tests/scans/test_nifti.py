@@ -247,3 +247,25 @@ def test_of_values_of_64_bits_that_would_be_too_large_32_are_kept(
     monkeypatch.setattr("tumorscope.scans.volume.MAX_BYTES", 8 * 3 * 4 * 5 - 1)
     [volume] = read_nifti(path)
     assert np.array_equal(volume.voxels, exact.voxels.astype(np.float32))
+
+
+def test_what_cannot_be_opened_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop.nii").symlink_to("loop.nii")
+    write_nifti(tmp_path / "shut.nii", np.zeros((2, 3, 4), np.uint8), np.eye(4))
+    (tmp_path / "shut.nrrd").write_bytes(b"NRRD0004\n")
+    opened = Path.open
+
+    def shut(self: Path, mode: str = "r") -> object:  # root may open everything
+        if self.stem == "shut":
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, mode)
+
+    monkeypatch.setattr(Path, "open", shut)
+    found = [one for series in index_study(tmp_path).series for one in read_volumes(series)]
+    assert [(each.reason, each.detail) for each in found if not isinstance(each, Volume)] == [
+        ("cannot-open", "Too many levels of symbolic links"),
+        ("cannot-open", "Permission denied"),
+        ("cannot-open", "Permission denied"),
+    ]

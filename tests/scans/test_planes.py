@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.fixtures.dicom_files import write_nifti, write_series
+from tests.fixtures.dicom_files import enhanced, save, write_nifti, write_series
 
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.scans import (
@@ -91,6 +91,24 @@ def of_dicom(voxels: Array, affine: Matrix, *, shuffle: int = 0) -> Volume:
     return volume
 
 
+def of_enhanced(voxels: Array, affine: Matrix, *, shuffle: int = 0) -> Volume:
+    order = list(range(len(voxels)))
+    random.Random(shuffle).shuffle(order)
+    steps, lengths = affine[:3, :3], np.linalg.norm(affine[:3, :3], axis=0)
+    dataset = enhanced(
+        voxels[order],
+        [affine[:3, 3] + index * steps[:, 0] for index in order],
+        along_row=steps[:, 2] / lengths[2],
+        along_column=steps[:, 1] / lengths[1],
+        spacing=(float(lengths[1]), float(lengths[2])),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        [series] = index_study(save(dataset, Path(folder) / "a")).series
+        [volume] = read_volumes(series)
+    assert isinstance(volume, Volume)
+    return volume
+
+
 def shown(volume: Volume, plane: Plane | None = None) -> list[tuple[bytes, tuple[int, ...]]]:
     found = [each.slice.pixels for each in views(volume, plane)]
     return [(pixels.tobytes(), pixels.shape) for pixels in found]
@@ -120,14 +138,16 @@ def test_a_nifti_volume_stored_with_any_axes_shows_the_same_slices(
 
 @settings(max_examples=25)
 @given(FLIPS, st.booleans(), ANGLES, st.integers(0, 9))
-def test_dicom_files_in_any_order_show_the_same_slices(
+def test_dicom_files_and_frames_in_any_order_show_the_same_slices(
     flips: Flips, transposed: bool, angles: Angles, shuffle: int
 ) -> None:
     affine = rotation(angles) @ AFFINE
     order = (0, 2, 1) if transposed else (0, 1, 2)
     first = of_dicom(drawn(), affine)
-    second = of_dicom(*turned(drawn(), affine, order, flips), shuffle=shuffle)
+    stored = turned(drawn(), affine, order, flips)
+    second = of_dicom(*stored, shuffle=shuffle)
     assert shown(first) == shown(second) == shown(of_nifti(drawn(), affine))
+    assert shown(first) == shown(of_enhanced(*stored, shuffle=shuffle))
     assert np.abs(centres(first) - centres(second)).max() < 1e-3
 
 

@@ -6,6 +6,7 @@ import stat
 import struct
 import zlib
 from os import stat_result
+from pathlib import Path
 from typing import BinaryIO
 
 from tumorscope.imaging.kinds import is_dicom, kind_of
@@ -35,6 +36,21 @@ def check_file(state: stat_result) -> None:
         raise NotReadError("damaged", "it is empty")
     if state.st_size > MAX_BYTES:
         raise NotReadError("too-large", f"{state.st_size:,} bytes")
+
+
+def check_there(path: str | Path) -> None:
+    """Refuse what cannot be opened, before a library says of it that its kind is not known.
+
+    Raises
+    ------
+    NotReadError
+        With the reason.
+    """
+    try:
+        check_file(Path(path).stat())
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise NotReadError("cannot-open", error.strerror or str(error)) from None
 
 
 def check_kind(head: bytes) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.names import printable
 from tumorscope.scans.dicom_file import need, silent
-from tumorscope.scans.file_checks import check_file
+from tumorscope.scans.file_checks import check_there
 from tumorscope.scans.grid import (
     Shape,
     check_affine,
@@ -110,7 +110,7 @@ def _volumes(path: str) -> Iterator[Volume]:
 def _opened(path: str) -> Nifti1Image:
     import nibabel
 
-    check_file(Path(path).stat())
+    check_there(path)
     with silent():
         image = nibabel.load(path)
     if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti1Pair | nibabel.AnalyzeImage):

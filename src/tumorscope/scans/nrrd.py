@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.scans.file_checks import check_file
+from tumorscope.scans.file_checks import check_there
 from tumorscope.scans.grid import (
     check_affine,
     check_grid,
@@ -60,7 +60,7 @@ def volumes_of_nrrd(path: str) -> Iterator[Volume]:
         If it cannot be read.
     """
     with damage():
-        check_file(Path(path).stat())
+        check_there(path)
         with Path(path).open("rb") as file:
             header = _header(file)
             sizes = [int(part) for part in header["sizes"].split()]
@@ -145,7 +145,7 @@ def _values(
             if beside.upper().startswith("LIST") or "%" in beside or Path(beside).name != beside:
                 raise NotReadError("transfer-syntax", f"its values lie in {beside}")
             other = Path(path).parent / beside
-            check_file(other.stat())
+            check_there(other)
             file = stack.enter_context(other.open("rb"))
         yield ENCODINGS[encoding](file)
 
