@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 
-from tumorscope.common.files import write_text
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.detector import Detector
 from tumorscope.serving.http.job import Job, State
 from tumorscope.serving.http.problems import Problem
 from tumorscope.serving.http.store import FINDING
+
+HALF = "finding.half"
 
 Document = dict[str, object]
 
@@ -79,7 +80,10 @@ def write_answer(job: Job, detector: Detector, *, retention: float) -> str:
     except ValueError:
         job.problem, job.state = _not_a_number(), "failed"
         text = as_json(answer_of(job, detector, retention=retention))
-    write_text(job.place / FINDING, text)
+    # Whole or not at all; the folder is private, so the file need not be.
+    half = job.place / HALF
+    job.kept += half.write_bytes(text.encode())
+    half.replace(job.place / FINDING)
     return text
 
 

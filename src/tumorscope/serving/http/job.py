@@ -31,6 +31,8 @@ class Job:
         What was sent.
     reserved : int
         Bytes that the store counted for it.
+    kept : int
+        Bytes that were written beside what was sent, of pictures alone.
     work : float
         Seconds after which work on it is given up.
     state : {"queued", "running", "done", "failed"}
@@ -64,6 +66,7 @@ class Job:
     pictures: int = 0
     problem: Problem | None = None
     text: str = ""
+    kept: int = 0
     cancelled: bool = False
     created: float = field(default_factory=time.time)
     begun: float = 0.0

@@ -42,7 +42,7 @@ def add_picture(job: Job, upload: Upload, finding: Finding) -> None:
     """Add the finding of a file to the answer."""
     row = record_of(finding, path=upload.name, sha256=upload.sha256)
     number = job.pictures
-    keep(job.place, number, upload.path, row, finding)
+    job.kept += keep(job.place, number, upload.path, row, finding)
     job.rows.append(row)
     words = finding.words
     job.items.append({KIND: "picture", "words": words, "first_picture": number, "pictures": 1})
@@ -50,11 +50,11 @@ def add_picture(job: Job, upload: Upload, finding: Finding) -> None:
     job.looked_at += 1
 
 
-def keep(place: Path, number: int, path: Path, row: dict[str, object], finding: Finding) -> None:
-    """Keep a finding with its evidence, and where its picture lies."""
+def keep(place: Path, number: int, path: Path, row: dict[str, object], finding: Finding) -> int:
+    """Keep a finding with its evidence, and where its picture lies; return the bytes it takes."""
     record = {"file": path.name, "record": with_evidence(row, finding)}
     # No rename is needed: nobody is told of the number before the answer is written.
-    (place / f"e{number}.json").write_text(json.dumps(record), "utf-8")
+    return (place / f"e{number}.json").write_text(json.dumps(record), "utf-8")
 
 
 def kept(place: Path, number: int, *, zone: tuple[float, float]) -> Kept:

@@ -148,7 +148,10 @@ class Service:
                 for path in job.place.iterdir():
                     path.unlink() if path.is_file() else shutil.rmtree(path)
             job.text = write_answer(job, self.detector, retention=self.limits.retention)
-            self.store.settle(job.place, job.reserved)
+            if job.heavy or job.state == "failed":
+                self.store.settle(job.place, job.reserved)
+            else:  # what it takes is known, and looking costs as much as writing it
+                self.store.settle(job.place, job.reserved, to=job.reserved + job.kept)
         except OSError:  # the disk is full; a folder without an answer is none
             job.cancelled = True
             self.store.remove(job.place, counted=job.reserved)

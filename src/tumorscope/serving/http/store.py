@@ -110,9 +110,9 @@ class Store:
         with self._lock:
             self.used = max(0, self.used - size)
 
-    def settle(self, place: Path, counted: int) -> None:
-        """Count a finished folder by what lies in it, instead of what was reserved for it."""
-        size = _size(place)
+    def settle(self, place: Path, counted: int, *, to: int | None = None) -> None:
+        """Count a finished folder by what lies in it, or as `to`, instead of what was reserved."""
+        size = _size(place) if to is None else to
         with self._lock:
             self.used += size - counted
 
