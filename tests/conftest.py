@@ -24,8 +24,9 @@ pytest_plugins = [
     "tests.fixtures.other_engines",
     "tests.fixtures.series_models",
     "tests.fixtures.tiff_files",
-    "tests.fixtures.trained",
+    # Before those that import it: pytest rewrites what it imports itself.
     "tests.fixtures.undrawn",
+    "tests.fixtures.trained",
 ]
 
 SLOWEST = (
@@ -66,7 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 # No deadline: on a busy machine a slow example says nothing about the code.
-settings.register_profile("tumorscope", deadline=None)
+settings.register_profile("tumorscope", deadline=None, max_examples=40)
 settings.load_profile("tumorscope")
 
 

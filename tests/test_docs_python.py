@@ -27,7 +27,7 @@ BLOCKS = {
 load = Recipe.load
 TYPES = ("glioma", "meningioma", "pituitary")
 
-pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "few_trees", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "few_trees", "unplotted")
 
 
 @pytest.fixture(scope="module")

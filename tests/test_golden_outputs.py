@@ -46,7 +46,7 @@ OF_A_TRAINING = {"decision", "reasons", "id", "model", "doubts", "reason", "meth
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def outputs(unplotted: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden")
     write(folder)
     return folder

@@ -32,7 +32,7 @@ SMALL = Recipe.parse(
         "input": {"size": 64, "crop": "head", "fit": "pad"},
         "sampling": {"by": "source", "images_per_epoch": 16},
         "augmentation": {"lesions": 0.5},
-        "network": {"head": "dense", "channels": 4},
+        "network": {"backbone": "small_cnn", "head": "dense", "channels": 4},
         "frozen": {"epochs": 1, "learning_rate": 1e-2},
         "fine_tuning": {"epochs": 0},
         "optimisation": {"schedule": "cosine", "class_weights": "none", "places": 1.0},

@@ -100,7 +100,9 @@ def test_the_graph_computes_what_was_learnt(model: ModelFile) -> None:
     np.testing.assert_allclose(found, judge.distances(features), rtol=1e-4)
 
 
-def test_brains_of_sources_left_out_set_the_limit() -> None:
+def test_brains_of_sources_left_out_set_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brain_or_not, "DRAWN", 400)
+    monkeypatch.setattr(brain_or_not, "MOVED", 150)
     how = Preprocessing(size=32)
     generator = np.random.default_rng(0)
     brains = generator.integers(0, 256, (200, 32, 32), dtype=np.uint8)

@@ -16,7 +16,7 @@ from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.records.run_folder import Run
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.statistics import wilson
 from tumorscope.synthetic.perturbations import PERTURBATIONS, Perturbation
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 GENERATOR = np.random.default_rng(0)
 
 

@@ -23,7 +23,7 @@ from tumorscope.records.run_folder import Run
 from tumorscope.synthetic.phantom import write_phantom_cohort
 from tumorscope.training.train import train
 
-pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 LOST = ("gone", "changed", "some gone")
 

@@ -28,7 +28,7 @@ from tumorscope.records.scores import scores_of
 from tumorscope.statistics.answers import Answers, with_answers
 from tumorscope.statistics.two_classes import evaluate_scores
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 
 @pytest.fixture(scope="module")

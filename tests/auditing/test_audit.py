@@ -29,7 +29,7 @@ from tumorscope.detection.detector import PACKAGED
 
 Head = Callable[..., NDArray[np.uint8]]
 
-pytestmark = pytest.mark.usefixtures("few_trees")
+pytestmark = pytest.mark.usefixtures("few_trees", "unplotted")
 
 
 def save(file: Path, pixels: NDArray[np.uint8], **options: object) -> None:

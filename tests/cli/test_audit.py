@@ -10,7 +10,7 @@ import pytest
 
 from tumorscope.cli.app import run
 
-pytestmark = pytest.mark.usefixtures("few_trees")
+pytestmark = pytest.mark.usefixtures("few_trees", "unplotted")
 
 
 def test_it_prints_a_table_and_names_the_report(

@@ -11,7 +11,7 @@ from tumorscope.cli.app import run
 from tumorscope.experiments.comparison import compare, measure
 from tumorscope.networks import imagenet
 
-pytestmark = pytest.mark.usefixtures("eager", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "unplotted")
 
 RECIPE = """
 name = "tiny"

@@ -19,7 +19,7 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_heads(tmp_path_factory.mktemp("heads"), tumours=8, healthy=8)
 
 
-@pytest.mark.usefixtures("eager", "few_resamples", "few_trees", "undrawn")
+@pytest.mark.usefixtures("eager", "few_resamples", "few_trees", "unplotted")
 def test_volumes_are_cut_audited_split_trained_on_and_evaluated(
     heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tumorscope.cli.app import run
 
-pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 RECIPE = """
 name = "tiny"

@@ -17,7 +17,7 @@ from tumorscope.common.errors import UsageError
 from tumorscope.experiments.crossval import crossval
 from tumorscope.synthetic.perturbations import PERTURBATIONS
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "few_trees", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "few_trees", "unplotted")
 
 
 @pytest.fixture

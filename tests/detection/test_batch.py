@@ -30,14 +30,14 @@ from tumorscope.detection.pictures import Pictures
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty distinct pictures and two broken files."""
+    """Thirty distinct pictures and two broken files."""
     folder = tmp_path_factory.mktemp("scans")
     rng = np.random.default_rng(0)
-    for number in range(60):
+    for number in range(30):
         pixels = rng.integers(0, 256, (12, 12), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
         Image.fromarray(pixels).save(folder / f"{number:02d}.png")
-    (folder / "30-broken.png").write_bytes((folder / "30.png").read_bytes()[:200])
-    (folder / "31-empty.png").write_bytes(b"")
+    (folder / "15-broken.png").write_bytes((folder / "15.png").read_bytes()[:200])
+    (folder / "16-empty.png").write_bytes(b"")
     return folder
 
 
@@ -51,9 +51,9 @@ def test_rows_come_in_order_and_bad_files_are_rows(tiny_model: Path, scans: Path
     assert [row["path"] for row in rows] == sorted(str(path) for path in scans.iterdir())
     decisions = Counter(str(row["decision"]) for row in rows)
     assert decisions["unreadable"] == 2
-    assert decisions.total() == 62
+    assert decisions.total() == 32
     reasons = {Path(str(row["path"])).name: row["reasons"] for row in rows}
-    assert str(reasons["31-empty.png"]).startswith("unreadable: ")
+    assert str(reasons["16-empty.png"]).startswith("unreadable: ")
     alone = detector.detect(scans / "07.png")
     same = next(row for row in rows if str(row["path"]).endswith("07.png"))
     assert same["probability"] == pytest.approx(alone.probability, abs=1e-6)
@@ -86,7 +86,7 @@ def test_what_was_finished_is_not_computed_again(
         batch = run_batch(
             detector, find_images([scans]), log=log, pictures=Pictures(tmp_path / "overlays")
         )
-        first = [next(batch).values for _ in range(25)]
+        first = [next(batch).values for _ in range(12)]
         assert isinstance(batch, Generator)
         batch.close()
     (tmp_path / "overlays" / "03.png.png").unlink()
@@ -97,14 +97,14 @@ def test_what_was_finished_is_not_computed_again(
                 detector, find_images([scans]), log=log, pictures=Pictures(tmp_path / "overlays")
             )
         )
-    assert [row.resumed for row in rows] == [n < 25 and n != 3 for n in range(62)]
+    assert [row.resumed for row in rows] == [n < 12 and n != 3 for n in range(32)]
     assert set(detector.asked) == {"03.png"} | {
-        Path(str(row.values["path"])).name for row in rows[25:]
+        Path(str(row.values["path"])).name for row in rows[12:]
     }
-    assert [row.values["probability"] for row in rows[:25]] == [
+    assert [row.values["probability"] for row in rows[:12]] == [
         pytest.approx(row["probability"], abs=1e-6) for row in first
     ]
-    assert len(list((tmp_path / "overlays").iterdir())) == 60
+    assert len(list((tmp_path / "overlays").iterdir())) == 30
 
 
 def test_a_copy_under_another_name_is_known_by_its_content(
@@ -126,7 +126,7 @@ def predict_slowly(words: list[str], told: Connection) -> None:
     append = ResultLog.append
 
     def slow(self: ResultLog, record: Mapping[str, object]) -> None:
-        time.sleep(0.01)
+        time.sleep(0.02)
         append(self, record)
         told.send(record["sha256"])
 
@@ -171,4 +171,4 @@ def test_kills_at_random_times_lose_nothing(tiny_model: Path, scans: Path, tmp_p
 
     assert table(output) == table(undisturbed)
     assert sorted(path.name for path in output.parent.iterdir()) == ["findings.csv", "maps"]
-    assert len(list((output.parent / "maps").iterdir())) == 60
+    assert len(list((output.parent / "maps").iterdir())) == 30

@@ -27,7 +27,7 @@ from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 from tumorscope.training.trainer import DivergedError
 
-pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 
 OPTIONS: dict[str, Any] = {"weights": "none", "folds": 3, "repeats": 2}
@@ -48,7 +48,7 @@ class Finished:
 @pytest.fixture(scope="module")
 def finished(
     eager: None,
-    undrawn: None,
+    unplotted: None,
     drawn_tiny_cohort: Path,
     swift: Recipe,
     tmp_path_factory: pytest.TempPathFactory,

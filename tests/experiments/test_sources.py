@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tumorscope.common.errors import UsageError
 from tumorscope.experiments.sources import refusal, sources_named, sources_text
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("few_resamples", "unplotted")
 
 KNOWN = ("north", "St. Mary, ward 3", 'the "old" one', "East wing")
 

@@ -24,7 +24,7 @@ from tumorscope.records.run_folder import Run
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 
 @pytest.fixture

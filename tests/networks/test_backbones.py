@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tumorscope.common.errors import InputError
+from tumorscope.networks import onnx_graph
 from tumorscope.networks.backbones import applications, build_backbone, lookup, names
 from tumorscope.networks.cost import layer_macs
 from tumorscope.networks.halves import entrances
@@ -52,6 +53,8 @@ def test_parameters_and_arithmetic_are_the_published_ones(
     assert len(entrances(backbone_with_head(backbone), from_layer=known.cut)) == 1
     for layer in known.parts:
         assert len(backbone.get_layer(layer).output.shape) == 4
+    kinds = {type(layer).__name__ for layer in backbone.layers} - {"InputLayer"}
+    assert kinds <= set(onnx_graph._TRANSLATIONS)
     for original in before:
         # Weights files are read in the order of the layers, which new names must not change.
         assert shapes(backbone) == shapes(original)

@@ -62,9 +62,11 @@ def run(graph: Any, pixels: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(names, session.run(None, {"pixels": pixels}), strict=True))
 
 
-@pytest.mark.parametrize("backbone", ["small_cnn", "mobilenet_v2"])
+@pytest.mark.parametrize(
+    ("backbone", "scaling"),
+    [("small_cnn", "unit"), ("small_cnn", "symmetric"), ("mobilenet_v2", "symmetric")],
+)
 @pytest.mark.parametrize("head", ["pooled", "flatten", "dense"])
-@pytest.mark.parametrize("scaling", ["unit", "symmetric"])
 def test_equals_keras_and_evidence_sums_to_the_logit(
     head: Literal["pooled", "flatten", "dense"], backbone: str, scaling: str
 ) -> None:
@@ -150,9 +152,9 @@ def test_a_backbone_without_translation_is_refused() -> None:
         model_graph(model, recipe)
 
 
-@pytest.mark.parametrize("head", ["pooled", "flatten", "dense"])
+@pytest.mark.parametrize("head", ["flatten", "dense"])
 def test_equals_keras_on_real_images(real_data: Path, head: str) -> None:
-    """With the weights that matter: the backbone's from ImageNet, 64 public images."""
+    """With the weights that matter: the backbone's from ImageNet, 16 public images."""
     from tumorscope.imaging import prepare, read_slice
     from tumorscope.networks.weights import load_weights
 
@@ -164,7 +166,7 @@ def test_equals_keras_on_real_images(real_data: Path, head: str) -> None:
     )
     model = build(recipe)
     load_weights(backbone_of(model), name="mobilenet_v2", weights=files[0])
-    paths = sorted((real_data / "navoneel_253" / "yes").iterdir())[:64]
+    paths = sorted((real_data / "navoneel_253" / "yes").iterdir())[:16]
     pixels = np.stack([prepare(read_slice(path), recipe.input.preprocessing) for path in paths])
     outputs = run(model_graph(model, recipe), pixels)
     assert np.abs(outputs["probability"] - predict(model, pixels, recipe)).max() <= 1e-4

@@ -25,8 +25,8 @@ def run(graph: Any, pixels: np.ndarray) -> list[np.ndarray]:
     return session.run(None, {"pixels": pixels})
 
 
-# Between them they have every kind of layer that backbones are made of; the heavy ones are run in
-# comparison/test_systems.py.
+# Between them and the networks below they have every kind of layer that backbones are made of;
+# test_backbones.py looks whether the heavy ones have others.
 @pytest.mark.parametrize(
     "name",
     [

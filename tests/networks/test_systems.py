@@ -1,4 +1,9 @@
-"""Every system fits a fold and scores it, with random weights; each network is built once."""
+"""Every system fits a fold and scores it, with random weights; each network is built once.
+
+Deep networks have stand-ins with the layers that they are cut and tapped at, because building them
+takes most of the time; that the real ones have these layers is tested in test_backbones.py, and
+that their layers compute, in test_onnx_graph.py.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +21,24 @@ from tumorscope.experiments.comparison.features import FeatureClassifier, featur
 from tumorscope.experiments.learner import Estimator, network_estimator
 from tumorscope.networks import network
 from tumorscope.networks.backbones import build_backbone
+from tumorscope.networks.backbones import lookup as lookup_backbone
 from tumorscope.networks.systems import DEFAULT, lookup, names, recipe_for
 from tumorscope.recipes.recipe import Recipe
+
+REAL = ("mobilenet_v2", "resnet18", "alexnet", "small_cnn")
+
+
+def stand_in(name: str, size: int) -> Any:
+    """A small network whose layers have the names that recipes and systems speak of."""
+    import keras
+
+    known = lookup_backbone(name)
+    assert size >= known.smallest
+    image = tensor = keras.Input((size, size, 3))
+    for layer in dict.fromkeys(("stem", *known.parts, known.cut)):
+        tensor = keras.layers.Conv2D(8, 3, strides=2, padding="same", name=layer)(tensor)
+        tensor = keras.layers.BatchNormalization()(tensor)
+    return keras.Model(image, tensor, name=name)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +63,8 @@ def tiny(
 ) -> Recipe:
     def build_once(name: str, size: int) -> Any:
         if (name, size) not in built:
-            built[name, size] = build_backbone(name, size)
+            build = build_backbone if name in REAL else stand_in
+            built[name, size] = build(name, size)
         return built[name, size]
 
     monkeypatch.setattr(network, "build_backbone", build_once)

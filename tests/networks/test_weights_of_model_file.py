@@ -40,7 +40,7 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.export import export_run
 from tumorscope.training.train import train
 
-pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 
 @pytest.fixture

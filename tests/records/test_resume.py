@@ -29,7 +29,7 @@ from tumorscope.records.resume import relocated
 from tumorscope.training.plan import plan_run
 from tumorscope.training.train import train
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 
 class Begun(Protocol):

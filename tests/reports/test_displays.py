@@ -115,7 +115,10 @@ def test_every_figure_draws_without_warning(example: tuple[Any, Any]) -> None:
         if isinstance(display, MODEL_ONLY) and len(labels) > 1:
             continue  # The same whatever the scores: drawn once.
         assert display.plot() is display
-        assert figure_png(display.figure_)[:4] == b"\x89PNG"
+        if scores.ndim > 1:
+            assert figure_png(display.figure_)[:4] == b"\x89PNG"
+        else:
+            display.figure_.draw_without_rendering()
 
 
 def test_every_figure_draws_into_given_axes_and_leaves_pyplot_alone() -> None:

@@ -77,7 +77,7 @@ def test_quantile_is_the_order_statistic_of_the_theory() -> None:
 
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_the_rank_is_exact_for_every_number_of_images(repeats: int) -> None:
-    for n in range(1, 2001):
+    for n in range(1, 2001 if repeats == 1 else 301):
         scores = np.repeat(np.arange(n) / n, repeats)
         for percent in (1, 5, 10, 18, 20, 25, 29, 41, 44, 50):
             # By brute force, in whole numbers: the first rank that reaches (n + 1)(1 − α).
@@ -131,7 +131,7 @@ def test_figures_are_measured_on_folds_that_were_not_fitted() -> None:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=6)
+@settings(max_examples=3)
 def test_what_a_point_reached_is_what_its_own_rule_does(seed: int) -> None:
     labels, values = cohort(120, seed=seed)
     folds = np.arange(120) % 4

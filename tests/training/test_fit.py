@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.fixtures.eager import eagerly
 from tests.fixtures.fits import TRAINING, TUNING, Whole, fitted, small_images, without_seconds
 
 from tumorscope.cohort.arrays import Images
@@ -202,7 +203,8 @@ def test_the_average_lags_behind_the_last_weights(larger: Images, modern: Recipe
             }
         )
         model.set_weights(start)
-        Fitter(model, larger, recipe).fit(training=TRAINING, tuning=TUNING, seed=0)
+        with eagerly():
+            Fitter(model, larger, recipe).fit(training=TRAINING, tuning=TUNING, seed=0)
         moved.append(np.abs(model.get_weights()[0] - start[0]).mean())
     assert moved[1] < 0.5 * moved[0]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fixtures.eager import eagerly
 from tests.fixtures.fits import TRAINING, TUNING, Whole, fitted, small_images, without_seconds
 
 from tumorscope.cohort.arrays import Images
@@ -66,7 +67,9 @@ def test_the_history_tells_the_loss_on_places_beside_that_on_images(
     assert names[names.index("accuracy") + 1] == "places_loss"
     assert all(float(record["places_loss"]) > 0 for record in history)
     # The weight of the places changes what is learned, not how the loss on images is told.
-    heavy = dense.changed({"optimisation.places": 50.0})
+    heavy = dense.changed(
+        {"optimisation.places": 50.0, "fine_tuning.epochs": 0, "finishing.epochs": 0}
+    )
     other = Fitter(build(heavy), larger, heavy).fit(training=TRAINING, tuning=TUNING, seed=0)
     assert float(other[0]["loss"]) < 5.0
 
@@ -76,7 +79,8 @@ def test_a_cut_behind_the_finer_map_trains_on_both_maps(larger: Images, dense: R
         {"fine_tuning.from_layer": "conv_4", "fine_tuning.size": 0, "augmentation.variants": 1}
     )
     fitter = Fitter(build(recipe), larger, recipe)
-    history = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
+    with eagerly():
+        history = fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
     assert np.isfinite([float(record["loss"]) for record in history]).all()
     # The three phases take their features from one pass.
     assert list(fitter._stores) == ["frozen, fine-tuning, finishing"]
@@ -103,7 +107,8 @@ def test_places_teach_where_the_lesion_is(larger: Images, dense: Recipe) -> None
         }
     )
     model = build(recipe)
-    Fitter(model, images, recipe).fit(training=TRAINING, tuning=TUNING, seed=0)
+    with eagerly():
+        Fitter(model, images, recipe).fit(training=TRAINING, tuning=TUNING, seed=0)
     part = trainable_part(model, from_layer="input", batch_norm="frozen", places=True)
     pixels = network_input(images.pixels[TUNING][1::2], recipe.input.scaling)
     local = np.asarray(part.predict_on_batch(pixels)[LOCAL])[..., 0].mean(axis=0)

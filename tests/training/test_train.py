@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.fixtures.eager import eagerly
 from tests.fixtures.forked import forked
 
 from tumorscope.cli.app import run as run_command
@@ -301,7 +302,10 @@ def test_a_training_on_places_ends_in_a_detector_that_shows_where(
         "fine_tuning": {"epochs": 1, "from_layer": "conv_3"},
         "optimisation": {"batch_size": 4, "places": 0.5},
     }
-    run = train(manifest, recipe=Recipe.parse(document), weights="none", output=tmp_path / "run")
+    with eagerly():
+        run = train(
+            manifest, recipe=Recipe.parse(document), weights="none", output=tmp_path / "run"
+        )
     assert sum(mask is not None for mask in masks) == 1
     assert "For training: Masks: 1 of " in capsys.readouterr().err
     with (run.folder / "history.csv").open() as stream:

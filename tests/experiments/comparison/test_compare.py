@@ -28,7 +28,7 @@ from tumorscope.networks.systems import System
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.training.trainer import DivergedError
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 OPTIONS: dict[str, Any] = {"folds": 2, "repeats": 1}
 
@@ -174,7 +174,10 @@ class Filled:
 
 @pytest.fixture(scope="module")
 def filled(
-    undrawn: None, swift: Recipe, drawn_tiny_cohort: Path, tmp_path_factory: pytest.TempPathFactory
+    unplotted: None,
+    swift: Recipe,
+    drawn_tiny_cohort: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Filled:
     root = tmp_path_factory.mktemp("filled")
     weights = root / "weights"

@@ -5,11 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sqlite3
-import subprocess
-import sys
-import time
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +29,7 @@ from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.checkpoint import Record
 from tumorscope.training.fit import Fitter
 
-pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "undrawn")
+pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "unplotted")
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class Nested:
 @pytest.fixture(scope="module")
 def searched(
     eager: None,
-    undrawn: None,
+    unplotted: None,
     swift: Recipe,
     drawn_tiny_cohort: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -62,7 +57,7 @@ def searched(
 @pytest.fixture(scope="module")
 def nested(
     eager: None,
-    undrawn: None,
+    unplotted: None,
     swift: Recipe,
     drawn_tiny_cohort: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -295,47 +290,29 @@ def test_what_was_tried_is_not_fitted_again(
     assert "as trial" in (options["output"] / "report.html").read_text("utf-8")
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from tumorscope.recipes.recipe import Recipe
-from tumorscope.experiments.search.tune import tune
-data, recipe, space, output = sys.argv[1:]
-tune(data, trials=60, recipe=Recipe.load(recipe), space=space, weights="none",
-     inner_folds=2, outer_folds=0, output=output)
-"""
+def test_a_killed_search_goes_on(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill leaves is what lay there in the midst of the third trial, copied."""
+    left, fits = tmp_path / "left", 0
+    fit = Fitter.fit
 
+    def fit_until_killed(self: Fitter, **how: Any) -> list[Record]:
+        nonlocal fits
+        fits += 1
+        if fits == 2 * options["inner_folds"] + 1:
+            shutil.copytree(options["output"], left)
+            raise KeyboardInterrupt
+        return fit(self, **how)
 
-def test_a_killed_search_goes_on(options: dict[str, Any], swift: Recipe) -> None:
-    folder = options["output"]
-    recipe = folder.parent / "recipe.toml"
-    recipe.write_text(swift.to_toml())
-    words = [str(options["data"]), str(recipe), str(options["space"]), str(folder)]
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words], stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(1200):
-            time.sleep(0.1)
-            done = _completed(folder / "study.db")
-            if done >= 2 or process.poll() is not None:
-                break
-    finally:
-        process.kill()
-        process.wait()
-    assert done >= 2
-    result = tune(trials=done + 2, outer_folds=0, **options)
-    assert finished(result.studies["final"]) >= done + 2
-    assert Recipe.load(folder / "best.toml").frozen.learning_rate > 0
-
-
-def _completed(database: Path) -> int:
-    """Trials of the last search, read without Optuna, which would create tables beside its own."""
-    count = "SELECT COUNT(*) FROM trials JOIN studies USING (study_id) WHERE state = 'COMPLETE' "
-    try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-            found = connection.execute(count + "AND study_name = 'final'").fetchone()
-    except sqlite3.Error:  # it is not there yet, or is being made
-        return 0
-    return int(found[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(Fitter, "fit", fit_until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            tune(trials=60, outer_folds=0, **options)
+    assert not (left / "best.toml").exists()
+    study = tune(trials=3, outer_folds=0, **(options | {"output": left})).studies["final"]
+    assert [trial.state.name for trial in study.trials].count("COMPLETE") == finished(study) == 3
+    assert Recipe.load(left / "best.toml").frozen.learning_rate > 0
 
 
 def _no_fit(_: Fitter, **__: Any) -> list[Record]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -212,5 +211,4 @@ def _forget() -> None:
     """Give back the memory of networks that are done with."""
     import keras
 
-    keras.utils.clear_session()
-    gc.collect()
+    keras.utils.clear_session()  # which collects garbage too
