@@ -171,9 +171,11 @@ class _Odd(BaseHTTPRequestHandler):
     """A server that answers by path: a status, a way elsewhere, or what is no DICOM."""
 
     seen: list[str | None] = []  # noqa: RUF012 - of the class on purpose
+    hosts: list[str | None] = []  # noqa: RUF012
 
     def _answer(self) -> None:
         self.seen.append(self.headers.get("Authorization"))
+        self.hosts.append(self.headers.get("Host"))
         word = self.path.split("/")[1]
         body = b"<html>hello</html>"
         self.send_response(int(word) if word.isdigit() else 200)
@@ -218,6 +220,7 @@ def test_what_goes_wrong_is_told_in_a_paragraph(odd: str, word: str, said: str) 
         archive.series_of("1.2.3")
     assert "t0ken" not in str(told.value)
     assert _Odd.seen[-1] == "Bearer t0ken"
+    assert _Odd.hosts[-1] == odd.removeprefix("http://")  # the client leaves the port out
     with pytest.raises(OutputError):
         archive.store([_small()])
 

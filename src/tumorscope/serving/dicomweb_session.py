@@ -109,6 +109,8 @@ def session_with(headers: Mapping[str, str]) -> Iterator[Session]:
 
     def signed(request: PreparedRequest) -> PreparedRequest:
         request.headers.update(headers)
+        # The client names no port in it; left out, requests fills in what is right.
+        request.headers.pop("Host", None)
         return request
 
     with requests.Session() as session:
