@@ -13,6 +13,7 @@ import pytest
 import tumorscope
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.detection.engines import ENGINES, Engine, Outputs, open_engine
+from tumorscope.detection.engines.base import outputs_of
 from tumorscope.model_file.onnx_file import ModelFile, read_model, write_model
 from tumorscope.model_file.other_formats import read_any
 from tumorscope.model_file.schema import OUTPUTS
@@ -132,6 +133,29 @@ def test_a_graph_that_does_not_load_is_refused(
     broken = write_model(tmp_path / "broken.onnx", graph.SerializeToString(), metadata)
     with pytest.raises(InputError, match="cannot load it"):
         open_engine(broken, engine)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({0: np.float32([1.5, 0.5])}, "probabilities are"),
+        ({0: np.float32([np.nan, 0.5])}, "probabilities are"),
+        ({1: np.float32([np.inf, 0.5])}, "no number"),
+        ({2: np.full((2, 8, 8), np.nan, np.float32)}, "no number"),
+        ({2: np.zeros((2, 8, 9), np.float32)}, "shapes"),
+        ({3: np.zeros(3, np.float32)}, "shapes"),
+    ],
+)
+def test_answers_that_no_model_file_gives_are_refused(
+    tiny_model: Path, wrong: dict[int, np.ndarray], words: str
+) -> None:
+    model = read_model(tiny_model)
+    each, evidence = np.float32([0.1, 0.9]), np.zeros((2, 8, 8), np.float32)
+    beyond = np.float32([np.inf, 1.0])  # a distance may be beyond all limits
+    values = [each, each, evidence, each, beyond]
+    assert outputs_of(values, model, 2).probability.tolist() == pytest.approx([0.1, 0.9])
+    with pytest.raises(InputError, match=words):
+        outputs_of([wrong.get(index, each) for index, each in enumerate(values)], model, 2)
 
 
 def test_a_tflite_of_another_size_or_damaged_inside_is_refused(tiny_litert: Path) -> None:

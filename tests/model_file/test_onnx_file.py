@@ -192,6 +192,9 @@ def test_a_missing_key_is_refused_by_name(model: ModelFile, key: str) -> None:
         ({"conformal": {"miscoverage": 0}}, "miscoverage"),
         ({"calibration": {"slope": -1.0}}, "slope"),
         ({"seen": {"version": 1, "packing": "sixths", "count": 5, "data": ""}}, "do not fill"),
+        ({"seen": {"count": 9_000_000, "data": ""}}, "more than are read"),
+        ({"grid": [7, 100_000]}, "grid"),
+        ({"grid": [0, 7]}, "grid"),
         ({"seen": {"version": 99, "count": 0, "data": ""}}, "version 99"),
     ],
 )
@@ -203,7 +206,7 @@ def test_values_that_do_not_fit_are_refused_by_name(
         parse_metadata(model.path, text, digest)
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", "3"])
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", "3", "[" * 100_000])
 def test_metadata_that_is_no_object_is_refused(text: str) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
     with pytest.raises(InputError, match="Cannot use"):

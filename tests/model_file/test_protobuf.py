@@ -36,7 +36,6 @@ def test_it_finds_what_onnx_wrote(metadata: dict[str, str], domains: set[str]) -
     assert parts.domains == domains
     assert parts.graph is not None
     assert data[slice(*parts.graph)] == graph.SerializeToString()
-    assert not parts.external
     assert not parts.functions
 
 

@@ -25,8 +25,9 @@ from tumorscope.imaging.grey import (
     sample,
 )
 from tumorscope.imaging.kinds import format_of
-from tumorscope.imaging.opening import MAX_PIXELS, check_size, refuse
+from tumorscope.imaging.opening import MAX_PIXELS
 from tumorscope.imaging.read import open_bytes, open_image
+from tumorscope.imaging.refusals import check_size, refuse
 from tumorscope.imaging.slice import Slice
 
 Image = str | os.PathLike[str] | bytes | NDArray[np.generic] | pillow.Image | Slice

@@ -10,16 +10,21 @@ import io
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import NoReturn
 
 from PIL import Image
 
-from tumorscope.common.errors import UnreadableImageError
 from tumorscope.common.memory import IMAGES
 from tumorscope.imaging.bounds import TooMuchError, canvas_of, check_parts
 from tumorscope.imaging.damage import why
 from tumorscope.imaging.jpeg import Layout, layout_of
 from tumorscope.imaging.kinds import SUFFIXES, format_of, is_dicom, kind_of
+from tumorscope.imaging.refusals import (
+    check_size,
+    refuse,
+    refuse_memory,
+    refuse_several,
+    refuse_too_much,
+)
 from tumorscope.imaging.tiff import Page, pages_of, picture_of
 
 MAX_PIXELS = 64_000_000
@@ -132,7 +137,7 @@ def header_of(data: bytes, *, source: str) -> Encoded:
     except TooMuchError as error:
         refuse_too_much(source, error)
     if count > 1:
-        _refuse_several(source, count)
+        refuse_several(source, count)
     if (canvas := canvas_of(data, name)) is not None:
         check_size(source, *canvas, MAX_PIXELS)
     is_deep = page is not None and not page.plain
@@ -148,7 +153,7 @@ def header_of(data: bytes, *, source: str) -> Encoded:
             refuse(source, received, "a whole image file", advice)
         image = None
     if count > 1:
-        _refuse_several(source, count)
+        refuse_several(source, count)
     if name == "PNG" and data[24:25] == b"\x10" and data[25:26] in b"\x02\x04\x06":
         is_deep = True  # 16-bit colours, or greys with transparency: Pillow cuts them to 8
     info = _info(source, name, image, page, is_deep)
@@ -203,49 +208,3 @@ def _info(
         channels = len(page.bits) if page is not None else len(mode)
         mode = f"{('RGB', 'RGBA')[channels - 3] if channels in (3, 4) else kind};{bits}"
     return ImageInfo(name, width, height, mode, disguised)
-
-
-def check_size(source: str, width: int, height: int, max_pixels: int) -> None:
-    """Refuse an image of more than `max_pixels` pixels, before it is decoded."""
-    if width * height > max_pixels:
-        refuse(
-            source,
-            f"it is {width} × {height} pixels",
-            f"at most {max_pixels:,} pixels in all",
-            "Shrink it, or check that it is a scan at all.",
-        )
-
-
-def _refuse_several(source: str, count: int) -> NoReturn:
-    refuse(
-        source,
-        f"it holds {count} pictures",
-        "one slice in a file",
-        "Save each slice that you want as a file of its own: the others would be passed over.",
-    )
-
-
-def refuse(source: str, received: str, expected: str, advice: str) -> NoReturn:
-    """Raise the error for an image that cannot be read."""
-    why = f"{received}; expected {expected}. {advice}"
-    raise UnreadableImageError(f"Cannot read {source}: {why}", why=why)
-
-
-def refuse_memory(source: str) -> NoReturn:
-    """Raise the error for an image for which the memory of the machine does not suffice."""
-    refuse(
-        source,
-        "the memory does not suffice to read it",
-        "a picture of usual size, or more free memory",
-        "End other programs, or shrink it.",
-    )
-
-
-def refuse_too_much(source: str, error: TooMuchError) -> NoReturn:
-    """Raise the error for an image that has more parts than are read."""
-    refuse(
-        source,
-        f"it has {error}, and would take too long to read",
-        "an image as programs write them",
-        "Open it in an image viewer and save it as PNG, or take it out.",
-    )

@@ -37,14 +37,11 @@ from tumorscope.imaging.opening import (
     MAX_PIXELS,
     Encoded,
     ImageInfo,
-    check_size,
     header_of,
     read_header,
-    refuse,
-    refuse_memory,
-    refuse_too_much,
 )
 from tumorscope.imaging.orientation import orientation_of
+from tumorscope.imaging.refusals import check_size, refuse, refuse_memory, refuse_too_much
 from tumorscope.imaging.slice import Slice
 
 __all__ = [

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import atomic_path
+from tumorscope.model_file.allowed import NotAllowedError, check_allowed
+from tumorscope.model_file.onnx_fields import STANDARD_DOMAINS
 from tumorscope.model_file.protobuf import Parts, WireError, fields, parts_of
 from tumorscope.model_file.schema import SCHEMA_VERSION, Metadata
 
@@ -22,7 +24,6 @@ HASH_KEY = "tumorscope_sha256"
 
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 MAX_BYTES = 1 << 30
-STANDARD_DOMAINS = frozenset({"", "ai.onnx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def read_model(path: str | Path) -> ModelFile:
     ------
     InputError
         If it cannot be read, is truncated, changed, of another schema version, not made by
-        tumorscope, or asks for custom operators or other files.
+        tumorscope, or holds what no model file does, such as custom operators or other files.
     """
     path = Path(path)
     data = read_bytes(path)
@@ -89,6 +90,7 @@ def read_model(path: str | Path) -> ModelFile:
             "calibration), so what its numbers mean is unknown",
             "Make one with `tumorscope train` or `tumorscope export`.",
         )
+    _check_graph(path, data)
     text = parts.metadata[KEY]
     metadata = parse_metadata(path, text, parts.metadata.get(HASH_KEY, ""))
     if graph_hash(data) != metadata.graph_sha256:
@@ -149,7 +151,7 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
         )
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refusal(path, f"its metadata is not JSON ({error})", "Export it again.") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
@@ -262,12 +264,19 @@ def _refuse_foreign(path: Path, parts: Parts) -> None:
             f"it asks for operators beyond the standard ones ({named})",
             "Only graphs of standard ONNX operators are run.",
         )
-    if parts.external:
+
+
+def _check_graph(path: Path, data: bytes) -> None:
+    try:
+        check_allowed(data)
+    except NotAllowedError as error:
         raise refusal(
-            path,
-            "its weights lie in another file",
-            "Only files that hold their weights themselves are read.",
-        )
+            path, f"it {error}", "Only graphs as tumorscope writes them are run."
+        ) from error
+    except WireError as error:
+        raise refusal(
+            path, f"it is not a whole ONNX file ({error})", "Copy it again from where it came from."
+        ) from error
 
 
 def refusal(path: Path, received: str, advice: str) -> InputError:

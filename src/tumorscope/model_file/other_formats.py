@@ -27,12 +27,11 @@ from tumorscope.model_file.onnx_file import (
     read_model,
     refusal,
 )
+from tumorscope.model_file.protobuf import MAX_METADATA_BYTES
 from tumorscope.model_file.schema import Metadata
 
 SUFFIXES = frozenset({".onnx", ".xml", ".tflite"})
 """Endings (lower case) of the files that `read_any` reads."""
-
-MAX_METADATA_BYTES = 1 << 26
 
 _MEMBERS = {KEY: f"{KEY}.json", HASH_KEY: f"{HASH_KEY}.txt"}
 _ENTRY = re.compile(rb"<(" + f"{KEY}|{HASH_KEY}".encode() + rb') value="([^"<]*)" />\n')

@@ -47,6 +47,11 @@ SCHEMA_VERSION = 1
 OUTPUTS = ("probability", "logit", "evidence", "bias", "distance")
 """Outputs of every graph, in order; see `tumorscope.networks.model_graph`."""
 
+Side = Annotated[int, Field(ge=1, le=1024)]
+
+MOST_BYTES = 1 << 28
+"""Of thumbprints in one file: those of two and a half million images."""
+
 Precision = Literal["float32", "float16", "int8"]
 
 
@@ -159,6 +164,8 @@ class Prints(Part):
             )
         if self.count and (self.packing == "sixths") != (self.version == thumbprint_v1.VERSION):
             raise ValueError(f"thumbprints of version {self.version} are not packed so")
+        if self.count * LENGTHS[self.version] > MOST_BYTES:
+            raise ValueError(f"thumbprints of {self.count} images are more than are read")
         if len(self._bytes()) != self.count * LENGTHS[self.version]:
             raise ValueError(f"thumbprints of {self.count} images do not fill their data")
         return self
@@ -221,6 +228,8 @@ class TrainingThumbprints(Prints):
 
     @model_validator(mode="after")
     def _of_known_images(self) -> Self:
+        if sum(each.count * LENGTHS[each.version] for each in self.lists) > MOST_BYTES:
+            raise ValueError(f"thumbprints of {self.total} images are more than are read")
         size, found = same_pixels.BYTES, len(self._prepared())
         if found % size or found > self.count * size:
             raise ValueError(f"digests of at most {self.count} images do not fill {found} bytes")
@@ -297,7 +306,7 @@ class Metadata(Part):
     precision: Precision = "float32"
     graph_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     preprocessing: PreprocessingSpec
-    grid: tuple[int, int]
+    grid: tuple[Side, Side]
     calibration: Calibration = Calibration()
     operating_points: Annotated[dict[str, OperatingPoint], Field(min_length=1)]
     conformal: Conformal = Conformal()

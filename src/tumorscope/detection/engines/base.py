@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
+from tumorscope.model_file.onnx_file import ModelFile
 
 T = TypeVar("T")
 
@@ -73,14 +74,40 @@ class Pool(Generic[T]):
             self._idle.put(item)
 
 
-def outputs_of(values: Sequence[NDArray[np.float32]]) -> Outputs:
-    """Make `Outputs` of arrays in the order of `tumorscope.model_file.schema.OUTPUTS`."""
+def outputs_of(values: Sequence[NDArray[np.float32]], model: ModelFile, count: int) -> Outputs:
+    """Make `Outputs` of arrays in the order of `tumorscope.model_file.schema.OUTPUTS`.
+
+    Parameters
+    ----------
+    values : sequence of ndarray
+        What the graph computed.
+    model : ModelFile
+        Whose graph.
+    count : int
+        For how many images.
+
+    Raises
+    ------
+    InputError
+        If they have other shapes than a model file's, or are no numbers: a probability outside 0
+        to 1, or anything but the distance, which may be beyond all limits, that is not finite.
+    """
+    shapes = [each.shape for each in values]
+    if shapes != [(count,), (count,), (count, *model.metadata.grid), (count,), (count,)]:
+        raise refuse_graph(model.path, f"for {count} images its outputs have the shapes {shapes}")
     probability, logit, evidence, bias, distance = values
+    # Not NaN either, of which nothing is so.
+    if not ((probability >= 0.0) & (probability <= 1.0)).all():
+        raise refuse_graph(model.path, f"its probabilities are {probability[:3].tolist()}")
+    if not all(np.isfinite(each).all() for each in (logit, evidence, bias)):
+        raise refuse_graph(model.path, "its evidence or logit is no number")
     return Outputs(probability, logit, evidence, bias, distance)
 
 
 def one_by_one(
-    run: Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]], pixels: NDArray[np.uint8]
+    run: Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]],
+    pixels: NDArray[np.uint8],
+    model: ModelFile,
 ) -> Outputs:
     """Run images uint8 (n, size, size) one after the other.
 
@@ -91,12 +118,20 @@ def one_by_one(
         `tumorscope.model_file.schema.OUTPUTS`, which the next run may overwrite.
     pixels : ndarray of uint8, shape (n, size, size)
         n at least 1.
+    model : ModelFile
+        Whose graph it is.
+
+    Raises
+    ------
+    InputError
+        See `outputs_of`.
     """
     parts = [
         [np.array(value, dtype=np.float32) for value in run(pixels[index : index + 1])]
         for index in range(len(pixels))
     ]
-    return outputs_of([np.concatenate(values) for values in zip(*parts, strict=True)])
+    values = [np.concatenate(each) for each in zip(*parts, strict=True)]
+    return outputs_of(values, model, len(pixels))
 
 
 def refuse_graph(path: Path, received: str) -> InputError:

@@ -56,6 +56,7 @@ class LiteRt:
                 said = " ".join(str(error).split())[:300]
                 raise refuse_graph(model.path, f"LiteRT cannot load it ({said})") from error
 
+        self._model = model
         self._interpreters = Pool(make)
         with self._interpreters.take():
             pass  # what cannot be loaded is refused now, not at the first image
@@ -69,7 +70,7 @@ class LiteRt:
                 interpreter.invoke()
                 return [interpreter.get_tensor(index) for index in exits]
 
-            return one_by_one(run_one, pixels)
+            return one_by_one(run_one, pixels, self._model)
 
 
 def _ends(model: ModelFile, interpreter: Any, size: int) -> tuple[int, list[int]]:

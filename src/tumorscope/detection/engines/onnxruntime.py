@@ -57,8 +57,9 @@ class OnnxRuntime:
         outputs = tuple(item.name for item in self._session.get_outputs())
         if outputs != OUTPUTS:
             raise refuse_graph(model.path, f"its outputs are {', '.join(outputs)}")
-        self._input = inputs[0].name
+        self._input, self._model = inputs[0].name, model
 
     def run(self, pixels: NDArray[np.uint8]) -> Outputs:
         """Compute the outputs for images uint8 (n, size, size), n at least 1."""
-        return outputs_of(self._session.run(OUTPUTS, {self._input: pixels}))
+        values = self._session.run(OUTPUTS, {self._input: pixels})
+        return outputs_of(values, self._model, len(pixels))

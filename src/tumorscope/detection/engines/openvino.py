@@ -73,6 +73,7 @@ class OpenVino:
                 "INFERENCE_PRECISION_HINT": "bf16" if brain_float else "f32",
             },
         )
+        self._model = model
         self._requests: Pool[Any] = Pool(compiled.create_infer_request)
 
     def run(self, pixels: NDArray[np.uint8]) -> Outputs:
@@ -83,7 +84,7 @@ class OpenVino:
                 results = request.infer({0: image}, share_inputs=True)
                 return [results[index] for index in range(len(OUTPUTS))]
 
-            return one_by_one(run_one, pixels)
+            return one_by_one(run_one, pixels, self._model)
 
 
 def _check(model: ModelFile, network: Any, size: int) -> None:
