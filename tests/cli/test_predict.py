@@ -91,7 +91,9 @@ def test_what_a_folder_holds_besides_images_is_counted(
     out, err = capsys.readouterr()
     document = json.loads(out[out.rindex('{\n  "notice"') :])
     counts = {reason: each["count"] for reason, each in document["passed_over"].items()}
-    assert counts == {"format-not-read": 2, "hidden": 1, "not-an-image": 1}
+    assert counts == {"hidden": 1, "not-an-image": 1}
+    assert document["not_read"] == {"damaged": 2}
+    assert [row["decision"] for row in document["findings"][-2:]] == ["unreadable"] * 2
     assert len(document["findings"]) == 6
     assert "Left out: 2 files in formats that are not read here (.dcm: 1, .nii.gz: 1)" in err
     assert "Passed over: 1 hidden file" in err

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from tests.detection.test_series import AFFINE, volume
 from tests.fixtures.dicom_files import write_nifti, write_series
 
 from tumorscope.cli.app import run
+from tumorscope.detection import study_outputs
+from tumorscope.detection.series import detect_volumes
 from tumorscope.detection.series_tables import SERIES_COLUMNS, SLICE_COLUMNS
 
 pytest.importorskip("nibabel", reason="needs the dicom extra")
@@ -129,29 +134,164 @@ def test_damage_is_a_row_and_an_exit_code(
     assert "No series could be read" in capsys.readouterr().err
 
 
-def test_pictures_stay_pictures(
-    study: Path, series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def picture(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 60, (64, 64)).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
     folder = tmp_path / "mixed"
-    folder.mkdir()
-    Image.fromarray(np.eye(64, dtype=np.uint8) * 200).save(folder / "a.png")
-    write_nifti(folder / "b.nii", volume(()), AFFINE)
-    words = ["predict", str(folder), "--model", str(series_model)]
-    assert run([*words, "--json"]) == 4
+    picture(folder / "a.png")
+    picture(folder / "more" / "b.png")
+    write_nifti(folder / "more" / "c.nii", volume((8, 9, 10, 11)), AFFINE)
+    write_series(folder / "d", volume(()), AFFINE)
+    for path in (folder / "d").iterdir():
+        path.rename(path.with_suffix(""))
+    for path in sorted((folder / "d").iterdir())[14:]:
+        path.unlink()
+    (folder / "notes.txt").write_text("x")
+    return folder
+
+
+def test_pictures_and_volumes_of_one_folder_are_both_answered(
+    mixed: Path, series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, page = tmp_path / "all.csv", tmp_path / "all.html"
+    words = ["predict", str(mixed), "--model", str(series_model)]
+    assert run([*words, "-o", str(table), "--report", str(page)]) == 0
+    shown = capsys.readouterr().err
+    found = rows(table)
+    assert [Path(row["path"]).name for row in found] == ["a.png", "b.png", "0000", "c.nii"]
+    assert [bool(row["sha256"]) for row in found] == [True, True, False, False]
+    assert [row["decision"] for row in found[2:]] == ["no tumour", "tumour"]
+    assert [row["slices"] for row in found] == ["", "", "14", "24"]
+    assert "2 images" in shown
+    assert "2 series" in shown
+    assert "format" not in shown
+    assert "1 file that is no image" in shown
+    assert page.read_text("utf-8").count("a.png") > 0
+    assert (tmp_path / "all-series.html").read_text("utf-8").count("<section") == 2
+    assert run([*words, "--json", "--quiet"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["findings"]) == 4
+    assert document["series_decisions"] == {"no tumour": 1, "tumour": 1}
+    assert sum(document["decisions"].values()) == 2
+    assert run([*words, "--slices", "--quiet", "-o", str(table)]) == 0
+    assert len(rows(table)) == 2 + 14 + 24
+
+
+def test_files_of_both_kinds_may_be_named_one_by_one(
+    mixed: Path, series_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(mixed / "a.png"), str(mixed / "more" / "c.nii")]
+    assert run(["predict", *files, "--model", str(series_model), "--json", "--quiet"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [Path(row["path"]).name for row in found] == ["a.png", "c.nii"]
+    folders = [str(mixed / "d"), str(mixed / "a.png")]
+    assert run(["predict", *folders, "--model", str(series_model), "--json", "--quiet"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["findings"]) == 2
+
+
+def test_without_the_extra_pictures_are_answered_and_volumes_are_said_to_be_left_out(
+    mixed: Path,
+    series_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tumorscope.cli.predict_files._reads_volumes", lambda: False)
+    assert run(["predict", str(mixed), "--model", str(series_model), "--json"]) == 4
     shown = capsys.readouterr()
-    assert len(json.loads(shown.out)["findings"]) == 1
-    assert "in formats that are not read here" in shown.err or "format" in shown.err
-    assert run([*words, "--slices"]) == 2
-    assert "option for volumes" in capsys.readouterr().err
+    assert len(json.loads(shown.out)["findings"]) == 2
+    assert "Left out: 15 files in formats that are not read here" in shown.err
+
+
+def test_icons_of_a_viewer_are_rows_without_an_answer(
+    series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     icons = tmp_path / "disc"
     write_series(icons / "1", volume(()), AFFINE)
-    Image.fromarray(np.eye(64, dtype=np.uint8) * 200).save(icons / "viewer.png")
+    picture(icons / "viewer.png")
     assert run(["predict", str(icons), "--model", str(series_model), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["series"] == 1
-    volumes = ["predict", str(study), "--model", str(series_model)]
-    assert run([*volumes, "--overlays", str(tmp_path / "o")]) == 2
-    assert run([*volumes, "-o", str(tmp_path / "a.csv"), "--resume"]) == 2
-    assert run([*volumes, "-o", str(tmp_path / "a.txt")]) == 2
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    assert document["series"] == 1
+    assert [row["decision"] for row in document["findings"]] == ["no tumour", "passed over"]
+    assert "1 picture was not looked at" in shown.err
+
+
+def test_options_of_volumes_need_volumes(
+    study: Path, series_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", str(picture(tmp_path / "p" / "a.png")), "--model", str(series_model)]
+    assert run([*words, "--slices"]) == 2
+    assert "option for volumes" in capsys.readouterr().err
+    assert run(["predict", str(study), "--model", str(series_model), "-o", "a.txt"]) == 2
+    assert run(["predict", str(study), "--model", str(series_model), "--resume"]) == 2
+
+
+def test_overlays_show_key_slices_and_nobody(
+    study: Path, series_model: Path, tmp_path: Path
+) -> None:
+    table, overlays = tmp_path / "a.csv", tmp_path / "overlays"
+    words = ["predict", str(study), "--model", str(series_model), "--quiet", "-o", str(table)]
+    assert run([*words, "--overlays", str(overlays)]) == 0
+    names = sorted(each.name for each in overlays.iterdir())
+    assert len(names) == 10
+    found = rows(table)
+    assert found[0]["overlay"] in names
+    assert found[2]["overlay"] == ""
+    assert all(re.fullmatch(r"[0-9a-f]{12}-axial-\d{4}\.png", name) for name in names)
+    assert run([*words, "--slices", "--overlays", str(overlays)]) == 0
+    assert sum(bool(row["overlay"]) for row in rows(table)) == 10
+    inside = study.parent / "inside"
+    shutil.copytree(study, inside)
+    words[1] = str(inside)
+    for _ in range(2):
+        assert run([*words, "--overlays", str(inside / "overlays")]) == 0
+        assert [row["decision"] for row in rows(table)] == ["tumour", "no tumour", "passed over"]
+
+
+def test_an_interrupted_study_goes_on_by_the_content_of_its_series(
+    study: Path,
+    series_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table, page, overlays = tmp_path / "a.jsonl", tmp_path / "a.html", tmp_path / "o"
+    words = ["predict", str(study), "--model", str(series_model), "-o", str(table)]
+    words += ["--report", str(page), "--overlays", str(overlays)]
+    assert run(words) == 0
+    whole, drawn = table.read_text(), page.read_text("utf-8")
+    asked: list[str] = []
+    detect = detect_volumes
+
+    def detecting(*given: Any, **named: Any) -> Iterator[Any]:
+        asked.append(given[1].path)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        yield from detect(*given, **named)
+
+    monkeypatch.setattr(study_outputs, "detect_volumes", detecting)
+    assert run(words) == 130
+    assert (tmp_path / "a.jsonl.log").exists()
+    assert run(words) == 2
+    assert "Add --resume" in capsys.readouterr().err
+    assert run([*words, "--resume", "--every", "4"]) == 3
+    assert "log of another batch" in capsys.readouterr().err
+    assert run([*words, "--resume"]) == 0
+    assert "1 of them from the log" in capsys.readouterr().err
+    assert len(asked) == 3
+    assert without_times(table.read_text()) == without_times(whole)
+    assert page.read_text("utf-8") == drawn
+    assert not (tmp_path / "a.jsonl.log").exists()
+
+
+def without_times(text: str) -> str:
+    return re.sub(r'"ms": [0-9.]+', "", text)
 
 
 def test_files_of_one_series_that_are_named_one_by_one_are_one_series(

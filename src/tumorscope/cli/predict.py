@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, emit
 from tumorscope.cli.options import Common, Flag, OptionalOutput, OptionalWhole, Paths
 from tumorscope.cli.predict_dicomweb import FromArchive, predict_dicomweb
-from tumorscope.cli.predict_volumes import Plane, Volumes, predict_volumes
-from tumorscope.common.errors import InputError, UsageError
-from tumorscope.common.names import printable
-from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.progress import say, track
+from tumorscope.cli.predict_files import Request, predict_files
+from tumorscope.cli.predict_volumes import Plane, Volumes
+from tumorscope.common.errors import UsageError
+from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.engines import EngineName
-    from tumorscope.detection.records import Result
-
-
-ON_SCREEN = ("decision", "probability", "ms", "seen", "path")
-"""What a terminal has room for; a file or a pipe gets every column."""
 
 
 def predict(
@@ -67,7 +57,9 @@ def predict(
     image.
 
     Volumes (DICOM, NIfTI; extra “dicom”) have one row per series, decided by neighbouring slices
-    together. Folders hold volumes where there are no pictures in them, or hardly any.
+    together. Where a folder holds both, pictures come first in the table, and a page of its own
+    shows the series. Only where volumes' files are ten times as many as pictures, these count as
+    icons of a viewer and are not looked at.
 
     Example:
 
@@ -88,8 +80,8 @@ def predict(
         Table to write: .csv, .parquet or .jsonl. What is finished is kept in a log beside it, so
         that --resume can go on. Without, the table goes to standard output.
     overlays
-        Folder for one picture per image: red pushed towards tumour, blue away from it. It may lie
-        in a folder that is searched, and is passed over there.
+        Folder for one picture per image, or per key slice of a series: red pushed towards tumour,
+        blue away from it. It may lie in a folder that is searched, and is passed over there.
     report
         Page to write (.html): a card with picture, evidence, decision and reasons for each image,
         to sort and filter in a browser. It is one file, and loads nothing from a network.
@@ -186,71 +178,19 @@ def predict(
         seen = not skip_seen_check
         return _load(model, operating_point, engine, threads=threads, fast=fast, check_seen=seen)
 
-    from tumorscope.detection.study import holds_volumes
+    from tumorscope.detection.outputs import Outputs
 
-    if of_archive or holds_volumes(paths):
-        if overlays is not None or resume:
-            raise UsageError(
-                "Received --overlays or --resume for volumes; expected pictures with these. Leave "
-                "it out: --report shows the slices that carry an answer."
-            )
-        how = asked.looking(batch)
-        if of_archive:
-            return predict_dicomweb(
-                from_archive,
-                load,
-                volumes=asked,
-                how=how,
-                output=output,
-                report=report,
-                common=common,
-            )
-        return predict_volumes(
-            paths,
-            load,
-            asked=asked,
-            how=how,
-            output=output,
-            report=report,
-            common=common,
-        )
-    asked.refuse_given()
-    from tumorscope.detection.find_images import KEPT, count_images, find_images
-    from tumorscope.detection.outputs import Outputs, open_results
-    from tumorscope.imaging.passed_over import PassedOver
-
-    outputs = Outputs(table=output, overlays=overlays, page=report)
-    outputs.check(paths, resume=resume)
-    exclude = [] if overlays is None else [overlays]
-    passed = PassedOver(keep=KEPT)
-    images = find_images(paths, exclude=exclude, passed=passed)
-    detector = load()
-    tally = _Tally()
-    with open_results(
-        detector, images, outputs=outputs, named=paths, resume=resume, batch=batch
-    ) as results:
-        show, collected = _screen(common, output)  # no heading above what is refused
-        for result in _tracked(results, lambda: count_images(paths, exclude=exclude)):
-            show(result.values)
-            tally.add(result)
-    for line in (*passed.words(), *tally.words(detector.model_id)):
-        say(line)
-    for path in outputs.given:
-        say(f"Wrote {path}")
-    say(RESEARCH_USE_ONLY)
-    if common.json:
-        document = {
-            "notice": RESEARCH_USE_ONLY,
-            "model": detector.model_id,
-            "operating_point": operating_point,
-            "decisions": dict(tally.decisions),
-            "resumed": tally.resumed,
-            "passed_over": passed.to_json(),
-            **({"findings": collected} if output is None else {"output": str(output)}),
-        }
-        emit(common, document, "")
-    tally.check()
-    return SOME_FAILED if tally.unreadable or passed.scans else 0
+    request = Request(
+        paths=paths,
+        outputs=Outputs(table=output, overlays=overlays, page=report),
+        volumes=asked,
+        resume=resume,
+        batch=batch,
+        common=common,
+    )
+    if of_archive:
+        return predict_dicomweb(from_archive, load, request)
+    return predict_files(request, load)
 
 
 def refuse_beside_ray(given: Mapping[str, object]) -> None:
@@ -285,83 +225,3 @@ def _load(
     if fast and used != "openvino":
         say(f"--fast changes nothing with the engine {used}; it is for --engine openvino.")
     return detector
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What is counted of a batch while it goes on."""
-
-    decisions: Counter[str] = field(default_factory=Counter)
-    resumed: int = 0
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def unreadable(self) -> int:
-        return self.decisions["unreadable"]
-
-    def add(self, result: Result) -> None:
-        decision = str(result.values["decision"])
-        self.decisions[decision] += 1
-        self.resumed += result.resumed
-        if decision == "unreadable" and len(self.failures) < SHOWN_FAILURES:
-            reason = str(result.values["reasons"]).removeprefix("unreadable: ")
-            self.failures.append(f"Unreadable: {printable(str(result.values['path']))}: {reason}")
-
-    def words(self, model: str) -> Iterator[str]:
-        yield from self.failures
-        if self.unreadable > len(self.failures):
-            yield f"… and {self.unreadable - len(self.failures)} more that cannot be read."
-        total = self.decisions.total()
-        counts = ", ".join(f"{count} {name}" for name, count in self.decisions.most_common())
-        kept = f", {self.resumed} of them from the log" if self.resumed else ""
-        yield f"{total} {'image' if total == 1 else 'images'}{kept}: {counts}. Model {model}."
-
-    def check(self) -> None:
-        """Raise the error of a batch in which nothing could be read."""
-        if self.unreadable and self.unreadable == self.decisions.total():
-            one = self.unreadable == 1
-            raise InputError(
-                f"{'The only file' if one else f'None of the {self.unreadable} files'} could "
-                f"{'not ' if one else ''}be read. Expected brain MRI slices as JPEG, "
-                "PNG, BMP, GIF, TIFF or WebP. The reasons stand in the column reasons."
-            )
-
-
-def _screen(
-    common: Common, output: Path | None
-) -> tuple[Callable[[dict[str, object]], object], list[dict[str, object]]]:
-    """Return what shows a row: nothing beside a table, a list for JSON, or the screen."""
-    collected: list[dict[str, object]] = []
-    if output is not None:
-        return lambda _: None, collected
-    if common.json:
-        return collected.append, collected
-    if sys.stdout.isatty():
-        print("{:<11}{:>11}  {:>7}  {:<5} {}".format(*ON_SCREEN))
-        return _print_line, collected
-    import csv
-
-    from tumorscope.detection.tables import FINDING_COLUMNS, cells
-
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(FINDING_COLUMNS)
-    return lambda values: table.writerow(cells(values)), collected
-
-
-def _print_line(values: dict[str, object]) -> None:
-    probability = values["probability"]
-    shown = f"{probability:.3f}" if isinstance(probability, float) else "–"
-    why = f"  ({values['reasons']})" if values["reasons"] else ""
-    print(
-        f"{values['decision']:<11}{shown:>11}  {values['ms']:>7.1f}  "
-        f"{_yes_no(values['seen']):<5} {printable(str(values['path']))}{why}"
-    )
-
-
-def _tracked(results: Iterator[Result], total: Callable[[], int | None]) -> Iterator[Result]:
-    # On one screen, rows and a bar would overwrite each other.
-    yield from results if sys.stdout.isatty() else track(results, "Detecting", total=total)
-
-
-def _yes_no(seen: object) -> str:
-    return "?" if seen is None else "yes" if seen else "no"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tumorscope.cli.predict_volumes import Volumes, predict_volumes
+from tumorscope.cli.predict_files import Request, predict_files
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
 
 if TYPE_CHECKING:
-    from tumorscope.cli.options import Common
     from tumorscope.detection.detector import Detector
-    from tumorscope.detection.looking import Looking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class FromArchive:
                 )
             if not paths:
                 raise UsageError(
-                    "Received no paths; expected images, volumes or folders, or --dicomweb URL "
+                    "Received no PATHS; expected images, volumes or folders, or --dicomweb URL "
                     "with --study UID. tumorscope predict --help shows examples."
                 )
             return False
@@ -66,17 +64,19 @@ class FromArchive:
         return True
 
 
-def predict_dicomweb(
-    asked: FromArchive,
-    load: Callable[[], Detector],
-    *,
-    volumes: Volumes,
-    how: Looking,
-    output: Path | None,
-    report: Path | None,
-    common: Common,
-) -> int:
-    """Fetch a study, answer for each series of it, and return the exit code."""
+def predict_dicomweb(asked: FromArchive, load: Callable[[], Detector], request: Request) -> int:
+    """Fetch a study, answer for each series of it, and return the exit code.
+
+    Raises
+    ------
+    UsageError
+        If a batch is to go on: what was fetched before is gone.
+    """
+    if request.resume:
+        raise UsageError(
+            "Received --resume with --dicomweb; expected files. A study is fetched anew each "
+            "time, so leave --resume out."
+        )
     from tumorscope.serving.dicomweb import Archive
     from tumorscope.serving.dicomweb_session import headers_from
     from tumorscope.serving.fetched_study import fetched
@@ -85,14 +85,10 @@ def predict_dicomweb(
     with fetched(archive, asked.study or "", asked.series) as study:
         if study.left:
             say(f"{study.left} series of other modalities were left in the archive.")
-        return predict_volumes(
-            (study.folder,),
-            load,
-            asked=volumes,
-            how=how,
-            output=output,
-            report=report,
-            common=common,
+        there = replace(
+            request,
+            paths=(study.folder,),
             archive=archive if asked.store else None,
             addressed=study.addressed,
         )
+        return predict_files(there, load)

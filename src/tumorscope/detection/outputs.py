@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import output_folder, remove_leftovers
@@ -19,7 +20,7 @@ from tumorscope.detection.journal import ResultLog
 from tumorscope.detection.page import check_page, open_page
 from tumorscope.detection.pictures import Pictures
 from tumorscope.detection.records import Result
-from tumorscope.detection.tables import check_suffix, open_table
+from tumorscope.detection.tables import FINDING_COLUMNS, Write, check_suffix, open_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,34 +75,56 @@ class Outputs:
             _check_apart(paths, self.overlays)
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Outputs that are being written to.
+
+    Attributes
+    ----------
+    outputs : Outputs
+        What was asked for.
+    write : callable, optional
+        Adds a row to the table.
+    log : ResultLog, optional
+        Of the batch, beside the table.
+    stack : ExitStack
+        Ends well or not with the batch; pages are opened on it.
+    """
+
+    outputs: Outputs
+    write: Write | None
+    log: ResultLog | None
+    stack: contextlib.ExitStack
+
+
 @contextlib.contextmanager
-def open_results(
+def open_outputs(
     detector: Detector,
-    images: Iterable[Found],
     *,
     outputs: Outputs,
     named: Sequence[Path],
     resume: bool = False,
-    batch: int | None = None,
-) -> Iterator[Iterator[Result]]:
-    """Give the results of a batch one by one, each written down before it is handed out.
+    columns: Mapping[str, type] = FINDING_COLUMNS,
+    options: Mapping[str, object] = MappingProxyType({}),
+) -> Iterator[Opened]:
+    """Lock the outputs of a batch, and open its log and table.
 
-    The table and the page appear under their names once the block ends well.
+    The table, and pages opened on the stack, appear under their names once the block ends well.
 
     Parameters
     ----------
     detector : Detector
         What answers.
-    images : iterable of Found
-        Consumed lazily.
     outputs : Outputs
         What is written.
     named : sequence of path
-        What the images were found in; a log of other ones is refused.
+        Where scans are looked for; a log of other places is refused.
     resume : bool
         Go on with the log beside the table.
-    batch : int, optional
-        Images per run of the engine.
+    columns : mapping of str to type
+        Of the table.
+    options : mapping
+        What else decides the rows; a log of other values is refused.
 
     Raises
     ------
@@ -112,10 +135,8 @@ def open_results(
     OutputError
         If something cannot be written.
     UsageError
-        If there is a log and `resume` is false, or `batch` is less than 1.
+        If there is a log and `resume` is false.
     """
-    if batch is not None:
-        check_whole("batch", batch, at_least=1)  # before a log is begun
     table, overlays = outputs.table, outputs.overlays
     with contextlib.ExitStack() as locks:
         for place in outputs.given:
@@ -123,40 +144,69 @@ def open_results(
         if overlays is not None:
             output_folder(overlays)
         with contextlib.ExitStack() as stack:
-            log = None if table is None else _open_log(detector, named, table, resume=resume)
-            if log is not None:
+            log = None
+            if table is not None:
+                log = _open_log(detector, named, table, resume=resume, options=options)
                 stack.enter_context(log)
             if resume:
                 _remove_leftovers(outputs)
-            sinks = _open_sinks(stack, detector, outputs)
-            drawn = overlays is not None or outputs.page is not None
-            pictures = Pictures(overlays, outputs.page is not None) if drawn else None
-            results = run_batch(detector, images, log=log, pictures=pictures, batch=batch)
-            yield _written(results, sinks)
+            write = None
+            if table is not None:
+                write = stack.enter_context(open_table(table, columns=columns))
+            yield Opened(outputs, write, log, stack)
         if log is not None:
             log.remove()
 
 
-def _open_sinks(
-    stack: contextlib.ExitStack, detector: Detector, outputs: Outputs
-) -> list[Callable[[Result], None]]:
-    """Return what writes a result down, for everything that was asked for."""
-    sinks: list[Callable[[Result], None]] = []
-    if outputs.table is not None:
-        write = stack.enter_context(open_table(outputs.table))
-        sinks.append(lambda result: write(result.values))
-    if outputs.page is not None:
-        page = open_page(outputs.page, detector, table=outputs.table, overlays=outputs.overlays)
-        sinks.append(stack.enter_context(page).add)
-    return sinks
+@contextlib.contextmanager
+def open_results(
+    detector: Detector,
+    images: Iterable[Found],
+    *,
+    outputs: Outputs,
+    named: Sequence[Path],
+    resume: bool = False,
+    batch: int | None = None,
+) -> Iterator[Iterator[Result]]:
+    """Give the results of a batch of pictures one by one, each written before it is handed out.
+
+    Parameters
+    ----------
+    detector, outputs, named, resume
+        See `open_outputs`, which says what is raised as well.
+    images : iterable of Found
+        Consumed lazily.
+    batch : int, optional
+        Images per run of the engine.
+
+    Raises
+    ------
+    UsageError
+        If `batch` is less than 1.
+    """
+    if batch is not None:
+        check_whole("batch", batch, at_least=1)  # before a log is begun
+    with open_outputs(detector, outputs=outputs, named=named, resume=resume) as opened:
+        yield picture_results(opened, detector, images, batch=batch)
 
 
-def _written(
-    results: Iterator[Result], sinks: Sequence[Callable[[Result], None]]
+def picture_results(
+    opened: Opened, detector: Detector, images: Iterable[Found], *, batch: int | None = None
 ) -> Iterator[Result]:
-    for result in results:
-        for sink in sinks:
-            sink(result)
+    """Yield the results of pictures, each written down before it is handed out."""
+    outputs = opened.outputs
+    drawn = outputs.overlays is not None or outputs.page is not None
+    pictures = Pictures(outputs.overlays, outputs.page is not None) if drawn else None
+    page = None
+    if outputs.page is not None:
+        page = opened.stack.enter_context(
+            open_page(outputs.page, detector, table=outputs.table, overlays=outputs.overlays)
+        )
+    for result in run_batch(detector, images, log=opened.log, pictures=pictures, batch=batch):
+        if opened.write is not None:
+            opened.write(result.values)
+        if page is not None:
+            page.add(result)
         yield result
 
 
@@ -172,11 +222,19 @@ def _check_apart(paths: Sequence[Path], overlays: Path) -> None:
             )
 
 
-def _open_log(detector: Detector, named: Sequence[Path], table: Path, *, resume: bool) -> ResultLog:
+def _open_log(
+    detector: Detector,
+    named: Sequence[Path],
+    table: Path,
+    *,
+    resume: bool,
+    options: Mapping[str, object],
+) -> ResultLog:
     # What decides the rows, and nothing else: threads and batches of images do not.
     identity = {
         **detector.identity,
         "images": sorted({as_text(path.resolve()) for path in named}),
+        **options,
     }
     return ResultLog(table.with_name(table.name + ".log"), identity=identity, resume=resume)
 

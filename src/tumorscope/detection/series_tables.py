@@ -41,6 +41,9 @@ SERIES_COLUMNS: dict[str, type] = {
 DESCRIPTION = "description"
 """A further column, only where it is asked for: descriptions may hold names."""
 
+OVERLAY = "overlay"
+"""A further column where overlays are written: the name of the picture of the key slice."""
+
 SLICE_COLUMNS: dict[str, type] = {
     **FINDING_COLUMNS,
     "study_uid": str,

@@ -1,96 +1,142 @@
-"""Where the findings of volumes are written: a table of series or of slices, and a page."""
+"""The findings of volumes, written down one by one: a table, overlays, a page, and a log."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tumorscope.common.locks import writing
 from tumorscope.detection.detector import Detector
-from tumorscope.detection.page import check_page
-from tumorscope.detection.series_finding import SeriesFinding
-from tumorscope.detection.series_tables import (
-    DESCRIPTION,
-    SERIES_COLUMNS,
-    SLICE_COLUMNS,
-    not_read_row,
-    series_row,
-    slice_rows,
-    with_slices,
-)
-from tumorscope.detection.study_page import open_study_page
-from tumorscope.detection.tables import Write, check_suffix, open_table
-from tumorscope.scans.not_read import NotRead
+from tumorscope.detection.journal import ResultLog
+from tumorscope.detection.looking import Looking
+from tumorscope.detection.outputs import Opened
+from tumorscope.detection.series import detect_volumes
+from tumorscope.detection.series_content import content_of
+from tumorscope.detection.series_tables import DESCRIPTION, OVERLAY, SERIES_COLUMNS, SLICE_COLUMNS
+from tumorscope.detection.study_page import StudyPage, open_study_page
+from tumorscope.detection.study_results import Found, StudyResult, Wanted, result_of
+from tumorscope.detection.tables import FINDING_COLUMNS
+from tumorscope.scans import NotRead, Series
 
-Found = SeriesFinding | NotRead
+BESIDE = "-series"
+"""Behind the name of the page of series, where one of pictures is written too."""
 
 
-def columns_of(*, by_slice: bool, descriptions: bool) -> dict[str, type]:
-    """Return the columns of a table."""
-    columns = SLICE_COLUMNS if by_slice else SERIES_COLUMNS
-    return {**columns, DESCRIPTION: str} if descriptions and not by_slice else dict(columns)
+def columns_of(
+    *, by_slice: bool, descriptions: bool = False, overlays: bool = False, pictures: bool = False
+) -> dict[str, type]:
+    """Return the columns of a table; with pictures, those of pictures come first."""
+    columns = dict(SLICE_COLUMNS if by_slice else SERIES_COLUMNS)
+    if pictures:
+        columns = {**FINDING_COLUMNS, **columns}
+    if descriptions and not by_slice:
+        columns[DESCRIPTION] = str
+    if overlays:
+        columns[OVERLAY] = str
+    return columns
 
 
-def rows_of(found: Found, *, by_slice: bool, descriptions: bool) -> list[dict[str, object]]:
-    """Return the rows of one finding: one, or one for each slice."""
-    if by_slice:
-        return slice_rows(found) if isinstance(found, SeriesFinding) else [not_read_row(found)]
-    return [series_row(found, description=descriptions)]
-
-
-@contextlib.contextmanager
-def open_study(
-    findings: Iterable[Found],
-    *,
+def study_results(
+    opened: Opened,
     detector: Detector,
-    table: Path | None = None,
-    page: Path | None = None,
+    series: Iterable[Series],
+    not_read: Iterable[NotRead],
+    *,
+    how: Looking,
     by_slice: bool = False,
     descriptions: bool = False,
-) -> Iterator[Iterator[Found]]:
-    """Give findings one by one, each written down before it is handed out.
+    page: Path | None = None,
+    addressed: Callable[[Found], Found] = lambda found: found,
+) -> Iterator[StudyResult]:
+    """Yield what is written of each volume, and of what is not read, once it is written.
 
-    Table and page appear under their names once the block ends well. A table of JSON lines has
-    both: series, and in each its slices.
+    A series of which the log knows all that is wanted, by the content of its files, is not asked
+    about again.
 
-    Raises
-    ------
-    BusyError
-        If another process writes to one of them.
-    OutputError
-        If one cannot be written.
-    UsageError
-        If a name says nothing of the format.
+    Parameters
+    ----------
+    opened : Opened
+        Outputs of `tumorscope.detection.outputs.open_outputs`.
+    detector : Detector
+        What answers.
+    series, not_read : iterable
+        Of `tumorscope.scans.index_study`.
+    how : Looking
+        Plane, distance of slices, window.
+    by_slice, descriptions : bool
+        See `Wanted`.
+    page : Path, optional
+        Of the series.
+    addressed : callable
+        Changes the paths of a finding to those that people know.
     """
-    with contextlib.ExitStack() as stack:
-        sinks: list[Callable[[Found], None]] = []
-        for place, check in ((table, check_suffix), (page, check_page)):
-            if place is not None:
-                check(place)
-                stack.enter_context(writing(place))
-        if table is not None:
-            columns = columns_of(by_slice=by_slice, descriptions=descriptions)
-            write = stack.enter_context(open_table(table, columns=columns))
-            nested = table.suffix.lower() == ".jsonl" and not by_slice
-            sinks.append(_writer(write, by_slice, descriptions, nested=nested))
-        if page is not None:
-            sinks.append(stack.enter_context(open_study_page(page, detector, descriptions)).add)
-        yield _written(findings, sinks)
+    pages = None
+    if page is not None:
+        pages = opened.stack.enter_context(open_study_page(page, detector, descriptions))
+    table = opened.outputs.table
+    wanted = Wanted(
+        by_slice=by_slice,
+        descriptions=descriptions,
+        nested=table is not None and table.suffix.lower() == ".jsonl" and not by_slice,
+        overlays=opened.outputs.overlays,
+        page=pages,
+    )
+    for each in series:
+        for result in _of_series(each, opened.log, detector, wanted, how, addressed):
+            yield _written(result, opened, pages)
+    for record in not_read:
+        result = result_of(addressed(record), wanted, detector.metadata)
+        yield _written(result, opened, pages)
 
 
-def _writer(
-    write: Write, by_slice: bool, descriptions: bool, *, nested: bool
-) -> Callable[[Found], None]:
-    def add(found: Found) -> None:
-        for row in rows_of(found, by_slice=by_slice, descriptions=descriptions):
-            write(with_slices(found, row) if nested else row)
+def _of_series(
+    series: Series,
+    log: ResultLog | None,
+    detector: Detector,
+    wanted: Wanted,
+    how: Looking,
+    addressed: Callable[[Found], Found],
+) -> Iterator[StudyResult]:
+    """Yield the results of a series, from the log where it knows them, else into the log."""
+    with ThreadPoolExecutor(1, thread_name_prefix="content") as aside:
+        content = None if log is None else aside.submit(content_of, series)
+        if log is not None and content is not None and len(log):
+            known = _known(log, content.result(), wanted)
+            if known is not None:
+                yield from known
+                return
+        done: list[dict[str, object]] = []
+        for found in detect_volumes(detector, series, how=how):
+            result = result_of(addressed(found), wanted, detector.metadata)
+            if log is not None:
+                done.append(result.to_record())
+            yield result
+        if log is not None and content is not None and (key := content.result()):
+            log.append({"sha256": key, "results": done})
 
-    return add
+
+def _known(log: ResultLog, key: str, wanted: Wanted) -> list[StudyResult] | None:
+    record = log.get(key) if key else None
+    entries = None if record is None else record.get("results")
+    if not isinstance(entries, list):
+        return None
+    results = [StudyResult.from_record(each) for each in entries]
+    return results if all(each.serves(wanted) for each in results) else None
 
 
-def _written(findings: Iterable[Found], sinks: list[Callable[[Found], None]]) -> Iterator[Found]:
-    for found in findings:
-        for sink in sinks:
-            sink(found)
-        yield found
+def _written(result: StudyResult, opened: Opened, page: StudyPage | None) -> StudyResult:
+    if opened.write is not None:
+        for row in result.rows:
+            opened.write(row)
+    if page is not None and result.decision:
+        page.place(result.decision, result.section or "")
+    elif page is not None:
+        page.note(result.line)
+    return result
+
+
+def page_of_series(page: Path | None, *, pictures: bool) -> Path | None:
+    """Return where the page of series goes: beside that of pictures, where there is one."""
+    if page is None or not pictures:
+        return page
+    return page.with_name(f"{page.stem}{BESIDE}{page.suffix}")

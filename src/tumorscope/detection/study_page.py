@@ -34,6 +34,9 @@ DECISIONS = ("tumour", "abstain", "no tumour", "refused")
 SHOWN = 300
 """Records of what was not looked at; the rest is counted, and the table has all of them."""
 
+NUMBER = "\x00"
+"""Stands for the number of a section until it has one; no text of a page holds it."""
+
 EDGE = 190
 """Pixels of the longer side of a key slice."""
 
@@ -63,16 +66,27 @@ class StudyPage:
     def __init__(self, detector: Detector, cards: TextIO, descriptions: bool) -> None:
         self._detector, self._cards, self._descriptions = detector, cards, descriptions
         self._counts: Counter[str] = Counter()
-        self._not_read: list[NotRead] = []
-        self._number = 0
+        self._not_read: list[str] = []
 
     def add(self, found: SeriesFinding | NotRead) -> None:
         """Write the section of one series, or note what was not read."""
         if isinstance(found, NotRead):
-            self._not_read.append(found)
-            return
-        self._number += 1
-        self._counts[found.decision] += 1
+            self.note(without_folder(found))
+        else:
+            self.place(found.decision, self.section(found))
+
+    def note(self, line: str) -> None:
+        """Note why something was not read."""
+        self._not_read.append(line)
+
+    def place(self, decision: str, section: str) -> None:
+        """Write a section that `section` made, now or in an earlier run."""
+        self._counts[decision] += 1
+        numbered = section.replace(NUMBER, str(self._counts.total()))
+        self._cards.write(numbered + "\n")
+
+    def section(self, found: SeriesFinding) -> str:
+        """Return the section of one series; its number stands as `NUMBER`."""
         how = self._detector.metadata.preprocessing.preprocessing
         temperature = temperature_of(self._detector.metadata)
         keys = sorted(found.key_slices, key=lambda each: each.position)
@@ -86,18 +100,17 @@ class StudyPage:
             for each in keys
             if each.picture is not None
         ]
-        card = self._environment.get_template("series.html").render(
-            number=self._number,
+        return self._environment.get_template("series.html").render(
+            number=NUMBER,
             found=found,
             facts=_facts(found),
             description=found.description if self._descriptions else "",
             pictures=pictures,
             curve=curve_of(found, keys),
             remarks=[each.sentence() for each in found.remarks],
-            passed=[_without_folder(each) for each in found.passed_over],
+            passed=[without_folder(each) for each in found.passed_over],
             path=printable(Path(found.path).name),
         )
-        self._cards.write(card + "\n")
 
     def write(self, path: Path) -> None:
         """Write the whole page."""
@@ -111,7 +124,7 @@ class StudyPage:
             rule=self._detector.metadata.series,
             version=own_version(),
             sections=self._cards,
-            passed=[_without_folder(each) for each in self._not_read[:SHOWN]],
+            passed=self._not_read[:SHOWN],
             not_read=len(self._not_read),
         )
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as page:
@@ -158,7 +171,7 @@ def _facts(found: SeriesFinding) -> list[str]:
     return [*facts, f"window {found.window}"]
 
 
-def _without_folder(record: NotRead) -> str:
+def without_folder(record: NotRead) -> str:
     """Return why something was not read; folders of archives may be named after people."""
     return replace(record, path=Path(record.path).name).sentence()
 

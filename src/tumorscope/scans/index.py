@@ -64,7 +64,10 @@ class _Gathered:
 
 
 def index_study(
-    path: str | Path | Sequence[str | Path], *, modalities: Collection[str] = MR
+    path: str | Path | Sequence[str | Path],
+    *,
+    modalities: Collection[str] = MR,
+    exclude: Collection[Path] = (),
 ) -> StudyIndex:
     """Find the series below a folder, or in a file, without reading pixels.
 
@@ -77,6 +80,8 @@ def index_study(
         A folder of any nesting, or one file; or several, whose files may share series.
     modalities : collection of str
         DICOM images of others are not read.
+    exclude : collection of Path
+        Folders that are passed over without a word, such as the one that results are written to.
 
     Raises
     ------
@@ -101,7 +106,8 @@ def index_study(
                 "DICOM or NIfTI files, or one such file. Check the path."
             )
     study = _Study(modalities)
-    files = chain.from_iterable(_files(root, study) for root in roots)
+    out = frozenset(each.resolve() for each in exclude)
+    files = chain.from_iterable(_files(root, study, out) for root in roots)
     for file in track(files, "Reading headers", unit="files"):
         study.add(file)
     return study.index()
@@ -222,7 +228,7 @@ def _identity(opened: Opened | None) -> tuple[str, str]:
     return text(opened.dataset, "StudyInstanceUID"), text(opened.dataset, "SeriesInstanceUID")
 
 
-def _files(root: Path, study: _Study) -> Iterator[str]:
+def _files(root: Path, study: _Study, out: Collection[Path]) -> Iterator[str]:
     if root.is_file():
         yield str(root)
         return
@@ -239,7 +245,11 @@ def _files(root: Path, study: _Study) -> Iterator[str]:
                 study.leave_out(NotRead("hidden", as_text(path)))
             elif os.path.islink(path):  # noqa: PTH114
                 study.leave_out(NotRead("linked-folder", as_text(path)))
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not is_hidden(name) and not (out and Path(folder, name).resolve() in out)
+        )
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118
             if is_hidden(name):
