@@ -161,7 +161,7 @@ def make_server(service: Service, address: Address) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=30,
+        timeout_keep_alive=75,  # longer than Retry-After may be
         timeout_graceful_shutdown=10,
         ssl_certfile=address.certificate,
         ssl_keyfile=address.key,

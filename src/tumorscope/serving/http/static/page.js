@@ -121,7 +121,7 @@ function show(found) {
         if (image.dataset.wanted === path) image.src = url; // unless another was asked for meanwhile
       } catch (error) {
         kept.delete(path);
-        at("failed").textContent = error.message;
+        if (section.isConnected) at("failed").textContent = error.message; // else it was deleted meanwhile
       }
     },
     async save(path, name) {
@@ -148,8 +148,12 @@ function show(found) {
 
 /** All files of what was dropped, folders to any depth. */
 async function dropped(items) {
-  const entries = [...items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const files = [];
+  const files = [], entries = [];
+  for (const item of items) { // all at once: they are gone with the event
+    const entry = item.webkitGetAsEntry?.(), file = entry ? null : item.getAsFile();
+    if (entry) entries.push(entry);
+    else if (file) files.push({ file, name: file.name });
+  }
   while (entries.length) {
     const entry = entries.shift();
     if (entry.isFile) {
