@@ -129,7 +129,7 @@ async def client(port: int, requests: Sequence[bytes], end: float, answers: Answ
             code, _, after = (await ask(streams, requests[number % len(requests)])).partition(" ")
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:
             # One that was closed after an answer says nothing: every client then opens another.
-            if not used or getattr(error, "partial", b""):
+            if not used or (isinstance(error, asyncio.IncompleteReadError) and error.partial):
                 answers.codes[type(error).__name__] += 1
             streams = None
             continue
