@@ -1,8 +1,9 @@
 """Every block of Python in the documentation runs, page by page, as a reader would type it.
 
 Each page begins in a folder that holds what pages speak of: `scans/`, `four-classes/`, `scan.jpg`
-and `another.jpg`, all of phantoms. The recipe "demo" is cut short, figures are not drawn, intervals
-come from few resamples, and shortcuts are looked for by few trees.
+and `another.jpg`, all of phantoms, and `findings/` as a cluster leaves them. The recipe "demo" is
+cut short, figures are not drawn, intervals come from few resamples, and shortcuts are looked for by
+few trees.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import re
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from tests.fixtures.trained import changed
 
 from tumorscope.recipes.recipe import Recipe
@@ -42,6 +45,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         kind.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, kind)
     shutil.copytree(folder / "scans" / "no", folder / "four-classes" / "notumor")
+    (folder / "findings").mkdir()
+    (folder / "findings" / "batch.json").write_text('{"tables": ["0.parquet"]}')
+    parquet.write_table(pa.table({"path": ["scan.jpg"]}), folder / "findings" / "0.parquet")
     return folder
 
 

@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from tests.fixtures.undrawn import without_plots
 
+from tumorscope.assessment import changed_answers
 from tumorscope.assessment.robustness import measure_robustness
 from tumorscope.cli.app import run
 from tumorscope.common.errors import HonestyError
@@ -20,8 +22,6 @@ from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.statistics import wilson
 from tumorscope.synthetic.perturbations import PERTURBATIONS, Perturbation
-
-pytestmark = pytest.mark.usefixtures("few_resamples")
 
 GENERATOR = np.random.default_rng(0)
 
@@ -119,10 +119,16 @@ def test_seen_images_are_refused(tiny_model: Path, cohort: Path, tmp_path: Path)
 
 
 def test_the_command_prints_json(
-    tiny_model: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_model: Path,
+    cohort: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(changed_answers, "RESAMPLES", 20)
     arguments = ["robustness", str(cohort), "--model", str(tiny_model), "-o", str(tmp_path / "o")]
-    assert run([*arguments, "--json"]) == 0
+    with without_plots():
+        assert run([*arguments, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert "Not for diagnosis" in document["notice"]
     assert {each["perturbation"] for each in document["strengths"]} >= {"noise", "jpeg", "crop"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics import auc_and_variance, cluster_bootstrap, delong, wilson
+from tumorscope.statistics import auc, auc_and_variance, cluster_bootstrap, delong, wilson
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_delong_matches_the_definition_with_and_without_ties(
 ) -> None:
     truth = np.array([0, 0, 1, 1, *labels])
     scores = np.random.default_rng(seed).normal(truth, 1).round(decimals)
-    auc, variance = auc_and_variance(truth, scores)
-    expected_auc, expected_variance = structural_components(truth, scores)
-    assert auc == pytest.approx(expected_auc, abs=1e-12)
+    area, variance = auc_and_variance(truth, scores)
+    expected_area, expected_variance = structural_components(truth, scores)
+    assert area == auc(truth, scores) == pytest.approx(expected_area, abs=1e-12)
     assert variance == pytest.approx(expected_variance, abs=1e-12)
 
 

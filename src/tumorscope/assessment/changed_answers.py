@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.model_file.decision import ABSTAINED, DecisionRule
-from tumorscope.statistics import Interval, auc_and_variance, cluster_bootstrap, wilson
+from tumorscope.statistics import Interval, auc, cluster_bootstrap, wilson
 
 RESAMPLES = 500
 
@@ -120,7 +120,7 @@ def compare_answers(
         auc=_auc(labels, after, groups) if both else None,
         sensitivity=_share(calls, labels == 1, groups),
         specificity=_share(~calls, labels == 0, groups),
-        auc_before=auc_and_variance(labels, before)[0] if both else None,
+        auc_before=auc(labels, before) if both else None,
         flips=flips,
         abstained=_share(~answered, everywhere, groups),
         error_answered=_share(calls != (labels == 1), answered, groups),
@@ -143,14 +143,14 @@ def _share(
 def _auc(
     labels: NDArray[np.int64], scores: NDArray[np.float64], groups: NDArray[np.str_]
 ) -> Interval | None:
-    def auc(index: NDArray[np.intp]) -> float:
+    def area(index: NDArray[np.intp]) -> float:
         truth = labels[index]
         if not 0 < truth.sum() < len(truth):
             return float("nan")
-        return auc_and_variance(truth, scores[index])[0]
+        return auc(truth, scores[index])
 
     rarer = labels == (1 if 2 * labels.sum() <= len(labels) else 0)
-    return _resampled(auc, groups, rarer)
+    return _resampled(area, groups, rarer)
 
 
 def _resampled(

@@ -16,7 +16,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.detection.engines import Outputs
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.schema import Metadata
-from tumorscope.statistics import auc_and_variance, wilson
+from tumorscope.statistics import auc, wilson
 
 MIN_HOLDOUT = 4
 """Fewest images to be compared on; see `too_many` for what so few can say of decisions."""
@@ -217,8 +217,8 @@ def compare(
         max_difference=float(apart.max()),
         mean_difference=float(apart.mean()),
         # Logits, because probabilities near 1 are equal in float32 where logits are not.
-        auc_before=auc_and_variance(labels, before.logit.astype(np.float64))[0],
-        auc_after=auc_and_variance(labels, after.logit.astype(np.float64))[0],
+        auc_before=auc(labels, before.logit.astype(np.float64)),
+        auc_after=auc(labels, after.logit.astype(np.float64)),
         changed_decisions=changed,
         changed_at_most=wilson(changed, n).high,
         evidence_error=float(np.abs(total - after.logit).max()),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics import auc_and_variance
+from tumorscope.statistics import auc
 
 
 class ByFold(NamedTuple):
@@ -68,12 +68,12 @@ def by_fold(
             f"{np.shape(scores)}. Expected the same shape, or one fold per image."
         )
     numbers = np.unique(places)
-    accuracy, auc = np.full((2, len(numbers), scores.shape[1]), np.nan)
+    accuracy, areas = np.full((2, len(numbers), scores.shape[1]), np.nan)
     for row, repeat in np.ndindex(accuracy.shape):
         inside = places[:, repeat] == numbers[row]
         here, found = labels[inside], scores[inside, repeat]
         if len(here):
             accuracy[row, repeat] = ((found >= threshold) == (here == 1)).mean()
         if 0 < here.sum() < len(here):
-            auc[row, repeat] = auc_and_variance(here, found)[0]
-    return ByFold(numbers, accuracy, auc)
+            areas[row, repeat] = auc(here, found)
+    return ByFold(numbers, accuracy, areas)

@@ -191,6 +191,18 @@ def _both_classes(
     return truth.astype(np.int64), columns
 
 
+def auc(labels: NDArray[np.integer], scores: ArrayLike) -> float:
+    """Return the area under the ROC curve; see `auc_and_variance`, whose second half it spares.
+
+    Examples
+    --------
+    >>> auc(np.array([0, 1, 0, 1]), [0.1, 0.4, 0.5, 0.9])
+    0.75
+    """
+    above, below, ranks = _ranked(labels, scores)
+    return float(_shares_below(above, below, ranks).mean())
+
+
 def auc_and_variance(labels: NDArray[np.integer], scores: ArrayLike) -> tuple[float, float]:
     """Return the area under the ROC curve and DeLong's variance of it, in O(n log n).
 
@@ -209,17 +221,32 @@ def auc_and_variance(labels: NDArray[np.integer], scores: ArrayLike) -> tuple[fl
     auc, variance : float
         The variance is NaN where a class has a single image.
     """
+    above, below, ranks = _ranked(labels, scores)
+    m, n = len(above), len(below)
+    # Structural components: per positive the share of negatives below, per negative of those above.
+    per_positive = _shares_below(above, below, ranks)
+    per_negative = 1 - (ranks[m:] - midranks(below)) / m
+    area = float(per_positive.mean())
+    if min(m, n) < 2:
+        return area, float("nan")
+    return area, float(per_positive.var(ddof=1) / m + per_negative.var(ddof=1) / n)
+
+
+def _ranked(
+    labels: NDArray[np.integer], scores: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return scores of positives, of negatives, and the ranks of both among all, in this order."""
     values = np.asarray(scores, dtype=np.float64)
     above, below = values[labels == 1], values[labels == 0]
-    m, n = len(above), len(below)
-    ranks = midranks(np.concatenate([above, below]))
-    # Structural components: per positive the share of negatives below, per negative of those above.
-    per_positive = (ranks[:m] - midranks(above)) / n
-    per_negative = 1 - (ranks[m:] - midranks(below)) / m
-    auc = float(per_positive.mean())
-    if min(m, n) < 2:
-        return auc, float("nan")
-    return auc, float(per_positive.var(ddof=1) / m + per_negative.var(ddof=1) / n)
+    return above, below, midranks(np.concatenate([above, below]))
+
+
+def _shares_below(
+    above: NDArray[np.float64], below: NDArray[np.float64], ranks: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return for each positive the share of negatives below it."""
+    shares: NDArray[np.float64] = (ranks[: len(above)] - midranks(above)) / len(below)
+    return shares
 
 
 def midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.statistics import auc_and_variance
+from tumorscope.statistics import auc
 from tumorscope.statistics.estimate import Statistic
 
 Counts = NDArray[np.int8]
@@ -94,7 +94,7 @@ class OneClass:
         truth, scores = self.held[index, 0].astype(np.int64), self.scores[index]
         if not 0 < truth.sum() < len(truth):
             return np.full(scores.shape[1], np.nan)
-        return np.array([auc_and_variance(truth, column)[0] for column in scores.T])
+        return np.array([auc(truth, column) for column in scores.T])
 
     def mcc(self, index: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return Matthews' correlation; NaN where a row or column of the counts is empty."""
