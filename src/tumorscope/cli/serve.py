@@ -25,6 +25,7 @@ def serve(
     model: Path | None = None,
     operating_point: str = "balanced",
     engine: Literal["onnxruntime", "openvino", "litert"] | None = None,
+    batch: OptionalWhole = None,
     threads: OptionalWhole = None,
     skip_seen_check: Flag = False,
     retention: float = 1.0,
@@ -65,6 +66,9 @@ def serve(
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
     engine
         What computes; by default the one that suits the model file.
+    batch
+        Pictures per run of the engine; 1 by default. With 4, many requests at once may take a tenth
+        less time, and numbers differ in the seventh digit.
     threads
         Cores to use; all by default.
     skip_seen_check
@@ -135,7 +139,7 @@ def serve(
 
     with _spool(spool) as folder:
         store = Store(folder, retention=limits.retention, most=limits.spool)
-        run(Service(detector, store, limits), address, told=told)
+        run(Service(detector, store, limits, batch=batch), address, told=told)
 
 
 @contextlib.contextmanager

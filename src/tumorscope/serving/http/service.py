@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 
+from tumorscope.common.limits import check_whole
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
 from tumorscope.detection.detector import Detector
@@ -16,7 +18,7 @@ from tumorscope.serving.http.lanes import Lane
 from tumorscope.serving.http.limits import Limits
 from tumorscope.serving.http.metrics import Metrics
 from tumorscope.serving.http.problems import too_busy
-from tumorscope.serving.http.store import FINDING, Store
+from tumorscope.serving.http.store import Store
 from tumorscope.serving.http.work import look_at_pictures, look_at_volumes
 
 
@@ -31,15 +33,22 @@ class Service:
         Where they and their answers lie.
     limits : Limits
         What is taken at most.
+    batch : int, optional
+        Pictures per run of the engine; see `tumorscope.Detector.detect_many`.
     """
 
-    def __init__(self, detector: Detector, store: Store, limits: Limits) -> None:
+    def __init__(
+        self, detector: Detector, store: Store, limits: Limits, *, batch: int | None = None
+    ) -> None:
+        if batch is not None:
+            check_whole("batch", batch, at_least=1)
         self.detector, self.store, self.limits = detector, store, limits
         self.metrics = Metrics()
         self.active: dict[str, Job] = {}
+        self._ending = threading.Lock()
 
         def pictures(jobs: Sequence[Job]) -> list[Job]:
-            return look_at_pictures(jobs, detector)
+            return look_at_pictures(jobs, detector, batch=batch)
 
         def volumes(jobs: Sequence[Job]) -> list[Job]:
             return look_at_volumes(jobs, detector, store, limits)
@@ -98,10 +107,11 @@ class Service:
         Problem
             404, if there is none.
         """
-        job = self.active.get(name)
-        if job is not None and not job.cancelled:
-            job.cancelled = True  # its thread deletes it
-            return
+        with self._ending:
+            job = self.active.get(name)
+            if job is not None and not job.cancelled:
+                job.cancelled = True  # its thread deletes it
+                return
         self.store.remove(self.store.place(name))
 
     def gauges(self) -> dict[str, float]:
@@ -156,18 +166,11 @@ class Service:
             job.cancelled = True
             self.store.remove(job.place, counted=job.reserved)
         finally:
-            self.active.pop(job.id, None)
+            with self._ending:
+                self.active.pop(job.id, None)
+                late = job.cancelled and job.place.exists()  # deleted a moment ago
+            if late:
+                self.store.remove(job.place)
             decisions = Counter(str(row["decision"]) for row in job.rows)
             state = "cancelled" if job.cancelled else job.state
             self.metrics.answered(state, time.time() - job.created, decisions)
-
-
-def answered(store: Store, name: str) -> str:
-    """Return the answer to a request as it was written.
-
-    Raises
-    ------
-    Problem
-        404, if there is none, or none any more.
-    """
-    return (store.place(name) / FINDING).read_text("utf-8")

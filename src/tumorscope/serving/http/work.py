@@ -31,7 +31,9 @@ INTERNAL = Problem(
 )
 
 
-def look_at_pictures(jobs: Sequence[Job], detector: Detector) -> list[Job]:
+def look_at_pictures(
+    jobs: Sequence[Job], detector: Detector, *, batch: int | None = None
+) -> list[Job]:
     """Look at the next pictures of the requests, one of each in turns; return whose those were."""
     for job in jobs:
         _guarded(job, job.check)
@@ -41,7 +43,7 @@ def look_at_pictures(jobs: Sequence[Job], detector: Detector) -> list[Job]:
     for job in served:
         _begin(job)
     try:
-        findings = detector.detect_many([upload.path for _, upload in taken])
+        findings = detector.detect_many([upload.path for _, upload in taken], batch=batch)
         for (job, upload), finding in zip(taken, findings, strict=True):
             _guarded(job, partial(add_picture, job, upload, finding))
     except Exception as error:
