@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,18 +11,20 @@ from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
-from tumorscope.common.errors import TumorscopeError
+from tumorscope.common.errors import OutputError, TumorscopeError
 from tumorscope.detection.detector import Detector
 from tumorscope.serving.http.archive import unpack
 from tumorscope.serving.http.job import Job, StoppedError
 from tumorscope.serving.http.limits import Limits
 from tumorscope.serving.http.pictures import add_picture
-from tumorscope.serving.http.problems import Problem
+from tumorscope.serving.http.problems import Problem, no_space
 from tumorscope.serving.http.store import Store
 from tumorscope.serving.http.uploads import Receiver, Upload
 
 BATCH = 8
 """Pictures of a batch for each thread of the detector: the last ones of it leave cores idle."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 INTERNAL = Problem(
     500,
@@ -143,6 +146,8 @@ def _fail(job: Job, error: Exception) -> None:
         job.cancelled = True
     elif isinstance(error, Problem):
         job.problem = error
+    elif isinstance(error, OutputError) or getattr(error, "errno", None) in FULL:
+        job.problem = no_space("results")
     elif isinstance(error, TumorscopeError):
         job.problem = Problem(
             422,
