@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -223,6 +225,33 @@ def test_what_goes_wrong_is_told_in_a_paragraph(odd: str, word: str, said: str) 
     assert _Odd.hosts[-1] == odd.removeprefix("http://")  # the client leaves the port out
     with pytest.raises(OutputError):
         archive.store([_small()])
+
+
+def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    certificate, key = tmp_path / "a.crt", tmp_path / "a.key"
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    words += ["-nodes", "-days", "1", "-subj", "/CN=a", "-addext", "subjectAltName=IP:127.0.0.1"]
+    words += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(words, check=True, capture_output=True)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Odd)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        archive = Archive(f"https://127.0.0.1:{server.server_port}/404")
+        with pytest.raises(InputError, match="certificate cannot be verified"):
+            archive.series_of("1.2.3")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with pytest.raises(InputError, match="nothing at that address"):
+            archive.series_of("1.2.3")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_nobody_there() -> None:

@@ -53,6 +53,7 @@ REASONS: Mapping[str, str] = {
     "seen": "The model was trained on these images or copies of them",
     "blank": "Grey values hardly differ",
     "too-small": "Too small to show anatomy",
+    "damaged": "The picture is damaged",
     "unlike-training": "Unlike what the model was trained on",
 }
 

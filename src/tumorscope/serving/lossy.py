@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tumorscope.scans.values import words
+from tumorscope.scans.values import numbers, words
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -35,8 +35,7 @@ def loss_of(header: Dataset, syntax: str) -> tuple[str, str] | None:
     """
     if syntax not in LOSSY and words(header, "LossyImageCompression") != ("01",):
         return None
-    ratio, method = (
-        next(iter(words(header, name)), "")
-        for name in ("LossyImageCompressionRatio", "LossyImageCompressionMethod")
-    )
-    return ratio, method or LOSSY.get(syntax, "")
+    ratio = numbers(header, "LossyImageCompressionRatio")
+    method = next(iter(words(header, "LossyImageCompressionMethod")), "")
+    known = method if method in LOSSY.values() else LOSSY.get(syntax, "")
+    return f"{ratio[0]:.10g}" if ratio else "", known

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.detection.series_finding import SeriesFinding
-from tumorscope.scans.dicom_file import open_header, silent
+from tumorscope.scans.dicom_file import Opened, open_header, silent
 from tumorscope.scans.not_read import NotReadError
+from tumorscope.scans.recognise import class_of
 from tumorscope.scans.values import text, whole
 from tumorscope.serving.header_values import add_patient_and_study, moment_of, value_of
 from tumorscope.serving.lossy import loss_of
@@ -82,16 +83,16 @@ def sources_of(found: SeriesFinding) -> Sources:
         )
     try:
         with silent():
-            header = open_header(paths[0]).dataset
+            whole_header = open_header(paths[0])
             opened = [open_header(path, GEOMETRY) for path in paths]
-            first = _identity(header, paths[0])
+            header, first = whole_header.dataset, _identity(whole_header, paths[0])
             add_patient_and_study(first, header)
             return Sources(
                 first=first,
                 images=tuple(
-                    _geometry(each.dataset, path) for each, path in zip(opened, paths, strict=True)
+                    _geometry(each, path) for each, path in zip(opened, paths, strict=True)
                 ),
-                frame_of_reference=text(header, "FrameOfReferenceUID"),
+                frame_of_reference=str(value_of(header, "FrameOfReferenceUID")),
                 moment=moment_of(header),
                 number=whole(header, "SeriesNumber") or 0,
                 lossy=next(
@@ -107,21 +108,21 @@ def sources_of(found: SeriesFinding) -> Sources:
         ) from error
 
 
-def _identity(header: Dataset, path: str) -> Dataset:
+def _identity(opened: Opened, path: str) -> Dataset:
     from pydicom import Dataset as New
 
     made = New()
     for name in IDENTITY:
-        value = text(header, name)
+        value = class_of(opened) if name == "SOPClassUID" else text(opened.dataset, name)
         if not value:
             raise NotReadError("damaged", f"{printable(path)} has no {name}")
         setattr(made, name, value)
     return made
 
 
-def _geometry(header: Dataset, path: str) -> Dataset:
-    made = _identity(header, path)
+def _geometry(opened: Opened, path: str) -> Dataset:
+    made = _identity(opened, path)
     for name in GEOMETRY[len(IDENTITY) :]:
-        if (value := value_of(header, name)) != "":
+        if (value := value_of(opened.dataset, name)) != "":
             setattr(made, name, value)
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from copy import copy
 from typing import TYPE_CHECKING
 
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
@@ -23,7 +24,7 @@ from highdicom.sr import (
     TextContentItem,
 )
 from pydicom.sr.codedict import codes
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
@@ -61,7 +62,7 @@ def structured_report(found: SeriesFinding, sources: Sources) -> Dataset:
     identity = identity_of(found)
     with _calm():
         made = Comprehensive3DSR(
-            evidence=[sources.first, *sources.images],
+            evidence=[_known_kind(sources.first), *sources.images],
             content=_report(found, sources, identity)[0],
             series_instance_uid=uid_of(series_identity_of(found), "SR series"),
             series_number=SERIES_NUMBERS + sources.number % 10_000,
@@ -79,11 +80,28 @@ def structured_report(found: SeriesFinding, sources: Sources) -> Dataset:
                 CodingSchemeIdentificationItem(ours.OWN, name="Codes of tumorscope"),
             ],
         )
+    _name_kinds(made, sources)
     for name in ("InstanceCreationDate", "InstanceCreationTime"):
         del made[name]
     for equipment in made.ContributingEquipmentSequence:
         equipment.pop("ContributionDateTime", None)
     return made
+
+
+def _known_kind(first: Dataset) -> Dataset:
+    """Return the first instance as one of a kind from which highdicom copies patient and study."""
+    stand_in = copy(first)
+    stand_in.SOPClassUID = MRImageStorage
+    return stand_in
+
+
+def _name_kinds(made: Dataset, sources: Sources) -> None:
+    """Name the kind of each instance in the evidence, which may also be a vendor's own."""
+    kinds = {image.SOPInstanceUID: image.SOPClassUID for image in sources.images}
+    for study in made.CurrentRequestedProcedureEvidenceSequence:
+        for series in study.ReferencedSeriesSequence:
+            for instance in series.ReferencedSOPSequence:
+                instance.ReferencedSOPClassUID = kinds[instance.ReferencedSOPInstanceUID]
 
 
 @contextlib.contextmanager
