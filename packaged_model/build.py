@@ -45,7 +45,7 @@ from packaged_model.input_check import renew_input_check
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.pack import pack
-from packaged_model.places import EVIDENCE, INSTALLED, RESULTS, ROOT, SEEDS, SERIES
+from packaged_model.places import CHECKED, EVIDENCE, INSTALLED, RESULTS, ROOT, SEEDS, SERIES
 from packaged_model.series import choose_series
 from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
@@ -252,7 +252,10 @@ def renew_thumbprints(path: Path, manifest: Manifest) -> None:
 
 
 def renew_check(order: Order) -> None:
-    """Learn the input check of the installed model anew."""
+    """Learn the input check of the installed model anew, and of copies of those of `holdout`."""
+    for folder in sorted((order.output / "holdout").glob("without-*")):
+        shutil.copyfile(folder / "model.onnx", folder / CHECKED)
+        print(renew_input_check(folder / CHECKED, Manifest.load(folder / "manifest.csv")))
     print(renew_input_check(INSTALLED, order.manifest))
 
 

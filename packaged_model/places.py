@@ -12,3 +12,6 @@ RESULTS = ROOT / "benchmarks" / "results" / "reference.csv"
 SEEDS = RESULTS.with_name("seeds.csv")
 SERIES = RESULTS.with_name("series.csv")
 EVIDENCE = RESULTS.with_name("evidence_left_out.csv")
+
+CHECKED = "checked.onnx"
+"""Beside a model of the step `holdout`: the same with the learnt input check."""

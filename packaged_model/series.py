@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import nct, norm
 
+from packaged_model.places import CHECKED
 from packaged_model.series_scores import Scored, scored_volumes
 from packaged_model.sources import HOLD_OUT
 from tumorscope.common.csv_files import write_csv
@@ -55,7 +56,7 @@ def choose_series(model: Path, data: Path, holdout: Path, results: Path) -> str:
     data : Path
         Folder with volumes/volumes.csv.
     holdout : Path
-        Folder of the step `holdout`: without-0/model.onnx …
+        Folder of the step `holdout`: without-0/checked.onnx, as the step `check` writes it …
     results : Path
         series.csv.
 
@@ -68,7 +69,7 @@ def choose_series(model: Path, data: Path, holdout: Path, results: Path) -> str:
     models = {
         path: frozenset(sources)
         for number, sources in enumerate(HOLD_OUT)
-        if (path := holdout / f"without-{number}" / "model.onnx").is_file()
+        if (path := holdout / f"without-{number}" / CHECKED).is_file()
     }
     found = list(scored_volumes(data, models, model))
     rule = SeriesRule(threshold=stored.metadata.operating_points["balanced"].threshold)

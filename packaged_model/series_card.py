@@ -27,9 +27,7 @@ def series_section(rule: SeriesRule | None, records: Records) -> str:
             "each plane were chosen on volumes without a tumour. *Left out*: whether the model "
             "that scored them, a training of the same recipe, had not seen that source; on the "
             "others, whose slices the model was trained on, false alarms are rarer than elsewhere. "
-            "Kernel, limit and depth of the rule were chosen on these same volumes. The models "
-            "that left a source out refuse slices by the former input check, which lets fewer "
-            "slices of the skull base through than that of the model in the file.",
+            "Kernel, limit and depth of the rule were chosen on these same volumes.",
             _levels(rule),
             "By source. *By other sources*: how many would be called tumour by levels that were "
             "chosen on the other sources alone, which is what a new scanner sees.",
