@@ -25,7 +25,7 @@ from tests.fixtures.dicom_files import image, save, write_nifti
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import MissingExtraError
-from tumorscope.scans import NotRead, Volume, index_study, read_volumes
+from tumorscope.scans import NotRead, Volume, Window, index_study, read_volumes, views
 from tumorscope.scans.not_read import REASONS
 
 LARGER = np.random.default_rng(0).integers(0, 4096, (32, 33), dtype=np.uint16)
@@ -127,7 +127,7 @@ def test_vendors_mark_mosaics_and_phase_in_elements_of_their_own(tmp_path: Path)
 
 def test_objects_without_pixels(tmp_path: Path) -> None:
     for number, modality in enumerate(("SR", "PR", "KO", "MR")):
-        kind = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.22", "Rows": None}
+        kind = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.2"}  # spectroscopy, which has rows
         dataset = image(VALUES, number=number, Modality=modality, **kind)
         del dataset.PixelData
         if modality == "MR":
@@ -295,6 +295,42 @@ def test_odd_values_in_headers(tmp_path: Path) -> None:
     index = index_study(tmp_path)
     assert index.not_read == ()
     assert index.series[0].frames[0].instance is None
+
+
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "1e160", "1e20", "1e7", "1e-7", "1e-300"])
+@pytest.mark.parametrize("one_file", [False, True])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("PixelSpacing", 2),
+        ("ImagePositionPatient", 3),
+        ("ImageOrientationPatient", 6),
+        ("SpacingBetweenSlices", 1),
+        ("WindowCenter", 1),
+        ("WindowWidth", 1),
+        ("RescaleSlope", 1),
+        ("RescaleIntercept", 1),
+    ],
+)
+def test_numbers_beyond_all_sense_do_no_harm(
+    tmp_path: Path, name: str, count: int, value: str, one_file: bool
+) -> None:
+    for number in range(1 if one_file else 3):
+        elements = {"WindowCenter": "90", "WindowWidth": "50"}
+        dataset = image(VALUES, number=number, position=(0, 0, number), **elements)
+        if number == 0 or name != "ImagePositionPatient":
+            stated = dataset.get(name) if count > 1 else None
+            setattr(dataset, name, value if stated is None else [value, *stated[1:]])
+        save(dataset, tmp_path / f"{number}")
+    index = index_study(tmp_path)
+    assert index.series or index.not_read
+    for found in (one for series in index.series for one in read_volumes(series)):
+        if isinstance(found, NotRead):
+            continue
+        assert np.isfinite(found.affine).all()
+        for scan in views(found, window=Window("dicom"), every=2.0):
+            assert max(scan.slice.pixels.shape) <= 1024
+            assert np.isfinite([scan.position, *scan.centre, *(scan.slice.spacing or ())]).all()
 
 
 def test_extra_bytes_and_private_elements_do_no_harm(tmp_path: Path) -> None:

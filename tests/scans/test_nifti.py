@@ -241,12 +241,21 @@ def test_of_values_of_64_bits_that_would_be_too_large_32_are_kept(
 ) -> None:
     values = np.random.default_rng(0).normal(0, 1000, (3, 4, 5))
     path = write_nifti(tmp_path / "a.nii", values, np.eye(4))
-    monkeypatch.setattr("tumorscope.scans.volume.MAX_BYTES", 8 * 3 * 4 * 5)
+    monkeypatch.setattr("tumorscope.scans.limits.MAX_BYTES", 8 * 3 * 4 * 5)
     [exact] = read_nifti(path)
     assert exact.voxels.dtype == np.float64
-    monkeypatch.setattr("tumorscope.scans.volume.MAX_BYTES", 8 * 3 * 4 * 5 - 1)
+    monkeypatch.setattr("tumorscope.scans.limits.MAX_BYTES", 8 * 3 * 4 * 5 - 1)
     [volume] = read_nifti(path)
     assert np.array_equal(volume.voxels, exact.voxels.astype(np.float32))
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e5, 1e30])
+def test_voxels_that_no_scanner_makes(tmp_path: Path, scale: float) -> None:
+    path = write_nifti(
+        tmp_path / "a.nii", np.zeros((2, 3, 4), np.uint8), np.diag([scale] * 3 + [1])
+    )
+    with pytest.raises(UnreadableImageError, match="does not say where its slices lie"):
+        next(read_nifti(path))
 
 
 def test_what_cannot_be_opened_is_not_called_damaged(

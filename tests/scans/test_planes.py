@@ -120,7 +120,8 @@ def centres(volume: Volume) -> Matrix:
 
 ORDERS = st.sampled_from(list(itertools.permutations(range(3))))
 FLIPS = st.tuples(st.booleans(), st.booleans(), st.booleans())
-ANGLES = st.tuples(st.floats(-20.0, 20.0), st.floats(-20.0, 20.0), st.floats(-20.0, 20.0))
+ANGLE = st.one_of(st.floats(-180.0, 180.0), st.sampled_from([0.0, 45.0, -45.0, 90.0, 180.0]))
+ANGLES = st.tuples(ANGLE, ANGLE, ANGLE)
 
 
 @settings(max_examples=40)

@@ -36,3 +36,24 @@ def test_a_distance_of_the_steps_takes_every_slice(count: int, step: float) -> N
 def test_what_is_no_distance(every: float) -> None:
     with pytest.raises(UsageError, match="above 0"):
         spread([0.0, 1.0], every)
+
+
+@given(
+    st.lists(st.floats(0.1, 40.0), min_size=0, max_size=25),
+    st.floats(0.05, 60.0),
+)
+def test_slices_are_those_nearest_to_each_line(steps: list[float], every: float) -> None:
+    places = np.concatenate([[0.0], np.cumsum(steps)])
+    lines = int(places[-1] / every + 1e-6)
+    start = (places[-1] - lines * every) / 2.0
+    nearest = {
+        int(np.abs(places - (start + line * every) + 1e-6).argmin()) for line in range(lines + 1)
+    }
+    assert spread(places, every) == sorted(nearest)
+
+
+@pytest.mark.parametrize("every", [1e-300, 1e-9, 1e300])
+def test_any_distance_takes_no_time(every: float) -> None:
+    places = [0.0, 1.0, 2.0, 900_000.0]
+    assert spread(places, every) in ([0, 1, 2, 3], [2])
+    assert spread([5.0], every) == [0]

@@ -9,7 +9,8 @@ from tumorscope.scans.patient import patient_code
 from tumorscope.scans.planes import Plane, acquired_plane, directions
 from tumorscope.scans.read import read_volumes
 from tumorscope.scans.remark import Remark
-from tumorscope.scans.segmentation import Segmentation, header_text, mask_on, read_segmentation
+from tumorscope.scans.segment_mask import mask_on
+from tumorscope.scans.segmentation import Segmentation, header_text, read_segmentation
 from tumorscope.scans.series import Series
 from tumorscope.scans.thinning import thinned_volume
 from tumorscope.scans.views import ScanSlice, mask_views, positions_of, same_grid, views

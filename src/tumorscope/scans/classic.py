@@ -144,6 +144,6 @@ def _layout(opened: Opened) -> Layout:
         stored=stored,
         image_type=words(dataset, "ImageType"),
         acquisition=facts.acquisition_of(dataset),
-        between=abs(number(dataset, "SpacingBetweenSlices") or 0.0),
+        between=facts.between_of(dataset),
         padding=facts.padding_of(dataset, stored),
     )

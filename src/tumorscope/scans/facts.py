@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tumorscope.scans.frame import Acquisition, Stored
+from tumorscope.scans.limits import FARTHEST, SIDES
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.values import number, numbers, text, whole, words
+from tumorscope.scans.window import WIDEST
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -65,7 +67,15 @@ def spacing_of(dataset: Dataset) -> tuple[float, float]:
     found = numbers(dataset, "PixelSpacing")
     if len(found) != 2 or min(found) <= 0:
         raise NotReadError("geometry", "it states no pixel spacing")
+    if min(found) < SIDES[0] or max(found) > SIDES[1]:
+        raise NotReadError("geometry", f"its pixels are {found[0]:g} × {found[1]:g} mm")
     return found[0], found[1]
+
+
+def between_of(dataset: Dataset) -> float:
+    """Return the distance of slices that the header states, in mm; 0 where it states none."""
+    found = abs(number(dataset, "SpacingBetweenSlices") or 0.0)
+    return found if SIDES[0] <= found <= SIDES[1] else 0.0
 
 
 def orientation_of(dataset: Dataset) -> tuple[Vector, Vector]:
@@ -79,6 +89,8 @@ def orientation_of(dataset: Dataset) -> tuple[Vector, Vector]:
     found = numbers(dataset, "ImageOrientationPatient")
     if len(found) != 6:
         raise NotReadError("geometry", "it states no orientation")
+    if max(map(abs, found)) > 1.1:  # of larger ones not even the length can be had
+        raise NotReadError("geometry", f"its orientation {found} is none")
     row, column = np.array(found[:3]), np.array(found[3:])
     lengths = np.linalg.norm(row), np.linalg.norm(column)
     if max(abs(lengths[0] - 1), abs(lengths[1] - 1)) > 0.02 or abs(row @ column) > 0.02:
@@ -92,8 +104,16 @@ def orientation_of(dataset: Dataset) -> tuple[Vector, Vector]:
 
 
 def position_of(dataset: Dataset) -> Vector | None:
-    """Return the centre of the first pixel in mm; None where the header states none."""
+    """Return the centre of the first pixel in mm; None where the header states none.
+
+    Raises
+    ------
+    NotReadError
+        If it lies where no patient can.
+    """
     found = numbers(dataset, "ImagePositionPatient")
+    if found and max(map(abs, found)) > FARTHEST:
+        raise NotReadError("geometry", f"it lies {max(map(abs, found)):g} mm away")
     return (found[0], found[1], found[2]) if len(found) == 3 else None
 
 
@@ -139,7 +159,8 @@ def window_of(dataset: Dataset) -> tuple[float, float] | None:
         return None
     if words(dataset, "VOILUTFunction") in ((), ("",), ("LINEAR",)):
         centre, width = centre - 0.5, width - 1
-    return centre - width / 2, centre + width / 2
+    low, high = centre - width / 2, centre + width / 2
+    return (low, high) if max(-low, high) <= WIDEST else None
 
 
 def rescale_of(dataset: Dataset) -> tuple[float, float]:

@@ -105,7 +105,7 @@ def _frame(
         stored=stored,
         image_type=image_type,
         acquisition=acquisition,
-        between=abs(number(measures, "SpacingBetweenSlices") or 0.0),
+        between=facts.between_of(measures),
         padding=facts.padding_of(dataset, stored),
     )
     layout = layouts.setdefault(layout, layout)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.scans.dicom_file import short
+from tumorscope.scans.limits import FARTHEST, MAX_VOXELS, SIDES, kept_as
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.remark import Remark
-from tumorscope.scans.volume import MAX_VOXELS, SliceOrigin, Volume, kept_as
+from tumorscope.scans.volume import SliceOrigin, Volume
 
 MAX_VOLUMES = 20_000
 
@@ -61,10 +62,13 @@ def check_affine(affine: NDArray[np.float64]) -> None:
     Raises
     ------
     NotReadError
-        If it holds what is no number, or maps space onto a plane.
+        If it holds what is no number, maps space onto a plane, or out of this world.
     """
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise NotReadError("geometry", "its affine maps space onto a plane, or to nowhere")
+    sides = np.linalg.norm(affine[:3, :3], axis=0)
+    if sides.min() < SIDES[0] or sides.max() > SIDES[1] or np.abs(affine[:3, 3]).max() > FARTHEST:
+        raise NotReadError("geometry", f"its voxels have sides of up to {sides.max():g} mm")
 
 
 def slice_axis(affine: NDArray[np.float64], shape: Shape, stated: int | None = None) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tumorscope.scans.dicom_file import need
 from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import frames_of
+from tumorscope.scans.limits import MAX_VOXELS, kept_as
 from tumorscope.scans.localizer import UNMARKED, is_localizer
 from tumorscope.scans.nifti import volumes_of_file
 from tumorscope.scans.not_read import NotRead, NotReadError
@@ -21,7 +22,7 @@ from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack, stacks_of
 from tumorscope.scans.thinning import thinned_stack, thinned_volume
-from tumorscope.scans.volume import MAX_VOXELS, Thinned, Volume, kept_as
+from tumorscope.scans.volume import Thinned, Volume
 
 Ends = tuple[float, float]
 

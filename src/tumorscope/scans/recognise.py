@@ -90,7 +90,8 @@ def check_object(opened: Opened, modalities: Collection[str]) -> None:
     if not opened.pixels:
         if has(dataset, "EncryptedAttributesSequence"):
             raise NotReadError("no-pixels", "it is encrypted")
-        if sop_class in IMAGES or has(dataset, "Rows"):  # cut short within its header, mostly
+        # Cut short within its header, mostly. Spectroscopy has rows and no pixels.
+        if sop_class in IMAGES or (not sop_class and has(dataset, "Rows")):
             raise NotReadError("damaged", "its header is that of an image, and no pixels follow")
         raise NotReadError("no-pixels", modality)
     if opened.pixels == "floats" or sop_class == PARAMETRIC_MAP:

@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike
 
 from tumorscope.common.errors import UsageError
 
+NEARER = 1e-6
+"""In mm: of two slices that are as far from a line, the lower is taken."""
+
 
 def spread(positions: ArrayLike, every: float) -> list[int]:
     """Return the slices that are nearest to a grid with `every` mm between its lines.
@@ -40,11 +43,14 @@ def spread(positions: ArrayLike, every: float) -> list[int]:
         )
     places = np.asarray(positions, dtype=np.float64)
     length = float(places[-1] - places[0])
-    lines = int(length / every + 1e-6)
-    start = float(places[0]) + (length - lines * every) / 2.0
-    found: list[int] = []
-    for line in range(lines + 1):
-        nearest = int(np.abs(places - (start + line * every) + 1e-6).argmin())
-        if not found or nearest != found[-1]:
-            found.append(nearest)
-    return found
+    # Lines closer than this take every slice all the same, and their number stays a number.
+    every = max(every, length * 1e-9)
+    lines = int(length / every + 1e-6) if every else 0
+    start = float(places[0]) + (length - lines * every) / 2.0 - NEARER
+    halves = (places[:-1] + places[1:]) / 2.0
+    # A slice is taken where a line lies in its half of the way to either neighbour.
+    first, last = np.full(len(places), -1.0), np.full(len(places), float(lines))
+    if every:
+        first[1:] = np.floor((halves - start) / every)
+        last[:-1] = np.minimum(first[1:], lines)
+    return [int(index) for index in np.flatnonzero(first < last)]

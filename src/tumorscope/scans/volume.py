@@ -12,26 +12,6 @@ from tumorscope.scans.frame import UNKNOWN, Acquisition
 from tumorscope.scans.not_read import NotRead
 from tumorscope.scans.remark import Remark
 
-MAX_VOXELS = 100_000_000
-"""Of one volume, 512 × 512 × 381; more are refused before anything is decoded."""
-
-
-MAX_BYTES = 4 * MAX_VOXELS
-"""Of the values of one volume."""
-
-
-def kept_as(dtype: np.dtype[np.generic], voxels: int) -> np.dtype[np.generic]:
-    """Return in which type values are kept: in 32 bits where 64 would take more than `MAX_BYTES`.
-
-    Pictures have 8 bits, so that nothing of it is seen.
-
-    Examples
-    --------
-    >>> kept_as(np.dtype("float64"), 256**3), kept_as(np.dtype("float64"), 450**3)
-    (dtype('float64'), dtype('float32'))
-    """
-    return np.dtype(np.float32) if dtype.itemsize * voxels > MAX_BYTES else dtype
-
 
 @dataclass(frozen=True, slots=True)
 class SliceOrigin:

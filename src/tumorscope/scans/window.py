@@ -19,6 +19,9 @@ TAIL = 0.001
 raster files with more than 8 bits, see `tumorscope.imaging.deep`."""
 
 
+WIDEST = 1e30
+"""No window goes further from 0: single precision must hold it."""
+
 Kind = Literal["percentile", "dicom", "range"]
 
 
@@ -79,7 +82,7 @@ class Window:
             low, high = (float(part) for part in text.split(","))
         except ValueError:
             low = high = math.nan
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        if not -WIDEST <= low < high <= WIDEST:
             raise UsageError(
                 f"Received {text!r} for a window; expected “percentile”, “dicom” or two numbers "
                 "LOW,HIGH with LOW below HIGH, in the values of the scan. Take “percentile” where "
