@@ -99,8 +99,8 @@ def serve(
     common = common or Common()
     require("serve", to="serve findings over HTTP")
     from tumorscope.detection.detector import Detector
+    from tumorscope.serving.http.address import Address
     from tumorscope.serving.http.limits import MIB, Limits
-    from tumorscope.serving.http.server import Address
     from tumorscope.serving.http.server import serve as run
     from tumorscope.serving.http.service import Service
     from tumorscope.serving.http.store import Store

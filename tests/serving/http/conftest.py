@@ -19,8 +19,9 @@ pytest.importorskip("httpx", reason="needs the dev extra")
 import httpx
 
 from tumorscope.detection.detector import Detector
+from tumorscope.serving.http.address import Address, listen
 from tumorscope.serving.http.limits import Limits
-from tumorscope.serving.http.server import Address, listen, make_server
+from tumorscope.serving.http.server import make_server
 from tumorscope.serving.http.service import Service
 from tumorscope.serving.http.store import Store
 

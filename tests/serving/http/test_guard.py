@@ -9,8 +9,8 @@ import pytest
 from tests.serving.http.conftest import Client, Serve
 
 from tumorscope.cli.app import run
+from tumorscope.serving.http.address import Address
 from tumorscope.serving.http.guard import SECURITY
-from tumorscope.serving.http.server import Address
 
 TOKEN = "a-token-that-nobody-guesses"
 

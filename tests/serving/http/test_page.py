@@ -13,8 +13,8 @@ from tests.serving.http.conftest import Client, Serve
 from tests.serving.http.test_routes_findings import zipped
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.serving.http.address import Address
 from tumorscope.serving.http.routes_page import FILES, STATIC
-from tumorscope.serving.http.server import Address
 
 pytest.importorskip("playwright", reason="needs the dev extra")
 from playwright.sync_api import Browser, Page, expect, sync_playwright

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-import time
-from collections import OrderedDict
 from hashlib import sha256
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tumorscope.serving.http.metrics import Metrics
 from tumorscope.serving.http.problems import Problem
+from tumorscope.serving.http.rate import Rate
 
 OPEN = ("/healthz", "/readyz", "/", "/static/")
 """What is told without a token: that the service is there, and the page without any results."""
@@ -29,9 +28,6 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-ADDRESSES = 10_000
-"""Addresses of which the rate is remembered, the latest."""
 
 
 def is_loopback(host: str) -> bool:
@@ -85,7 +81,7 @@ class Guard:
     ) -> None:
         self._app, self._metrics, self._idle = app, metrics, idle
         self._token = None if token is None else sha256(token.encode()).digest()
-        self._only_local, self._rate = only_local, _Rate(rate) if rate else None
+        self._only_local, self._rate = only_local, Rate(rate) if rate else None
         self._headers = dict(SECURITY)
         if secure:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -134,31 +130,6 @@ class Guard:
                 expected="Expected the header Authorization: Bearer TOKEN.",
                 what_to_do="Ask those who run the service for its token.",
                 headers={"WWW-Authenticate": 'Bearer realm="tumorscope"'},
-            )
-
-
-class _Rate:
-    """So many requests per second from each address, and twice as many at once."""
-
-    def __init__(self, per_second: float) -> None:
-        self._per_second, self._most = per_second, max(1.0, 2.0 * per_second)
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def check(self, address: str) -> None:
-        now = time.monotonic()
-        left, then = self._left.pop(address, (self._most, now))
-        left = min(self._most, left + (now - then) * self._per_second)
-        self._left[address] = (max(0.0, left - 1.0) if left >= 1.0 else left, now)
-        if len(self._left) > ADDRESSES:
-            self._left.popitem(last=False)
-        if left < 1.0:
-            seconds = max(1, round((1.0 - left) / self._per_second))
-            raise Problem(
-                429,
-                received="Received more requests from this address than are taken.",
-                expected=f"Expected at most {self._per_second:g} per second.",
-                what_to_do=f"Send it again after {seconds} s, or send several files at once.",
-                headers={"Retry-After": str(seconds)},
             )
 
 

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from tumorscope.serving.http import schema
 from tumorscope.serving.http.documents import as_json
 from tumorscope.serving.http.problems import too_busy
-from tumorscope.serving.http.routes_findings import JSON, problems
+from tumorscope.serving.http.responses import JSON, problems
 from tumorscope.serving.http.service import Service
 
 OK = as_json({"status": "ok"})

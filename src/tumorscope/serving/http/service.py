@@ -17,7 +17,7 @@ from tumorscope.serving.http.job import Job
 from tumorscope.serving.http.lanes import Lane
 from tumorscope.serving.http.limits import Limits
 from tumorscope.serving.http.metrics import Metrics
-from tumorscope.serving.http.problems import too_busy
+from tumorscope.serving.http.problems import not_found, too_busy
 from tumorscope.serving.http.store import Store
 from tumorscope.serving.http.work import look_at_pictures, look_at_volumes
 
@@ -98,6 +98,19 @@ class Service:
         if not lane.add(job):
             del self.active[job.id]
             raise too_busy(lane.turn_away())
+
+    def working_on(self, name: str) -> Job | None:
+        """Return a request that is not answered yet; None if it is, or is not known.
+
+        Raises
+        ------
+        Problem
+            404, if it was deleted.
+        """
+        job = self.active.get(name)
+        if job is not None and job.cancelled:
+            raise not_found("findings that were deleted")
+        return job
 
     def remove(self, name: str) -> None:
         """Delete a request with all that was sent and found.
