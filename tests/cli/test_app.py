@@ -98,7 +98,8 @@ def test_help_lists_every_command_with_the_first_line_of_its_own_help(
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out
     for command, summary in COMMANDS.items():
-        function = getattr(importlib.import_module(f"tumorscope.cli.{command}"), command)
+        name = command.replace("-", "_")
+        function = getattr(importlib.import_module(f"tumorscope.cli.{name}"), name)
         assert function.__doc__.splitlines()[0] == summary
         line = next(line for line in shown.splitlines() if line.startswith(f"│ {command} "))
         assert summary.replace("`", "") in line

@@ -87,12 +87,14 @@ def test_parts_of_a_number_are_wrong_usage_wherever_a_whole_one_is_meant(
 ) -> None:
     before, asked = _state(place), 0
     for command in COMMANDS:
-        function = getattr(importlib.import_module(f"tumorscope.cli.{command}"), command)
+        known = command.replace("-", "_")
+        function = getattr(importlib.import_module(f"tumorscope.cli.{known}"), known)
+        usual = ["--spool", "out"] if command == "dicom-node" else ["scans", "-o", "out"]
         for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
             if "int" not in str(parameter.annotation).replace("[", " ").replace(",", " ").split():
                 continue
             needed = ["--trials", "2"] if command == "tune" and name != "trials" else []
-            words = ["scans", "-o", "out", *needed, f"--{name.replace('_', '-')}"]
+            words = [*usual, *needed, f"--{name.replace('_', '-')}"]
             for value in ("1.5", "2.5", "1e400.0", "nan"):
                 assert run([command, *words, value]) == 2, (command, name, value)
                 asked += 1

@@ -55,7 +55,7 @@ def dicom_node(
     study_complete: str | None = None,
     common: Common | None = None,
 ) -> int:
-    """Take series from a PACS by DICOM, look at them, and send structured reports back.
+    """Take series from a PACS by DICOM, look at them, and send reports back.
 
     Series of MR images are answered once no instance has come for --quiet-seconds. Each answer is
     a structured report and a secondary capture, in the study that the images are of. Whatever was
