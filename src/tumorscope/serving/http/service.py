@@ -17,7 +17,7 @@ from tumorscope.serving.http.job import Job
 from tumorscope.serving.http.lanes import Lane
 from tumorscope.serving.http.limits import Limits
 from tumorscope.serving.http.metrics import Metrics
-from tumorscope.serving.http.problems import not_found, too_busy
+from tumorscope.serving.http.problems import no_space, not_found, too_busy
 from tumorscope.serving.http.store import Store
 from tumorscope.serving.http.work import look_at_pictures, look_at_volumes
 
@@ -176,7 +176,7 @@ class Service:
             else:  # what it takes is known, and looking costs as much as writing it
                 self.store.settle(job.place, job.reserved, to=job.reserved + job.kept)
         except OSError:  # the disk is full; a folder without an answer is none
-            job.cancelled = True
+            job.cancelled, job.problem = True, no_space("results")
             self.store.remove(job.place, counted=job.reserved)
         finally:
             with self._ending:

@@ -142,8 +142,12 @@ def _kind(head: bytes) -> tuple[Kind, str]:
 
 def _write(stream: BinaryIO, data: bytes) -> None:
     try:
-        left = memoryview(data)
-        while left:
-            left = left[stream.write(left) :]
+        _write_all(stream, data)
     except OSError as error:
         raise no_space("files") from error
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]
