@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
 
@@ -62,11 +63,12 @@ def curve_of(found: SeriesFinding, keys: Sequence[SliceFinding], limit: float = 
     def level(score: float) -> float:
         return up((score + limit) / (2.0 * limit))
 
-    width = min(24.0, max(1.0, (WIDTH - LEFT - RIGHT) / len(positions) * 0.8))
+    per_mm = (WIDTH - LEFT - RIGHT) / span
     bars: list[tuple[float, float, float, float, str]] = []
     refused: list[tuple[float, float]] = []
-    for each in found.slices:
-        x = across(each.position) - width / 2.0
+    for each, room in zip(found.slices, _rooms(positions), strict=True):
+        width = round(min(24.0, max(1.0, 0.8 * room * per_mm)), 1)
+        x = round(across(each.position) - width / 2.0, 1)
         probability = each.finding.probability
         if probability is None:
             refused.append((x, width))
@@ -96,6 +98,12 @@ def curve_of(found: SeriesFinding, keys: Sequence[SliceFinding], limit: float = 
         keys=[across(each.position) for each in keys],
         zero=level(0.0),
     )
+
+
+def _rooms(positions: Sequence[float]) -> list[float]:
+    """Return how many mm each slice has for itself: slices lie nearer where it matters."""
+    steps = [after - before for before, after in pairwise(positions)] or [1.0]
+    return [min(pair) for pair in zip((steps[0], *steps), (*steps, steps[-1]), strict=True)]
 
 
 def _round_places(first: float, last: float) -> list[float]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -164,8 +165,9 @@ def _facts(found: SeriesFinding) -> list[str]:
         counted(len(found.slices), "slice"),
     ]
     if len(found.slices) > 1:
-        extent = found.slices[-1].position - found.slices[0].position
-        facts.append(f"{extent / (len(found.slices) - 1):.1f} mm apart")
+        steps = [after.position - one.position for one, after in pairwise(found.slices)]
+        least, most = f"{min(steps):.1f}", f"{max(steps):.1f}"
+        facts.append(f"{least} mm apart" if least == most else f"{least} to {most} mm apart")
     if found.part[1] > 1:
         facts.append(f"volume {found.part[0]} of {found.part[1]}")
     return [*facts, f"window {found.window}"]
