@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ pytest.importorskip("httpx", reason="needs the dev extra")
 import httpx
 
 from tumorscope.detection.detector import Detector
+from tumorscope.detection.finding import Finding
+from tumorscope.imaging.inputs import Image
 from tumorscope.serving.http.address import Address, listen
 from tumorscope.serving.http.limits import Limits
 from tumorscope.serving.http.server import make_server
@@ -98,11 +100,11 @@ def shared_service(
 @pytest.fixture(scope="session")
 def bright(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture that the model calls a tumour."""
-    from PIL import Image
+    from PIL import Image as pillow
 
     path = tmp_path_factory.mktemp("pictures") / "bright.png"
     noise = np.random.default_rng(0).integers(150, 250, (8, 8), dtype=np.uint8)
-    Image.fromarray(noise.repeat(12, 0).repeat(12, 1)).save(path)
+    pillow.fromarray(noise.repeat(12, 0).repeat(12, 1)).save(path)
     return path
 
 
@@ -114,3 +116,23 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_series(folder / "1", volume((8, 9, 10, 11)), AFFINE, series=1, **person)
     (folder / "README.txt").write_text("x")
     return folder
+
+
+class Slow(Detector):
+    """A detector that waits until it is let go, and then answers."""
+
+    let_go: threading.Event
+
+    def detect_many(
+        self, images: Iterable[Image], *, batch: int | None = None
+    ) -> Iterator[Finding]:
+        assert self.let_go.wait(30)
+        return super().detect_many(images, batch=batch)
+
+
+@pytest.fixture
+def slow(series_model: Path) -> Slow:
+    detector = Slow.load(series_model, threads=1)
+    assert isinstance(detector, Slow)
+    detector.let_go = threading.Event()
+    return detector

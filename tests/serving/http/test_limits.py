@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
-import threading
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from starlette.types import Message, Receive, Scope, Send
-from tests.serving.http.conftest import Client, Serve
+from tests.serving.http.conftest import Client, Serve, Slow
 
 from tumorscope.common.errors import UsageError
 from tumorscope.detection.detector import Detector
@@ -38,26 +37,6 @@ def archive(members: dict[str, bytes], *, packed: int = zipfile.ZIP_STORED) -> b
 def port_of(client: Client) -> int:
     assert client.base_url.port is not None
     return client.base_url.port
-
-
-class Slow(Detector):
-    """A detector that waits until it is let go, and then answers."""
-
-    let_go: threading.Event
-
-    def detect_many(
-        self, images: Iterable[Image], *, batch: int | None = None
-    ) -> Iterator[Finding]:
-        assert self.let_go.wait(30)
-        return super().detect_many(images, batch=batch)
-
-
-@pytest.fixture
-def slow(series_model: Path) -> Slow:
-    detector = Slow.load(series_model, threads=1)
-    assert isinstance(detector, Slow)
-    detector.let_go = threading.Event()
-    return detector
 
 
 def test_members_of_archives_are_counted_as_they_come_out_and_lie_under_numbers(

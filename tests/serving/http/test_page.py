@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.serving.http.conftest import Client, Serve
+from tests.serving.http.conftest import Client, Serve, Slow
 from tests.serving.http.test_routes_findings import zipped
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -139,3 +139,24 @@ def test_a_refusal_is_shown_in_words_and_a_token_is_asked_for(serve: Serve, page
     page.locator("#files").set_input_files(large)
     expect(page.locator("#failed")).to_contain_text("Received more bytes than are taken")
     expect(page.locator("#failed")).to_contain_text("Send less at once")
+
+
+def test_a_busy_service_is_asked_again_and_work_can_be_stopped(
+    serve: Serve, slow: Slow, page: Page, bright: Path
+) -> None:
+    client = serve(waiting=1, detector=slow)
+    files = {"files": ("a.png", bright.read_bytes())}
+    first = client.post("/v1/findings?wait=0", files=files)
+    page.goto(str(client.base_url))
+    page.locator("#files").set_input_files(bright)
+    expect(page.locator("#said")).to_have_text("The service is busy; again in 1 s.")
+    client.delete(first.headers["location"])
+    slow.let_go.set()
+    expect(page.locator("#said")).to_have_text("Done: 1 tumour.")
+    slow.let_go.clear()
+    page.locator("#files").set_input_files(bright)
+    expect(page.locator("#said")).to_contain_text("looked at")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#failed")).to_have_text("Stopped.")
+    slow.let_go.set()
+    expect(page.locator(".answer")).to_have_count(1)

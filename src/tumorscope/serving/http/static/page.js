@@ -66,7 +66,10 @@ async function uploaded(form) {
     } catch (error) {
       if (!error.after || tries === TRIES) throw error;
       say(`The service is busy; again in ${error.after} s.`);
+      let going = true;
+      stopped = () => { going = false; };
       await pause(error.after);
+      if (!going) throw new Error("Stopped.");
     }
   }
 }
