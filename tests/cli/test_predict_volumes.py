@@ -339,6 +339,9 @@ def test_dicom_results_lie_in_a_folder_and_nifti_has_none(
     assert "1 series without DICOM results" in told.err
     assert run([*words, str(other)]) == 3
     assert "for NIfTI files alone" in capsys.readouterr().err
+    table = str(tmp_path / "a.csv")
+    assert run([*words, str(study), "-o", table, "--resume"]) == 2
+    assert "--resume with --dicom-results" in capsys.readouterr().err
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "a.png")
     assert run([*words, str(tmp_path / "a.png")]) == 2
     assert "--dicom-results" in capsys.readouterr().err

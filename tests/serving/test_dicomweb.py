@@ -137,7 +137,7 @@ def test_one_series_alone_and_uids_that_are_not_there(
 
 def test_options_that_say_nothing_together(capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
-        ([], "Received no paths"),
+        ([], "Received no PATHS"),
         (["--study", "1.2"], "without an archive"),
         (["--dicomweb", "http://localhost:1/x"], "without a study"),
         (["a.png", "--dicomweb", "http://localhost:1/x", "--study", "1"], "with paths"),

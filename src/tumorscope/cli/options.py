@@ -60,7 +60,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 Output = Annotated[Path, Parameter(alias="-o")]
 OptionalOutput = Annotated[Path | None, Parameter(alias="-o")]
 
-Paths = Annotated[tuple[Path, ...], Parameter(negative="")]
+Paths = Annotated[tuple[Path, ...], Parameter(negative="", show_default=False)]
 """Any number of paths, one after the other or each after its option."""
 
 Data = Annotated[

@@ -12,7 +12,7 @@ from tumorscope.cli.app import SOME_FAILED, emit
 from tumorscope.cli.predict_screen import Row, is_screen, screen
 from tumorscope.cli.predict_tally import Tally
 from tumorscope.cli.predict_volumes import Volumes, delivery_of, tell_delivery
-from tumorscope.common.errors import InputError
+from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import MissingExtraError, require
 from tumorscope.common.limits import check_whole
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -84,6 +84,12 @@ def predict_files(request: Request, load: Callable[[], Detector]) -> int:
     from tumorscope.detection.outputs import open_outputs
 
     outputs, common = request.outputs, request.common
+    if request.resume and request.volumes.dicom_results is not None:
+        raise UsageError(
+            "Received --resume with --dicom-results; expected one of them, as a log does not say "
+            "which results were written. Leave --resume out: results that are there already are "
+            "written as the same files."
+        )
     outputs.check(request.paths, resume=request.resume)
     passed = PassedOver(keep=_kept())
     plan, icons = _planned(request, load, passed)
