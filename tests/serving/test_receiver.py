@@ -167,6 +167,15 @@ def test_what_is_too_large_is_refused_and_the_association_goes_on(start: Start) 
     assert node.counted() == {"associations": 1, "received": 1, "refused_large": 1}
 
 
+def test_memory_for_all_senders_together_has_a_limit(start: Start) -> None:
+    node = start(memory_bytes=100_000)
+    large = ready(image(np.zeros((600, 600), np.uint16)))
+    refused = store(node, large)
+    assert (refused.Status, refused.ErrorComment) == (0xA700, "too much is being received at once")
+    assert store(node, ready(image(VALUES))).Status == 0x0000
+    assert node.counted() == {"associations": 2, "received": 1, "refused_full": 1}
+
+
 def test_a_full_spool_is_a700_and_recovers(start: Start) -> None:
     node = start(spool_bytes=5000)
     assert store(node, ready(image(VALUES, number=1))).Status == 0x0000
@@ -222,3 +231,27 @@ def test_a_caller_that_stops_in_the_middle_is_let_go(start: Start) -> None:
         with contextlib.suppress(ConnectionError):
             assert silent.recv(1) == b""
         assert time.monotonic() - began < 8
+
+
+RUBBISH = [
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"\x01\x00\x00\x00\x00\x04\x00\x01\x00\x00",
+    b"\x04\x00\x00\x00\x00\x02\x00\x00",
+    b"\xff" * 4096,
+    bytes(4096),
+    b"\x01\x00\xff\xff\xff\xff" + b"A" * 4096,
+]
+
+
+def test_rubbish_harms_nobody(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tumorscope.serving.listening.HANDSHAKE_SECONDS", 0.5)
+    node = start(idle_seconds=1.0)
+    for data in RUBBISH:
+        caller = socket.create_connection(("127.0.0.1", node.port), timeout=10)
+        with caller, contextlib.suppress(ConnectionError):
+            caller.sendall(data)
+            caller.shutdown(socket.SHUT_WR)
+            while caller.recv(1024):
+                pass
+    assert store(node, ready(image(VALUES))).Status == 0x0000
+    assert node.said == []

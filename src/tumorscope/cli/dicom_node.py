@@ -129,6 +129,7 @@ def dicom_node(
         return 0
     require("dicom", to="be a DICOM node")
     from tumorscope.serving.answering import Asked
+    from tumorscope.serving.discreet import discreet
     from tumorscope.serving.node import run_node
     from tumorscope.serving.node_settings import MEGABYTE, NodeLimits, NodeSettings, Peer
 
@@ -146,6 +147,7 @@ def dicom_node(
             associations=associations,
             instance_bytes=instance_megabytes * MEGABYTE,
             spool_bytes=spool_megabytes * MEGABYTE,
+            memory_bytes=max(2000, instance_megabytes) * MEGABYTE,
             idle_seconds=idle_seconds,
         ),
     )
@@ -157,7 +159,7 @@ def dicom_node(
         check_seen=not skip_seen_check,
     )
     tls, tls_out = _tls(tls_certificate, tls_key, tls_callers, send_tls)
-    with _stoppable() as stop:
+    with _stoppable() as stop, discreet(say):
 
         def ready(node: Node) -> None:
             stop.append(node)

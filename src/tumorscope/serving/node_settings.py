@@ -83,6 +83,8 @@ class NodeLimits:
         Open at one time.
     instance_bytes, spool_bytes : int
         Of one instance, and of all that lies in the spool.
+    memory_bytes : int
+        Of all that is being received at one time.
     spare_bytes : int
         Left free on the disk, so that results can be written.
     idle_seconds : float
@@ -92,6 +94,7 @@ class NodeLimits:
     associations: int = 32
     instance_bytes: int = 1000 * MEGABYTE
     spool_bytes: int = 50_000 * MEGABYTE
+    memory_bytes: int = 2000 * MEGABYTE
     spare_bytes: int = 64 * MEGABYTE
     idle_seconds: float = 60.0
 

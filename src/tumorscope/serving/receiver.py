@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Protocol
 
 from tumorscope.common.errors import SurroundingsError
-from tumorscope.scans.dicom_file import Opened, open_header
+from tumorscope.scans.dicom_file import open_header
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.values import text
 from tumorscope.serving.node_settings import NodeSettings
@@ -44,8 +45,12 @@ class _Dimse(Protocol):
     DataSet: io.BytesIO
 
 
-class TooLarge(io.BytesIO):
-    """In the place of a data set that is over the limit: what else comes of it is forgotten."""
+class Forgotten(io.BytesIO):
+    """In the place of a data set that is over a limit: what else comes of it is forgotten."""
+
+    def __init__(self, counted: Counted, why: str) -> None:
+        super().__init__()
+        self.counted, self.why = counted, why
 
     def write(self, data: object, /) -> int:
         """Forget it."""
@@ -88,6 +93,8 @@ class Receiver:
         _config.UNRESTRICTED_STORAGE_SERVICE = True
         quieten()
         self._settings, self._spool, self._tally, self._say = settings, spool, tally, say
+        self._parsing, self._counting = threading.Lock(), threading.Lock()
+        self._held: dict[object, int] = {}  # association → bytes that it holds in memory
         limits = settings.limits
         self._ae = AE(settings.title)
         self._ae.add_supported_context(Verification)
@@ -100,6 +107,7 @@ class Receiver:
         handlers = [
             (evt.EVT_C_STORE, self._stored),
             (evt.EVT_PDU_RECV, self._received_part),
+            (evt.EVT_CONN_CLOSE, self._let_go),
             (evt.EVT_ACCEPTED, lambda _: tally.add("associations")),
             (evt.EVT_REJECTED, lambda _: tally.add("rejected")),
         ]
@@ -135,15 +143,29 @@ class Receiver:
         self._ae.shutdown()
 
     def _received_part(self, event: Event) -> None:
-        """Stop collecting a data set in memory once it is over the limit."""
+        """Stop collecting a data set in memory once it is over a limit."""
         message = event.assoc.dimse.message
-        if message is None or isinstance(message.data_set, TooLarge):
+        if message is None or isinstance(message.data_set, Forgotten):
             return
-        if message.data_set.tell() > self._settings.limits.instance_bytes:
-            message.data_set = TooLarge()
+        limits = self._settings.limits
+        with self._counting:
+            self._held[event.assoc] = size = message.data_set.tell()
+            held = sum(self._held.values())
+        if size > limits.instance_bytes:
+            why = f"it is larger than {limits.instance_bytes:,} bytes"
+            message.data_set = Forgotten("refused_large", why)
+        elif held > limits.memory_bytes:
+            message.data_set = Forgotten("refused_full", "too much is being received at once")
+
+    def _let_go(self, event: Event) -> None:
+        with self._counting:
+            self._held.pop(event.assoc, None)
 
     def _stored(self, event: Event) -> Dataset:
-        status, counted, comment = self._outcome(event)
+        try:
+            status, counted, comment = self._outcome(event)
+        finally:
+            self._let_go(event)
         self._tally.add(counted)
         if comment:
             self._say(f"Refused an instance with status {status:04X}: {comment}.")
@@ -151,13 +173,12 @@ class Receiver:
 
     def _outcome(self, event: Event) -> tuple[int, Counted, str]:
         request: _Dimse = event.request
-        if isinstance(request.DataSet, TooLarge):
-            most = self._settings.limits.instance_bytes
-            return OUT_OF_RESOURCES, "refused_large", f"it is larger than {most:,} bytes"
+        if isinstance(request.DataSet, Forgotten):
+            return OUT_OF_RESOURCES, request.DataSet.counted, request.DataSet.why
         path: Path | None = None
         try:
             path = self._spool.write(_file_of(event))
-            identity, own = _identified(open_header(str(path), HEADER))
+            identity, own = self._identified(path)
             if identity.instance != request.AffectedSOPInstanceUID:
                 return NOT_OF_ITS_CLASS, "refused_unreadable", "its UID is not the one announced"
             if own:
@@ -178,6 +199,25 @@ class Receiver:
         counted: dict[str, Counted] = {"new": "received", "same": "repeated"}
         return SUCCESS, counted.get(kept, "conflicting"), ""
 
+    def _identified(self, path: Path) -> tuple[Identity, bool]:
+        """Return which instance this is, and whether it is one of our own results.
+
+        Raises
+        ------
+        NotReadError
+            If it does not say which.
+        """
+        with self._parsing:  # which silences warnings of the whole process for a moment
+            dataset = open_header(str(path), HEADER).dataset
+        sop_class, instance, study, series = (text(dataset, name) for name in IDENTIFYING)
+        if not (instance and study and series):
+            raise NotReadError("damaged", "it lacks a UID")
+        ours = text(dataset, "Manufacturer") == MANUFACTURER
+        result = sop_class.startswith(STRUCTURED_REPORT) or (
+            sop_class == SECONDARY_CAPTURE or sop_class.startswith(f"{SECONDARY_CAPTURE}.")
+        )
+        return Identity(study, series, instance), ours and result
+
 
 def quieten() -> None:
     """Keep pynetdicom from logging: at every level its lines may hold names and identifiers."""
@@ -194,25 +234,6 @@ def _file_of(event: Event) -> tuple[bytes, memoryview]:
     meta = bytes(128) + b"DICM" + encode_file_meta(event.file_meta)
     request: _Dimse = event.request
     return meta, request.DataSet.getbuffer()
-
-
-def _identified(opened: Opened) -> tuple[Identity, bool]:
-    """Return which instance this is, and whether it is one of our own results.
-
-    Raises
-    ------
-    NotReadError
-        If it does not say which.
-    """
-    dataset = opened.dataset
-    sop_class, instance, study, series = (text(dataset, name) for name in IDENTIFYING)
-    if not (instance and study and series):
-        raise NotReadError("damaged", "it lacks a UID")
-    ours = text(dataset, "Manufacturer") == MANUFACTURER
-    result = sop_class.startswith(STRUCTURED_REPORT) or (
-        sop_class == SECONDARY_CAPTURE or sop_class.startswith(f"{SECONDARY_CAPTURE}.")
-    )
-    return Identity(study, series, instance), ours and result
 
 
 def _status(status: int, comment: str) -> Dataset:
