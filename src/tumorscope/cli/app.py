@@ -43,7 +43,7 @@ COMMANDS = {
     "tune": "Search for a better recipe, nested in grouped folds: what is reported was not tuned.",
     "robustness": "Measure what noise, blur, contrast, turns and crops do to a model's answers.",
     "describe": "Print what a model file says of itself, or the layers of a recipe's network.",
-    "serve": "Answer over HTTP, with a page to drop files on; nothing leaves the machine.",
+    "serve": "Serve findings over HTTP, with a page to drop files on; nothing leaves this machine.",
     "phantom": "Write a synthetic cohort that looks like axial brain MRI: DIR/yes and DIR/no.",
 }
 """Command → first line of its help, which `tumorscope --help` shows without importing it."""
