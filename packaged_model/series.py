@@ -86,7 +86,19 @@ def choose_series(model: Path, data: Path, holdout: Path, results: Path) -> str:
         written = write_model(temporary, stored.graph, changed)
     if written.metadata.id != stored.metadata.id:
         raise SystemExit(f"{model}: the id changed to {written.metadata.id}.")
-    return "\n".join(f"{plane}: {level}" for plane, level in levels.items())
+    lines = [f"{plane}: {level}" for plane, level in levels.items()]
+    return "\n".join([*lines, sparing(found, rule, stored.metadata)])
+
+
+def sparing(found: Sequence[Scored], rule: SeriesRule, metadata: Metadata) -> str:
+    """Return how many series have the same answer where only some slices are asked about."""
+    asked = [(each, rule.levels[each.plane]) for each in found if each.plane in rule.levels]
+    same = sum(
+        level.decide(each.score(rule, metadata))
+        == level.decide(each.sparing_score(rule, metadata, level))
+        for each, level in asked
+    )
+    return f"asked about sparingly, {same} of {len(asked)} have the same answer"
 
 
 def _level(free: Sequence[Scored], rule: SeriesRule, metadata: Metadata) -> SeriesLevel:

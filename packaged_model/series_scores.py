@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packaged_model.card import read
+from tumorscope.detection.asking import asked_closely, first_asked
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.looking import FINEST
 from tumorscope.model_file.schema import Metadata
-from tumorscope.model_file.series_rule import SeriesRule
-from tumorscope.scans import Plane, Volume, acquired_plane, read_nifti, views
+from tumorscope.model_file.series_rule import SeriesLevel, SeriesRule
+from tumorscope.scans import Plane, Volume, acquired_plane, read_nifti, thinned_volume, views
 from tumorscope.scans.head import HEAD_AREA, head_area
 
 ISOTROPIC = 3.0
@@ -53,11 +54,28 @@ class Scored:
 
     def score(self, rule: SeriesRule, metadata: Metadata) -> float:
         """Return the score of the series, its logits calibrated as the final model's are."""
+        curve = self._curve(np.arange(len(self.positions)), rule, metadata)
+        return -rule.limit if curve is None else float(curve.max())
+
+    def sparing_score(self, rule: SeriesRule, metadata: Metadata, level: SeriesLevel) -> float:
+        """Return the score where slices are asked about as `tumorscope.detection.asking` says."""
+        asked = first_asked(self.positions)
+        enough = int((~np.isnan(self.logits[asked])).sum()) >= rule.least
+        curve = self._curve(asked, rule, metadata) if enough else None
+        closer = asked_closely(self.positions, asked, curve, level)
+        curve = self._curve(np.sort(np.concatenate([asked, closer])), rule, metadata)
+        return -rule.limit if curve is None else float(curve.max())
+
+    def _curve(
+        self, places: NDArray[np.intp], rule: SeriesRule, metadata: Metadata
+    ) -> NDArray[np.float64] | None:
+        logits = self.logits[places]
+        if np.isnan(logits).all():
+            return None
         made = metadata.calibration
-        probability = 1.0 / (1.0 + np.exp(-(made.slope * self.logits + made.intercept)))
-        if np.isnan(probability).all():
-            return -rule.limit
-        return float(rule.curve(self.positions, probability, self.depths).max())
+        probability = 1.0 / (1.0 + np.exp(-(made.slope * logits + made.intercept)))
+        depths = None if self.depths is None else self.depths[places]
+        return rule.curve(self.positions[places], probability, depths)
 
 
 def scored_volumes(
@@ -106,6 +124,7 @@ def scored_volumes(
 def _asked(
     detector: Detector, volume: Volume, plane: Plane
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+    volume = thinned_volume(volume, FINEST, plane)  # as predict does, for the window
     scans = list(views(volume, plane, every=FINEST))
     positions = np.array([scan.position for scan in scans])
     heads = np.array([head_area(scan) >= HEAD_AREA for scan in scans])

@@ -235,12 +235,12 @@ def _series(
     from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.detection.study_outputs import page_of_series, study_results
 
-    on_screen = is_screen(request.common, request.outputs.table)
+    bare = is_screen(request.common, request.outputs.table) or not plan.index.series
     page = page_of_series(request.outputs.page, pictures=plan.pictures is not None)
     results = study_results(
         opened,
         plan.detector,
-        plan.index.series if on_screen else track(plan.index.series, "Detecting"),
+        plan.index.series if bare else track(plan.index.series, "Detecting"),
         plan.index.not_read,
         how=plan.how,
         by_slice=plan.by_slice,

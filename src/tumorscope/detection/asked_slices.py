@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,42 +51,68 @@ def ask_slices(detector: Answering, volume: Volume, how: Looking) -> Asked:
         If it cannot be cut along that plane, as its slices are uneven.
     """
     asker = detector if how.every is None else detector.unlooking()
-    stack = _Stack(positions_of(volume, how.plane, every=how.every))
-    rule = detector.metadata.series
+    positions, indices = positions_of(volume, how.plane, every=how.every)
     plane = how.plane or acquired_plane(volume)
+    stack = _Stack(positions, plane)
+    rule = detector.metadata.series
     level = None if rule is None else rule.levels.get(plane)
     sparing = how.sparing and how.every is not None and level is not None
-    places = first_asked(stack.positions) if sparing else np.arange(len(stack.positions))
-    pictures = stack.passing(views(volume, how.plane, window=how.window, every=how.every), places)
-    stack.note(places, asker.detect_many(pictures, batch=how.batch))
+    places = first_asked(positions) if sparing else np.arange(len(positions))
+
+    def ask(places: Places, scans: Iterator[ScanSlice]) -> None:
+        pictures = stack.passing(places, scans)
+        stack.note(places, asker.detect_many(pictures, batch=how.batch))
+
+    def cut(places: Places) -> Iterator[ScanSlice]:
+        return cut_again(set(indices[places].tolist()), volume, how, stack.window)
+
+    only = None if len(places) == len(positions) else set(indices[places].tolist())
+    ask(places, views(volume, how.plane, window=how.window, every=how.every, only=only))
+    stack.look_above(cut)
     curve = stack.curve(rule)
-    if rule is not None and level is not None and len(places) < len(stack.positions):
+    if rule is not None and level is not None and len(places) < len(positions):
         enough = sum(each.probability is not None for each in stack.findings.values()) >= rule.least
-        closer = asked_closely(stack.positions, places, curve if enough else None, level)
-        wanted = {stack.scans[place].index for place in closer}
-        again = cut_again(wanted, volume, how, stack.scans[0].window)
-        stack.note(closer, asker.detect_many((each.slice for each in again), batch=how.batch))
+        closer = asked_closely(positions, places, curve if enough else None, level)
+        ask(closer, cut(closer))
         curve = stack.curve(rule)
-    return Asked(stack.slices(curve), curve, plane, stack.scans[0].window)
+    return Asked(stack.slices(curve), curve, plane, stack.window)
 
 
 class _Stack:
     """The slices of a volume: their places and findings are kept, their pixels are not."""
 
-    def __init__(self, positions: Values) -> None:
-        self.positions = positions
-        self.scans: list[ScanSlice] = []
+    def __init__(self, positions: Values, plane: str) -> None:
+        self._positions, self._axial = positions, plane == "axial"
         self.findings: dict[int, Finding] = {}
-        self._heads: list[bool] = []
+        self._scans: dict[int, ScanSlice] = {}
+        self._heads: dict[int, bool] = {}
 
-    def passing(self, scans: Iterator[ScanSlice], places: Places) -> Iterator[Slice]:
-        """Look at all slices, and hand on the pictures of some."""
-        wanted = set(places.tolist())
-        for place, scan in enumerate(scans):
-            self._heads.append(head_area(scan) >= HEAD_AREA)
-            self.scans.append(replace(scan, slice=_NOTHING))
-            if place in wanted:
-                yield scan.slice
+    @property
+    def window(self) -> Applied:
+        """By which the first slice became a picture."""
+        return next(iter(self._scans.values())).window
+
+    def passing(self, places: Places, scans: Iterator[ScanSlice]) -> Iterator[Slice]:
+        """Hand on the pictures of slices, and keep the rest of what is known of them."""
+        for place, scan in zip(places.tolist(), scans, strict=True):
+            self._look(place, scan)
+            self._scans[place] = replace(scan, slice=_NOTHING)
+            yield scan.slice
+
+    def look_above(self, cut: Callable[[Places], Iterator[ScanSlice]]) -> None:
+        """Look for the vertex among slices that were not asked about."""
+        if self._axial:
+            top = max((place for place, head in self._heads.items() if head), default=-1)
+            above = [
+                place for place in range(top + 1, len(self._positions)) if place not in self._heads
+            ]
+            if above:
+                for place, scan in zip(above, cut(np.array(above)), strict=True):
+                    self._look(place, scan)
+
+    def _look(self, place: int, scan: ScanSlice) -> None:
+        if self._axial:
+            self._heads[place] = head_area(scan) >= HEAD_AREA
 
     def note(self, places: Places, findings: Iterator[Finding]) -> None:
         """Keep the findings of slices."""
@@ -99,18 +125,16 @@ class _Stack:
         if rule is None or all(value is None for value in found):
             return None
         probabilities = np.array([np.nan if value is None else value for value in found])
-        depths = self._depths()
-        return rule.curve(
-            self.positions[places], probabilities, None if depths is None else depths[places]
-        )
+        depths = self._depths(places)
+        return rule.curve(self._positions[places], probabilities, depths)
 
-    def _depths(self) -> NDArray[np.float64] | None:
-        """Return how far below the vertex each axial slice lies, in mm."""
-        if self.scans[0].plane != "axial":
+    def _depths(self, places: list[int]) -> NDArray[np.float64] | None:
+        """Return how far below the vertex axial slices lie, in mm."""
+        if not self._axial:
             return None
-        heads = np.array(self._heads)
-        top = self.positions[heads].max() if heads.any() else self.positions[-1]
-        depths: NDArray[np.float64] = top - self.positions
+        heads = [place for place, head in self._heads.items() if head]
+        top = self._positions[max(heads) if heads else -1]
+        depths: NDArray[np.float64] = top - self._positions[places]
         return depths
 
     def slices(self, curve: Values | None) -> tuple[SliceFinding, ...]:
@@ -118,7 +142,7 @@ class _Stack:
         places = sorted(self.findings)
         values: Sequence[float | None] = [None] * len(places) if curve is None else curve.tolist()
         return tuple(
-            _slice_finding(self.findings[place], self.scans[place], value)
+            _slice_finding(self.findings[place], self._scans[place], value)
             for place, value in zip(places, values, strict=True)
         )
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tumorscope.common.files import remove_leftovers
+from tumorscope.common.locks import writing
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.journal import ResultLog
 from tumorscope.detection.looking import Looking
@@ -72,6 +74,9 @@ def study_results(
     """
     pages = None
     if page is not None:
+        if page != opened.outputs.page:  # which is locked, and cleared of what a kill left
+            opened.stack.enter_context(writing(page))
+            remove_leftovers(page)
         pages = opened.stack.enter_context(open_study_page(page, detector, descriptions))
     table = opened.outputs.table
     wanted = Wanted(

@@ -118,11 +118,11 @@ def views(
 
 def positions_of(
     volume: Volume, plane: Plane | None = None, *, every: float | None = None
-) -> NDArray[np.float64]:
-    """Return the positions of the slices that `views` shows, in mm, ascending."""
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the positions of the slices that `views` shows, in mm, and their `index`."""
     seen = turned(volume, plane)
-    positions: NDArray[np.float64] = seen.positions[_wanted(volume, seen, every)]
-    return positions
+    wanted = _wanted(volume, seen, every)
+    return seen.positions[wanted], seen.places[wanted]
 
 
 def _wanted(volume: Volume, seen: Turned, every: float | None) -> list[int]:
