@@ -155,7 +155,7 @@ def test_a_busy_service_is_asked_again_and_work_can_be_stopped(
     expect(page.locator("#said")).to_have_text("Done: 1 tumour.")
     slow.let_go.clear()
     page.locator("#files").set_input_files(bright)
-    expect(page.locator("#said")).to_contain_text("looked at")
+    expect(page.locator("#far")).to_contain_text("looked at")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#failed")).to_have_text("Stopped.")
     slow.let_go.set()

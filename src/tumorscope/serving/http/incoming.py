@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
 
+from tumorscope.serving.http.body import Body
 from tumorscope.serving.http.form import FORM, Form
 from tumorscope.serving.http.job import Job
-from tumorscope.serving.http.limits import MIB, Limits
+from tumorscope.serving.http.limits import MIB
 from tumorscope.serving.http.problems import Problem, too_large
 from tumorscope.serving.http.service import Service
 from tumorscope.serving.http.uploads import Receiver
@@ -20,9 +17,6 @@ BODIES = (
     *("application/gzip", "application/x-gzip", "application/x-zip-compressed"),
 )
 """How the type of a body may begin that is one file."""
-
-DRAINED, DRAIN_SECONDS = 16 * MIB, 5.0
-"""Of a request that is refused while it still arrives, so much is read and thrown away."""
 
 SMALL = MIB
 """Bytes up to which a request is thought to be of pictures before it is read."""
@@ -38,20 +32,20 @@ async def receive(request: Request, service: Service, *, name: str | None) -> Jo
     ClientDisconnect
         If the client goes away.
     """
-    length = _length(request)
+    length, body = _length(request), Body(request, service.limits)
     try:
-        return await _received(request, service, name, length)
+        return await _received(request, body, service, name=name, length=length)
     except Problem as problem:
         # Else the rest of a body that is not taken would still be read. A small one has arrived.
         if length is None or length > SMALL:
             problem.headers["Connection"] = "close"
-            if "expect" not in request.headers:
-                await _drain(request)
+            if problem.status != 408 and "expect" not in request.headers:
+                await body.drain()
         raise
 
 
 async def _received(
-    request: Request, service: Service, name: str | None, length: int | None
+    request: Request, body: Body, service: Service, *, name: str | None, length: int | None
 ) -> Job:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
@@ -67,7 +61,7 @@ async def _received(
         form = Form(content_type, receiver) if kind == FORM else None
         if form is None:
             receiver.begin(name or "body")
-        async for chunk in _patiently(request, service.limits):
+        async for chunk in body.chunks():
             (form.write if form is not None else receiver.data)(chunk)
         if form is not None:
             form.end()
@@ -81,42 +75,6 @@ async def _received(
         raise
     service.metrics.received(receiver.bytes)
     return Job(place, tuple(receiver.files), receiver.bytes, service.limits.work)
-
-
-async def _patiently(request: Request, limits: Limits) -> AsyncIterator[bytes]:
-    """Yield a body as it arrives, but not from a client that keeps others waiting."""
-    stream = request.stream()
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limits.upload
-    while True:
-        try:
-            async with asyncio.timeout_at(min(end, loop.time() + limits.idle)):
-                chunk = await anext(stream, None)
-        except TimeoutError:
-            raise Problem(
-                408,
-                received="Received a part of a request, and then nothing for too long.",
-                expected=f"Expected the next bytes within {limits.idle:.0f} s, and all of it "
-                f"within {limits.upload:.0f} s.",
-                what_to_do="Send it again over a faster line, or in smaller parts.",
-                headers={"Connection": "close"},
-            ) from None
-        if chunk is None:
-            return
-        if chunk:
-            yield chunk
-
-
-async def _drain(request: Request) -> None:
-    """Read what is on its way: a client that is cut off while it sends never sees why."""
-    left = DRAINED
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while left > 0:
-                message = await request.receive()
-                left -= len(message.get("body", b""))
-                if not message.get("more_body", False):
-                    return
 
 
 def _length(request: Request) -> int | None:

@@ -31,6 +31,7 @@ function say(text) {
 
 function busy(on) {
   at("work").hidden = !on;
+  at("far").textContent = "";
   at("send").classList.toggle("busy", on);
   for (const input of [at("files"), at("folder")]) input.disabled = on;
 }
@@ -81,11 +82,13 @@ async function finished(found) {
     going = false;
     await ask(`/v1/findings/${found.id}`, { method: "DELETE" }).catch(() => null);
   };
+  say("Looking …");
   while (found.state === "queued" || found.state === "running") {
     const { looked_at: done, total } = found;
     if (total) at("progress").value = done / total;
     else at("progress").removeAttribute("value");
-    say(found.state === "queued" ? "Waiting for its turn …" : `Looking … ${done} ${total ? `of ${total} ` : ""}looked at`);
+    // Beside the bar, not where a screen reader would read out every step.
+    at("far").textContent = found.state === "queued" ? "waiting for its turn" : `${done} ${total ? `of ${total} ` : ""}looked at`;
     await pause(0.4);
     if (!going) throw new Error("Stopped.");
     found = await (await ask(`/v1/findings/${found.id}`)).json();
@@ -129,10 +132,13 @@ function show(found) {
     },
     async save(path, name) {
       try {
+        say(`Preparing ${name} …`);
         const url = URL.createObjectURL(await (await ask(place + path)).blob());
         Object.assign(document.createElement("a"), { href: url, download: name }).click();
+        say(`${name} is there.`);
         setTimeout(() => URL.revokeObjectURL(url), 60000);
       } catch (error) {
+        say("");
         at("failed").textContent = error.message;
       }
     },
