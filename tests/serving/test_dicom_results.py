@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tests.fixtures.dicom_files import STUDY, decimal, enhanced, save, write_nifti, write_series
+from tests.fixtures.dicom_files import (
+    STUDY,
+    decimal,
+    enhanced,
+    image,
+    save,
+    write_nifti,
+    write_series,
+)
 from tests.fixtures.orthanc import Orthanc, running_orthanc
 
 import tumorscope as ts
@@ -318,6 +326,30 @@ def test_one_slice_and_another_plane(detector: ts.Detector, classic: Path, tmp_p
     made = pydicom.dcmread(capture)
     assert list(made.PatientOrientation) == ["L", "F"]
     assert len(made.SourceImageSequence) == 30
+
+
+def test_each_volume_of_a_series_has_results_of_its_own(
+    detector: ts.Detector, tmp_path: Path
+) -> None:
+    for index, plane in enumerate(voxels((), 12)):
+        echo, place = divmod(index, 6)
+        made = image(
+            plane, number=index + 1, position=(0, 0, 5.0 * place), EchoTime=10 + echo, **WHOLE
+        )
+        save(made, tmp_path / f"{index}.dcm")
+    found = [
+        each for each in ts.detect_study(detector, tmp_path) if isinstance(each, SeriesFinding)
+    ]
+    first, second = (results_of(each, detector.metadata)[0] for each in found)
+    assert first.SeriesInstanceUID == second.SeriesInstanceUID
+    assert first.SOPInstanceUID != second.SOPInstanceUID
+    assert [int(each.InstanceNumber) for each in (first, second)] == [1, 2]
+    seen = [
+        {each[2] for each in highdicom.sr.Comprehensive3DSR.from_dataset(made).get_evidence()}
+        for made in (first, second)
+    ]
+    assert [len(each) for each in seen] == [6, 6]
+    assert not seen[0] & seen[1]
 
 
 def test_a_loss_in_the_source_is_said(detector: ts.Detector, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.fixtures.dicom_files import STUDY, enhanced, image, save, write_serie
 from tests.fixtures.orthanc import PLUGIN, Orthanc, running_orthanc
 from tests.serving.test_dicom_results import AFFINE, WHOLE, voxels
 
+import tumorscope as ts
 from tumorscope.cli.app import run
 from tumorscope.common.errors import InputError, OutputError, UsageError
 from tumorscope.serving.dicomweb_session import TOKEN, check_address, headers_from
@@ -38,6 +39,7 @@ from pydicom.uid import (  # noqa: E402
     JPEGLSLossless,
 )
 
+from tumorscope.serving.delivery import Delivery  # noqa: E402
 from tumorscope.serving.dicomweb import Archive, SeriesThere  # noqa: E402
 
 
@@ -169,6 +171,12 @@ def test_secrets_come_from_a_file_or_the_environment_and_never_travel_in_clear(
     assert check_address("http://127.0.0.1:8042/dicom-web/", secret=True).endswith("dicom-web")
 
 
+REFUSAL = json.dumps(
+    {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA700]}}]}}
+).encode()
+"""What an archive answers to STOW where it did not take one of the objects."""
+
+
 class _Odd(BaseHTTPRequestHandler):
     """A server that answers by path: a status, a way elsewhere, or what is no DICOM."""
 
@@ -179,11 +187,12 @@ class _Odd(BaseHTTPRequestHandler):
         self.seen.append(self.headers.get("Authorization"))
         self.hosts.append(self.headers.get("Host"))
         word = self.path.split("/")[1]
-        body = b"<html>hello</html>"
+        body = REFUSAL if word == "refuses" else b"<html>hello</html>"
         self.send_response(int(word) if word.isdigit() else 200)
         if word == "302":
             self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-        self.send_header("Content-Type", "application/dicom+json" if word == "odd" else "text/html")
+        kind = "application/dicom+json" if word in ("odd", "refuses") else "text/html"
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body) + 1000 * (word == "cut")))
         self.end_headers()
         self.wfile.write(body)
@@ -225,6 +234,24 @@ def test_what_goes_wrong_is_told_in_a_paragraph(odd: str, word: str, said: str) 
     assert _Odd.hosts[-1] == odd.removeprefix("http://")  # the client leaves the port out
     with pytest.raises(OutputError):
         archive.store([_small()])
+
+
+def test_what_an_archive_refuses_is_counted_and_nothing_at_all_is_an_error(
+    odd: str, series_model: Path, tmp_path: Path
+) -> None:
+    write_series(tmp_path / "in", voxels((), 6), AFFINE, **WHOLE)
+    detector = ts.Detector.load(series_model)
+    found = detector.detect_series(tmp_path / "in")
+    delivery = Delivery(metadata=detector.metadata, archive=Archive(f"{odd}/refuses"))
+    delivery.add(found)
+    assert (delivery.stored, len(delivery.refused)) == (0, 1)
+    with pytest.raises(OutputError, match=r"refused 1 of 2 results \(reason A700"):
+        delivery.check()
+    delivery.folder = tmp_path / "out"
+    delivery.add(found)
+    delivery.check()  # something got somewhere
+    assert delivery.to_json()["refused"] == 2
+    assert len(list((tmp_path / "out").iterdir())) == 2
 
 
 def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
