@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,17 +118,11 @@ def test_a_model_that_cannot_be_used_is_said_at_once(series_model: Path) -> None
         Answering(Asked(model=str(series_model), operating_point="no such"))
 
 
-def test_a_process_that_was_killed_is_replaced(
-    answering: Answering, series: list[Path], made: Path
-) -> None:
-    if answering._process is not None:
-        os.kill(answering._process.pid, signal.SIGKILL)
-    assert answering.answer(series, made).decisions == ("no tumour",)
-
-
-def test_one_that_takes_too_long_is_ended(
+def test_one_that_takes_too_long_is_ended_and_the_next_has_a_new_process(
     answering: Answering, series: list[Path], made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tumorscope.serving.answering.PATIENCE", 0.0)
-    assert answering._once(series, made) is None
+    with monkeypatch.context() as patched:
+        patched.setattr("tumorscope.serving.answering.PATIENCE", 0.0)
+        assert answering._once(series, made) is None
     assert answering._process is None
+    assert answering.answer(series, made).decisions == ("no tumour",)

@@ -26,8 +26,18 @@ from tumorscope.serving.spool import Spool, tell_complete
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 
 
+@pytest.fixture(scope="module")
+def answering(series_model: Path) -> Iterator[Answering]:
+    """One process for all nodes of this file, which takes a second to start."""
+    made = Answering(Asked(model=str(series_model), threads=1))
+    yield made
+    made.stop()
+
+
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "Answering", lambda _: answering)
+    monkeypatch.setattr(answering, "stop", lambda: None)
     monkeypatch.setattr(module, "LATER_SECONDS", 0.2)
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(module, "BEAT_SECONDS", 0.1)

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from tests.fixtures.dicom_files import image, save
 
+from tumorscope.cli.dicom_node import _tls
 from tumorscope.serving.node_settings import NodeLimits, NodeSettings, Peer
 from tumorscope.serving.receiver import Receiver
 from tumorscope.serving.sender import DeliveryError, sending_to
@@ -80,3 +82,13 @@ def test_a_caller_with_a_certificate_is_heard_and_others_are_not(
         assert tally.counts()["received"] == 1
         with contextlib.suppress(OSError):
             silent.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_command_makes_both_ways_of_it(own: tuple[Path, Path]) -> None:
+    certificate, key = own
+    incoming, outgoing = _tls(certificate, key, certificate, certificate)
+    assert incoming is not None
+    assert incoming.verify_mode is ssl.CERT_REQUIRED
+    assert outgoing is not None
+    assert outgoing.check_hostname
+    assert _tls(None, None, None, None) == (None, None)
