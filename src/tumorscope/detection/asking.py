@@ -23,7 +23,7 @@ FIRST = 9.0
 FEWEST = 12
 """Slices that are asked about first, at least: of short stacks all."""
 
-MARGIN = 1.25
+MARGIN = 1.75
 """Log-odds below the lower level from which on the curve counts as close to it."""
 
 REACH = 12.0
