@@ -177,6 +177,15 @@ REFUSAL = json.dumps(
 """What an archive answers to STOW where it did not take one of the objects."""
 
 
+SERIES = json.dumps(
+    [
+        {"0020000E": {"vr": "UI", "Value": ["1.2.3.4"]}, "00080060": {"vr": "CS", "Value": ["MR"]}},
+        {"0020000E": {"vr": "UI", "Value": ["1.2.3.3"]}},
+    ]
+).encode()
+"""Series as an archive lists them that never heard of paging, and does not say how many images."""
+
+
 class _Odd(BaseHTTPRequestHandler):
     """A server that answers by path: a status, a way elsewhere, or what is no DICOM."""
 
@@ -187,11 +196,11 @@ class _Odd(BaseHTTPRequestHandler):
         self.seen.append(self.headers.get("Authorization"))
         self.hosts.append(self.headers.get("Host"))
         word = self.path.split("/")[1]
-        body = REFUSAL if word == "refuses" else b"<html>hello</html>"
+        body = {"refuses": REFUSAL, "same": SERIES}.get(word, b"<html>hello</html>")
         self.send_response(int(word) if word.isdigit() else 200)
         if word == "302":
             self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-        kind = "application/dicom+json" if word in ("odd", "refuses") else "text/html"
+        kind = "application/dicom+json" if word in ("odd", "refuses", "same") else "text/html"
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body) + 1000 * (word == "cut")))
         self.end_headers()
@@ -279,6 +288,13 @@ def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_a_list_ends_where_an_archive_repeats_it(odd: str) -> None:
+    assert Archive(f"{odd}/same").series_of("1.2.3") == [
+        SeriesThere("1.2.3.3", "", None),
+        SeriesThere("1.2.3.4", "MR", None),
+    ]
 
 
 def test_nobody_there() -> None:

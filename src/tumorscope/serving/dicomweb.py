@@ -86,15 +86,14 @@ class Archive:
         """
         check_uid("--study", study)
         with self._client() as client, explained(f"list the series of a study at {self.url}"):
-            answer = client.search_for_series(study, get_remaining=True)
-        found = sorted((_there(each) for each in answer), key=lambda each: each.uid)
+            found = _listed(client, study)
         if not found:
             raise InputError(
                 f"The archive at {self.url} knows no series of the study {study}. Expected the "
                 "Study Instance UID of one that it holds. Check the UID, and whether this user may "
                 "see the study."
             )
-        return found
+        return sorted(found, key=lambda each: each.uid)
 
     def fetch(self, study: str, series: SeriesThere, folder: Path) -> int:
         """Write the instances of a series into a folder, one at a time; return how many.
@@ -178,6 +177,22 @@ def check_uid(option: str, uid: str) -> str:
             "archive lists it. Copy it from there."
         )
     return uid
+
+
+def _listed(client: DICOMwebClient, study: str) -> list[SeriesThere]:
+    """Return all series, also where an archive lists some at a time.
+
+    The client's own way would not end where an archive lists the same ones whatever is asked.
+    """
+    found: dict[str, SeriesThere] = {}
+    asked = 0
+    while answer := client.search_for_series(study, offset=asked or None):
+        asked += len(answer)
+        listed = {each.uid: each for each in map(_there, answer)}
+        if listed.keys() <= found.keys():
+            break
+        found |= listed
+    return list(found.values())
 
 
 def _there(answer: object) -> SeriesThere:
