@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.serving.http.conftest import Client, Serve, Slow
 
 from tumorscope.common.errors import UsageError
+from tumorscope.common.files import write_text
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.finding import Finding
 from tumorscope.imaging.inputs import Image
@@ -225,6 +226,17 @@ def test_results_go_when_their_time_has_passed(serve: Serve, bright: Path) -> No
     assert client.get(sent.headers["location"]).status_code == 404
     assert client.service.store.sweep() == 1
     assert list(client.spool.iterdir()) == []
+
+
+def test_what_is_deleted_while_its_page_is_made_stays_deleted(tmp_path: Path) -> None:
+    store = Store(tmp_path, retention=100, most=10**6)
+    place = store.new()
+    (place / FINDING).write_text("{}")
+    with store.growing(place):
+        store.remove(place)
+        write_text(place / "pictures.html", "late")
+    assert list(tmp_path.iterdir()) == []
+    assert store.used == 0
 
 
 def test_answers_outlast_the_service_and_what_was_begun_does_not(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from anyio import to_thread
 from fastapi import FastAPI
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -15,9 +14,6 @@ from tumorscope.common.versions import own_version
 from tumorscope.serving.http import routes_about, routes_findings, routes_page, routes_results
 from tumorscope.serving.http.failures import add_failures
 from tumorscope.serving.http.service import Service
-
-DRAWINGS = 4
-"""Pictures, tables and pages that are made at once."""
 
 _SIGNALS = ("tracing", "metrics", "logs", "operation_spans", "auto_configure")
 _UNWATCHED: dict[str, Any] = {"telemetry": dict.fromkeys(_SIGNALS, False)}
@@ -38,7 +34,6 @@ def application(service: Service) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        to_thread.current_default_thread_limiter().total_tokens = DRAWINGS
         service.start()
         sweeping = asyncio.create_task(_sweep(service))
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
 from fastapi import Path as InPath
 from starlette.responses import FileResponse, Response
@@ -17,12 +20,18 @@ from tumorscope.serving.http.responses import Id, Kind, problems
 from tumorscope.serving.http.service import Service
 from tumorscope.serving.http.tables import report_page, write_table
 
+DRAWINGS = 4
+"""Pictures that are drawn at once."""
+
 
 def router(service: Service) -> APIRouter:
-    """Return the routes."""
+    """Return the routes.
+
+    What takes time is made in threads of its own, so few that others are not kept waiting.
+    """
     routes = APIRouter(prefix="/v1/findings", tags=["findings"])
-    _add_pictures(routes, service)
-    _add_files(routes, service)
+    _add_pictures(routes, service, CapacityLimiter(DRAWINGS))
+    _add_files(routes, service, CapacityLimiter(1))
     return routes
 
 
@@ -33,7 +42,7 @@ def _done(service: Service, name: str) -> Path:
     return service.store.place(name)
 
 
-def _add_pictures(routes: APIRouter, service: Service) -> None:
+def _add_pictures(routes: APIRouter, service: Service, few: CapacityLimiter) -> None:
     def add(view: View, summary: str) -> None:
         @routes.get(
             f"/{{id}}/{view}/{{number}}.png",
@@ -46,24 +55,31 @@ def _add_pictures(routes: APIRouter, service: Service) -> None:
                 **problems(404),
             },
         )
-        def picture(
+        async def picture(
             id: Id,
             number: Annotated[
                 int, InPath(ge=0, le=10**9, description="Counted from the items' first_picture.")
             ],
         ) -> Response:
             place = _done(service, id)
-            shown = kept(place, number, zone=service.detector.zone)
-            if shown.finding.decision == "unreadable":
-                raise not_found(f"picture {number}, as its file cannot be read")
-            return Response(png_of(shown, service.detector.metadata, view), media_type="image/png")
+            drawn = partial(_drawn, service, place, number, view)
+            return Response(await to_thread.run_sync(drawn, limiter=few), media_type="image/png")
 
     add("overlay", "A sheet: decision, slice, evidence and words")
     add("picture", "A slice as it was read")
     add("evidence", "A slice with its evidence")
 
 
-def _add_files(routes: APIRouter, service: Service) -> None:
+def _add_files(routes: APIRouter, service: Service, one: CapacityLimiter) -> None:
+    async def made(name: str, make: Callable[[Path], Path]) -> Path:
+        place = _done(service, name)
+
+        def work() -> Path:
+            with service.store.growing(place):
+                return make(place)
+
+        return await to_thread.run_sync(work, limiter=one)
+
     def add(ending: Literal["csv", "jsonl"], kind: str) -> None:
         @routes.get(
             f"/{{id}}/table.{ending}",
@@ -76,10 +92,8 @@ def _add_files(routes: APIRouter, service: Service) -> None:
                 **problems(404, 409),
             },
         )
-        def table(id: Id, of: Kind = None) -> Response:
-            place = _done(service, id)
-            with service.store.growing(place):
-                path = write_table(place, ending, of)
+        async def table(id: Id, of: Kind = None) -> Response:
+            path = await made(id, lambda place: write_table(place, ending, of))
             return FileResponse(path, media_type=kind, filename=f"findings.{ending}")
 
     add("csv", "text/csv; charset=utf-8")
@@ -94,11 +108,9 @@ def _add_files(routes: APIRouter, service: Service) -> None:
             **problems(404, 409),
         },
     )
-    def report(id: Id, of: Kind = None) -> Response:
+    async def report(id: Id, of: Kind = None) -> Response:
         """Return the page to be saved: it has styles of its own, which this service forbids."""
-        place = _done(service, id)
-        with service.store.growing(place):
-            path = report_page(place, service.detector, of)
+        path = await made(id, lambda place: report_page(place, service.detector, of))
         return FileResponse(path, media_type="text/html", filename="findings.html")
 
     @routes.get(
@@ -110,9 +122,14 @@ def _add_files(routes: APIRouter, service: Service) -> None:
             **problems(404, 409),
         },
     )
-    def dicom(id: Id) -> Response:
+    async def dicom(id: Id) -> Response:
         """Return a structured report and a secondary capture for each DICOM series."""
-        place = _done(service, id)
-        with service.store.growing(place):
-            path = dicom_archive(place, service.detector)
+        path = await made(id, lambda place: dicom_archive(place, service.detector))
         return FileResponse(path, media_type="application/zip", filename="dicom-results.zip")
+
+
+def _drawn(service: Service, place: Path, number: int, view: View) -> bytes:
+    shown = kept(place, number, zone=service.detector.zone)
+    if shown.finding.decision == "unreadable":
+        raise not_found(f"picture {number}, as its file cannot be read")
+    return png_of(shown, service.detector.metadata, view)

@@ -127,6 +127,8 @@ class Store:
                 grown = _size(place) - before
                 with self._lock:
                     self.used = max(0, self.used + grown)
+                if not (place / FINDING).exists():  # it was deleted meanwhile
+                    self.remove(place)
 
     def sweep(self) -> int:
         """Delete answers that have passed their time; return how many."""
