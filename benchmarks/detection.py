@@ -30,14 +30,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tumorscope.common.cores import cores
 from tumorscope.common.csv_files import write_csv
 from tumorscope.detection.detector import Detector, model_path
 from tumorscope.detection.engines import open_engine
-from tumorscope.duplicates.recognition import Recogniser
-from tumorscope.duplicates.thumbprint import thumbprint
+from tumorscope.duplicates.frequencies import frequencies
+from tumorscope.duplicates.mark_sets import SPARE, MarkSets
+from tumorscope.duplicates.marks import COUNT
 from tumorscope.imaging import prepare, read_slice
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import read_any
@@ -45,6 +45,7 @@ from tumorscope.model_file.other_formats import read_any
 RESULTS = Path(__file__).parent / "results" / "detection.csv"
 OURS, BESIDE, KERAS, ENGINE = "this build", "beside", "Keras predict", "engine alone"
 KNOWN = (10_000, 1_000_000)
+MARKS_OF_EACH = 6
 WAIT = 5.0
 
 WORKER = """
@@ -227,38 +228,49 @@ def copied(images: Sequence[Path], folder: Path, count: int) -> list[Path]:
 
 
 def known_images(model: ModelFile, paths: Sequence[Path]) -> list[dict[str, object]]:
-    """Time the look at known images beside a whole detection, on one core, and its threads."""
+    """Time the look at known images beside preparing and a whole detection, on one core."""
     scans = [read_slice(path) for path in paths]
-    made = np.stack([thumbprint(scan) for scan in scans])
     detector = Detector(model, threads=1)
+    how = model.metadata.preprocessing.preprocessing
+    prepared = [prepare(scan, how) for scan in scans]
     held = sum(detector.detect(path).seen is True for path in paths)
     print(
         f"The model was trained on {held} of the first {len(paths)} images, or on copies of them."
     )
     records = []
     for count in KNOWN:
-        recogniser = Recogniser(mixed(made, count))
-        recogniser.is_copy(scans[0])
+        known = drawn(count)
+        size = len(known.pack()) * 4 / 3
+        print(f"{count:,} images known: {size / 2**20:.1f} MiB of a model file")
 
-        def check(turn: int, *, search: Recogniser = recogniser) -> Spent:
-            return timed(lambda: len([search.is_copy(scans[turn % len(scans)])]))
+        def check(turn: int, *, search: MarkSets = known) -> Spent:
+            asked = prepared[turn % len(scans)]
+            return timed(lambda: len([search.in_common(frequencies(asked))]))
+
+        def prepare_one(turn: int) -> Spent:
+            return timed(lambda: len([prepare(scans[turn % len(scans)], how)]))
 
         def detect(turn: int) -> Spent:
             return timed(lambda: len([detector.detect(paths[turn % len(paths)])]))
 
-        contenders: Contenders = {"the check": check, "a detection, one core": detect}
-        turns = 200 if count < 100_000 else 30
-        records += in_turns(f"{count:,} images known", contenders, turns)
+        contenders: Contenders = {
+            "the check": check,
+            "to prepare": prepare_one,
+            "a detection, one core": detect,
+        }
+        records += in_turns(f"{count:,} images known", contenders, 200)
     return records
 
 
-def mixed(prints: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Return so many thumbprints, each with the bytes of two given ones."""
+def drawn(count: int) -> MarkSets:
+    """Return sets as so many images have them: some six marks of each image in each set."""
     rng = np.random.default_rng(0)
-    one, other = rng.integers(0, len(prints), (2, count))
-    made: NDArray[np.uint8] = prints[one]
-    np.copyto(made, prints[other], where=rng.integers(0, 2, made.shape, dtype=np.bool_))
-    return made
+    bits = (MARKS_OF_EACH * count - 1).bit_length() + SPARE
+    sets = [
+        np.unique(rng.integers(0, 1 << bits, MARKS_OF_EACH * count, dtype=np.uint64))
+        for _ in range(COUNT)
+    ]
+    return MarkSets.ready(0, bits, sets)
 
 
 def waiting(workers: Mapping[str, Worker]) -> list[dict[str, object]]:

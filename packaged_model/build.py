@@ -49,7 +49,7 @@ from packaged_model.places import CHECKED, EVIDENCE, INSTALLED, RESULTS, ROOT, S
 from packaged_model.series import choose_series
 from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
-from tumorscope.assessment.thumbprints import thumbprints_of
+from tumorscope.assessment.thumbprints import marks_of
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.cores import in_threads
 from tumorscope.common.csv_files import read_csv, write_csv
@@ -246,7 +246,7 @@ def renew_thumbprints(path: Path, manifest: Manifest) -> None:
     digests = in_threads(
         lambda row: digest_of(prepare(read_slice(trained.file(row)), how)), trained.rows
     )
-    seen = TrainingThumbprints.pack(thumbprints_of(trained)).knowing(digests)
+    seen = TrainingThumbprints.of(marks_of(trained), digests)
     written = write_model(path, model.graph, model.metadata.model_copy(update={"seen": seen}))
     print(f"{path}: {written.metadata.id} knows {seen.count} images")
 

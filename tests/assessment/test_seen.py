@@ -17,7 +17,7 @@ from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.duplicates import thumbprint_v1
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import read_model, write_model
-from tumorscope.model_file.schema import TrainingThumbprints
+from tumorscope.model_file.schema import Prints, TrainingThumbprints
 from tumorscope.recipes.recipe import Recipe
 from tumorscope.records.run_folder import Run
 from tumorscope.synthetic.phantom import write_phantom_cohort
@@ -102,7 +102,7 @@ def test_so_are_those_of_a_run_for_tumour_types(place: Path, how: str) -> None:
         evaluate(place / "types", place / "again-types", output=place / "report")
 
 
-@pytest.mark.parametrize("kept", ["missing", "damaged", "of other data", "empty"])
+@pytest.mark.parametrize("kept", ["missing", "damaged", "of other data", "empty", "withheld"])
 def test_where_no_thumbprint_helps_it_stops_and_counts(place: Path, kept: str) -> None:
     lose(place, "gone")
     model = place / "run" / "model.onnx"
@@ -110,10 +110,9 @@ def test_where_no_thumbprint_helps_it_stops_and_counts(place: Path, kept: str) -
     if kept == "of other data":
         data = {**read.metadata.data, "sha256": "0" * 64}
         write_model(model, read.graph, read.metadata.model_copy(update={"data": data}))
-    elif kept == "empty":
-        write_model(
-            model, read.graph, read.metadata.model_copy(update={"seen": TrainingThumbprints()})
-        )
+    elif kept in ("empty", "withheld"):
+        seen = TrainingThumbprints(withheld=kept == "withheld")
+        write_model(model, read.graph, read.metadata.model_copy(update={"seen": seen}))
     elif kept == "damaged":
         model.write_bytes(model.read_bytes()[:500])
     else:
@@ -125,7 +124,7 @@ def test_where_no_thumbprint_helps_it_stops_and_counts(place: Path, kept: str) -
     with pytest.raises(InputError, match=said):
         evaluate(place / "run", place / "again-run", output=place / "report")
     assert not (place / "report" / "report.html").exists()
-    if kept in ("missing", "empty"):  # else the model file is refused for itself
+    if kept in ("missing", "empty", "withheld"):  # else the model file is refused for itself
         told = evaluate(
             place / "run", place / "again-run", output=place / "report", allow_seen=True
         )
@@ -161,9 +160,15 @@ def test_a_run_of_the_version_before_is_checked_by_its_own_thumbprints(place: Pa
         evaluate(run, place / "again-run", output=place / "report")
 
 
-def test_a_model_file_without_thumbprints_is_not_measured_without_a_word(place: Path) -> None:
+@pytest.mark.parametrize("withheld", [False, True])
+def test_a_model_file_without_thumbprints_is_not_measured_without_a_word(
+    place: Path, withheld: bool
+) -> None:
     model = read_model(place / "run" / "model.onnx")
-    bare = model.metadata.model_copy(update={"seen": TrainingThumbprints()})
+    seen = TrainingThumbprints(withheld=withheld)
+    if withheld:  # also where it knows what its starting weights have seen
+        seen = seen.model_copy(update={"inherited": (Prints.pack(np.full((1, 256), 60, np.int8)),)})
+    bare = model.metadata.model_copy(update={"seen": seen})
     path = write_model(place / "bare.onnx", model.graph, bare).path
     with pytest.raises(InputError, match="holds no thumbprints"):
         evaluate(path, place / "again-run", output=place / "report")

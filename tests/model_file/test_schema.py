@@ -22,7 +22,7 @@ from tumorscope.model_file.schema import (
 )
 
 
-@given(arrays(np.uint8, st.tuples(st.integers(0, 7), st.just(104))))
+@given(arrays(np.uint8, st.tuples(st.integers(1, 7), st.just(104))))
 def test_thumbprints_survive_packing(thumbprints: np.ndarray) -> None:
     seen = TrainingThumbprints.model_validate_json(
         TrainingThumbprints.pack(thumbprints).model_dump_json()
@@ -60,7 +60,7 @@ def test_what_the_version_before_wrote_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"version": 3}, "version 3; expected 1 or 2"), ({"packing": "bytes"}, "not packed so")],
+    [({"version": 4}, "version 4; expected 1, 2 or 3"), ({"packing": "bytes"}, "not packed so")],
 )
 def test_thumbprints_of_other_versions_are_refused(change: dict[str, object], said: str) -> None:
     seen = TrainingThumbprints.pack(np.full((2, 256), 60, np.int8)).model_dump()
@@ -86,13 +86,45 @@ def test_damaged_thumbprints_are_refused(change: dict[str, object]) -> None:
         TrainingThumbprints.model_validate({**seen, **change})
 
 
+def some_marks(*images: int) -> list[np.ndarray]:
+    """Return marks of so many images, two rows each; of image 0, which has no structure, none."""
+    rng = np.random.default_rng(3)
+    drawn = rng.integers(1, 1 << 63, (max(images) + 1, 2, 12), dtype=np.uint64)
+    return [drawn[each] * np.uint64(each > 0) for each in images]
+
+
+def test_marks_survive_and_say_not_of_which_image_they_are() -> None:
+    seen = TrainingThumbprints.of(some_marks(1, 2, 3))
+    read = TrainingThumbprints.model_validate_json(seen.model_dump_json())
+    assert (read.version, read.count, read.total) == (3, 3, 3)
+    assert read.data == TrainingThumbprints.of(some_marks(3, 1, 2)).data
+    for mine, theirs in zip(seen.sets().sets, read.sets().sets, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert TrainingThumbprints.of([]).total == 0
+
+
 def test_digests_survive_but_those_of_images_without_structure() -> None:
-    prints = np.array([[9] * 104, [0] * 104, [7] * 104], np.uint8)
     pixels = [np.full((4, 4), grey, np.uint8) for grey in (10, 0, 20)]
-    own = TrainingThumbprints.pack(prints).knowing(map(digest_of, pixels))
+    own = TrainingThumbprints.of(some_marks(1, 0, 2), map(digest_of, pixels))
     seen = TrainingThumbprints.model_validate_json(own.model_dump_json())
     assert seen.digests == {digest_of(pixels[0]), digest_of(pixels[2])}
-    assert TrainingThumbprints.pack(prints).digests == frozenset()
+    assert TrainingThumbprints.of(some_marks(1, 2)).digests == frozenset()
+
+
+@pytest.mark.parametrize("change", [{"data": "AAAA"}, {"data": ""}, {"data": "no base64"}])
+def test_damaged_marks_are_refused(change: dict[str, object]) -> None:
+    seen = TrainingThumbprints.of(some_marks(1)).model_dump()
+    with pytest.raises(ValidationError, match=r"do not fill|cannot be unpacked"):
+        TrainingThumbprints.model_validate({**seen, **change})
+
+
+def test_what_is_withheld_is_not_there() -> None:
+    withheld = TrainingThumbprints(withheld=True)
+    assert TrainingThumbprints.model_validate_json(withheld.model_dump_json()).withheld
+    with pytest.raises(ValidationError, match="withheld"):
+        TrainingThumbprints.model_validate(
+            {**TrainingThumbprints.of(some_marks(1)).model_dump(), "withheld": True}
+        )
 
 
 @pytest.mark.parametrize("prepared", ["not base64!", "é", "AAAA", "AAAAAAAAAAAAAAAAAAAAAA=="])

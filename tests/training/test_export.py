@@ -121,6 +121,17 @@ def test_it_knows_the_images_it_was_fitted_and_tuned_on_and_no_others(trained: R
     assert metadata.recipe["name"] == "export-test"
 
 
+def test_it_keeps_nothing_of_its_images_where_the_recipe_says_so(
+    tiny_cohort: Path, quick: Recipe, tmp_path: Path
+) -> None:
+    secretive = quick.model_copy(update={"data": quick.data.model_copy(update={"remember": False})})
+    run = train(tiny_cohort, recipe=secretive, weights="none", output=tmp_path / "run")
+    seen = read_model(run.folder / "model.onnx").metadata.seen
+    assert (seen.withheld, seen.total, seen.data, seen.prepared) == (True, 0, "", "")
+    scan = read_slice(run.manifest.file(run.manifest.rows[0]))
+    assert SeenImages(seen).holds(scan) is None
+
+
 def test_too_few_tuning_images_leave_the_networks_own_probabilities(
     tiny_cohort: Path, quick: Recipe, tmp_path: Path
 ) -> None:

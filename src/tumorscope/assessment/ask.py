@@ -179,7 +179,8 @@ def prepare_for(model: ModelFile, manifest: Manifest, *, outlines: bool = False)
             scan, check, coloured=opened.coloured, damaged=opened.damaged
         )
         outline = _outline(manifest, row, scan, how) if outlines else None
-        return prepare(scan, how), refusals, bool(known.holds(scan)), outline
+        prepared = prepare(scan, how)
+        return prepared, refusals, bool(known.holds(scan, prepared)), outline
 
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
     seen = np.zeros(len(manifest), dtype=bool)

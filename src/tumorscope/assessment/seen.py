@@ -61,7 +61,8 @@ def refuse_known(
             "Whether the model was trained on these images cannot be told: its file holds no "
             "thumbprints",
             "Expected a model file that knows its training images. Export it again from its run, "
-            "or add --allow-seen to measure all the same; the results then say so.",
+            "unless the recipe says remember = false, or add --allow-seen to measure all the same; "
+            "the results then say so.",
             certain=False,
             allow_seen=allow_seen,
         )

@@ -15,7 +15,8 @@ from tumorscope.common.errors import InputError
 from tumorscope.common.files import write_json
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.detection.seen import SeenImages
-from tumorscope.duplicates.thumbprint import BYTES, thumbprint
+from tumorscope.duplicates.enrolment import remembered
+from tumorscope.duplicates.marks import Marks
 from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import read_model
 from tumorscope.model_file.schema import Prints, TrainingThumbprints
@@ -26,10 +27,9 @@ KEPT = "seen.json"
 """Thumbprints of a run that has no model file."""
 
 
-def thumbprints_of(manifest: Manifest) -> NDArray[np.uint8]:
-    """Return the thumbprints, uint8 (n, 104), of all images of a manifest."""
-    prints = in_threads(lambda row: thumbprint(read_slice(manifest.file(row))), manifest.rows)
-    return np.stack(prints) if prints else np.empty((0, BYTES), dtype=np.uint8)
+def marks_of(manifest: Manifest) -> list[Marks]:
+    """Return what is to be kept of each image of a manifest, uint64 (k, 12)."""
+    return in_threads(lambda row: remembered(read_slice(manifest.file(row))), manifest.rows)
 
 
 def seen_before(manifest: Manifest, seen: TrainingThumbprints) -> NDArray[np.bool_] | None:
@@ -45,10 +45,17 @@ def seen_before(manifest: Manifest, seen: TrainingThumbprints) -> NDArray[np.boo
     return np.array(found, dtype=np.bool_)
 
 
-def keep_thumbprints(run: Path, manifest: Manifest, inherited: Sequence[Prints]) -> None:
-    """Write the thumbprints of a run's training and tuning images into its folder."""
-    prints = thumbprints_of(manifest.usable.of_split("training", "tuning"))
-    seen = TrainingThumbprints.pack(prints).model_copy(update={"inherited": tuple(inherited)})
+def keep_thumbprints(
+    run: Path, manifest: Manifest, inherited: Sequence[Prints], *, remember: bool = True
+) -> None:
+    """Write the thumbprints of a run's training and tuning images into its folder.
+
+    With `remember` false, only that they were withheld.
+    """
+    seen = TrainingThumbprints(withheld=True)
+    if remember:
+        seen = TrainingThumbprints.of(marks_of(manifest.usable.of_split("training", "tuning")))
+    seen = seen.model_copy(update={"inherited": tuple(inherited)})
     write_json(run / KEPT, seen.model_dump(mode="json"))
 
 

@@ -98,9 +98,9 @@ def predict(
         Let OpenVINO compute in bfloat16 where the processor can: faster, but probabilities change,
         some by more than a tenth. Other engines ignore it, and a message says so.
     skip_seen_check
-        Do not look whether the model was trained on an image or a copy of it, which takes up to
-        half of the time. For scans that cannot have been in the training data; the column seen
-        stays empty.
+        Do not look whether the model was trained on an image or a copy of it, which takes some
+        time, with older model files up to half of it. For scans that cannot have been in the
+        training data; the column seen stays empty.
     resume
         Go on with an interrupted batch of the same images, model and options. A batch that was
         finished is computed again, because its log is gone.

@@ -99,8 +99,8 @@ class Detector:
         probabilities change, by more than a tenth in places. Other engines ignore it.
     check_seen : bool
         Whether to look if the model was trained on an image or a copy of it, which takes up to
-        half of a detection, though little where the image is as it was. Without, `Finding.seen`
-        is None.
+        half of a detection where the model file is of version 2 of thumbprints, and little
+        otherwise. Without, `Finding.seen` is None.
 
     Raises
     ------

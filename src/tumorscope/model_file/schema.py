@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, JsonValue, model_validator
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.duplicates import same_pixels, thumbprint, thumbprint_v1
+from tumorscope.duplicates import mark_sets, same_pixels, thumbprint, thumbprint_v1
+from tumorscope.duplicates.mark_sets import MarkSets
+from tumorscope.duplicates.marks import Marks
 from tumorscope.imaging import Preprocessing
 from tumorscope.model_file.decision import (
     Conformal,
@@ -139,40 +141,45 @@ LENGTHS = {
     thumbprint_v1.VERSION: thumbprint_v1.EDGE * thumbprint_v1.EDGE,
     thumbprint.VERSION: thumbprint.BYTES,
 }
-"""Version of thumbprints → bytes of each."""
+"""Version of thumbprints that are kept one by one → bytes of each."""
+
+PACKINGS = {thumbprint_v1.VERSION: "sixths", thumbprint.VERSION: "bytes", mark_sets.VERSION: "sets"}
 
 
 class Prints(Part):
-    """Thumbprints of one version, some that a model file holds.
+    """What is kept of known images, of one version, some that a model file holds.
 
-    Base64 of zlib of (count, 104) bytes; in version 1 of int8 (count, 256), each value a sixth of
+    Base64 of what `tumorscope.duplicates.mark_sets.MarkSets.pack` returns. Older versions are read:
+    of 2, base64 of zlib of (count, 104) bytes; of 1, of int8 (count, 256), each value a sixth of
     the thumbprint's.
     """
 
-    version: int = thumbprint.VERSION
+    version: int = mark_sets.VERSION
     count: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    packing: Literal["sixths", "bytes"] = "bytes"
+    packing: Literal["sixths", "bytes", "sets"] = "sets"
     data: str = ""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.version not in LENGTHS:
-            known = " or ".join(map(str, LENGTHS))
+        if self.version not in PACKINGS:
+            *known, last = map(str, PACKINGS)
             raise ValueError(
-                f"thumbprints are of version {self.version}; expected {known}. A newer tumorscope "
-                "reads them"
+                f"thumbprints are of version {self.version}; expected {', '.join(known)} or "
+                f"{last}. A newer tumorscope reads them"
             )
-        if self.count and (self.packing == "sixths") != (self.version == thumbprint_v1.VERSION):
+        if self.count and self.packing != PACKINGS[self.version]:
             raise ValueError(f"thumbprints of version {self.version} are not packed so")
-        if self.count * LENGTHS[self.version] > MOST_BYTES:
+        if self.unpacked > MOST_BYTES:
             raise ValueError(f"thumbprints of {self.count} images are more than are read")
-        if len(self._bytes()) != self.count * LENGTHS[self.version]:
+        if self.version == mark_sets.VERSION and self.count:
+            self.sets()
+        elif len(self._bytes()) != self.count * LENGTHS.get(self.version, 0):
             raise ValueError(f"thumbprints of {self.count} images do not fill their data")
         return self
 
     @classmethod
     def pack(cls, prints: NDArray[np.uint8] | NDArray[np.int8]) -> Self:
-        """Pack thumbprints: uint8 (n, 104), or of version 1, int8 (n, 256)."""
+        """Pack thumbprints of an older version: uint8 (n, 104), or int8 (n, 256)."""
         if not len(prints):
             return cls()
         first = prints.dtype == np.int8
@@ -186,11 +193,21 @@ class Prints(Part):
         )
 
     def unpack(self) -> NDArray[np.uint8] | NDArray[np.int8]:
-        """Return thumbprints: uint8 (n, 104), or of version 1, int8 (n, 256)."""
+        """Return thumbprints of an older version: uint8 (n, 104), or int8 (n, 256)."""
         if self.version == thumbprint.VERSION:
             return np.frombuffer(self._bytes(), dtype=np.uint8).reshape(-1, thumbprint.BYTES)
         steps = np.frombuffer(self._bytes(), dtype=np.int8).reshape(-1, LENGTHS[self.version])
         return np.clip(steps.astype(np.int16) * STEP, -127, 127).astype(np.int8)
+
+    @property
+    def unpacked(self) -> int:
+        """How many bytes they take to be asked, or somewhat more."""
+        # Marks shrink to a quarter or more of their size, as no others are read.
+        return self.count * LENGTHS.get(self.version, 0) or 8 * len(self.data)
+
+    def sets(self) -> MarkSets:
+        """Return the marks of all images, which cannot be told apart."""
+        return MarkSets.unpack(_decoded(self.data, "thumbprints"))
 
     def _bytes(self) -> bytes:
         if not self.data:
@@ -198,69 +215,90 @@ class Prints(Part):
         try:
             # No more than asked for, so that a small file cannot fill the memory.
             stream = zlib.decompressobj()
-            return stream.decompress(
-                base64.b64decode(self.data, validate=True), self.count * LENGTHS[self.version] + 1
-            )
-        except (binascii.Error, zlib.error) as error:
+            most = self.count * LENGTHS.get(self.version, 0) + 1
+            return stream.decompress(_decoded(self.data, "thumbprints"), most)
+        except zlib.error as error:
             raise ValueError(f"thumbprints cannot be unpacked ({error})") from error
 
 
+def _decoded(text: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"{what} cannot be unpacked ({error})") from error
+
+
 class TrainingThumbprints(Prints):
-    """Thumbprints of the training and tuning images.
+    """What is kept of the training and tuning images.
 
     Attributes
     ----------
     inherited : tuple of Prints
-        Those of the images that the starting weights were trained on.
+        That of the images that the starting weights were trained on.
     prepared : str
         Base64 of 8 bytes for each training and tuning image, or for some: digests of the network's
-        input, by which the very picture is known without looking at its thumbprint.
+        input, by which the very picture is known at once.
+    withheld : bool
+        Whether nothing was kept because the recipe says so: nobody can then tell that an image was
+        not seen.
 
     Examples
     --------
-    >>> known = TrainingThumbprints.pack(np.zeros((3, 104), np.uint8))
-    >>> known.total, known.unpack().shape
-    (3, (3, 104))
+    >>> from tumorscope.duplicates.enrolment import remembered
+    >>> from tumorscope.synthetic.phantom_slice import phantom_slice
+    >>> known = TrainingThumbprints.of([remembered(phantom_slice(tumour=True, seed=1))])
+    >>> known.total, len(known.sets().sets)
+    (1, 12)
     """
 
     inherited: tuple[Prints, ...] = ()
     prepared: str = ""
+    withheld: bool = False
 
     @model_validator(mode="after")
     def _of_known_images(self) -> Self:
-        if sum(each.count * LENGTHS[each.version] for each in self.lists) > MOST_BYTES:
+        if sum(each.unpacked for each in self.lists) > MOST_BYTES:
             raise ValueError(f"thumbprints of {self.total} images are more than are read")
-        size, found = same_pixels.BYTES, len(self._prepared())
+        size, found = same_pixels.BYTES, len(_decoded(self.prepared, "digests"))
         if found % size or found > self.count * size:
             raise ValueError(f"digests of at most {self.count} images do not fill {found} bytes")
+        if self.withheld and self.count:
+            raise ValueError(f"thumbprints of {self.count} images are said to be withheld")
         return self
 
-    def knowing(self, digests: Iterable[bytes]) -> Self:
-        """Return these with a digest for each image, in their order.
+    @classmethod
+    def of(cls, remembered: Sequence[Marks], digests: Iterable[bytes] = ()) -> Self:
+        """Return what is kept of images.
 
-        See `tumorscope.duplicates.same_pixels.digest_of`. Those of images without structure, which
-        resemble nothing, are left out.
+        Parameters
+        ----------
+        remembered : sequence of ndarray of uint64, shape (k, 12)
+            Of each image, from `tumorscope.duplicates.enrolment.remembered`.
+        digests : iterable of bytes
+            Of what the network is given of each, in their order, or none; see
+            `tumorscope.duplicates.same_pixels.digest_of`. Those of images without structure, which
+            resemble nothing, are left out.
         """
-        shown = [bool(each.any()) for each in self.unpack()]
-        kept = {each for each, some in zip(digests, shown, strict=True) if some}
-        data = base64.b64encode(b"".join(sorted(kept))).decode("ascii")
-        return self.model_copy(update={"prepared": data})
+        if not remembered:
+            return cls()
+        shown = zip(digests, remembered, strict=False)
+        kept = {digest for digest, marks in shown if marks.any()}
+        packed = MarkSets.of(np.concatenate(remembered)).pack()
+        return cls(
+            count=len(remembered),
+            data=base64.b64encode(packed).decode("ascii"),
+            prepared=base64.b64encode(b"".join(sorted(kept))).decode("ascii"),
+        )
 
     @property
     def digests(self) -> frozenset[bytes]:
         """Digests of what a network was given of known images; none in older files."""
-        data, size = self._prepared(), same_pixels.BYTES
+        data, size = _decoded(self.prepared, "digests"), same_pixels.BYTES
         return frozenset(data[at : at + size] for at in range(0, len(data), size))
-
-    def _prepared(self) -> bytes:
-        try:
-            return base64.b64decode(self.prepared, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ValueError(f"digests cannot be unpacked ({error})") from error
 
     @property
     def lists(self) -> tuple[Prints, ...]:
-        """All thumbprints that there are, version by version."""
+        """Everything that is kept, version by version."""
         return tuple(each for each in (self, *self.inherited) if each.count)
 
     @property

@@ -21,10 +21,13 @@ class Part(BaseModel):
 
 
 class Data(Part):
-    """How a cohort is split where it has no split yet."""
+    """How a cohort is split where it has no split yet, and what is remembered of it."""
 
     fractions: tuple[Rate, Rate, Rate] = (0.7, 0.15, 0.15)
     """Shares of training, tuning and internal testing; they sum to 1."""
+    remember: bool = True
+    """Whether the run and its model file keep what tells copies of training and tuning images. If
+    not, nobody can tell from the model that it was not trained on an image."""
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Data:

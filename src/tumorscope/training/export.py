@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,9 @@ from tumorscope.common.errors import InputError
 from tumorscope.common.files import atomic_path
 from tumorscope.common.locks import writing
 from tumorscope.common.progress import track
+from tumorscope.duplicates.enrolment import remembered
+from tumorscope.duplicates.marks import NOTHING, Marks
 from tumorscope.duplicates.same_pixels import digest_of
-from tumorscope.duplicates.thumbprint import BYTES, thumbprint
 from tumorscope.imaging import prepare, read_slice
 from tumorscope.model_file.onnx_file import ModelFile, write_model
 from tumorscope.model_file.schema import (
@@ -131,7 +133,7 @@ def write_checked(
     manifest = Manifest.load(folder / "manifest.csv").usable
     manifest.check_files()
     inherited = _inherited(folder, record)
-    pixels, thumbprints = _load(manifest, recipe)
+    pixels, marks = _load(manifest, recipe)
     held_out = (
         tuning_scores(folder, manifest)
         if crossval is None
@@ -150,9 +152,9 @@ def write_checked(
             "operating_points": _operating_points(decisions),
             "conformal": _conformal(decisions, held_out, miscoverage),
             "input_check": check,
-            "seen": TrainingThumbprints.pack(thumbprints[known])
-            .knowing(map(digest_of, pixels[known]))
-            .model_copy(update={"inherited": inherited}),
+            "seen": _seen(
+                recipe, [marks[index] for index in np.flatnonzero(known)], pixels[known]
+            ).model_copy(update={"inherited": inherited}),
         }
     )
     pointing = None
@@ -189,20 +191,28 @@ def _inherited(folder: Path, record: RunRecord) -> tuple[Prints, ...]:
     return inherited
 
 
-def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _seen(recipe: Recipe, marks: Sequence[Marks], pixels: NDArray[np.uint8]) -> TrainingThumbprints:
+    if not recipe.data.remember:
+        return TrainingThumbprints(withheld=True)
+    return TrainingThumbprints.of(marks, map(digest_of, pixels))
+
+
+def _load(manifest: Manifest, recipe: Recipe) -> tuple[NDArray[np.uint8], list[Marks]]:
     how = recipe.input.preprocessing
     pixels = np.empty((len(manifest), how.size, how.size), dtype=np.uint8)
-    thumbprints = np.empty((len(manifest), BYTES), dtype=np.uint8)
+    marks: list[Marks] = []
 
-    def load(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def load(row: Row) -> tuple[NDArray[np.uint8], Marks]:
         scan = read_slice(manifest.file(row))
-        return prepare(scan, how), thumbprint(scan)
+        wanted = recipe.data.remember and row.split in ("training", "tuning")
+        return prepare(scan, how), remembered(scan) if wanted else NOTHING
 
     with ThreadPoolExecutor(cores()) as pool:
         loaded = track(pool.map(load, manifest.rows), "Reading images", total=len(manifest))
         for index, (image, known_by) in enumerate(loaded):
-            pixels[index], thumbprints[index] = image, known_by
-    return pixels, thumbprints
+            pixels[index] = image
+            marks.append(known_by)
+    return pixels, marks
 
 
 def _metadata(

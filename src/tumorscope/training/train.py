@@ -133,7 +133,8 @@ def _run(folder: Path, plan: Plan, started: float) -> Run:
         write_checked(model, folder, record, folder / "model.onnx")
     else:
         inherited = prints_of(record.origin) or ()
-        keep_thumbprints(folder, Manifest.load(folder / "manifest.csv"), inherited)
+        cohort = Manifest.load(folder / "manifest.csv")
+        keep_thumbprints(folder, cohort, inherited, remember=recipe.data.remember)
     # Written last: its presence says that the run is whole.
     write_json(folder / "run.json", record.model_dump(mode="json"))
     (folder / "checkpoint.bin").unlink(missing_ok=True)
