@@ -52,7 +52,7 @@ OUTPUTS = ("probability", "logit", "evidence", "bias", "distance")
 Side = Annotated[int, Field(ge=1, le=1024)]
 
 MOST_BYTES = 1 << 28
-"""Of thumbprints in one file: those of two and a half million images."""
+"""Of thumbprints in one file: those of a million images."""
 
 Precision = Literal["float32", "float16", "int8"]
 
@@ -201,9 +201,8 @@ class Prints(Part):
 
     @property
     def unpacked(self) -> int:
-        """How many bytes they take to be asked, or somewhat more."""
-        # Marks shrink to a quarter or more of their size, as no others are read.
-        return self.count * LENGTHS.get(self.version, 0) or 8 * len(self.data)
+        """How many bytes they are; marks, which hardly shrink, as they are stored."""
+        return self.count * LENGTHS.get(self.version, 0) or len(self.data)
 
     def sets(self) -> MarkSets:
         """Return the marks of all images, which cannot be told apart."""
