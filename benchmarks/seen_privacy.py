@@ -63,7 +63,9 @@ def learnt(known: Rows, heads: Rows) -> Draw:
 
 
 def nearest(asked: Rows, pool: Rows) -> NDArray[np.intp]:
-    return np.argmin((pool**2).sum(axis=1) - 2.0 * asked @ pool.T, axis=1)
+    """Return which of the pool is nearest to each."""
+    found: NDArray[np.intp] = np.argmin((pool**2).sum(axis=1) - 2.0 * asked @ pool.T, axis=1)
+    return found
 
 
 def alike(drawn: Rows, heads: Rows) -> float:
@@ -103,7 +105,7 @@ def joined(
             )
             scale = np.linalg.cholesky(np.linalg.inv(left))
             foretold = mean[columns] + (found - mean[so_far]) @ weights
-            chosen = nearest(foretold @ scale, kept[:, columns] @ scale)
+            chosen = nearest((foretold @ scale).astype(np.float32), kept[:, columns] @ scale)
         right.append(float((chosen == start).mean()))
         found = np.concatenate([found, kept[chosen][:, columns]], axis=1).astype(np.float32)
     return found, float(np.mean(right))
