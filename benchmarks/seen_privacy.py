@@ -105,7 +105,8 @@ def joined(
             )
             scale = np.linalg.cholesky(np.linalg.inv(left))
             foretold = mean[columns] + (found - mean[so_far]) @ weights
-            chosen = nearest((foretold @ scale).astype(np.float32), kept[:, columns] @ scale)
+            asked = (foretold @ scale).astype(np.float32)
+            chosen = nearest(asked, (kept[:, columns] @ scale).astype(np.float32))
         right.append(float((chosen == start).mean()))
         found = np.concatenate([found, kept[chosen][:, columns]], axis=1).astype(np.float32)
     return found, float(np.mean(right))
