@@ -16,7 +16,7 @@ PYTEST := COVERAGE_CORE=$$($(BIN)/python -c \
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage test-oldest check bench model notebook clean need-sources need-navoneel need-outlines
+.PHONY: help demo test coverage test-oldest check bench fuzz model notebook clean need-sources need-navoneel need-outlines
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ bench: need-navoneel $(VENV)/.dev  ## time tumorscope beside Keras (DATA=…); w
 model: need-sources need-outlines $(VENV)/.dev  ## train the packaged model anew (DATA=… [OUTLINES=…]) and compare
 	$(BIN)/python -m packaged_model.build --data "$(DATA)" --weights "$(WEIGHTS)" -o model \
 		$(if $(OUTLINES),--outlines "$(OUTLINES)")
+
+fuzz: $(VENV)/.dev  ## damage files at random for SECONDS (600); findings are kept in fuzz-findings/
+	$(BIN)/python benchmarks/fuzz.py --seconds $(or $(SECONDS),600) -o fuzz-findings
 
 notebook: need-navoneel $(VENV)/.dev  ## execute the paper's notebook on the real data (DATA=…)
 	TUMORSCOPE_NOTEBOOK_DATA="$(DATA)/navoneel_253" \

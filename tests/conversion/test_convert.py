@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.common.errors import HonestyError, InputError, OutputError, UsageError
 from tumorscope.conversion import convert as module
 from tumorscope.conversion.convert import convert
 from tumorscope.conversion.formats import FORMATS, Format
@@ -127,3 +127,21 @@ def test_a_missing_engine_names_the_extra(
     monkeypatch.setitem(__import__("sys").modules, "openvino", None)
     with pytest.raises(UsageError, match=r"\[openvino\]"):
         convert(small_models["pooled"], "openvino", output=tmp_path, sample=sample)
+
+
+def test_a_full_disk_is_no_fault_of_ours_and_leftovers_of_a_kill_are_removed(
+    small_models: dict[str, ModelFile],
+    sample: Sample,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    openvino = pytest.importorskip("openvino", reason="needs the extra openvino")
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    (tmp_path / ".export-abcdefgh.partial").mkdir()
+    monkeypatch.setattr(openvino, "save_model", full)
+    with pytest.raises(OutputError, match="place with room"):
+        convert(small_models["pooled"], "openvino", output=tmp_path, sample=sample)
+    assert list(tmp_path.iterdir()) == []

@@ -206,7 +206,9 @@ def test_values_that_do_not_fit_are_refused_by_name(
         parse_metadata(model.path, text, digest)
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", "3", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "no JSON", "[]", "null", "3", "[" * 100_000, '{"a": NaN}', r'{"a": "\ud800"}']
+)
 def test_metadata_that_is_no_object_is_refused(text: str) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
     with pytest.raises(InputError, match="Cannot use"):

@@ -17,6 +17,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.sentences import on_joins, on_missing_types
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
+from tumorscope.common.names import without_folders
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import Metadata
 from tumorscope.recipes.recipe import Recipe
@@ -47,7 +48,7 @@ def report_inputs(
     manifest = images.manifest
     common = ReportInputs(
         title=f"{'External' if images.external else 'Internal'} testing of ",
-        paths=[row.path for row in manifest.rows],
+        paths=without_folders(row.path for row in manifest.rows),
         labels=manifest.labels,
         scores=measured.scores,
         threshold=measured.threshold,

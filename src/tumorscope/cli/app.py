@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sys
 import traceback
@@ -18,6 +19,7 @@ from tumorscope.cli.options import Common
 from tumorscope.common.errors import InputError, OutputError, TumorscopeError, UsageError
 from tumorscope.common.faults import explain
 from tumorscope.common.memory import limit_of_one_command
+from tumorscope.common.names import shown
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import one_command, quiet, say
 from tumorscope.common.streams import calm_warnings, holds_all_text, prepare_streams
@@ -74,13 +76,33 @@ def _application(*, summaries: bool) -> App:
 app = _application(summaries=False)
 
 
+def without_nan(value: object) -> object:
+    """Return a JSON document with null for numbers that JSON does not have.
+
+    Examples
+    --------
+    >>> without_nan({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def emit(common: Common, document: dict[str, object], table: str) -> None:
     """Print the result: `document` as JSON if ``--json``, else `table`."""
     if common.json:
         ascii_only = not holds_all_text(sys.stdout)
-        print(json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False))
+        try:
+            text = json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False)
+        except ValueError:
+            plain = without_nan(document)
+            text = json.dumps(plain, indent=2, ensure_ascii=ascii_only, allow_nan=False)
+        print(text)
     else:
-        print(table)
+        print(shown(table))
 
 
 class _Measured(Protocol):
@@ -223,4 +245,4 @@ def _complain(message: str, *, debug: bool) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads it
         if debug:
             traceback.print_exc()
-        print(f"tumorscope: {message}", file=sys.stderr)
+        print(shown(f"tumorscope: {message}"), file=sys.stderr)

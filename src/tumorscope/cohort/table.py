@@ -15,7 +15,11 @@ from pathlib import Path
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.files import atomic_path
+from tumorscope.common.spreadsheets import guarded, unguarded
 from tumorscope.common.text import SAVE_AS_UTF8, NotTextError, decode_text, encoding_of
+
+FROM_NAMES = frozenset({"group", "mask", "path", "source"})
+"""Columns whose cells come from names of files and folders, which may look like formulas."""
 
 DELIMITERS = (",", ";", "\t")
 
@@ -128,7 +132,7 @@ def write_table(
     cell = io.StringIO(newline="")
     writer = csv.writer(cell, delimiter=form.delimiter, lineterminator="\r\n")
     lines = [f"sep={form.delimiter}"] if form.announced else []
-    for values in (columns, *([record.get(name, "") for name in columns] for record in records)):
+    for values in (columns, *([_cell(record, name) for name in columns] for record in records)):
         cell.seek(0)
         cell.truncate()
         writer.writerow(values)
@@ -136,6 +140,11 @@ def write_table(
     text = form.line_end.join((*lines, ""))
     with atomic_path(path) as temporary:
         temporary.write_bytes(form.mark + text.encode(form.encoding))
+
+
+def _cell(record: Mapping[str, object], name: str) -> object:
+    value = record.get(name, "")
+    return guarded(value) if name in FROM_NAMES and isinstance(value, str) else value
 
 
 def _decoded(path: Path, what: str, advice: str) -> tuple[str, str, bytes]:
@@ -193,6 +202,11 @@ def _records(
             "cell that holds the delimiter stands in quotes."
         )
     return tuple(names[index] for index in kept), [
-        (number, {names[index]: cells[index] if index < len(cells) else None for index in kept})
+        (number, {names[index]: _value(names[index], index, cells) for index in kept})
         for number, cells in lines
     ]
+
+
+def _value(name: str, index: int, cells: list[str]) -> str | None:
+    value = cells[index] if index < len(cells) else None
+    return unguarded(value) if value is not None and name in FROM_NAMES else value

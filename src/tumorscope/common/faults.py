@@ -5,7 +5,12 @@ from __future__ import annotations
 import errno
 import os
 
-from tumorscope.common.errors import OutputError, SurroundingsError, TumorscopeError
+from tumorscope.common.errors import (
+    InputError,
+    OutputError,
+    SurroundingsError,
+    TumorscopeError,
+)
 from tumorscope.common.extras import missing_module
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -27,6 +32,17 @@ def explain(error: Exception, *, to: str) -> TumorscopeError | None:
         return SurroundingsError(
             f"The memory does not suffice to {to}. Expected more free memory than there is. End "
             "other programs, give fewer or smaller images, or a smaller --batch or batch_size."
+        )
+    if isinstance(error, RecursionError):
+        return InputError(
+            f"Cannot {to}: what was read is nested deeper than any file of tumorscope. Expected a "
+            "file that it wrote. Get it again; --debug shows where it was read."
+        )
+    if isinstance(error, UnicodeEncodeError):
+        return InputError(
+            f"Cannot {to}: a text or name holds characters that no file can hold "
+            f"({_line(error)}). Expected Unicode text. Rename the file, or get it again; --debug "
+            "shows where it was written."
         )
     if isinstance(error, OSError):
         return _refused(error, to)

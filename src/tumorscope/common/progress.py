@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
 
+from tumorscope.common.names import shown
+
 T = TypeVar("T")
 
 FIRST_LINE, EVERY = 10.0, 60.0
@@ -111,7 +113,7 @@ def say(words: str) -> None:
     # its reader has gone, there is no reason to end.
     if not _quiet.get() and sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            print(words, file=sys.stderr, flush=True)
+            print(shown(words), file=sys.stderr, flush=True)
 
 
 class _Lines:

@@ -146,6 +146,8 @@ def _convert(
         check_sample(sample.labels, what="the images to compare on")
         pixels, judged = sample.pixels[:0], sample
     say_what_is_known(judged, model.path.name)
+    for left in folder.glob(".export-*.partial"):  # by an export that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".export-", suffix=".partial", dir=folder) as name:
         staged = [Path(name, model.path.stem + suffix) for suffix in FORMATS[to].suffixes]
         attempts = _attempts(original, to, staged, pixels, judged)

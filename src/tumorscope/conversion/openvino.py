@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tumorscope.common.errors import OutputError
 from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
 from tumorscope.model_file.onnx_file import ModelFile, without_metadata
@@ -38,7 +39,14 @@ def write_openvino(model: ModelFile, path: Path) -> Metadata:
 
     # OpenVINO would copy what the ONNX file says of itself, which is true of another graph.
     converted = openvino.Core().read_model(without_metadata(model.graph))
-    openvino.save_model(converted, path, compress_to_fp16=False)
+    try:
+        openvino.save_model(converted, path, compress_to_fp16=False)
+    except RuntimeError as error:  # "iostream error", where a disk is full
+        said = " ".join(str(error).split())[:200]
+        raise OutputError(
+            f"OpenVINO cannot write to {path.parent} ({said}). Expected a place with room that "
+            "you may write to. Free space, or choose another with -o."
+        ) from error
     sealed, metadata = seal_openvino(
         path.read_bytes(), path.with_suffix(".bin").read_bytes(), model.metadata
     )

@@ -391,7 +391,7 @@ class Detector:
             operating_point=self.operating_point,
             threshold=self._rule.threshold,
             zone=self._rule.zone,
-            distance=distance,
+            distance=distance if distance is not None and np.isfinite(distance) else None,
             logit=None,
             bias=None,
             evidence=None,

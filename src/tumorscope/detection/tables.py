@@ -13,6 +13,7 @@ from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
 from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.common.spreadsheets import guarded
 
 if TYPE_CHECKING:
     import pyarrow
@@ -114,7 +115,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else guarded(str(value))
 
 
 def _write_line(write: Callable[[str], object], row: Values, columns: Mapping[str, type]) -> None:

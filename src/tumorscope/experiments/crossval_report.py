@@ -10,6 +10,7 @@ from tumorscope.assessment.report_inputs import notes_on_types
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.classes import CLASSES, TUMOUR_TYPES, TYPE_CLASSES
+from tumorscope.common.names import without_folders
 from tumorscope.common.versions import versions
 from tumorscope.experiments.crossval_scores import ScoredCohort
 from tumorscope.experiments.sources import sources_text
@@ -28,7 +29,7 @@ def write_crossval_report(found: ScoredCohort) -> Metrics:
     return write_report(
         ReportInputs(
             title=_title(found),
-            paths=[row.path for row in manifest.rows],
+            paths=without_folders(row.path for row in manifest.rows),
             classes=CLASSES if recipe.task == "tumour" else TYPE_CLASSES,
             labels=found.labels,
             scores=found.scores if recipe.task == "tumour-type" else found.scores[:, :, 0],

@@ -82,8 +82,8 @@ def images_below(
     ending. Passed over are hidden files and folders, what systems leave (`LEFT_BY_SYSTEMS`),
     overlays that tumorscope painted, masks of lesions (files named like ``a_mask.png``, and folders
     called masks), other files, and links to folders, so that loops of links end. Links to files are
-    followed. A subfolder that cannot be listed is yielded itself, so that it is reported as
-    unreadable.
+    followed. A subfolder that cannot be listed, and a link to itself, are yielded themselves, so
+    that they are reported as unreadable.
 
     Parameters
     ----------
@@ -161,16 +161,16 @@ def list_folder(
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
             path = folder / entry.name
-            is_folder = entry.is_dir(follow_symlinks=follow)
+            is_folder, is_linked, is_odd = _look_at(entry, follow=follow)
             if is_hidden(entry.name):
                 _count_all(path, passed, "hidden", is_folder=is_folder)
             elif is_folder and is_mask_folder(entry.name) and not masks:
                 _count_all(path, passed, "mask", is_folder=True)
             elif is_folder:
                 subfolders.append(entry.name)
-            elif entry.is_symlink() and entry.is_dir():
+            elif is_linked:
                 count_link(path, root, passed)
-            elif _ending(entry.name) in IMAGE_SUFFIXES:
+            elif is_odd or _ending(entry.name) in IMAGE_SUFFIXES:
                 names.append(entry.name)
             else:
                 _count_other(path, passed)
@@ -188,6 +188,18 @@ def list_folder(
             else:  # its image lies elsewhere, or it is a scan that has such a name
                 passed.add("mask-alone", folder / name, scan=True)
     return [name for name in names if name not in of_masks], subfolders
+
+
+def _look_at(entry: os.DirEntry[str], *, follow: bool) -> tuple[bool, bool, bool]:
+    """Return whether an entry is a folder to look into, one by a link, or one that nobody can tell.
+
+    The last is a link to itself, or what the system will not look at: its reader says so.
+    """
+    try:
+        is_folder = entry.is_dir(follow_symlinks=follow)
+        return is_folder, entry.is_symlink() and entry.is_dir(), False
+    except OSError:
+        return False, False, True
 
 
 def _count_all(path: Path, passed: PassedOver | None, reason: Reason, *, is_folder: bool) -> None:

@@ -84,6 +84,9 @@ def bytes_of(path: Path) -> bytes:
     try:
         state = path.stat()
         # Reading a pipe would wait, and a device would not end.
+        if stat.S_ISDIR(state.st_mode):
+            next(path.iterdir(), None)  # says why, where it cannot be listed
+            raise OSError("it is a folder")
         if not stat.S_ISREG(state.st_mode):
             raise OSError("it is not a regular file")
         size = state.st_size

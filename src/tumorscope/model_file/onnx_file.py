@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ HASH_KEY = "tumorscope_sha256"
 
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 MAX_BYTES = 1 << 30
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""Half a letter, which JSON can write and no file can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,9 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
             "Get it again from whom you trust.",
         )
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise refusal(path, f"its metadata is not JSON ({error})", "Export it again.") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
@@ -165,12 +170,16 @@ def parse_metadata(path: Path, text: str, stated_sha256: str) -> Metadata:
         return Metadata.model_validate(document)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'metadata'}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc'][:6]) or 'metadata'}: {item['msg']}"
             for item in error.errors(include_url=False)[:5]
         )
         raise refusal(
             path, f"its metadata does not fit the schema ({problems})", "Export it again."
         ) from error
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
 
 
 def metadata_text(metadata: Metadata) -> tuple[str, str]:
