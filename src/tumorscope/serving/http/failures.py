@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tumorscope.common.errors import OutputError
-from tumorscope.serving.http.problems import Problem, no_space
-from tumorscope.serving.http.work import INTERNAL
+from tumorscope.serving.http.problems import INTERNAL, Problem, no_space
 
 
 def add_failures(app: FastAPI) -> None:

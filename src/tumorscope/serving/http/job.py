@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -105,3 +106,8 @@ class Job:
 
 Finish = Callable[[Job], None]
 """Writes the answer of a job down, or why there is none."""
+
+
+def note_fault(job: Job, error: Exception) -> None:
+    """Tell the log of a fault, with neither names nor content: others read it too."""
+    print(f"request {job.id[:6]}…: {type(error).__name__}", file=sys.stderr, flush=True)

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from tumorscope.common.progress import quiet
-from tumorscope.serving.http.job import Finish, Job
+from tumorscope.serving.http.job import Finish, Job, note_fault
+from tumorscope.serving.http.problems import INTERNAL
 
 HASTE = 0.7
 """Of the time until there is room: better some come too early than that nothing waits."""
@@ -99,7 +100,7 @@ class Lane:
     def _work_on(self) -> None:
         while jobs := self._next():
             began = time.monotonic()
-            served = self._work(jobs)
+            served = self._served(jobs)
             ended = [job for job in served if job.state in ("done", "failed")]
             with self._news:
                 for job in served:
@@ -125,8 +126,20 @@ class Lane:
                 self._news.wait()
             return [] if self._stopping else list(self._jobs)
 
+    def _served(self, jobs: list[Job]) -> Sequence[Job]:
+        try:
+            return self._work(jobs)
+        except Exception as error:  # a thread that ends would let all that come wait for ever
+            for job in jobs:
+                job.state, job.problem = "failed", INTERNAL
+                note_fault(job, error)
+            return jobs
+
     def _end(self, job: Job) -> None:
         try:
             self._finish(job)
+        except Exception as error:
+            job.problem = INTERNAL
+            note_fault(job, error)
         finally:
             job.ended.set_result(None)

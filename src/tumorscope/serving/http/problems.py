@@ -97,3 +97,11 @@ def no_space(what: str) -> Problem:
         expected="Expected free space in the spool of the service.",
         what_to_do="Tell those who run the service, or try again later.",
     )
+
+
+INTERNAL = Problem(
+    500,
+    received="Received files on which the service failed.",
+    expected="Expected an answer, or a reason why there is none.",
+    what_to_do="This is a bug in tumorscope: report it with what the log of the service says.",
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,10 +13,10 @@ from pathlib import Path
 from tumorscope.common.errors import OutputError, TumorscopeError
 from tumorscope.detection.detector import Detector
 from tumorscope.serving.http.archive import unpack
-from tumorscope.serving.http.job import Job, StoppedError
+from tumorscope.serving.http.job import Job, StoppedError, note_fault
 from tumorscope.serving.http.limits import Limits
 from tumorscope.serving.http.pictures import add_picture
-from tumorscope.serving.http.problems import Problem, no_space
+from tumorscope.serving.http.problems import INTERNAL, Problem, no_space
 from tumorscope.serving.http.store import Store
 from tumorscope.serving.http.uploads import Receiver, Upload
 
@@ -25,13 +24,6 @@ BATCH = 8
 """Pictures of a batch for each thread of the detector: the last ones of it leave cores idle."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-
-INTERNAL = Problem(
-    500,
-    received="Received files on which the service failed.",
-    expected="Expected an answer, or a reason why there is none.",
-    what_to_do="This is a bug in tumorscope: report it with what the log of the service says.",
-)
 
 
 def look_at_pictures(
@@ -157,5 +149,4 @@ def _fail(job: Job, error: Exception) -> None:
         )
     else:
         job.problem = INTERNAL
-        # Neither names nor content: logs are read by others than those whose files these are.
-        print(f"request {job.id[:6]}…: {type(error).__name__}", file=sys.stderr, flush=True)
+        note_fault(job, error)
