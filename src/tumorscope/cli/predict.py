@@ -112,8 +112,8 @@ def predict(
         Of volumes: distance of slices in mm; 3 by default, and every slice with --slices. Where
         nothing comes near the levels of a series, only one in three is asked about.
     window
-        Of volumes, what becomes black and white: percentile (the 0.1st and 99.9th of the volume),
-        dicom (as the header of each slice says), or two values LOW,HIGH.
+        Of volumes, what becomes black and white: percentile (the 0.1st and 99.9th of the slices
+        that are decoded), dicom (as the header of each slice says), or two values LOW,HIGH.
     with_descriptions
         Of volumes: also write series descriptions, which may hold names.
     dicom_results
