@@ -20,7 +20,7 @@ from tumorscope.records.protocol import SplitMode
 from tumorscope.training.trainer import DivergedError
 
 pytest.importorskip("ray", reason="the extra “ray” is not installed")
-pytestmark = pytest.mark.usefixtures("few_resamples")
+pytestmark = pytest.mark.usefixtures("few_resamples", "unplotted")
 
 
 class Noise:
