@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from tests.serving.test_dicom_results import AFFINE, WHOLE, voxels
 import tumorscope as ts
 from tumorscope.cli.app import run
 from tumorscope.common.errors import InputError, OutputError, UsageError
+from tumorscope.detection.series_finding import SeriesFinding
+from tumorscope.scans import NotRead
 from tumorscope.serving.dicomweb_session import TOKEN, check_address, headers_from
 
 pydicom = pytest.importorskip("pydicom", reason="needs the dicom extra")
@@ -40,7 +43,9 @@ from pydicom.uid import (  # noqa: E402
 )
 
 from tumorscope.serving.delivery import Delivery  # noqa: E402
+from tumorscope.serving.dicom_results import results_of  # noqa: E402
 from tumorscope.serving.dicomweb import Archive, SeriesThere  # noqa: E402
+from tumorscope.serving.fetched_study import FetchedStudy  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +140,23 @@ def test_one_series_alone_and_uids_that_are_not_there(
     assert "knows no series of the study" in capsys.readouterr().err
     assert run([*words, "--study", "1.2/../3"]) == 2
     assert "expected a UID" in capsys.readouterr().err
+
+
+def test_paths_that_will_be_gone_become_addresses(series_model: Path, tmp_path: Path) -> None:
+    write_series(tmp_path / "0", voxels(), AFFINE, **WHOLE)
+    detector = ts.Detector.load(series_model)
+    found = detector.detect_series(tmp_path / "0")
+    lost = NotRead("damaged", str(tmp_path / "0" / "x.dcm"))
+    found = replace(found, passed_over=(lost,))
+    study = FetchedStudy(tmp_path, "https://pacs/studies/1", ("1.2",), 0)
+    shown = study.addressed(found)
+    assert isinstance(shown, SeriesFinding)
+    assert shown.path == "https://pacs/studies/1/series/1.2"
+    assert shown.passed_over[0].path == study.addressed(lost).path == shown.path
+    key = shown.key_slices[0]
+    assert key.path == key.finding.source == f"{shown.path}/instances/{key.sop_instance_uid}"
+    assert str(tmp_path) not in repr(shown)
+    assert len(results_of(shown, detector.metadata)) == 2  # still
 
 
 def test_options_that_say_nothing_together(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,13 +52,17 @@ class FetchedStudy:
         What it knows of its origins stays, so that results can still be made of it.
         """
         if not isinstance(found, SeriesFinding):
-            return replace(found, path=self._series(found.path))
+            return self._record(found)
         return replace(
             found,
             path=self._series(found.path),
             slices=tuple(map(self._slice, found.slices)),
             key_slices=tuple(map(self._slice, found.key_slices)),
+            passed_over=tuple(map(self._record, found.passed_over)),
         )
+
+    def _record(self, record: NotRead) -> NotRead:
+        return replace(record, path=self._series(record.path))
 
     def _series(self, path: str) -> str:
         number = Path(path).relative_to(self.folder).parts[0]
