@@ -14,14 +14,16 @@ from contextvars import copy_context
 from pathlib import Path
 from ssl import SSLContext
 
+from tumorscope.common.errors import OutputError
 from tumorscope.common.locks import writing
 from tumorscope.common.progress import say
 from tumorscope.common.words import counted
-from tumorscope.serving.answering import ANSWER, Answer, Answering, AnswerLaterError, Asked
+from tumorscope.serving.answering import Answer, Answering, AnswerLaterError, Asked
+from tumorscope.serving.delivering import Delivering
 from tumorscope.serving.node_settings import NodeSettings
 from tumorscope.serving.node_status import BEAT_SECONDS, NodeStatus
 from tumorscope.serving.receiver import Receiver
-from tumorscope.serving.sender import Deliver, DeliveryError, putting_into, sending_to, wait_after
+from tumorscope.serving.sender import Deliver, DeliveryError, putting_into, sending_to
 from tumorscope.serving.spool import DELIVERED, Spool
 from tumorscope.serving.tally import Tally
 
@@ -63,12 +65,11 @@ class Node:
     ) -> None:
         self._settings, self._tally, self._stop = settings, Tally(), threading.Event()
         self._started = time.time()
-        self._failures, self._last_failure = 0, ""
-        self._deliver = _way(settings, tls_out)
         limits = settings.limits
         self._spool = Spool(
             settings.spool, most_bytes=limits.spool_bytes, spare_bytes=limits.spare_bytes
         )
+        self._delivering = Delivering(self._spool, _way(settings, tls_out))
         # First the port: to find it taken is quick, to load a model is not.
         self._receiver = Receiver(settings, self._spool, self._tally, say=say, tls=tls)
         try:
@@ -119,9 +120,10 @@ class Node:
         while not self._stop.wait(LOOK_SECONDS):
             with self._guarded():
                 self._spool.obey()
-                for key in self._spool.complete(self._settings.quiet_seconds):
-                    if self._stop.is_set():
-                        return
+            for key in self._spool.complete(self._settings.quiet_seconds):
+                if self._stop.is_set():
+                    return
+                with self._guarded():
                     self._answer(key)
 
     def _answer(self, key: str) -> None:
@@ -149,29 +151,23 @@ class Node:
             self._tally.add("series_passed_over")
 
     def _deliver_all(self) -> None:
-        wait = LOOK_SECONDS
-        while not self._stop.wait(wait):
-            wait = LOOK_SECONDS
-            with self._guarded():
-                for place in self._spool.undelivered():
-                    if self._stop.is_set():
-                        return
+        while not self._stop.wait(LOOK_SECONDS):
+            for place in self._delivering.due():
+                if self._stop.is_set():
+                    return
+                with self._guarded():
                     if not self._delivered(place):
-                        wait = wait_after(self._failures)
                         break
 
     def _delivered(self, place: Path) -> bool:
-        files = sorted(path for path in place.iterdir() if path.name != ANSWER)
+        """Deliver an answer; return whether it makes sense to go on with others."""
         try:
-            self._deliver(files)
+            objects = self._delivering.attempt(place)
         except DeliveryError as error:
-            self._failures, self._last_failure = self._failures + 1, str(error)
             self._tally.add("delivery_failures")
             say(f"Not delivered: {error}. It is kept, and tried again.")
-            return False
-        self._failures = 0
-        self._spool.delivered(place)
-        self._tally.add("results_delivered", len(files))
+            return not error.for_all
+        self._tally.add("results_delivered", objects)
         return True
 
     @contextlib.contextmanager
@@ -183,7 +179,7 @@ class Node:
             if self._stop.is_set():
                 return
             self._tally.add("faults")
-            later = isinstance(error, AnswerLaterError | OSError)
+            later = isinstance(error, AnswerLaterError | OutputError | OSError)
             what = "No room for results" if later else "A fault of the node"
             say(f"{what} ({type(error).__name__}); going on in {LATER_SECONDS:.0f} s.")
             self._stop.wait(LATER_SECONDS)
@@ -202,8 +198,8 @@ class Node:
             open_series=self._spool.open_series,
             undelivered=len(self._spool.undelivered()),
             spool_bytes=self._spool.used,
-            failures_in_a_row=self._failures,
-            last_failure=self._last_failure,
+            failures_in_a_row=self._delivering.failures_in_a_row,
+            last_failure=self._delivering.last_failure,
             counts=self._tally.counts(),
         )
         with self._guarded():

@@ -25,7 +25,19 @@ PATIENCE = 60.0
 
 
 class DeliveryError(Exception):
-    """Results were not accepted; the message says why, without names and identifiers."""
+    """Results were not accepted; the message says why, without names and identifiers.
+
+    Parameters
+    ----------
+    message : str
+        Why.
+    for_all : bool
+        Whether others would fare the same, as nobody is there.
+    """
+
+    def __init__(self, message: str, *, for_all: bool = False) -> None:
+        super().__init__(message)
+        self.for_all = for_all
 
 
 def wait_after(failures: int) -> float:
@@ -72,7 +84,8 @@ def putting_into(folder: Path) -> Deliver:
                 partial.replace(folder / path.name)
             sync_folder(folder)
         except OSError as error:
-            raise DeliveryError(f"the folder cannot be written ({error.strerror})") from error
+            why = f"the folder cannot be written ({error.strerror})"
+            raise DeliveryError(why, for_all=True) from error
 
     return deliver
 
@@ -100,7 +113,7 @@ def _send(peer: Peer, datasets: Sequence[Dataset], *, calling: str, tls: SSLCont
     association = entity.associate(peer.host, peer.port, ae_title=peer.title, tls_args=secured)
     if not association.is_established:
         why = "rejected the association" if association.is_rejected else "cannot be reached"
-        raise DeliveryError(f"{peer.title} {why}")
+        raise DeliveryError(f"{peer.title} {why}", for_all=True)
     try:
         for dataset in datasets:
             _store(peer, association, dataset)
