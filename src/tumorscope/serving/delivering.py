@@ -42,7 +42,7 @@ class Delivering:
     @property
     def failures_in_a_row(self) -> int:
         """Attempts that failed, of the answer that failed most often and still waits."""
-        return max((one.failures for one in self._tried.values()), default=0)
+        return max((one.failures for one in list(self._tried.values())), default=0)
 
     def due(self) -> list[Path]:
         """Return the answers whose time has come, the oldest first."""
