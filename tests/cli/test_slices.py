@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_training_commands import RECIPE
-from tests.fixtures.volumes import write_heads
+from tests.fixtures.dicom_files import save, write_series
+from tests.fixtures.segmentations import plates, segmentation
+from tests.fixtures.volumes import AFFINE, head, write_heads
 
 from tumorscope.cli.app import run
 
@@ -59,3 +61,23 @@ def test_commands_for_pictures_name_the_one_for_volumes(
 ) -> None:
     assert run([command, str(heads / "P0"), "-o", str(tmp_path / "o")]) == 3
     assert f"tumorscope slices {heads / 'P0'} -o DIR" in capsys.readouterr().err
+
+
+def test_segmentations_are_masks_and_those_of_others_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values, mask = head(1, lesion=22.0)
+    write_series(tmp_path / "v" / "no" / "a", values, AFFINE)
+    where = plates(AFFINE, len(mask))
+    save(segmentation(mask, where, series="1.2.3"), tmp_path / "v" / "other")
+    words = ["slices", str(tmp_path / "v"), "--every", "12", "-o"]
+    assert run([*words, str(tmp_path / "s")]) == 0
+    said = capsys.readouterr().err
+    assert "other: it is a segmentation (what was segmented is not among the volumes)." in said
+    (tmp_path / "v" / "no").rename(tmp_path / "v" / "b")
+    save(segmentation(mask, where), tmp_path / "v" / "mine")
+    assert run([*words, str(tmp_path / "t"), "--segment", "kind of lesion"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[0] == "tumour"
+    assert list((tmp_path / "t").glob("yes/*/*_mask.png"))
+    assert run([*words, str(tmp_path / "u"), "--segment", "cyst"]) == 3
+    assert "no-segment: 1" in capsys.readouterr().err
