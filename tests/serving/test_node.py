@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
 import pydicom
 import pytest
 from tests.fixtures.dicom_files import write_series
-from tests.fixtures.peers import storescu, until
+from tests.fixtures.peers import free_port, storescu, until
 from tests.fixtures.volumes import AFFINE, head
 
-from tumorscope.common.errors import SurroundingsError
+from tumorscope.common.errors import InputError, SurroundingsError
 from tumorscope.common.locks import BusyError
 from tumorscope.serving import node as module
 from tumorscope.serving.answering import Answering, AnswerLaterError, Asked
@@ -153,3 +155,18 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, series_model: Path) -> Non
             ),
             Asked(model=str(series_model)),
         )
+
+
+def test_a_model_that_cannot_be_used_leaves_no_port_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Asked) -> Answering:
+        raise InputError("no model")
+
+    monkeypatch.setattr(module, "Answering", refused)
+    port = free_port()
+    with pytest.raises(InputError, match="no model"):
+        Node(replace(settings_of(tmp_path), port=port), Asked())
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))

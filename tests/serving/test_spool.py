@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -108,6 +109,47 @@ def test_a_full_spool_refuses_and_recovers(tmp_path: Path) -> None:
     assert spool.purge(0) == 1
     assert spool.used == 0
     assert give(spool, "b", content=b"0" * 20) == "new"
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "words"),
+    [
+        (errno.ENOSPC, SpoolFullError, "the disk is full"),
+        (errno.EDQUOT, SpoolFullError, "the disk is full"),
+        (errno.EIO, OSError, "broken"),
+    ],
+)
+def test_a_full_disk_is_told_from_a_broken_one_and_leaves_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    error: type[Exception],
+    words: str,
+) -> None:
+    spool = spool_in(tmp_path)
+
+    def fails(*_: object) -> None:
+        raise OSError(number, "broken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fails)
+        with pytest.raises(error, match=words):
+            give(spool, "a")
+    path = spool.write([b"there is room again"])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fails)
+        with pytest.raises(error, match=words):
+            spool.keep(path, Identity("study", "1", "a"))
+    spool.drop(path)
+    assert spool.used == 0
+    assert spool.complete(0) == []
+
+
+def test_some_room_is_left_for_results(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, most_bytes=PLENTY, spare_bytes=2**62)
+    with pytest.raises(SpoolFullError, match="nearly full"):
+        spool.write([b"a"])
+    assert spool.used == 0
 
 
 def test_what_is_kept_for_a_while_goes_later_and_what_is_open_stays(tmp_path: Path) -> None:

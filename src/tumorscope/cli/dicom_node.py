@@ -101,12 +101,16 @@ def dicom_node(
         Do not look whether the model was trained on what it sees.
     associations
         How many may be open at one time.
-    instance_megabytes, spool_megabytes
-        Largest instance, and most that the spool may hold; what is more is refused with A700.
+    instance_megabytes
+        The largest instance; what is larger is refused with the status A700.
+    spool_megabytes
+        Most that the spool may hold; what comes then is refused with A700 until there is room.
     idle_seconds
         An association without a word for so long is ended.
-    tls_certificate, tls_key
-        PEM files: the node speaks TLS only.
+    tls_certificate
+        PEM file with the node's certificate: it speaks TLS only.
+    tls_key
+        PEM file with the key of that certificate.
     tls_callers
         PEM file of the authorities that certify callers; each needs a certificate then.
     send_tls
