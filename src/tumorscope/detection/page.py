@@ -6,7 +6,6 @@ import base64
 import contextlib
 import io
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
@@ -17,11 +16,11 @@ from urllib.parse import quote
 from PIL import Image
 
 from tumorscope.common.errors import UsageError
-from tumorscope.common.files import atomic_path
 from tumorscope.common.names import printable
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
 from tumorscope.detection.detector import Detector
+from tumorscope.detection.page_file import open_page_file
 from tumorscope.detection.pictures import THUMBNAILS
 from tumorscope.detection.records import Result
 
@@ -182,13 +181,7 @@ def open_page(
     OutputError
         If it cannot be written.
     """
-    with contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(atomic_path(path))
-        # Beside the page, where there is room for it; it has no name, so that no kill leaves it.
-        spool = tempfile.TemporaryFile(  # noqa: SIM115 -- the stack closes it
-            "w+", encoding="utf-8", errors="backslashreplace", dir=path.parent
-        )
-        cards = stack.enter_context(spool)
+    with open_page_file(path) as (temporary, cards):
         page = FindingsPage(detector, cards, folder=path.parent, overlays=overlays)
         yield page
         page.write(temporary, table=table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,13 +12,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from tumorscope.common.files import atomic_path
 from tumorscope.common.names import printable
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
 from tumorscope.common.words import counted
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.evidence import temperature_of
+from tumorscope.detection.page_file import open_page_file
 from tumorscope.detection.series_curve import curve_of
 from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
 from tumorscope.detection.thumbnail import thumbnail
@@ -148,12 +147,8 @@ def open_study_page(path: Path, detector: Detector, descriptions: bool) -> Itera
     OutputError
         If it cannot be written.
     """
-    with contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(atomic_path(path))
-        spool = tempfile.TemporaryFile(  # noqa: SIM115 -- the stack closes it
-            "w+", encoding="utf-8", errors="backslashreplace", dir=path.parent
-        )
-        page = StudyPage(detector, stack.enter_context(spool), descriptions)
+    with open_page_file(path) as (temporary, sections):
+        page = StudyPage(detector, sections, descriptions)
         yield page
         page.write(temporary)
 
