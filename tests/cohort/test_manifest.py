@@ -134,3 +134,20 @@ def test_odd_file_names_survive(tmp_path: Path, name: str) -> None:
     loaded = Manifest.load(tmp_path / "m.csv")
     assert loaded.rows == manifest.rows
     loaded.check_files()
+
+
+def test_names_with_spaces_around_them_and_line_ends_are_kept(tmp_path: Path) -> None:
+    names = [" lead.png", "cr\rx.png", "=1+2.png", "trail.png "]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    rows = tuple(
+        Row(name, sha256_of(tmp_path / name), 1, f"g{number}") for number, name in enumerate(names)
+    )
+    Manifest(rows, tmp_path).save(tmp_path / "manifest.csv")
+    loaded = Manifest.load(tmp_path / "manifest.csv")
+    assert [row.path for row in loaded.rows] == names
+    loaded.check_files()
+    (tmp_path / "plain.png").write_bytes(b"x")
+    text = (tmp_path / "manifest.csv").read_text().replace("'=1+2.png", "  plain.png ")
+    (tmp_path / "manifest.csv").write_text(text, newline="")
+    assert Manifest.load(tmp_path / "manifest.csv").rows[2].path == "plain.png"

@@ -35,3 +35,9 @@ def test_tables_of_ours_are_guarded_and_read_back(tmp_path: Path) -> None:
     with (tmp_path / "t.csv").open() as stream:
         assert list(csv.reader(stream))[1] == ["'=1+2.png", "-0.25"]
     assert read_csv(tmp_path / "t.csv") == [{"path": "=1+2.png", "score": "-0.25"}]
+
+
+def test_line_ends_within_names_stay_as_they_are(tmp_path: Path) -> None:
+    names = ["cr\rx.png", "nl\nx.png", "both\r\nx.png", " lead.png", 'say "a".png']
+    write_csv(tmp_path / "t.csv", ("path",), [{"path": name} for name in names])
+    assert [record["path"] for record in read_csv(tmp_path / "t.csv")] == names

@@ -60,6 +60,7 @@ def test_warnings_are_calm_afterwards() -> None:
         calm_warnings()
         warnings.warn("of a library", DeprecationWarning, stacklevel=1)
         warnings.warn("of a library", FutureWarning, stacklevel=1)
+        warnings.warn_explicit("of metadata", UserWarning, "TiffImagePlugin.py", 1, "PIL.Tiff")
 
 
 def test_encodings_are_told_apart() -> None:

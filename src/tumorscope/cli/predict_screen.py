@@ -36,13 +36,11 @@ def screen(
         if pictures:
             print("{:<11}{:>11}  {:>7}  {:<5} {}".format(*ON_SCREEN))
         return _print_line, collected
-    import csv
-
+    from tumorscope.common.csv_files import csv_line
     from tumorscope.detection.tables import cells
 
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(columns)
-    return lambda row: table.writerow(cells(row, columns)), collected
+    sys.stdout.write(csv_line(columns))
+    return lambda row: sys.stdout.write(csv_line(cells(row, columns))), collected
 
 
 def _print_line(row: Row) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -79,6 +80,8 @@ def row_of(record: Record, manifest: Path, line: int) -> Row:
         If a cell holds what it may not; the message names the line.
     """
     cells = {name: (record.get(name) or "").strip() for name in MANIFEST_COLUMNS}
+    for name in ("path", "mask"):
+        cells[name] = _place(record.get(name) or "", manifest)
     for column, allowed, expected in _RULES:
         if not allowed(cells):
             raise InputError(
@@ -108,6 +111,12 @@ def row_of(record: Record, manifest: Path, line: int) -> Row:
             if name not in MANIFEST_COLUMNS or (name == "tumour_type" and kind == NO_TYPE)
         },
     )
+
+
+def _place(cell: str, manifest: Path) -> str:
+    """Return a path without the spaces around it, unless a file is called so."""
+    plain = cell.strip()
+    return cell if cell != plain and os.path.lexists(manifest.parent / cell) else plain
 
 
 def cells_of(row: Row, path: str, mask: str) -> dict[str, object]:

@@ -21,7 +21,9 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         If it cannot be read.
     """
     try:
-        records = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+        # As it stands: line ends within names are not to be changed.
+        text = io.StringIO(path.read_bytes().decode(), newline="")
+        records = list(csv.DictReader(text))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"Cannot read {path}: {error}. Expected a file that tumorscope wrote. Run the command "
@@ -39,10 +41,22 @@ def write_csv(path: Path, columns: Sequence[str], records: Iterable[Mapping[str,
 
     Texts that a spreadsheet would compute are guarded, see `tumorscope.common.spreadsheets`.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
+    lines = [csv_line(columns)]
     for record in records:
-        cells = {n: guarded(v) if isinstance(v, str) else v for n, v in record.items()}
-        writer.writerow(cells)
-    write_text(path, text.getvalue())
+        cells = (record.get(name, "") for name in columns)
+        lines.append(csv_line([guarded(v) if isinstance(v, str) else v for v in cells]))
+    write_text(path, "".join(lines))
+
+
+def csv_line(values: Iterable[object]) -> str:
+    r"""Return one record of a CSV file, with its line feed.
+
+    Examples
+    --------
+    >>> csv_line(["a.png", 0.5, "two\rlines"])
+    'a.png,0.5,"two\rlines"\n'
+    """
+    cell = io.StringIO(newline="")
+    # With this end, csv quotes every kind of line end within a cell; with "\n", not "\r".
+    csv.writer(cell, lineterminator="\r\n").writerow(values)
+    return cell.getvalue().removesuffix("\r\n") + "\n"

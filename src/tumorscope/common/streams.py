@@ -40,6 +40,8 @@ def calm_warnings() -> None:
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning):
         warnings.simplefilter("ignore", category)
     warnings.simplefilter("ignore", ResourceWarning)
+    # Of damaged metadata, in which nothing is needed; what is wrong with a picture is an error.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextlib.contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tumorscope.common.csv_files import csv_line
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
@@ -94,9 +94,12 @@ def open_table(path: Path, *, columns: Mapping[str, type] = FINDING_COLUMNS) -> 
             if suffix == ".jsonl":
                 yield lambda row: _write_line(stream.write, row, columns)
                 return
-            table = csv.writer(stream, lineterminator="\n")
-            table.writerow(columns)
-            yield lambda row: table.writerow(cells(row, columns)) and None
+            stream.write(csv_line(columns))
+
+            def write_cells(row: Values) -> None:
+                stream.write(csv_line(cells(row, columns)))
+
+            yield write_cells
 
 
 def cells(row: Values, columns: Mapping[str, type] = FINDING_COLUMNS) -> list[str]:
