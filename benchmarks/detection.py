@@ -240,8 +240,9 @@ def known_images(model: ModelFile, paths: Sequence[Path]) -> list[dict[str, obje
     records = []
     for count in KNOWN:
         known = drawn(count)
-        size = len(known.pack()) * 4 / 3
-        print(f"{count:,} images known: {size / 2**20:.1f} MiB of a model file")
+        if count == KNOWN[0]:
+            size = len(known.pack()) * 4 / 3
+            print(f"{count:,} images known: {size / 2**20:.1f} MiB of a model file")
 
         def check(turn: int, *, search: MarkSets = known) -> Spent:
             asked = prepared[turn % len(scans)]

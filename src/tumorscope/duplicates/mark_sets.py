@@ -94,9 +94,7 @@ class MarkSets:
         """Return sets, each of marks in their order, ready to be searched."""
         keys = np.concatenate([each | _above(number, bits) for number, each in enumerate(sets)])
         places = (max(map(len, sets)) - 1).bit_length() + _ROOM
-        table = np.zeros(COUNT << places, dtype=np.bool_)
-        table[_place(keys, bits, places)] = True
-        return cls(salt, bits, keys, np.packbits(table))
+        return cls(salt, bits, keys, np.concatenate([_table(each, places) for each in sets]))
 
     @property
     def sets(self) -> list[Marks]:
@@ -136,7 +134,7 @@ class MarkSets:
             parts.append(np.ascontiguousarray(steps.view(np.uint8).reshape(-1, 8).T[:6]).tobytes())
             sizes.append(len(marks))
         header = self.salt.to_bytes(8, "little") + bytes([self.bits])
-        return header + np.array(sizes, "<u4").tobytes() + zlib.compress(b"".join(parts), 9)
+        return header + np.array(sizes, "<u4").tobytes() + zlib.compress(b"".join(parts))
 
     @classmethod
     def unpack(cls, data: bytes) -> MarkSets:
@@ -178,6 +176,12 @@ def _place(keys: Marks, bits: int, places: int) -> NDArray[np.int64]:
     place <<= np.uint64(places)
     place |= keys & last
     return place.view(np.int64)
+
+
+def _table(marks: Marks, places: int) -> NDArray[np.uint8]:
+    table = np.zeros(1 << places, dtype=np.bool_)
+    table[(marks & np.uint64((1 << places) - 1)).view(np.int64)] = True
+    return np.packbits(table)
 
 
 def _sets(whole: bytes, sizes: Sequence[int], bits: int) -> list[Marks]:
