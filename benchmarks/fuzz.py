@@ -110,7 +110,8 @@ def models(folder: Path) -> Target:
 
 def manifests(folder: Path) -> Target:
     """Return manifests with commas, semicolons and in UTF-16."""
-    text = "path,label,group,split\na.png,1,p1,training\nb.png,0,p2,testing\n"
+    text = f"path,sha256,label,group,split\na.png,{'a' * 64},1,p1,training\n"
+    text += f"b.png,{'b' * 64},0,p2,testing\n"
     path = folder / "manifest.csv"
 
     def feed(damaged: bytes) -> None:

@@ -18,7 +18,6 @@ COMMANDS = {
     "predict with OpenVINO": "predict IMAGES --model XML -o t.csv --threads 1",
     "describe": "describe ONNX",
     "export": "export ONNX --to openvino -o out --calibration COHORT",
-    "audit": "audit COHORT -o audited",
     "train": "train --help",
 }
 

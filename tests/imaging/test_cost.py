@@ -15,7 +15,7 @@ from tumorscope.imaging.cost import bytes_needed
 from tumorscope.imaging.opening import read_header
 from tumorscope.imaging.read import open_image
 
-EDGE = 1800
+EDGE = 1200
 _REFS, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
