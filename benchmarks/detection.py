@@ -246,7 +246,7 @@ def known_images(model: ModelFile, paths: Sequence[Path]) -> list[dict[str, obje
 
         def check(turn: int, *, search: MarkSets = known) -> Spent:
             asked = prepared[turn % len(scans)]
-            return timed(lambda: len([search.in_common(frequencies(asked))]))
+            return timed(lambda: len([search.holds(frequencies(asked))]))
 
         def prepare_one(turn: int) -> Spent:
             return timed(lambda: len([prepare(scans[turn % len(scans)], how)]))

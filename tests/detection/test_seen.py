@@ -94,11 +94,11 @@ def test_the_very_picture_is_known_by_what_the_network_is_given(
     assert answers[0] == answers[1] == [True] * 3 + [False] * 3 + [True]
     looked: list[int] = []
 
-    def in_common(_: MarkSets, found: np.ndarray) -> int:
+    def holds(_: MarkSets, found: np.ndarray) -> bool:
         looked.append(len(found))
-        return 0
+        return False
 
-    monkeypatch.setattr(MarkSets, "in_common", in_common)
+    monkeypatch.setattr(MarkSets, "holds", holds)
     assert detector.detect(phantoms[1]).seen
     assert not looked
     detector.detect(phantoms[4])

@@ -75,4 +75,4 @@ class SeenImages:
         if not self._marks:
             return False
         asked = frequencies(prepare(scan, USUAL) if prepared is None else prepared)
-        return any(each.in_common(asked) >= mark_sets.NEEDED for each in self._marks)
+        return any(each.holds(asked) for each in self._marks)

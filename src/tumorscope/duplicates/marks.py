@@ -1,7 +1,7 @@
 """Frequencies of a head → twelve marks, each a hash of sixteen of them in coarse steps.
 
 No frequency counts for two marks, and those of one mark are drawn from all over, so that a mark
-says little of the picture, and nothing of the other marks. Two pictures that have two marks in
+says little of the picture, and nothing of the other marks. Two pictures that have some marks in
 common are taken for copies of one.
 """
 
