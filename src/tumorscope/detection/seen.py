@@ -16,6 +16,9 @@ from tumorscope.imaging import prepare
 from tumorscope.imaging.slice import Slice
 from tumorscope.model_file.schema import TrainingThumbprints
 
+LEAST_SIDE = 96
+"""What a network is given serves for marks where its sides have as many pixels."""
+
 
 class SeenImages:
     """The images that a model file knows; threads may share it.
@@ -74,5 +77,7 @@ class SeenImages:
     def _has_marks(self, scan: Slice, prepared: NDArray[np.uint8] | None) -> bool:
         if not self._marks:
             return False
-        asked = frequencies(prepare(scan, USUAL) if prepared is None else prepared)
+        if prepared is None or len(prepared) < LEAST_SIDE:
+            prepared = prepare(scan, USUAL)
+        asked = frequencies(prepared)
         return any(each.holds(asked) for each in self._marks)

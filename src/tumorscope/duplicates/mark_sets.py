@@ -27,7 +27,7 @@ known one does, or is its mirror image, and has `STRUCTURE`. Of 398 slices from 
 packaged model never saw, all 11 that had two marks in common lay otherwise or had little structure,
 and none had three."""
 
-STRUCTURE = 0.05
+STRUCTURE = 0.051
 """Mean size of frequencies below which a head is like many others, such as a slice of its base."""
 
 FEWEST = 2048
