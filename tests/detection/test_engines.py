@@ -70,7 +70,7 @@ def test_every_engine_computes_the_same(
 
 
 def test_threads_may_share_an_engine(model: tuple[ModelFile, str], pixels: np.ndarray) -> None:
-    engine = open_engine(model[0], model[1], threads=1, runs=2)
+    engine = open_engine(model[0], model[1], threads=1)
     wanted = expected(pixels)
     rng = np.random.default_rng(1)
     orders = [rng.permutation(5)[: rng.integers(1, 6)] for _ in range(60)]

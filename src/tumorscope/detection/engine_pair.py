@@ -55,7 +55,7 @@ class EnginePair:
         opened = self._of_this_process()
         with opened.lock:
             if opened.latency is None:
-                opened.latency = self._open(threads=self._threads, runs=1)
+                opened.latency = self._open(threads=self._threads)
             return opened.latency
 
     @property
@@ -64,7 +64,7 @@ class EnginePair:
         opened = self._of_this_process()
         with opened.lock:
             if opened.throughput is None:
-                opened.throughput = self._open(threads=1, runs=self._threads)
+                opened.throughput = self._open(threads=1)
             return opened.throughput
 
     def _of_this_process(self) -> _Opened:
@@ -72,5 +72,5 @@ class EnginePair:
             self._opened = _Opened(before=self._opened)
         return self._opened
 
-    def _open(self, *, threads: int, runs: int) -> Engine:
-        return open_engine(self._model, self._name, threads=threads, runs=runs, fast=self._fast)
+    def _open(self, *, threads: int) -> Engine:
+        return open_engine(self._model, self._name, threads=threads, fast=self._fast)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tumorscope.common.cores import cores
 from tumorscope.detection import rules
 from tumorscope.detection.engines import Engine, open_engine
 from tumorscope.imaging.preprocess import prepare
@@ -31,7 +30,7 @@ class ModelInputCheck:
     @classmethod
     def of(cls, model: ModelFile) -> ModelInputCheck:
         """Open a model file for its input check."""
-        return cls(model.metadata, open_engine(model, threads=1, runs=cores()))
+        return cls(model.metadata, open_engine(model, threads=1))
 
     @property
     def model(self) -> str:

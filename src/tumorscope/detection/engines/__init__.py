@@ -21,7 +21,6 @@ def open_engine(
     name: EngineName | None = None,
     *,
     threads: int | None = None,
-    runs: int = 1,
     fast: bool = False,
 ) -> Engine:
     """Load a model file's graph into an engine.
@@ -34,8 +33,6 @@ def open_engine(
         Which engine; by default the one that the file was made for.
     threads : int, optional
         How many threads one run uses; all cores by default.
-    runs : int
-        How many threads will call `run` at the same time. More may, but would wait.
     fast : bool
         Whether OpenVINO may compute in bfloat16, see there; the other engines ignore it.
 
@@ -51,7 +48,7 @@ def open_engine(
     if name == "openvino":
         from tumorscope.detection.engines.openvino import OpenVino
 
-        return OpenVino(model, threads=threads, runs=runs, fast=fast)
+        return OpenVino(model, threads=threads, fast=fast)
     if name == "litert":
         from tumorscope.detection.engines.litert import LiteRt
 
