@@ -18,6 +18,9 @@ from tumorscope.imaging.read import open_image
 EDGE = 1200
 _REFS, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
+OTHERS = 2 * 2**20
+"""Bytes by which a process that runs tests grows meanwhile for other reasons."""
+
 
 def _peak(path: Path) -> int:
     """Return by how many bytes this process grew at most while it read an image."""
@@ -63,7 +66,7 @@ def test_no_picture_takes_more_than_it_is_said_to(name: str, tmp_path: Path) -> 
     else:
         form = picture.convert("RGBA") if name.startswith("RGBA") else picture
         form.save(path, lossless=True, progressive=name == "progressive.jpg")
-    assert _peak(path) <= bytes_needed(read_header(path))
+    assert _peak(path) <= bytes_needed(read_header(path)) + OTHERS
 
 
 def test_what_needs_more_than_the_budget_is_refused_before_it_is_decoded(

@@ -192,7 +192,11 @@ def test_a_missing_key_is_refused_by_name(model: ModelFile, key: str) -> None:
         ({"conformal": {"miscoverage": 0}}, "miscoverage"),
         ({"calibration": {"slope": -1.0}}, "slope"),
         ({"seen": {"version": 1, "packing": "sixths", "count": 5, "data": ""}}, "do not fill"),
-        ({"seen": {"count": 9_000_000, "data": ""}}, "more than are read"),
+        (
+            {"seen": {"version": 2, "packing": "bytes", "count": 9_000_000, "data": ""}},
+            "more than are read",
+        ),
+        ({"seen": {"count": 9_000_000, "data": ""}}, "do not fill"),
         ({"grid": [7, 100_000]}, "grid"),
         ({"grid": [0, 7]}, "grid"),
         ({"seen": {"version": 99, "count": 0, "data": ""}}, "version 99"),
