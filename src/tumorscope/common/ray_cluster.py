@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,8 @@ def connected(address: str, *, workers: int | None = None) -> Iterator[ray]:
 
     Where this process is connected already, that connection is used, and left as it is.
 
-    Nothing is reported to Ray's makers, and a cluster that is started here listens on this machine
-    only.
+    Nothing is reported to Ray's makers (`tumorscope.common.offline`), and a cluster that is started
+    here listens on this machine only.
 
     Parameters
     ----------
@@ -45,9 +44,6 @@ def connected(address: str, *, workers: int | None = None) -> Iterator[ray]:
         If there is no cluster at that address.
     """
     require("ray", to="spread work over a cluster")
-    # Read when ray is imported.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DEDUP_LOGS", "1")
     import ray
 
     if ray.is_initialized():

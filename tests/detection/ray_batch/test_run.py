@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
+from tumorscope.cli.app import run
 from tumorscope.common.errors import InputError
 from tumorscope.common.ray_cluster import connected
 from tumorscope.detection.detector import Detector
@@ -165,3 +167,31 @@ def test_addresses_give_the_rows_of_files(scans: Path, detector: Detector) -> No
         for name in ("decision", "probability", "logit", "sha256", "seen"):
             assert one[name] == other[name]
         assert other["path"] == f"file://{one['path']}"
+
+
+def test_the_command_writes_tables_and_counts_them(
+    scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "tables"
+    words = ["predict", str(scans), "-o", str(place), "--ray", "local", "--workers", "2", "--json"]
+    assert run(words) == 4  # one file cannot be read
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["computed_before"]) == (25, 0)
+    assert {path.name for path in place.iterdir()} == {"batch.json", *told["tables"]}
+    assert run(words) == 4
+    assert json.loads(capsys.readouterr().out)["computed_before"] == 25
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "received no -o"),
+        (["-o", "t.csv"], "-o t.csv"),
+        (["-o", "t", "--overlays", "o"], "--overlays with --ray"),
+    ],
+)
+def test_what_a_cluster_does_not_do_is_refused(
+    scans: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["predict", str(scans), "--ray", "local", *words]) == 2
+    assert said.lower() in capsys.readouterr().err.lower()
