@@ -158,6 +158,7 @@ def predict(
                 "--with-descriptions": with_descriptions,
                 "--dicom-results": dicom_results,
                 "--dicomweb": dicomweb,
+                "--window": window != "percentile",
             }
         )
         seen = not skip_seen_check

@@ -41,7 +41,9 @@ class Store:
         """Return the names of the files there; none where the place does not exist yet."""
         if self._address is None:
             folder = Path(self.place)
-            return {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+            # What a kill leaves of a file that was being written is hidden.
+            names = (each.name for each in folder.iterdir()) if folder.is_dir() else ()
+            return {name for name in names if not name.startswith(".")}
         system, root = file_system(self._address)
         try:
             return {str(each).rsplit("/", 1)[-1] for each in system.ls(root, detail=False)}
