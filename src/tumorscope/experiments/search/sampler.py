@@ -10,14 +10,18 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial
 
+from tumorscope.experiments.search.killed import draw_of
+
 
 class NumberedSampler(BaseSampler):
     """Optuna's TPE, seeded anew for each trial from seed, name of the study and trial number.
 
-    A storage gives each number once. A search that goes on therefore draws what an uninterrupted
-    one would have drawn next, and a second worker never draws what the first did. A sampler that
-    is seeded at its opening begins again with the same candidates each time. With the name, the
-    studies of a search draw apart: where they agree, the data made them, not the seed.
+    A storage gives each number once; a trial that repeats a killed one counts by the number of
+    that one (`tumorscope.experiments.search.killed.draw_of`). A search that goes on therefore draws
+    what an uninterrupted one would have drawn next, and a second worker never draws what the first
+    did. A sampler that is seeded at its opening begins again with the same candidates each time.
+    With the name, the studies of a search draw apart: where they agree, the data made them, not the
+    seed.
 
     Parameters
     ----------
@@ -31,7 +35,8 @@ class NumberedSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Take the randomness of this trial."""
-        words = f"{self._seed}\n{study.study_name}\n{trial.number}"
+        number = draw_of(trial, study.get_trials(deepcopy=False))
+        words = f"{self._seed}\n{study.study_name}\n{number}"
         digest = hashlib.sha256(words.encode()).digest()
         self._of_trial = TPESampler(seed=int.from_bytes(digest[:4], "big"))
         self._of_trial.before_trial(study, trial)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.progress import track
+from tumorscope.experiments.search.killed import living, repeat_what_was_killed, watched
 from tumorscope.records.protocol import Protocol, parse_protocol
 from tumorscope.records.reserve import refuse_changes
 
@@ -231,21 +232,18 @@ def run_trials(
 ) -> None:
     """Run trials until the study has as many as wanted, this worker's and others' together.
 
-    Trials of killed workers are marked as failed and not counted, so that they are repeated. A
-    trial that is interrupted is marked so too, and the interrupt goes on.
+    Trials that were killed or interrupted are marked as failed and not counted; each is run once
+    more, with the values that it had or would have drawn.
     """
-    import optuna
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        optuna.storages.fail_stale_trials(study)
     started = time.monotonic()
-    for _ in track(range(max(0, trials - finished(study))), label):
-        if finished(study) >= trials:
-            break
-        if timeout is not None and time.monotonic() - started > timeout:
-            break
-        study.optimize(judge, n_trials=1)
+    with living() as worker:
+        for _ in track(range(max(0, trials - finished(study))), label):
+            if finished(study) >= trials:
+                break
+            if timeout is not None and time.monotonic() - started > timeout:
+                break
+            repeat_what_was_killed(study)
+            study.optimize(watched(judge, worker), n_trials=1)
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:
@@ -283,8 +281,10 @@ def _opened(url: str) -> optuna.storages.RDBStorage:
 
 
 def _begun(study: optuna.Study) -> bool:
-    """Whether a study has trials that are not failed."""
-    return any(trial.state.name != "FAIL" for trial in study.get_trials(deepcopy=False))
+    """Whether a study has trials that ran, or run, and did not fail."""
+    return any(
+        trial.state.name not in ("FAIL", "WAITING") for trial in study.get_trials(deepcopy=False)
+    )
 
 
 def _shown(url: str) -> str:
