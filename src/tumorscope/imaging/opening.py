@@ -18,6 +18,7 @@ from tumorscope.imaging.bounds import TooMuchError, canvas_of, check_parts
 from tumorscope.imaging.damage import why
 from tumorscope.imaging.jpeg import Layout, layout_of
 from tumorscope.imaging.kinds import SUFFIXES, format_of, is_dicom, kind_of
+from tumorscope.imaging.libtiff import silence_libtiff
 from tumorscope.imaging.refusals import (
     check_size,
     refuse,
@@ -185,6 +186,8 @@ def _recognised(data: bytes, source: str) -> tuple[str, Page | None, int]:
 def _parsed(data: bytes, name: str, page: Page | None) -> tuple[Image.Image, int]:
     """Return Pillow's view of a file, at the page that is read, and how many frames it moves."""
     Image.init()
+    if name == "TIFF":
+        silence_libtiff()
     # Not Image.open: it warns of large images through the process-wide warning filter, which
     # threads share; the size is checked by the caller instead.
     # No name either: Pillow would map the file of that name into memory, where those stored on
