@@ -6,13 +6,15 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import tumorscope
 from tumorscope.common.errors import InputError, UsageError
-from tumorscope.detection.engines import ENGINES, Engine, Outputs, open_engine
+from tumorscope.detection.engines import ENGINES, Engine, Outputs, engine_of, open_engine
 from tumorscope.detection.engines.base import outputs_of
 from tumorscope.model_file.onnx_file import ModelFile, read_model, write_model
 from tumorscope.model_file.other_formats import read_any
@@ -202,3 +204,53 @@ def test_the_fast_way_still_adds_up(tiny_model: Path, pixels: np.ndarray) -> Non
     fast = open_engine(model, "openvino", fast=True).run(pixels)
     np.testing.assert_allclose(fast.logit, expected(pixels).logit, atol=0.1)
     np.testing.assert_allclose(fast.evidence.sum((1, 2)) + fast.bias, fast.logit, atol=1e-3)
+
+
+class OnProcessor:
+    """What stands in for the build of ONNX Runtime that can use graphics cards."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, card: bool) -> None:
+        self.asked: list[Any] = []
+        real, offered = onnxruntime.InferenceSession, ["CUDAExecutionProvider"]
+
+        def session(graph: bytes, options: Any, *, providers: list[Any], **how: Any) -> Any:
+            self.asked = providers
+            made = real(graph, options, providers=["CPUExecutionProvider"], **how)
+            if card:
+                made.get_providers = lambda: [*offered, "CPUExecutionProvider"]
+            return made
+
+        def both() -> list[str]:
+            return [*offered, "CPUExecutionProvider"]
+
+        monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+        monkeypatch.setattr(onnxruntime, "get_available_providers", both)
+
+
+def test_a_graphics_card_is_asked_first_and_computes_the_same(
+    tiny_model: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = OnProcessor(monkeypatch, card=True)
+    engine = open_engine(read_any(tiny_model), "cuda")
+    assert_same(engine.run(pixels), expected(pixels))
+    assert engine.name == "cuda"
+    assert stand_in.asked == [
+        ("CUDAExecutionProvider", {"use_tf32": "0"}),
+        "CPUExecutionProvider",
+    ]
+
+
+def test_no_graphics_card_is_an_error_and_not_a_slow_answer(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = read_any(tiny_model)
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        with pytest.raises(
+            UsageError, match=r"computes with .*CPUExec.*pip install .onnxruntime-gpu"
+        ):
+            engine_of(model, "cuda")
+    OnProcessor(monkeypatch, card=False)
+    assert engine_of(model, "cuda") == "cuda"  # nothing is opened yet
+    with pytest.raises(UsageError, match=r"cannot use a graphics card here\. Expected an NVIDIA"):
+        open_engine(model, "cuda")
+    assert capsys.readouterr().out == ""

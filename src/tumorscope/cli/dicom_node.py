@@ -40,7 +40,7 @@ def dicom_node(
     retention: float = 24.0,
     model: Path | None = None,
     operating_point: str = "balanced",
-    engine: Literal["onnxruntime", "openvino", "litert"] | None = None,
+    engine: Literal["onnxruntime", "openvino", "litert", "cuda"] | None = None,
     threads: OptionalWhole = None,
     skip_seen_check: Flag = False,
     associations: Whole = 32,
@@ -94,7 +94,8 @@ def dicom_node(
     operating_point
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
     engine
-        What computes; by default the one that suits the model file.
+        What computes; by default the one that suits the model file. cuda is ONNX Runtime on an
+        NVIDIA graphics card, and needs the package onnxruntime-gpu.
     threads
         Cores to use; all by default.
     skip_seen_check

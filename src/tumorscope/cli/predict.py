@@ -27,7 +27,7 @@ def predict(
     overlays: Path | None = None,
     report: Path | None = None,
     operating_point: str = "balanced",
-    engine: Literal["onnxruntime", "openvino", "litert"] | None = None,
+    engine: Literal["onnxruntime", "openvino", "litert", "cuda"] | None = None,
     batch: OptionalWhole = None,
     threads: OptionalWhole = None,
     fast: Flag = False,
@@ -89,7 +89,8 @@ def predict(
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
         Around the threshold is a range without an answer, which tumorscope describe MODEL prints.
     engine
-        What computes; by default the one that suits the model file.
+        What computes; by default the one that suits the model file. cuda is ONNX Runtime on an
+        NVIDIA graphics card, and needs the package onnxruntime-gpu.
     batch
         Images per run of the engine; 1 by default. With 4, a folder may take a tenth less time.
     threads
@@ -135,7 +136,8 @@ def predict(
         PATHS may then be addresses such as s3://bucket/prefix, and -o names a folder or address
         for many Parquet tables. What is there is not computed again.
     workers
-        With --ray: how many processes of one core each; all cores by default.
+        With --ray: how many processes of one core each, and with --engine cuda of one graphics
+        card each; all that the cluster has by default.
     """
     common = common or Common()
     from_archive = FromArchive(

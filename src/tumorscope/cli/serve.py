@@ -24,7 +24,7 @@ def serve(
     token_file: Path | None = None,
     model: Path | None = None,
     operating_point: str = "balanced",
-    engine: Literal["onnxruntime", "openvino", "litert"] | None = None,
+    engine: Literal["onnxruntime", "openvino", "litert", "cuda"] | None = None,
     batch: OptionalWhole = None,
     threads: OptionalWhole = None,
     skip_seen_check: Flag = False,
@@ -65,7 +65,8 @@ def serve(
     operating_point
         Whose threshold decides: balanced, screening, specific, or another that the model stores.
     engine
-        What computes; by default the one that suits the model file.
+        What computes; by default the one that suits the model file. cuda is ONNX Runtime on an
+        NVIDIA graphics card, and needs the package onnxruntime-gpu.
     batch
         Pictures per run of the engine; 1 by default. With 4, many requests at once may take a tenth
         less time, and numbers differ in the seventh digit.

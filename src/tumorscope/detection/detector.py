@@ -88,7 +88,7 @@ class Detector:
     ----------
     model : ModelFile
         From `tumorscope.model_file.other_formats.read_any`.
-    engine : {"onnxruntime", "openvino", "litert"}, optional
+    engine : {"onnxruntime", "openvino", "litert", "cuda"}, optional
         What computes the graph; by default what suits the file.
     operating_point : str
         Name of the operating point that decides; "balanced", "screening" and "specific" are usual.

@@ -29,7 +29,7 @@ class EnginePair:
     ----------
     model : ModelFile
         What they compute.
-    name : {"onnxruntime", "openvino", "litert"}
+    name : {"onnxruntime", "openvino", "litert", "cuda"}
         Of the engine.
     threads : int
         How many cores to use.

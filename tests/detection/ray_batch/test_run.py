@@ -7,8 +7,10 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from pyarrow import parquet
@@ -197,3 +199,37 @@ def test_what_a_cluster_does_not_do_is_refused(
 ) -> None:
     assert run(["predict", str(scans), "--ray", "local", *words]) == 2
     assert said.lower() in capsys.readouterr().err.lower()
+
+
+class CountedCards:
+    """A cluster that has so many graphics cards, and notes what actors ask for."""
+
+    def __init__(self, cards: int) -> None:
+        self.cards, self.asked = cards, list[dict[str, int]]()
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 8.0, "GPU": float(self.cards)}
+
+    def put(self, value: object) -> object:
+        return value
+
+    def remote(self, **asked: int) -> Any:
+        self.asked.append(asked)
+        return MagicMock()
+
+    def get(self, _: object) -> str:
+        return version("tumorscope")
+
+
+def test_workers_on_graphics_cards_have_one_each(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(str(tmp_path))
+    Crew(on_cores := CountedCards(2), detector, store)
+    assert on_cores.asked == [{"num_cpus": 1}] * 8
+    monkeypatch.setattr(Detector, "identity", {"engine": "cuda"})
+    Crew(on_cards := CountedCards(2), detector, store)
+    assert on_cards.asked == [{"num_cpus": 1, "num_gpus": 1}] * 2
+    for cards, workers in ((0, None), (2, 3)):
+        with pytest.raises(InputError, match=f"has {cards} graphics cards.*one card for each"):
+            Crew(CountedCards(cards), detector, store, workers=workers)

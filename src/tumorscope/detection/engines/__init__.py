@@ -10,10 +10,10 @@ from tumorscope.model_file.onnx_file import ModelFile
 
 __all__ = ["ENGINES", "Engine", "EngineName", "Outputs", "engine_of", "open_engine"]
 
-ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino", "litert")
+ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino", "litert", "cuda")
 
 MADE_FOR: dict[str, EngineName] = {".xml": "openvino", ".tflite": "litert"}
-"""Endings of model files that only one engine reads; ONNX Runtime and OpenVINO read the others."""
+"""Endings of model files that only one engine reads; the other engines read the others."""
 
 
 def open_engine(
@@ -29,7 +29,7 @@ def open_engine(
     ----------
     model : ModelFile
         From `tumorscope.model_file.other_formats.read_any`.
-    name : {"onnxruntime", "openvino", "litert"}, optional
+    name : {"onnxruntime", "openvino", "litert", "cuda"}, optional
         Which engine; by default the one that the file was made for.
     threads : int, optional
         How many threads one run uses; all cores by default.
@@ -53,6 +53,10 @@ def open_engine(
         from tumorscope.detection.engines.litert import LiteRt
 
         return LiteRt(model, threads=threads)
+    if name == "cuda":
+        from tumorscope.detection.engines.cuda import Cuda
+
+        return Cuda(model, threads=threads)
     from tumorscope.detection.engines.onnxruntime import OnnxRuntime
 
     return OnnxRuntime(model, threads=threads)
@@ -75,9 +79,13 @@ def engine_of(model: ModelFile, name: EngineName | None = None) -> EngineName:
     if name != only and (only or name == "litert"):
         raise UsageError(
             f"The engine {name} cannot run {model.path}. Expected "
-            f"{only or 'onnxruntime or openvino'} for such a file. Leave the engine out, or make a "
-            "file for it with `tumorscope export`."
+            f"{only or 'onnxruntime, openvino or cuda'} for such a file. Leave the engine out, or "
+            "make a file for it with `tumorscope export`."
         )
-    if name != "onnxruntime":
+    if name == "cuda":
+        from tumorscope.detection.engines.cuda import check_cuda
+
+        check_cuda()
+    elif name != "onnxruntime":
         require(name, to=f"run a model with the engine {name}")
     return name

@@ -17,7 +17,7 @@ from tumorscope.model_file.onnx_file import ModelFile
 
 T = TypeVar("T")
 
-EngineName = Literal["onnxruntime", "openvino", "litert"]
+EngineName = Literal["onnxruntime", "openvino", "litert", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class OnnxRuntime:
     """
 
     name: EngineName = "onnxruntime"
+    providers: Sequence[str | tuple[str, dict[str, str]]] = ("CPUExecutionProvider",)
 
     def __init__(self, model: ModelFile, *, threads: int) -> None:
         import onnxruntime
@@ -42,7 +44,7 @@ class OnnxRuntime:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                model.graph, options, providers=["CPUExecutionProvider"]
+                model.graph, options, providers=list(self.providers), enable_fallback=0
             )
         except Exception as error:  # its exceptions share no base class
             raise refuse_graph(model.path, f"ONNX Runtime cannot load it ({error})") from error

@@ -37,20 +37,19 @@ class Crew:
     store : Store
         Where tables go.
     workers : int, optional
-        One per core of the cluster by default.
+        One per core of the cluster by default; one per graphics card for the engine cuda.
 
     Raises
     ------
     InputError
-        If the cluster has no core.
+        If the cluster has no core, or fewer graphics cards than workers that need one.
     """
 
     def __init__(
         self, ray: Any, detector: Detector, store: Store, *, workers: int | None = None
     ) -> None:
-        count = workers or int(ray.cluster_resources().get("CPU", 0))
-        if count < 1:
-            raise InputError("The cluster has no cores. Expected at least one. Start a worker.")
+        self._on_cards = detector.identity["engine"] == "cuda"
+        count = _cards(ray, workers) if self._on_cards else _cores(ray, workers)
         self._ray, self._detector, self._store = ray, detector, store
         self._shared = ray.put((detector, store, str(Path.cwd())))
         self._idle = [self._new() for _ in range(count)]
@@ -107,7 +106,8 @@ class Crew:
             )
 
     def _new(self) -> Any:
-        remote = self._ray.remote(num_cpus=1)(_Remote)
+        card = {"num_gpus": 1} if self._on_cards else {}
+        remote = self._ray.remote(num_cpus=1, **card)(_Remote)
         return remote.remote(self._shared)
 
     def _hand_out(self) -> None:
@@ -146,6 +146,25 @@ class Crew:
             return self._one_by_one(entries[:half]) + self._one_by_one(entries[half:])
         self._ray.kill(worker)
         return rows
+
+
+def _cores(ray: Any, workers: int | None) -> int:
+    count = workers or int(ray.cluster_resources().get("CPU", 0))
+    if count < 1:
+        raise InputError("The cluster has no cores. Expected at least one. Start a worker.")
+    return count
+
+
+def _cards(ray: Any, workers: int | None) -> int:
+    there = int(ray.cluster_resources().get("GPU", 0))
+    count = workers or there
+    if not 0 < count <= there:  # those without a card would wait for one for ever
+        raise InputError(
+            f"The cluster has {there} graphics cards, and {count or 'some'} workers with the "
+            "engine cuda were asked for. Expected one card for each. Start machines with cards, "
+            "lower --workers, or leave the engine out to compute on processors."
+        )
+    return count
 
 
 def _last_line(error: Exception) -> str:

@@ -77,11 +77,12 @@ def detect_on_ray(
     output : path or str
         A folder that the workers share, or an address.
     detector : Detector
-        Sent to each worker, which has one core and one thread.
+        Sent to each worker, which has one core and one thread; with the engine cuda a graphics
+        card too.
     address : str
         Of the cluster; "local" starts workers on this machine.
     workers : int, optional
-        As many as the cluster has cores by default.
+        As many as the cluster has cores by default, or graphics cards with the engine cuda.
     usual : int
         Files of a part, on average.
 
