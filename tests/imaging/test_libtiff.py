@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin, _imaging
 
 from tumorscope.common.errors import UnreadableImageError
 from tumorscope.imaging.libtiff import silence_libtiff
@@ -19,7 +19,9 @@ def _damaged(compression: str) -> bytes:
     grey = Image.fromarray((np.arange(48 * 40) % 251).astype(np.uint8).reshape(48, 40))
     grey.save(stream, "TIFF", compression=compression)
     data = bytearray(stream.getvalue())
-    (begin, *_), (length, *_) = (Image.open(io.BytesIO(data)).tag_v2[tag] for tag in (273, 279))
+    with Image.open(io.BytesIO(data)) as opened:
+        assert isinstance(opened, TiffImagePlugin.TiffImageFile)
+        (begin, *_), (length, *_) = (opened.tag_v2[tag] for tag in (273, 279))
     data[begin + length // 2 : begin + length] = b"\xff" * (length - length // 2)
     return bytes(data)
 
@@ -38,5 +40,5 @@ def test_a_damaged_tiff_writes_nothing_past_the_error(
 def test_where_pillow_does_not_tell_its_library_nothing_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delattr(Image.core, "__file__")
+    monkeypatch.delattr(_imaging, "__file__")
     assert not silence_libtiff.__wrapped__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 
-from PIL import Image
+from PIL import _imaging
 
 
 @functools.cache
@@ -24,7 +24,7 @@ def silence_libtiff() -> bool:
     try:
         # Pillow's module is loaded already; asking it finds the libtiff that it is linked with,
         # and not another one of this machine.
-        silence = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        silence = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
     except (OSError, AttributeError, TypeError):
         return False
     silence.argtypes, silence.restype = [ctypes.c_void_p], ctypes.c_void_p
