@@ -116,6 +116,11 @@ def test_distance_plane_and_window(detector: ts.Detector, tmp_path: Path) -> Non
 def test_few_slices_and_refused_ones_have_no_answer(detector: ts.Detector, tmp_path: Path) -> None:
     few = found_of(detector, write_nifti(tmp_path / "a.nii", volume((0, 1, 2), 4), AFFINE))
     assert (few.decision, few.reasons) == ("abstain", ("few-slices",))
+    mostly_flat = volume((), 24)
+    mostly_flat[4:] = 7
+    some = found_of(detector, write_nifti(tmp_path / "c.nii", mostly_flat, AFFINE))
+    assert [each.finding.decision for each in some.slices].count("refused") == 20
+    assert (some.decision, some.reasons) == ("abstain", ("few-slices",))
     flat = np.full((6, 48, 48), 7, np.int16)
     blank = found_of(detector, write_nifti(tmp_path / "b.nii", flat, AFFINE))
     assert (blank.decision, blank.reasons, blank.score) == ("refused", ("not-brain-mri",), None)

@@ -278,3 +278,33 @@ def test_what_cannot_be_opened_is_not_called_damaged(
         ("cannot-open", "Permission denied"),
         ("cannot-open", "Permission denied"),
     ]
+
+
+@pytest.mark.parametrize("qform", [0, 1])
+@pytest.mark.parametrize("two", [False, True])
+def test_voxels_without_a_size_are_refused(tmp_path: Path, qform: int, two: bool) -> None:
+    """nibabel takes 1 mm for it, and slices of 5 mm would be looked at as if 1 mm apart."""
+    volume = nib.Nifti2Image if two else nib.Nifti1Image
+    image = volume(drawn().T, np.diag([-1.5, -1.5, 5.0, 1.0]))
+    image.set_sform(None, 0)
+    image.set_qform(image.affine, qform)
+    nib.save(image, tmp_path / "a.nii")
+    pixdim, number = (104, "<d") if two else (76, "<f")
+    width = 8 if two else 4
+    patch(tmp_path / "a.nii", pixdim + 3 * width, number, 0.0)
+    with pytest.raises(UnreadableImageError, match="states no size of its voxels"):
+        only(tmp_path / "a.nii")
+
+
+def test_no_size_across_a_single_slice_is_none_needed(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(drawn(shape=(1, 7, 6)).T, np.diag([-1.5, -1.5, 5.0, 1.0]))
+    image.set_sform(None, 0)
+    image.set_qform(image.affine, 1)
+    nib.save(image, tmp_path / "a.nii")
+    assert only(patch(tmp_path / "a.nii", 76 + 3 * 4, "<f", 0.0)).spacing[1:] == (1.5, 1.5)
+
+
+def test_values_do_not_begin_within_the_header(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "a.nii", drawn(), AFFINE)
+    with pytest.raises(UnreadableImageError, match="begin at byte 0, within its header"):
+        only(patch(path, 108, "<f", 0.0))

@@ -180,7 +180,8 @@ def _decided(
     level = next((level for name, level in rule.levels.items() if name == plane), None)
     if level is None:
         return "abstain", ("plane-not-measured",), None
-    if len(slices) < rule.least:
+    # Refused slices count as far below, so that a series of nothing else would be tumour-free.
+    if sum(each.finding.probability is not None for each in slices) < rule.least:
         return "abstain", ("few-slices",), level
     if not placed:
         return "abstain", ("no-positions",), level

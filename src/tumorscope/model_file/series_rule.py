@@ -90,7 +90,7 @@ class SeriesRule(Part):
     levels : dict
         By plane: axial, coronal, sagittal; a plane that is missing is not answered.
     least : int
-        Series with fewer slices are not answered.
+        Series with fewer slices that have a probability are not answered.
     """
 
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5

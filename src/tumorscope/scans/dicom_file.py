@@ -83,16 +83,18 @@ def need(what: str) -> None:
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Keep pydicom from warning and logging about values that do not follow the standard."""
-    log = logging.getLogger("pydicom")
-    disabled = log.disabled
+    """Keep libraries from warning and logging about values that do not follow the standard."""
+    logs = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
+    disabled = [log.disabled for log in logs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        log.disabled = True
+        for log in logs:
+            log.disabled = True
         try:
             yield
         finally:
-            log.disabled = disabled
+            for log, was in zip(logs, disabled, strict=True):
+                log.disabled = was
 
 
 def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:

@@ -30,7 +30,7 @@ from tumorscope.scans.remark import Remark
 from tumorscope.scans.volume import Volume
 
 if TYPE_CHECKING:
-    from nibabel.nifti1 import Nifti1Image
+    from nibabel.nifti1 import Nifti1Header, Nifti1Image
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -91,7 +91,7 @@ def _volumes(path: str) -> Iterator[Volume]:
         header = image.header
         dtype = header.get_data_dtype()
         _check(image, shape, dtype)
-        affine, remarks = _affine_of(image)
+        affine, remarks = _affine_of(image, shape)
         stated = header.get_dim_info()[2] if hasattr(header, "get_dim_info") else None
         axis = slice_axis(affine, shape, stated)
         # Of the header nibabel has taken them away; here 1 and 0 stand for none, 0 and NaN.
@@ -118,6 +118,13 @@ def _opened(path: str) -> Nifti1Image:
     return image
 
 
+def _header_as_stored(image: Nifti1Image) -> Nifti1Header:
+    """Return the header before nibabel mends it."""
+    holder = image.file_map.get("header", image.file_map["image"])
+    with holder.get_prepare_fileobj("rb") as file:
+        return type(image.header).from_fileobj(file, check=False)
+
+
 def _shape_of(image: Nifti1Image) -> Shape:
     """Return columns, rows, slices and volumes."""
     shape = [int(length) for length in image.shape]
@@ -131,6 +138,10 @@ def _shape_of(image: Nifti1Image) -> Shape:
 
 def _check(image: Nifti1Image, shape: Shape, dtype: np.dtype[np.generic]) -> None:
     check_grid(shape, dtype)
+    begin = int(image.dataobj.offset)
+    # nibabel takes 0 at its word, and the header for values.
+    if begin < image.header.sizeof_hdr and "header" not in image.file_map:
+        raise NotReadError("damaged", f"its values begin at byte {begin}, within its header")
     name = image.file_map["image"].filename
     if name is not None and not str(name).lower().endswith((".gz", ".bz2", ".zst")):
         promised = int(image.dataobj.offset) + math.prod(shape) * dtype.itemsize
@@ -141,11 +152,15 @@ def _check(image: Nifti1Image, shape: Shape, dtype: np.dtype[np.generic]) -> Non
             )
 
 
-def _affine_of(image: Nifti1Image) -> tuple[NDArray[np.float64], tuple[Remark, ...]]:
+def _affine_of(image: Nifti1Image, shape: Shape) -> tuple[NDArray[np.float64], tuple[Remark, ...]]:
     """Return (column, row, slice, 1) → (left, posterior, superior, 1), and what is odd about it."""
     remarks = []
     header = image.header
     codes = [int(header[name]) if name in header else 0 for name in ("sform_code", "qform_code")]
+    if not codes[0]:
+        sides = _header_as_stored(image)["pixdim"][1:4]
+        if any(side == 0 and length > 1 for side, length in zip(sides, shape[:3], strict=True)):
+            raise NotReadError("geometry", "it states no size of its voxels")
     if not any(codes):
         remarks.append(Remark("no-orientation"))
     elif all(codes):
