@@ -57,6 +57,28 @@ def test_blocks_within_each_other_are_one_image() -> None:
     assert budget.taken == 0
 
 
+def test_beside_a_volume_images_wait_for_each_other_but_never_for_it() -> None:
+    budget, most, lock = Budget(100 * MIB), [0], threading.Lock()
+
+    def work(size: int) -> None:
+        with budget.one_image():
+            budget.take(size * MIB)
+            with lock:
+                most[0] = max(most[0], budget.taken)
+            time.sleep(0.001)
+
+    # Two volumes of one thread, which reads images itself while it holds them: no deadlock.
+    with budget.one_volume(90 * MIB), budget.one_volume(90 * MIB):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, [10, 60, 5] * 10))
+        assert most[0] == 60 * MIB
+        work(100)
+    assert (budget.volumes, budget.taken) == (0, 0)
+    with pytest.raises(TooLargeError), budget.one_volume(101 * MIB):
+        pass
+    assert budget.volumes == 0
+
+
 def test_too_small_a_budget_is_a_slip() -> None:
     with pytest.raises(UsageError, match="at least 64"):
         limit_image_memory(1)

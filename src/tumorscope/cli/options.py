@@ -41,7 +41,7 @@ class Common:
     """Show the traceback of an error."""
 
     image_memory: Annotated[int | None, Parameter(converter=_whole)] = None
-    """MiB that all images which are read at a time may take together; 1024 by default."""
+    """MiB that images and volumes which are read at a time may take together; 1024 by default."""
 
     def __post_init__(self) -> None:
         """Set what holds for the whole command."""

@@ -1,4 +1,4 @@
-"""How much memory the images in flight may take together, whatever reads them."""
+"""How much memory the images and volumes in flight may take together, whatever reads them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ class Budget:
     Threads share it. One thread works at one image: what it takes for the next one replaces what it
     took before, so nobody waits while others wait for what he holds.
 
+    A volume is held for longer, by somebody who may read images meanwhile. It waits for nobody, and
+    beside it images wait for each other only: one of them may always go on.
+
     Parameters
     ----------
     limit : int
@@ -49,6 +52,7 @@ class Budget:
 
     def _reset(self) -> None:
         self.taken = 0
+        self.volumes = 0
         self._change = threading.Condition()
         self._of_thread = threading.local()
 
@@ -65,6 +69,25 @@ class Budget:
             self._of_thread.inside = False
             self._give_back()
 
+    @contextlib.contextmanager
+    def one_volume(self, size: int) -> Iterator[None]:
+        """Count a volume of so many bytes for as long as the block lasts.
+
+        Raises
+        ------
+        TooLargeError
+            If it is more than there are in all.
+        """
+        self._check(size)
+        with self._change:
+            self.volumes += size
+        try:
+            yield
+        finally:
+            with self._change:
+                self.volumes -= size
+                self._change.notify_all()
+
     def take(self, size: int) -> None:
         """Wait until so many bytes are free, and take them; outside `one_image`, only look.
 
@@ -73,16 +96,12 @@ class Budget:
         TooLargeError
             If it is more than there are in all.
         """
-        if size > self.limit:
-            raise TooLargeError(
-                f"{size // MIB:,} MiB of memory while it is read, of which images may take "
-                f"{self.limit // MIB:,} MiB"
-            )
+        self._check(size)
         self._give_back()
         if not getattr(self._of_thread, "inside", False):
             return
         with self._change:
-            while self.taken and self.taken + size > self.limit:
+            while self.taken and self.taken + self.volumes + size > self.limit:
                 self._change.wait()
             self.taken += size
         self._of_thread.held = size
@@ -100,6 +119,13 @@ class Budget:
         if size > getattr(self._of_thread, "held", 0):
             self.take(size)
 
+    def _check(self, size: int) -> None:
+        if size > self.limit:
+            raise TooLargeError(
+                f"{size // MIB:,} MiB of memory while it is read, of which images may take "
+                f"{self.limit // MIB:,} MiB"
+            )
+
     def _give_back(self) -> None:
         held = getattr(self._of_thread, "held", 0)
         if held:
@@ -110,7 +136,7 @@ class Budget:
 
 
 IMAGES = Budget()
-"""What all images of this process take together."""
+"""What all images and volumes of this process take together."""
 
 # Another thread may have held the lock when the process was copied, and holds nothing in the copy.
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not copy processes
@@ -123,8 +149,8 @@ def limit_image_memory(mebibytes: int) -> None:
     Parameters
     ----------
     mebibytes : int
-        At least 64; 1024 without this. An image that needs more is refused as unreadable. The
-        network, and what is not an image, come on top.
+        At least 64; 1024 without this. An image or volume that needs more is refused as unreadable.
+        The network, and what is not an image, come on top.
 
     Raises
     ------

@@ -27,6 +27,7 @@ from tumorscope.scans import (
     index_study,
     thinned_volume,
 )
+from tumorscope.scans.in_flight import NO_MEMORY
 
 
 def series_finding(
@@ -109,7 +110,12 @@ def detect_volumes(
         if isinstance(found, NotRead):
             yield found
             continue
-        finding = detect_volume(detector, found, how=_possible(found, how))
+        try:
+            finding = detect_volume(detector, found, how=_possible(found, how))
+        except MemoryError:
+            identity = (found.study_uid, found.series_uid)
+            yield NotRead("too-large", found.path, NO_MEMORY, len(found.origins), *identity)
+            continue
         yield replace(finding, description=series.description)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -115,7 +116,7 @@ def next_volume(
         See above.
     """
     columns, rows, slices = shape
-    kept = kept_as(_scaled_as(dtype, rescale), columns * rows * slices)
+    kept = kept_type(shape, dtype, rescale)
     planes = np.empty((slices, rows, columns), dtype=kept)
     promised, finite = columns * rows * dtype.itemsize, True
     for index in range(slices):
@@ -132,6 +133,13 @@ def next_volume(
             finite = False
             planes[index] = np.nan_to_num(planes[index], posinf=0.0, neginf=0.0)
     return planes.transpose(2, 1, 0), finite
+
+
+def kept_type(
+    shape: tuple[int, ...], dtype: np.dtype[np.generic], rescale: tuple[float, float] = (1.0, 0.0)
+) -> np.dtype[np.generic]:
+    """Return the type of the values that `next_volume` returns."""
+    return kept_as(_scaled_as(dtype, rescale), math.prod(shape))
 
 
 def _scaled_as(dtype: np.dtype[np.generic], rescale: tuple[float, float]) -> np.dtype[np.generic]:

@@ -20,10 +20,12 @@ from tumorscope.scans.grid import (
     check_affine,
     check_grid,
     damage,
+    kept_type,
     next_volume,
     slice_axis,
     volume_of_grid,
 )
+from tumorscope.scans.in_flight import bytes_of_grid, room_for
 from tumorscope.scans.not_read import REASONS, NotReadError
 from tumorscope.scans.nrrd import NRRD_ENDINGS, volumes_of_nrrd
 from tumorscope.scans.remark import Remark
@@ -99,12 +101,14 @@ def _volumes(path: str) -> Iterator[Volume]:
         many = shape[3]
         with image.file_map["image"].get_prepare_fileobj("rb") as file:
             file.seek(image.dataobj.offset)
+            kept = kept_type(shape[:3], dtype, (slope, intercept))
             for index in range(many):
-                values, finite = next_volume(file, shape[:3], dtype, (slope, intercept))
-                more = () if finite else (Remark("not-finite"),)
-                yield volume_of_grid(
-                    path, values, affine, axis, (index + 1, many), (*remarks, *more)
-                )
+                with room_for(bytes_of_grid(shape[:3], kept)):
+                    values, finite = next_volume(file, shape[:3], dtype, (slope, intercept))
+                    more = () if finite else (Remark("not-finite"),)
+                    yield volume_of_grid(
+                        path, values, affine, axis, (index + 1, many), (*remarks, *more)
+                    )
 
 
 def _opened(path: str) -> Nifti1Image:

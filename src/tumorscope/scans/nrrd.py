@@ -18,10 +18,12 @@ from tumorscope.scans.grid import (
     check_affine,
     check_grid,
     damage,
+    kept_type,
     next_volume,
     slice_axis,
     volume_of_grid,
 )
+from tumorscope.scans.in_flight import bytes_of_grid, room_for
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.remark import Remark
 from tumorscope.scans.volume import Volume
@@ -72,11 +74,12 @@ def volumes_of_nrrd(path: str) -> Iterator[Volume]:
                 raise NotReadError("damaged", f"its sizes are {header['sizes']}")
             check_grid(shape, dtype)
             affine, remarks = _affine_of(header)
-            with _values(path, file, header) as values:
-                found, finite = next_volume(values, shape[:3], dtype)
-        more = () if finite else (Remark("not-finite"),)
-        axis = slice_axis(affine, shape)
-        yield volume_of_grid(path, found, affine, axis, (1, 1), (*remarks, *more))
+            with room_for(bytes_of_grid(shape[:3], kept_type(shape[:3], dtype))):
+                with _values(path, file, header) as values:
+                    found, finite = next_volume(values, shape[:3], dtype)
+                more = () if finite else (Remark("not-finite"),)
+                axis = slice_axis(affine, shape)
+                yield volume_of_grid(path, found, affine, axis, (1, 1), (*remarks, *more))
 
 
 def _header(file: io.BufferedIOBase) -> dict[str, str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tumorscope.scans.dicom_file import need
 from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import frames_of
+from tumorscope.scans.in_flight import NO_MEMORY, bytes_of_stack, room_for
 from tumorscope.scans.limits import MAX_VOXELS, kept_as
 from tumorscope.scans.localizer import UNMARKED, is_localizer
 from tumorscope.scans.nifti import volumes_of_file
@@ -78,6 +79,13 @@ def read_volumes(
     if series.multiframe and is_localizer(frames):
         yield _not_read(series, NotReadError("localizer", UNMARKED), frames)
         return
+    yield from _of_frames(series, frames, every, plane)
+
+
+def _of_frames(
+    series: Series, frames: Sequence[Frame], every: float | None, plane: Plane | None
+) -> Iterator[Volume | NotRead]:
+    """Yield the volumes that images make; each counts in the budget until the next is asked for."""
     try:
         stacks = stacks_of(frames)
     except NotReadError as error:
@@ -85,7 +93,14 @@ def read_volumes(
         return
     for index, stack in enumerate(stacks):
         left, thinned = thinned_stack(stack, every, plane)
-        yield _volume(series, left, (index + 1, len(stacks)), thinned)
+        try:
+            _check_size(left)
+            with room_for(bytes_of_stack(left)):
+                yield _volume(series, left, (index + 1, len(stacks)), thinned)
+        except NotReadError as error:
+            yield _not_read(series, error, left.frames)
+        except MemoryError:
+            yield _not_read(series, NotReadError("too-large", NO_MEMORY), left.frames)
 
 
 def _of_nifti(series: Series) -> Iterator[Volume | NotRead]:
@@ -93,6 +108,8 @@ def _of_nifti(series: Series) -> Iterator[Volume | NotRead]:
         yield from volumes_of_file(series.path)
     except NotReadError as error:
         yield NotRead(error.reason, series.path, error.detail)
+    except MemoryError:
+        yield NotRead("too-large", series.path, NO_MEMORY)
 
 
 def _multiframe(series: Series, path: str) -> tuple[list[Frame], list[NotRead]]:
@@ -116,14 +133,17 @@ def _multiframe(series: Series, path: str) -> tuple[list[Frame], list[NotRead]]:
     return [one for one in found if isinstance(one, Frame)], left_out
 
 
+def _check_size(stack: Stack) -> None:
+    layout = stack.frames[0].layout
+    if len(stack.frames) * layout.rows * layout.columns > MAX_VOXELS:
+        large = f"{len(stack.frames)} slices of {layout.rows} × {layout.columns}"
+        raise NotReadError("too-large", large)
+
+
 def _volume(
     series: Series, stack: Stack, part: tuple[int, int], thinned: Thinned | None
 ) -> Volume | NotRead:
     layout = stack.frames[0].layout
-    size = len(stack.frames) * layout.rows * layout.columns
-    if size > MAX_VOXELS:
-        large = f"{len(stack.frames)} slices of {layout.rows} × {layout.columns}"
-        return _not_read(series, NotReadError("too-large", large), stack.frames)
     voxels, kept, left_out = _decoded(series, stack)
     if voxels is None:
         return left_out[0] if len(left_out) == 1 else _summed(left_out)

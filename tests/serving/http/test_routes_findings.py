@@ -16,6 +16,7 @@ from PIL import Image
 from tests.serving.http.conftest import Client, Serve
 
 from tumorscope.cli.app import run
+from tumorscope.common.memory import IMAGES
 from tumorscope.detection.series_tables import SERIES_COLUMNS, SLICE_COLUMNS
 from tumorscope.detection.tables import FINDING_COLUMNS
 from tumorscope.serving.http.schema import Findings
@@ -146,6 +147,19 @@ def test_pictures_and_volumes_together_are_all_answered(
     assert "?of=pictures" in both.json()["expected"]
     assert "bright.png" in shared_service.get(f"{place}/table.csv?of=pictures").text
     assert "<article" in shared_service.get(f"{place}/report.html?of=pictures").text
+
+
+def test_a_volume_of_more_than_the_budget_is_told_and_the_others_are_answered(
+    shared_service: Client, study: Path, bright: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tumorscope.scans.read.bytes_of_stack", lambda _: 2 * IMAGES.limit)
+    paths = [bright, *sorted((study / "1").iterdir())]
+    sent = [("files", (path.name, path.read_bytes())) for path in paths]
+    found = shared_service.post("/v1/findings?wait=30", files=sent).json()
+    assert [item["kind"] for item in found["items"]] == ["picture", "not-read"]
+    assert "--image-memory allows more" in found["items"][1]["words"]
+    assert "signs of a tumour" in found["items"][0]["words"]
+    assert (IMAGES.volumes, IMAGES.taken) == (0, 0)
 
 
 def test_what_is_deleted_is_gone(serve: Serve, bright: Path) -> None:

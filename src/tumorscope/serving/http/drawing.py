@@ -7,6 +7,7 @@ from typing import Literal
 
 from PIL import Image
 
+from tumorscope.common.memory import IMAGES
 from tumorscope.detection.evidence import scaled, temperature_of
 from tumorscope.detection.overlay import LONGEST, draw, overlay
 from tumorscope.detection.peak import mark, peak_of
@@ -32,10 +33,11 @@ def png_of(kept: Kept, metadata: Metadata, view: View) -> bytes:
         The sheet that ``tumorscope predict --overlays`` writes; the slice as read; the slice with
         its evidence and the ring around the peak.
     """
-    picture = _drawn(kept, metadata, view)
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
+    with IMAGES.one_image():  # many may ask at once
+        picture = _drawn(kept, metadata, view)
+        stream = io.BytesIO()
+        picture.save(stream, "PNG", compress_level=1)
+        return stream.getvalue()
 
 
 def _drawn(kept: Kept, metadata: Metadata, view: View) -> Image.Image:
