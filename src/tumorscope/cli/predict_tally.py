@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tumorscope.cli.app import SHOWN_FAILURES
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
+from tumorscope.common.words import counted
 
 if TYPE_CHECKING:
     from tumorscope.detection.records import Result
@@ -25,6 +26,8 @@ class Tally:
     not_read: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
     resumed_series: int = 0
+    seen: int = 0
+    seen_series: int = 0
     _unreadable: list[str] = field(default_factory=list)
     _failures: list[str] = field(default_factory=list)
     _failed: int = 0
@@ -39,6 +42,7 @@ class Tally:
         decision = str(result.values["decision"])
         self.pictures[decision] += 1
         self.resumed += result.resumed
+        self.seen += bool(result.values["seen"])
         if decision == "unreadable" and len(self._unreadable) < SHOWN_FAILURES:
             reason = str(result.values["reasons"]).removeprefix("unreadable: ")
             path = printable(str(result.values["path"]))
@@ -49,6 +53,7 @@ class Tally:
         if result.decision:
             self.series[result.decision] += 1
             self.resumed_series += result.resumed
+            self.seen_series += any(row.get("seen") for row in result.rows)
         else:
             self.not_read[result.reason] += 1
         self._failed += len(result.failures)
@@ -64,7 +69,8 @@ class Tally:
         total = self.pictures.total()
         counts = ", ".join(f"{count} {name}" for name, count in self.pictures.most_common())
         kept = f", {self.resumed} of them from the log" if self.resumed else ""
-        yield f"{total} {'image' if total == 1 else 'images'}{kept}: {counts}. Model {model}."
+        yield f"{counted(total, 'image')}{kept}: {counts}. Model {model}."
+        yield from _known(self.seen, "them or copies of them")
 
     def words_of_series(self, model: str) -> Iterator[str]:
         """Yield what there is to say of series."""
@@ -77,6 +83,7 @@ class Tally:
         decided = ", ".join(f"{count} {name}" for name, count in self.series.most_common())
         kept = f", {self.resumed_series} of them from the log" if self.resumed_series else ""
         yield f"{self.series.total()} series{kept}: {decided or 'none'}. Model {model}."
+        yield from _known(self.seen_series, "slices of them")
 
     def check(self, *, volumes: bool) -> None:
         """Raise the error of a batch in which nothing could be read.
@@ -104,3 +111,12 @@ class Tally:
                 "as DICOM or NIfTI. The reasons stand in the column reasons, and in "
                 "docs/reference/scans.md what each means."
             )
+
+
+def _known(number: int, what: str) -> Iterator[str]:
+    # The column alone is passed over: a new user takes such answers for a proof of the model.
+    if number:
+        yield (
+            f"Known from training: {number}. The model was trained on {what}, so these answers "
+            "say nothing about how well it works."
+        )
