@@ -74,9 +74,16 @@ def full_card(
         _robustness(read(robustness), patients),
         _shortcuts(read(results / "shortcuts.csv"), metadata.id),
         _errors(held_out, scores),
-        "## What is not known" + metadata.card.split("## What is not known")[1].rstrip(),
+        _not_known(metadata),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _not_known(metadata: Metadata) -> str:
+    words = metadata.card.split("## What is not known")[1].rstrip()
+    if metadata.series is not None:  # the card in the file was written before there was a rule
+        words = words.replace(" whole volumes.", " volumes with a tumour beyond the few above.")
+    return "## What is not known" + words
 
 
 def _interval(record: dict[str, str], name: str) -> str:

@@ -89,6 +89,8 @@ def test_folders_that_are_none_are_refused(tiny_cohort: Path, tmp_path: Path) ->
     with pytest.raises(InputError, match="found cats"):
         scan_folder(empty)
     (empty / "yes").mkdir()
+    with pytest.raises(InputError, match="such a folder itself: give the one above"):
+        scan_folder(empty / "yes")
     (empty / "yes" / "notes.txt").write_text("text")
     with pytest.raises(InputError, match="no images in them"):
         scan_folder(empty)

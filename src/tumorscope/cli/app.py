@@ -190,8 +190,10 @@ def run(words: Sequence[str]) -> int:
                 list(words), exit_on_error=False, print_error=True, result_action="return_value"
             )
         sys.stdout.flush()  # while its errors can still be told
-    except CycloptsError:
-        return 2  # cyclopts has printed what is wrong
+    except CycloptsError:  # cyclopts has printed what is wrong
+        command = f" {words[0]}" if words and words[0] in COMMANDS else ""
+        _complain(f"Run tumorscope{command} --help: it shows what can be given.", debug=False)
+        return 2
     except TumorscopeError as error:
         _complain(str(error), debug=debug)
         return error.exit_code

@@ -15,6 +15,7 @@ from tumorscope.cli.options import (
     SplitBy,
     Task,
     Weights,
+    Words,
     chosen_recipe,
 )
 
@@ -31,7 +32,7 @@ def crossval(
     split: SplitBy = "group",
     task: Task = None,
     seed: Seed = None,
-    hold_out: list[str] | None = None,
+    hold_out: Words = (),
     resume: Flag = False,
     ray: str | None = None,
     common: Common | None = None,
@@ -66,7 +67,7 @@ def crossval(
         weights=weights,
         output=output,
         split_by=split,
-        hold_out=hold_out or (),
+        hold_out=hold_out,
         resume=resume,
         ray=ray,
     )

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Literal
 
 from tumorscope.cli.app import emit
-from tumorscope.cli.options import Common, Flag, OptionalWhole, Whole
+from tumorscope.cli.options import Common, Flag, OptionalWhole, Whole, Words
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import require
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -31,7 +29,7 @@ def dicom_node(
     *,
     spool: Path,
     aet: str = "TUMORSCOPE",
-    allow: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    allow: Words = (),
     send_to: str | None = None,
     results: Path | None = None,
     port: Whole = 11112,

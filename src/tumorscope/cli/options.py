@@ -63,6 +63,9 @@ OptionalOutput = Annotated[Path | None, Parameter(alias="-o")]
 Paths = Annotated[tuple[Path, ...], Parameter(negative="", show_default=False)]
 """Any number of paths, one after the other or each after its option."""
 
+Words = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
+"""Any number of words, each after its option."""
+
 Data = Annotated[
     str, Parameter(help="Folder with class folders such as yes/ and no/, or a manifest.csv.")
 ]

@@ -53,7 +53,7 @@ class Tally:
         if result.decision:
             self.series[result.decision] += 1
             self.resumed_series += result.resumed
-            self.seen_series += any(row.get("seen") for row in result.rows)
+            self.seen_series += result.seen
         else:
             self.not_read[result.reason] += 1
         self._failed += len(result.failures)

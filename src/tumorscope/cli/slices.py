@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from tumorscope.cli.app import SHOWN_FAILURES, SOME_FAILED, check_there, emit
-from tumorscope.cli.options import Common, Output
+from tumorscope.cli.options import Common, Output, Words
 from tumorscope.common.columns import aligned
 from tumorscope.common.progress import say
 
@@ -38,12 +38,12 @@ def slices(
     *,
     output: Output,
     masks: str | None = None,
-    segment: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-    tumour_free: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    segment: Words = (),
+    tumour_free: Words = (),
     every: float | None = None,
     planes: Annotated[
         tuple[Literal["axial", "coronal", "sagittal"], ...],
-        Parameter(negative="", consume_multiple=True),
+        Parameter(negative="", show_default=False, consume_multiple=True),
     ] = (),
     min_area: float = 50.0,
     window: str = "percentile",

@@ -125,6 +125,7 @@ def find_classes(root: Path, passed: PassedOver) -> tuple[list[str], list[Filed]
             f"{root} has no class folders; found {', '.join(subfolders) or 'no folders'}. Expected "
             f"tumour images in one of {', '.join(sorted(POSITIVE))} and the others in one of "
             f"{', '.join(sorted(NEGATIVE))} (upper case, spaces and underscores do not matter)."
+            + _is_one_itself(root)
             + (f" {deeper[0]} lies deeper: give the folder that holds its class." if deeper else "")
             + _of_volumes(root, passed)
         )
@@ -222,6 +223,12 @@ def _count_unknown(folder: Path, root: Path, passed: PassedOver) -> None:
             passed.add(reason, path, kind=name, scan=True)
     except InputError:  # it cannot be listed, so nobody knows what is in it
         passed.add("unknown-class", folder, kind=name, scan=True)
+
+
+def _is_one_itself(root: Path) -> str:
+    if label_of_folder(root.absolute().name) is None:
+        return ""
+    return f" {root} is such a folder itself: give the one above it, which holds both classes."
 
 
 def _label_of_word(word: str) -> int | None:

@@ -134,7 +134,7 @@ def _written(result: StudyResult, opened: Opened, page: StudyPage | None) -> Stu
         for row in result.rows:
             opened.write(row)
     if page is not None and result.decision:
-        page.place(result.decision, result.section or "")
+        page.place(result.decision, result.section or "", seen=result.seen)
     elif page is not None:
         page.note(result.line)
     return result

@@ -67,21 +67,23 @@ class StudyPage:
         self._detector, self._cards, self._descriptions = detector, cards, descriptions
         self._counts: Counter[str] = Counter()
         self._not_read: list[str] = []
+        self._seen = 0
 
     def add(self, found: SeriesFinding | NotRead) -> None:
         """Write the section of one series, or note what was not read."""
         if isinstance(found, NotRead):
             self.note(without_folder(found))
         else:
-            self.place(found.decision, self.section(found))
+            self.place(found.decision, self.section(found), seen=bool(found.seen))
 
     def note(self, line: str) -> None:
         """Note why something was not read."""
         self._not_read.append(line)
 
-    def place(self, decision: str, section: str) -> None:
+    def place(self, decision: str, section: str, *, seen: bool) -> None:
         """Write a section that `section` made, now or in an earlier run."""
         self._counts[decision] += 1
+        self._seen += seen
         numbered = section.replace(NUMBER, str(self._counts.total()))
         self._cards.write(numbered + "\n")
 
@@ -120,6 +122,7 @@ class StudyPage:
             notice=RESEARCH_USE_ONLY,
             title=f"Findings of {counted(total, 'series', 'series')}",
             counts=[(each, self._counts[each]) for each in DECISIONS if self._counts[each]],
+            seen=self._seen,
             model=self._detector.model_id,
             rule=self._detector.metadata.series,
             version=own_version(),

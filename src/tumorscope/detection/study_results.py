@@ -83,6 +83,11 @@ class StudyResult:
         """Whether an earlier run computed it."""
         return self.finding is None
 
+    @property
+    def seen(self) -> bool:
+        """Whether the model was trained on a slice of it."""
+        return any(row.get("seen") for row in self.rows)
+
     def to_record(self) -> dict[str, object]:
         """Return plain values that `from_record` understands."""
         return {

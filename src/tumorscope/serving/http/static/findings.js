@@ -51,6 +51,8 @@ export function answer(found, { load, save, remove }) {
   for (const [decision, number] of Object.entries(found.decisions)) {
     counts.append(make("li", { class: words(decision) }, make("b", {}, String(number)), decision));
   }
+  const known = found.rows.filter((row) => row.seen).length;
+  if (known) counts.append(make("li", {}, make("b", {}, String(known)), "known from training"));
   section.append(
     make("div", { class: "head" }, make("h2", {}, `Findings of ${count(found.files, "file")}`), tools),
     make("p", { class: "faint" }, `Model ${found.model}, operating point “${found.operating_point}”. Deleted at ${new Date(found.expires).toLocaleTimeString()}.`),
