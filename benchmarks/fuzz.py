@@ -3,10 +3,11 @@
     python benchmarks/fuzz.py [--seconds 600] [--seed 0] [-o fuzz-findings]
     python benchmarks/fuzz.py --only images --seed 123456 --cases 1
 
-`make fuzz` runs the first. Seeds are small files that are drawn here: images of every format, a
-model file, manifests and recipes. Each case damages one by its number alone, so that a finding is
-made again by the second command; its file is kept in the folder as well. A finding is an exception
-that is not one of ours, or a case that takes more than five seconds. Exits with 1 if there is one.
+`make fuzz` runs the first. Seeds are small files: images of every format, DICOM files of every
+transfer syntax that pydicom brings, NIfTI and NRRD, a model file, manifests and recipes. Each case
+damages one by its number alone, so that a finding is made again by the second command; its file is
+kept in the folder as well. A finding is an exception that is not one of ours, or a case that takes
+more than five seconds. Exits with 1 if there is one. Ctrl-C ends it early, with the counts.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import onnx
 from PIL import Image
+from pydicom.data import get_testdata_file
 
 from tumorscope.cohort.manifest import Manifest
-from tumorscope.common.errors import TumorscopeError
+from tumorscope.common.errors import InputError, TumorscopeError
 from tumorscope.detection.detector import PACKAGED
 from tumorscope.imaging.read import open_bytes
 from tumorscope.model_file.allowed import NotAllowedError, check_allowed
@@ -38,6 +41,7 @@ from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.protobuf import WireError
 from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.recipe import Recipe
+from tumorscope.scans import Volume, index_study, read_volumes, views
 
 SLOW = 5.0
 """Seconds."""
@@ -108,6 +112,36 @@ def models(folder: Path) -> Target:
     return Target([path.read_bytes()], feed, every=10)
 
 
+def scans(folder: Path) -> Target:
+    """Return files of volumes, of which each is read and shown as `predict` does."""
+    names = ("", "_RLE", "_bigendian", "_implicit", "_jp2klossless", "_jpeg_ls_lossless")
+    files = [get_testdata_file(f"MR_small{name}.dcm") for name in names]
+    seeds = [Path(str(file)).read_bytes() for file in files]
+    values = np.random.default_rng(0).integers(0, 999, (9, 8, 7), dtype=np.int16)
+    for path in (folder / "seed.nii", folder / "seed.nii.gz"):
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([1.0, 1.0, 2.0, 1.0])), path)
+        seeds.append(path.read_bytes())
+    header = "NRRD0004\ntype: short\ndimension: 3\nsizes: 7 8 9\nendian: little\nencoding: raw\n"
+    header += "space: LPS\nspace directions: (1,0,0) (0,1,0) (0,0,2)\n\n"
+    seeds.append(header.encode() + values.tobytes())
+    endings = {b"NRRD": ".nrrd", b"\x1f\x8b\x08\x08": ".nii.gz", seeds[-3][:4]: ".nii"}
+
+    def feed(data: bytes) -> None:
+        path = folder / f"scan{endings.get(data[:4], '.dcm')}"
+        path.write_bytes(data)
+        try:
+            found = [each for one in index_study(path).series for each in read_volumes(one)]
+            for volume in found:
+                if isinstance(volume, Volume):
+                    list(views(volume))
+            if not any(isinstance(each, Volume) for each in found):
+                raise InputError("nothing was read")
+        finally:
+            path.unlink()
+
+    return Target(seeds, feed)
+
+
 def manifests(folder: Path) -> Target:
     """Return manifests with commas, semicolons and in UTF-16."""
     text = f"path,sha256,label,group,split\na.png,{'a' * 64},1,p1,training\n"
@@ -176,7 +210,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=0, help="number of the first case")
     parser.add_argument("--cases", type=int, help="at most so many of each kind")
-    parser.add_argument("--only", choices=["images", "models", "manifests", "recipes"])
+    parser.add_argument("--only", choices=["images", "scans", "models", "manifests", "recipes"])
     parser.add_argument("-o", "--output", type=Path, default=Path("fuzz-findings"))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # of Pillow, about damaged files
@@ -184,31 +218,42 @@ def main() -> None:
         folder = Path(temporary)
         targets = {
             "images": images(),
+            "scans": scans(folder),
             "models": models(folder),
             "manifests": manifests(folder),
             "recipes": recipes(folder),
         }
         if arguments.only:
             targets = {arguments.only: targets[arguments.only]}
-        counts: Counter[tuple[str, str]] = Counter()
+        counts, spent = Counter[tuple[str, str]](), Counter[str]()
         seed, end = arguments.seed, time.monotonic() + arguments.seconds
         last = None if arguments.cases is None else seed + arguments.cases
-        while time.monotonic() < end and seed != last:
-            for name, target in targets.items():
-                if seed % target.every and not arguments.only:
-                    continue
-                said = run(target, seed)
-                counts[name, said if said in ("read", "refused") else "FINDING"] += 1
-                if said not in ("read", "refused"):
-                    arguments.output.mkdir(parents=True, exist_ok=True)
-                    kept = arguments.output / f"{name}-{seed}"
-                    kept.write_bytes(damaged(target, seed))
-                    kept.with_suffix(".txt").write_text(said)
-                    print(f"{name}, case {seed}: {said.strip().splitlines()[-1]}; kept {kept}")
-            seed += 1
+        with contextlib.suppress(KeyboardInterrupt):
+            while time.monotonic() < end and seed != last:
+                for name, target in targets.items():
+                    if seed % target.every and not arguments.only:
+                        continue
+                    began = time.process_time_ns()
+                    said = run(target, seed)
+                    spent[name] += time.process_time_ns() - began
+                    counts[name, said if said in ("read", "refused") else "FINDING"] += 1
+                    if said not in ("read", "refused"):
+                        keep(arguments.output / f"{name}-{seed}", damaged(target, seed), said)
+                seed += 1
     for (name, said), count in sorted(counts.items()):
         print(f"{name:<10} {said:<8} {count:>9,}")
+    for name, taken in spent.items():
+        cases = sum(count for (of, _), count in counts.items() if of == name)
+        print(f"{name:<10} {taken / 1e6 / cases:8.2f} ms of processor time a case")
     sys.exit(any(said == "FINDING" for _, said in counts))
+
+
+def keep(path: Path, data: bytes, said: str) -> None:
+    """Keep the file of a finding, and what came of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.with_suffix(".txt").write_text(said)
+    print(f"{path.name}: {said.strip().splitlines()[-1]}; kept {path}", flush=True)
 
 
 if __name__ == "__main__":
