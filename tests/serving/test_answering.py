@@ -21,6 +21,7 @@ from tumorscope.serving.answering import (
     AnswerLaterError,
     Asked,
     _told,
+    answer_series,
 )
 
 COMPLETE = {
@@ -111,6 +112,21 @@ def test_a_fault_is_the_outcome_of_a_series_and_a_full_disk_is_not(
     told = _told(None, [], made)
     assert isinstance(told, AnswerLaterError)
     assert "Nobody" not in str(told)
+
+
+def test_what_memory_ran_out_for_is_not_a_final_answer(
+    series_model: Path, series: list[Path], made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scarce(*_: object) -> None:
+        raise MemoryError
+
+    detector = Detector.load(series_model, threads=1)
+    for place in ("tumorscope.scans.read._decoded", "tumorscope.detection.series.ask_slices"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, scarce)
+            with pytest.raises(MemoryError):
+                answer_series(detector, series, made)
+    assert not (made / ANSWER).exists()
 
 
 def test_a_model_that_cannot_be_used_is_said_at_once(series_model: Path) -> None:

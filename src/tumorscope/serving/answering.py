@@ -131,11 +131,14 @@ def answer_series(
     ------
     OutputError
         If the results cannot be written.
+    MemoryError
+        If the memory does not suffice: what was not read for that is not final.
     """
     from tumorscope.detection.looking import USUALLY
     from tumorscope.detection.series import detect_study
     from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.scans import index_study
+    from tumorscope.scans.in_flight import NO_MEMORY
     from tumorscope.serving.dicom_results import write_results
 
     decisions: list[str] = []
@@ -145,6 +148,8 @@ def answer_series(
         if isinstance(found, SeriesFinding):
             objects += len(write_results(found, detector.metadata, folder))
             decisions.append(found.decision)
+        elif found.detail == NO_MEMORY:
+            raise MemoryError  # of this process; one that begins anew may have enough
         else:
             not_read[found.reason] += found.images
     answer = Answer(
