@@ -7,7 +7,8 @@
 transfer syntax that pydicom brings, NIfTI and NRRD, a model file, manifests and recipes. Each case
 damages one by its number alone, so that a finding is made again by the second command; its file is
 kept in the folder as well. A finding is an exception that is not one of ours, or a case that takes
-more than ten seconds of processor time. Exits with 1 if there is one. Ctrl-C ends it early, with the counts.
+more than ten seconds of processor time. Exits with 1 if there is one. Ctrl-C ends it early, and the
+counts are printed all the same.
 """
 
 from __future__ import annotations

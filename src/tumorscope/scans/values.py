@@ -58,7 +58,7 @@ def text(dataset: Dataset, key: Key) -> str:
     value = _raw(dataset, key)
     if value is None:
         return ""
-    joined = "\\".join(value) if isinstance(value, list) else _text(value)
+    joined = "\\".join(map(_text, value)) if isinstance(value, list) else _text(value)
     return joined.strip(" \0")
 
 
