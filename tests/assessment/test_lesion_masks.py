@@ -105,6 +105,10 @@ def test_masks_that_a_manifest_names_are_measured_by_group(tiny_model: Path, coh
     assert found.chance == beside.chance
     few = manifest.having(row for row in manifest.rows if row.path in ("yes/0.png", "no/6.png"))
     assert point_at_masks(model, few) is None
+    of_one_patient = replace(
+        manifest, rows=tuple(replace(row, group="a patient") for row in manifest.rows)
+    )
+    assert point_at_masks(model, of_one_patient) is None
 
 
 def test_an_evaluation_measures_where_the_evidence_lies(tiny_model: Path, cohort: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumorscope.common.errors import InputError
+from tumorscope.statistics import wilson
 from tumorscope.statistics.pointing_game import (
     mass_inside,
     measure_pointing,
@@ -73,3 +74,15 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         measure_pointing(fields, lesions, np.array(["a"] * len(fields)))
+
+
+def test_hits_alone_are_no_certainty_and_one_group_has_no_interval() -> None:
+    """Six of six may well be four of five."""
+    lesions = [lesion_at(index, 4) for index in range(6)]
+    fields = [lesion.astype(np.float32) for lesion in lesions]
+    found = measure_pointing(fields, lesions, np.array(list("abcdef")), n_resamples=100)
+    assert found.hits.value == found.mass.value == 1.0
+    assert found.hits.low == found.mass.low == pytest.approx(wilson(6, 6).low)
+    assert found.hits.method == "Wilson score on groups"
+    with pytest.raises(InputError, match="lesions of one group"):
+        measure_pointing(fields, lesions, np.array(["a"] * 6))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.model_file.decision import ABSTAINED, DecisionRule
-from tumorscope.statistics import Interval, auc, cluster_bootstrap, wilson
+from tumorscope.statistics import Interval, auc
+from tumorscope.statistics.intervals import over_groups
 
 RESAMPLES = 500
 
@@ -137,7 +137,7 @@ def _share(
         chosen = among[index]
         return float(events[index][chosen].mean()) if chosen.any() else float("nan")
 
-    return _resampled(share, groups, among)
+    return over_groups(share, groups, among=among, n_resamples=RESAMPLES)
 
 
 def _auc(
@@ -150,24 +150,4 @@ def _auc(
         return auc(truth, scores[index])
 
     rarer = labels == (1 if 2 * labels.sum() <= len(labels) else 0)
-    return _resampled(area, groups, rarer)
-
-
-def _resampled(
-    statistic: Callable[[NDArray[np.intp]], float],
-    groups: NDArray[np.str_],
-    among: NDArray[np.bool_],
-) -> Interval | None:
-    """Return an interval from resampling groups; None where there are too few.
-
-    A value that no resample changes, such as "never wrong", has no bootstrap interval; how many
-    groups say so bounds it instead.
-    """
-    count = len(set(groups[among].tolist()))
-    if count < 2:
-        return None
-    found = cluster_bootstrap(statistic, groups, n_resamples=RESAMPLES)
-    if found.low < found.high:
-        return found
-    bounds = wilson(found.value * count, count)
-    return Interval(found.value, bounds.low, bounds.high, "Wilson score on groups")
+    return over_groups(area, groups, among=rarer, n_resamples=RESAMPLES)

@@ -98,8 +98,8 @@ def point_at_masks(model: ModelFile, manifest: Manifest) -> Pointing | None:
     Returns
     -------
     Pointing or None
-        None where fewer than two images have a mask of a lesion. Intervals take the groups as the
-        unit.
+        None where images of fewer than two groups have a mask of a lesion. Intervals take the
+        groups as the unit.
 
     Raises
     ------

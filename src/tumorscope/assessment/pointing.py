@@ -89,8 +89,8 @@ class Tally:
         self._seen += seen
 
     def result(self) -> Pointing | None:
-        """Return what was found; None of fewer than two images."""
-        if len(self) < 2:
+        """Return what was found; None of fewer than two groups, as these give no interval."""
+        if len(set(self._groups)) < 2:
             return None
         groups, (hits, mass, chance) = np.array(self._groups), np.array(self._found).T
         return Pointing(
@@ -124,7 +124,7 @@ def point_at(
     Returns
     -------
     Pointing or None
-        None where fewer than two images have a mask of a lesion.
+        None where images of fewer than two groups have a mask of a lesion.
     """
     tally = Tally(metadata)
     for index, (row, outline) in enumerate(zip(manifest.rows, looked.outlines, strict=True)):

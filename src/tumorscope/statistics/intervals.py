@@ -312,6 +312,46 @@ def cluster_bootstrap(
     return Interval(value, float(low), float(high), method)
 
 
+def over_groups(
+    statistic: Callable[[NDArray[np.intp]], float],
+    groups: NDArray[np.str_],
+    *,
+    among: NDArray[np.bool_] | None = None,
+    n_resamples: int,
+) -> Interval | None:
+    """Return a share or mean with an interval from resampling groups; None of fewer than two.
+
+    A value that no resample changes, such as "never wrong", has no bootstrap interval; how many
+    groups say so bounds it instead.
+
+    Parameters
+    ----------
+    statistic : callable
+        Between 0 and 1; see `cluster_bootstrap`.
+    groups : ndarray of str, shape (n,)
+        Group of each image.
+    among : ndarray of bool, shape (n,), optional
+        The images whose groups count.
+    n_resamples : int
+        See `cluster_bootstrap`.
+
+    Examples
+    --------
+    >>> right, groups = np.ones(4), np.array(["a", "b", "c", "d"])
+    >>> f"{over_groups(lambda chosen: right[chosen].mean(), groups, n_resamples=100).low:.2f}"
+    '0.51'
+    """
+    count = len(np.unique(groups if among is None else groups[among]))
+    if count < 2:
+        return None
+    found = cluster_bootstrap(statistic, groups, n_resamples=n_resamples)
+    if found.high - found.low > 1e-12:
+        return found
+    value = min(max(found.value, 0.0), 1.0)  # a mean of ones may lie above one
+    bounds = wilson(value * count, count)
+    return Interval(found.value, bounds.low, bounds.high, "Wilson score on groups")
+
+
 def resamples(groups: ArrayLike, *, seed: int = 0) -> Iterator[NDArray[np.intp]]:
     """Yield, without end, image indices of as many groups as there are, drawn with replacement.
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics import Interval, cluster_bootstrap
+from tumorscope.statistics import Interval
+from tumorscope.statistics.intervals import over_groups
 
 Field = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -129,7 +130,7 @@ def measure_pointing(
     Raises
     ------
     InputError
-        If numbers or shapes do not fit, or an outline is empty.
+        If numbers or shapes do not fit, an outline is empty, or all are of one group.
     """
     _check(fields, lesions, groups)
     pairs = list(zip(fields, lesions, strict=True))
@@ -195,11 +196,22 @@ def localisation(
         See `measure_pointing`.
     n_resamples : int
         Of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two groups.
     """
 
     def interval(values: NDArray[np.float64]) -> Interval:
-        return cluster_bootstrap(
+        found = over_groups(
             lambda chosen: float(values[chosen].mean()), groups, n_resamples=n_resamples
         )
+        if found is None:
+            raise InputError(
+                "Received outlines of lesions of one group. Expected two groups at least, because "
+                "groups are what intervals count. Outline lesions of more patients."
+            )
+        return found
 
     return Localisation(n=len(hits), hits=interval(hits), mass=interval(mass))
