@@ -110,3 +110,18 @@ def test_a_detector_that_never_answers_is_told_the_remedy(abstained: int) -> Non
     first, second, *_ = caveats(metrics, labels=labels, mean_scores=scores)
     assert first.endswith("--crossval CV -o DIR.") == (abstained == 10)
     assert "Calling every image" in second
+
+
+def test_a_class_of_which_most_get_no_answer_is_said_though_most_images_do() -> None:
+    labels = np.arange(40) % 2
+    scores = np.where(labels == 1, 0.6, 0.1)
+    metrics = evaluate_scores(labels, scores, groups=np.arange(40), n_resamples=100)
+    kept = np.flatnonzero((labels == 0) | (np.arange(40) < 10))
+    answered = evaluate_scores(labels[kept], scores[kept], groups=kept, n_resamples=100)
+    some = replace(metrics, answered=answered, abstained=wilson(15, 40), refused=wilson(0, 40))
+    words = "answers 5 of the 20 images with a tumour and 20 of the 20 without"
+    assert words in caveats(some, labels=labels, mean_scores=scores)[0]
+    every = replace(metrics, answered=metrics, abstained=wilson(0, 40), refused=wilson(0, 40))
+    assert not any(
+        "no answer" in each for each in caveats(every, labels=labels, mean_scores=scores)
+    )

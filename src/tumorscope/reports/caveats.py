@@ -52,6 +52,7 @@ def caveats(
         metrics=metrics,
         two=two,
         counts=counts_of(metrics),
+        least_answered=_least_answered(metrics),
         random_split=RANDOM_SPLIT,
         both_classes=0 < metrics.n_positive < metrics.n,
         guess={"accuracy": no_information_rate(metrics), "log_loss": base_rate_log_loss(metrics)},
@@ -74,6 +75,14 @@ def counts_of(metrics: Metrics) -> dict[str, int]:
     counts = {name: round(found.value * metrics.n) for name, found in shares.items() if found}
     unanswered = sum(counts.values())
     return counts | {"unanswered": unanswered, "answered": metrics.n - unanswered}
+
+
+def _least_answered(metrics: Metrics) -> float:
+    """Return the share of answers for the class that gets fewer: the mean hides it."""
+    if metrics.answered is None:
+        return 1.0
+    pairs = zip(metrics.answered.n_of_class, metrics.n_of_class, strict=True)
+    return min((few / every for few, every in pairs if every), default=1.0)
 
 
 def _worst_source(metrics: Metrics) -> dict[str, object] | None:
