@@ -13,6 +13,7 @@ from tumorscope.common.errors import InputError
 from tumorscope.conversion.parity import (
     Limits,
     calibration_and_holdout,
+    check_answered,
     compare,
     images_to_prove,
     proof,
@@ -61,6 +62,19 @@ def test_each_limit_objects_in_words(before: Outputs, small_models: dict[str, Mo
     assert "finite" in said(before, broken, model)
     far = replace(before, distance=np.full_like(before.distance, 99.0))
     assert "200 of 200 decisions change" in said(before, far, model)
+
+
+def test_images_that_the_original_refuses_show_nothing(
+    before: Outputs, small_models: dict[str, ModelFile]
+) -> None:
+    """Blank pictures with labels once let a network pass that had lost its sense."""
+    metadata, few = small_models["pooled"].metadata, np.arange(200) >= 3
+    far = replace(before, distance=np.where(few, 99.0, 0.0).astype(np.float32))
+    with pytest.raises(InputError, match=r"Received 3 images .* that the model does not refuse"):
+        check_answered(LABELS, far, metadata)
+    with pytest.raises(InputError, match="Received 3 images"):
+        check_answered(LABELS, before, metadata, few)
+    check_answered(LABELS, before, metadata, np.arange(200) >= 4)
 
 
 def test_one_change_in_a_hundred_is_the_most(

@@ -25,6 +25,7 @@ from tumorscope.conversion.original import original_of
 from tumorscope.conversion.parity import (
     Parity,
     calibration_and_holdout,
+    check_answered,
     check_sample,
     compare,
     proof,
@@ -184,6 +185,7 @@ def _attempts(
     """Convert one way after the other until one passes; the files of the last one stay."""
     target = FORMATS[to]
     before = ask(open_engine(model, "onnxruntime"), judged.pixels)
+    check_answered(judged.labels, before, model.metadata, judged.refused)
     attempts: list[Attempt] = []
     for way, write in _ways(model, to, pixels):
         say(f"Converting to {to}: {way} …")

@@ -192,6 +192,36 @@ def check_sample(labels: NDArray[np.int64], *, what: str) -> None:
         )
 
 
+def check_answered(
+    labels: NDArray[np.int64],
+    before: Outputs,
+    metadata: Metadata,
+    refused: NDArray[np.bool_] | None = None,
+) -> None:
+    """Make sure that the original has answers which a conversion could change.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (n,)
+        Reference standard.
+    before : Outputs
+        Of the original.
+    metadata : Metadata
+        Its input check refuses.
+    refused : ndarray of bool, shape (n,), optional
+        Which images it refuses before the model is asked.
+
+    Raises
+    ------
+    InputError
+        If the images that it does not refuse lack a class or are too few.
+    """
+    out = metadata.input_check.too_far(before.distance)
+    out = out if refused is None else out | refused
+    what = f"the images to compare on that the model does not refuse (of {len(labels)})"
+    check_sample(labels[~out], what=what)
+
+
 def compare(
     before: Outputs, after: Outputs, *, labels: NDArray[np.int64], metadata: Metadata
 ) -> Parity:

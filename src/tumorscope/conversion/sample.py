@@ -27,12 +27,15 @@ class Sample:
         Images that must stay together.
     seen : ndarray of bool, shape (n,), or None
         Which the model was trained on; None where its file knows no image.
+    refused : ndarray of bool, shape (n,), or None
+        Which are refused before a model is asked; None where none are.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     groups: NDArray[np.str_]
     seen: NDArray[np.bool_] | None
+    refused: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,6 +55,7 @@ class Sample:
             self.labels[positions],
             self.groups[positions],
             None if self.seen is None else self.seen[positions],
+            None if self.refused is None else self.refused[positions],
         )
 
     @property
@@ -75,7 +79,8 @@ def load_sample(manifest: Manifest, model: ModelFile) -> Sample:
             "MRI slices. Give other images with --calibration."
         )
     prepared = prepare_for(model, usable)
-    return Sample(prepared.pixels, usable.labels, usable.groups, prepared.seen)
+    refused = np.array([bool(reasons) for reasons in prepared.refusals], dtype=np.bool_)
+    return Sample(prepared.pixels, usable.labels, usable.groups, prepared.seen, refused)
 
 
 def say_what_is_known(sample: Sample, name: str) -> None:
