@@ -36,6 +36,9 @@ def test_it_is_written_and_read_again(tmp_path: Path) -> None:
     assert read_status(tmp_path) == WELL
     assert "NODE listens on 127.0.0.1:11112." in WELL.words(1001)
     assert "1 answer waits" in WELL.words(1001)
+    assert "0 accepted, 0 rejected." in WELL.words(1001)
+    called = replace(WELL, counts={**WELL.counts, "rejected": 2})
+    assert "2 rejected (a title that is not allowed" in called.words(1001)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,8 @@ def slices(
         say(f"Not read for other reasons, such as being no scans: {others}; --json counts them.")
     if every is None:
         say("Neighbouring slices hardly differ; --every 5 takes fewer.")
-    say(f"Wrote {output / 'manifest.csv'}. Next: tumorscope audit {output / 'manifest.csv'} -o …")
+    manifest = output / "manifest.csv"
+    say(f"Wrote {manifest}. Next: tumorscope audit {manifest} -o audit/")
     return SOME_FAILED if meant or found.volumes_left_out else 0
 
 

@@ -104,8 +104,10 @@ class NodeStatus:
         """Return this for people."""
         counts = self.counts
         refused = sum(number for name, number in counts.items() if name.startswith("refused_"))
+        why = " (a title that is not allowed, or too many at once)" if counts["rejected"] else ""
         lines = [
             self.trouble(now) or f"{self.title} listens on {self.host}:{self.port}.",
+            f"Associations: {counts['associations']} accepted, {counts['rejected']} rejected{why}.",
             f"Instances: {counts['received']} received, {counts['repeated']} again, "
             f"{refused} refused.",
             f"Series: {self.open_series} waiting, {counts['series_answered']} answered, "
