@@ -9,7 +9,6 @@ writes benchmarks/results/batch_memory.csv: peak resident memory of ``tumorscope
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tumorscope.common.csv_files import write_csv
 from tumorscope.synthetic.phantom import write_phantom_cohort
 
 RESULTS = Path(__file__).parent / "results" / "batch_memory.csv"
@@ -59,11 +59,7 @@ def main() -> None:
                 }
             )
             print(records[-1])
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(RESULTS, list(records[0]), records)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ groups. Images that the model has seen are counted in a column.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.evidence import evidence_field, temperature_of
 from tumorscope.detection.seen import SeenImages
@@ -48,18 +48,13 @@ def main() -> None:
             records += measured("outlined", samples, run)
         if arguments.masks:
             records += measured("skull-stripped FLAIR", list(masked(arguments.masks)), run)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(RESULTS, list(records[0]), records)
 
 
 def outlined(path: Path, groups: Path | None) -> Iterator[Sample]:
     group_of = {}
     if groups is not None:
-        with groups.open(newline="") as stream:
-            group_of = {row["path"]: row["group"] for row in csv.DictReader(stream)}
+        group_of = {row["path"]: row["group"] for row in read_csv(groups)}
     for entry in json.loads(path.read_text()):
         file = path.parent / entry["path"]
         scan = read_slice(file)

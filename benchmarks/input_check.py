@@ -11,7 +11,6 @@ refused with Wilson's 95 % interval.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tumorscope as ts
+from tumorscope.common.csv_files import write_csv
 from tumorscope.detection.find_images import find_images
 from tumorscope.statistics import wilson
 
@@ -73,11 +73,7 @@ def main() -> None:
                 paths = [found.path for found in find_images([folder])]
                 lines.append(record(detector, folder.name, kind, paths))
     records = [each for each in lines if each is not None]
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(RESULTS, list(records[0]), records)
 
 
 def record(

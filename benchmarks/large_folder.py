@@ -11,7 +11,6 @@ progress, which a terminal of its own sees.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import pty
 import select
@@ -25,6 +24,8 @@ import nibabel
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+
+from tumorscope.common.csv_files import write_csv
 
 RESULTS = Path(__file__).parent / "results" / "large_folder.csv"
 PER_SERIES = 200
@@ -63,14 +64,11 @@ def main() -> None:
         for kind in ("int16", "float64"):
             _, seconds, peak = measured(write_volume(Path(name), kind), "read")
             records.append({"what": f"NIfTI {kind}", "seconds": seconds, "peak_mib": peak})
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, ["what", "files", "seconds", "peak_mib"])
-        writer.writeheader()
-        writer.writerows(
-            {key: f"{each:.1f}" if isinstance(each, float) else each for key, each in one.items()}
-            for one in records
-        )
+    rounded = [
+        {key: f"{each:.1f}" if isinstance(each, float) else each for key, each in one.items()}
+        for one in records
+    ]
+    write_csv(RESULTS, ("what", "files", "seconds", "peak_mib"), rounded)
     print(RESULTS.read_text("utf-8"))
 
 

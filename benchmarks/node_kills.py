@@ -11,7 +11,6 @@ pynetdicom, and only counts. The series are drawn; the model is the packaged one
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import random
 import shutil
@@ -34,6 +33,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
+from tumorscope.common.csv_files import write_csv
 from tumorscope.serving.node_status import read_status
 from tumorscope.serving.spool import Snapshot, token
 
@@ -365,10 +365,7 @@ def main() -> None:
         records += [] if full is None else [{"tried": "full disk", **full}]
         print(records[-1], flush=True)
     columns = list(dict.fromkeys(name for record in records for name in record))
-    with arguments.o.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(arguments.o, columns, records)
 
 
 if __name__ == "__main__":

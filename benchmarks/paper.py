@@ -11,12 +11,12 @@ kept, so it can be started again.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 from pathlib import Path
 from typing import Any
 
 import tumorscope as ts
+from tumorscope.common.csv_files import write_csv
 from tumorscope.statistics.metrics import Metrics
 
 RESULTS = Path(__file__).parent / "results" / "paper.csv"
@@ -58,11 +58,7 @@ def main() -> None:
         metrics = ts.evaluate(run).metrics
         records.append(record(f"random split, seed {seed}", metrics.raw or metrics))
 
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(RESULTS, list(records[0]), records)
     for name in METRICS:
         seeds = [float(each[name]) for each in records[1:]]
         one = records[0]

@@ -10,7 +10,6 @@ other groups are asked about as they are.
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import random
 import time
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.common.csv_files import write_csv
+from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.detection.seen import SeenImages
 from tumorscope.duplicates.enrolment import USUAL, remembered
 from tumorscope.imaging import Slice, prepare, read_slice
@@ -114,8 +113,8 @@ CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
 
 def parted(data: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Return the records of known images and of others, which share no group."""
-    with (data / "manifest.csv").open(encoding="utf-8", newline="") as stream:
-        records = [each for each in csv.DictReader(stream) if each["source"] not in LEFT_ASIDE]
+    listed = read_csv(data / "manifest.csv")
+    records = [each for each in listed if each["source"] not in LEFT_ASIDE]
     groups = sorted({each["group"] for each in records})
     random.Random(0).shuffle(groups)
     known = set(groups[: 4 * len(groups) // 5])

@@ -12,7 +12,6 @@ with the true head, and with its difference from the mean head.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.common.csv_files import write_csv
+from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.duplicates import marks
 from tumorscope.duplicates.enrolment import USUAL
 from tumorscope.duplicates.frequencies import canonical_head, frequencies
@@ -118,8 +117,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    with (arguments.data / "manifest.csv").open(encoding="utf-8", newline="") as stream:
-        records = [each for each in csv.DictReader(stream) if each["source"] != "outlined"]
+    listed = read_csv(arguments.data / "manifest.csv")
+    records = [each for each in listed if each["source"] != "outlined"]
     sources = sorted({each["source"] for each in records})
     halves = [[each for each in records if each["source"] in sources[part::2]] for part in (0, 1)]
     (own, own_kept, own_prints), (heads, kept, prints) = (

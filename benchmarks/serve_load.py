@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 import json
 import os
 import subprocess
@@ -31,6 +30,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from tumorscope.common.csv_files import write_csv
 from tumorscope.imaging.find import images_below
 
 PLAIN = """
@@ -228,10 +228,7 @@ def main() -> None:
         requests = [form_of(path, target, part) for path in files]
         records.append(measured(name, words, requests, asked))
         print(records[-1], file=sys.stderr)
-    with arguments.output.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(records)
+    write_csv(arguments.output, list(records[0]), records)
 
 
 if __name__ == "__main__":

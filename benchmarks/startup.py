@@ -9,12 +9,13 @@ the floor; ``import keras`` is, because it is what a command would cost without 
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from tumorscope.common.csv_files import write_csv
 
 RESULTS = Path(__file__).parent / "results" / "startup.csv"
 RUNS = 15
@@ -45,11 +46,7 @@ def main() -> None:
         }
         records.append(record)
         print(f"{name:<20} median {record['median_s']:.3f} s   max {record['max_s']:.3f} s")
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(RESULTS, list(records[0]), records)
 
 
 def _arguments() -> None:

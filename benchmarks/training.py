@@ -14,7 +14,6 @@ writes benchmarks/results/training.csv and prints the ratio.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import resource
@@ -196,11 +195,9 @@ def main() -> None:
                 records.append({"method": method, "fold": fold, "images": images, **result})
                 records[-1]["seconds"] = round(records[-1]["seconds"], 1)
                 print(records[-1], file=sys.stderr, flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    from tumorscope.common.csv_files import write_csv
+
+    write_csv(RESULTS, COLUMNS, records)
     summarise(records)
 
 

@@ -11,13 +11,12 @@ value, with a 95 % interval from resampling groups.
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 from tumorscope.auditing.audit import audit
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import NO_TYPE, Row
-from tumorscope.common.csv_files import write_csv
+from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.common.files import sha256_of
 from tumorscope.experiments.crossval import crossval_types
 from tumorscope.recipes.recipe import Recipe
@@ -33,8 +32,6 @@ def read_cohort(data: Path, source: str) -> Manifest | Path:
     listed = data / "manifest.csv"
     if not listed.is_file():
         return data
-    with listed.open(encoding="utf-8", newline="") as stream:
-        records = [each for each in csv.DictReader(stream) if each["source"] == source]
     rows = [
         Row(
             path=record["path"],
@@ -44,7 +41,8 @@ def read_cohort(data: Path, source: str) -> Manifest | Path:
             source=source,
             tumour_type=record["tumour_type"].replace(NO_TYPE, ""),
         )
-        for record in records
+        for record in read_csv(listed)
+        if record["source"] == source
     ]
     return Manifest(tuple(rows), data)
 

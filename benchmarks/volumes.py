@@ -10,7 +10,6 @@ loop on one core; both take turns, file caches warm. The model must hold a rule 
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import statistics
 import subprocess
@@ -25,6 +24,7 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from tumorscope.common.csv_files import write_csv
 from tumorscope.detection.detector import Detector
 from tumorscope.scans import Volume, index_study, read_volumes
 from tumorscope.synthetic.phantom import phantom_slice
@@ -72,11 +72,7 @@ def main() -> None:
             for series in range(number):
                 write_series(study / str(series), series=series)
             records.append(memory(study, number, given.model))
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, records[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(RESULTS, list(records[0]), records)
 
 
 def decode(files: list[Path]) -> None:

@@ -12,14 +12,13 @@ against the tumour-free ones. A slice every 6 mm.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from tumorscope.common.csv_files import read_csv
+from tumorscope.common.csv_files import read_csv, write_csv
 from tumorscope.detection.detector import PACKAGED, Detector
 from tumorscope.detection.finding import Finding
 from tumorscope.scans import (
@@ -127,10 +126,7 @@ def record_of(kind: str, name: str, rows: list[tuple[str, Finding, Finding]]) ->
 
 
 def write(records: list[dict[str, object]]) -> None:
-    with RESULTS.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    write_csv(RESULTS, list(records[0]), records)
     for record in records:
         print(record)
 

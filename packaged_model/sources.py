@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.cohort.sentences import on_scan
+from tumorscope.common.csv_files import read_csv
 from tumorscope.common.files import sha256_of
 from tumorscope.common.progress import say
 from tumorscope.imaging.find import is_hidden
@@ -53,8 +53,6 @@ def read_manifest(data: Path, *, masks: Path) -> Manifest:
     listed = data / "manifest.csv"
     if listed.is_file():
         outlined = paint_outlines(data, masks)
-        with listed.open(encoding="utf-8", newline="") as stream:
-            records = list(csv.DictReader(stream))
         rows = [
             Row(
                 path=(path := record["path"]),
@@ -64,7 +62,7 @@ def read_manifest(data: Path, *, masks: Path) -> Manifest:
                 source=record["source"],
                 mask=record.get("mask") or outlined.get(path) or mask_beside(data, path),
             )
-            for record in records
+            for record in read_csv(listed)
         ]
     else:
         rows = []

@@ -16,11 +16,12 @@ from tumorscope.assessment.lesion_masks import (
     read_outlined,
 )
 from tumorscope.assessment.measured import measure
-from tumorscope.assessment.subject import images_for, subject_of
+from tumorscope.assessment.subject import Scored, Subject, images_for, subject_of
 from tumorscope.cohort.scan import scan_folder
 from tumorscope.common.errors import InputError
 from tumorscope.imaging.read import Opened, open_image
 from tumorscope.model_file.onnx_file import read_model
+from tumorscope.statistics.pointing_game import Pointing
 
 
 @pytest.fixture
@@ -111,15 +112,21 @@ def test_masks_that_a_manifest_names_are_measured_by_group(tiny_model: Path, coh
     assert point_at_masks(model, of_one_patient) is None
 
 
+def pointing_of(subject: Subject, images: Scored) -> Pointing | None:
+    said = measure(subject, images, operating_point="balanced").said
+    assert said is not None
+    return said.pointing
+
+
 def test_an_evaluation_measures_where_the_evidence_lies(tiny_model: Path, cohort: Path) -> None:
     subject = subject_of(tiny_model)
-    pointing = measure(subject, images_for(subject, cohort), operating_point="balanced").pointing
+    pointing = pointing_of(subject, images_for(subject, cohort))
     assert pointing is not None
     assert (pointing.evidence.n, pointing.evidence.hits.value) == (6, 1.0)
     for mask in (cohort / "masks").iterdir():
         mask.unlink()
     without = images_for(subject, cohort)
-    assert measure(subject, without, operating_point="balanced").pointing is None
+    assert pointing_of(subject, without) is None
 
 
 def test_masks_that_are_gone_do_not_stop_an_evaluation(
@@ -131,7 +138,7 @@ def test_masks_that_are_gone_do_not_stop_an_evaluation(
     (cohort / "masks" / "0_mask.png").unlink()
     subject = subject_of(tiny_model)
     listed = images_for(subject, cohort / "mine.csv")
-    pointing = measure(subject, listed, operating_point="balanced").pointing
+    pointing = pointing_of(subject, listed)
     assert pointing is not None
     assert pointing.evidence.n == 5
     said = capsys.readouterr().err

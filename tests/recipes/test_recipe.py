@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tumorscope
-from tumorscope.assessment.context import notes_on
+from tumorscope.assessment.report_inputs import notes_on
 from tumorscope.common.errors import InputError
 from tumorscope.common.toml_text import toml_text
 from tumorscope.recipes.recipe import SHIPPED, Recipe

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tumorscope.reports.metrics_csv import COLUMNS, write_metrics_csv
+from tumorscope.common.csv_files import write_csv
+from tumorscope.reports.report import COLUMNS, lines_of
 from tumorscope.statistics.metrics import NAMES, OF_ALL_CLASSES, Metrics
 from tumorscope.statistics.several_classes import OF_EACH_CLASS, evaluate_classes
 from tumorscope.statistics.two_classes import evaluate_scores
 
 
 def written(metrics: Metrics, folder: Path) -> list[dict[str, str]]:
-    write_metrics_csv(folder / "metrics.csv", metrics)
+    write_csv(folder / "metrics.csv", COLUMNS, lines_of(metrics))
     with (folder / "metrics.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tumorscope.common.errors import UnreadableImageError
-from tumorscope.reports.picture import Picture, shorten, thumbnail
+from tumorscope.reports.picture import Picture, thumbnail
 
 
 @pytest.mark.parametrize("shape", [(300, 100), (1, 1), (50, 400)])
@@ -32,8 +32,3 @@ def test_a_file_that_is_gone_says_so() -> None:
     assert (picture.uri, picture.name) == ("", "b.png")
     assert picture.caption == "is tumour (file can no longer be read)"
     assert Picture.of_scan(gone, "b.png").caption == "(file can no longer be read)"
-
-
-def test_long_names_lose_their_middle() -> None:
-    assert shorten("a" * 20 + "b" * 20, 11) == "aaaaa…bbbbb"
-    assert shorten("short", 11) == "short"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tumorscope.reports.text import no_break, percents, plural, shown
+from tumorscope.reports.text import no_break, percents, plural, shorten, shown
 from tumorscope.statistics import Interval
 from tumorscope.statistics.estimate import Estimate, Undefined
 
@@ -29,3 +29,8 @@ def test_intervals_and_percentages_do_not_break() -> None:
 def test_one_of_a_thing_has_no_s() -> None:
     words = plural(1, "image"), plural(2, "image"), plural(0, "copy", "copies")
     assert words == ("1 image", "2 images", "0 copies")
+
+
+def test_long_names_lose_their_middle() -> None:
+    assert shorten("a" * 20 + "b" * 20, 11) == "aaaaa…bbbbb"
+    assert shorten("short", 11) == "short"

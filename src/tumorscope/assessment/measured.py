@@ -18,7 +18,6 @@ from tumorscope.networks.predict import predict
 from tumorscope.records.run_folder import SCORE_COLUMNS, RunContents
 from tumorscope.records.scores import scores_of
 from tumorscope.statistics.answers import RAW_THRESHOLD
-from tumorscope.statistics.pointing_game import Pointing
 
 SAME_SCORE = 1e-3
 """Largest difference between a run's recorded scores and those of its own model file: ten times
@@ -37,8 +36,6 @@ class Measured:
         From which one is called a tumour.
     said : Said or None
         What the detector said of the images.
-    pointing : Pointing or None
-        Whether its evidence lies on the lesions that have masks.
     note : str
         Why no detector was asked.
     """
@@ -46,7 +43,6 @@ class Measured:
     scores: NDArray[np.float64]
     threshold: float
     said: Said | None = None
-    pointing: Pointing | None = None
     note: str = ""
 
 
@@ -74,12 +70,7 @@ def measure(subject: Subject, images: Scored, *, operating_point: str) -> Measur
             # What the paper reports is its network's score as Keras computes it.
             said = replace(said, raw=recorded, answers=replace(said.answers, raw=recorded))
         threshold = model.metadata.operating_points[operating_point].threshold
-        return Measured(
-            scores=said.scores,
-            threshold=threshold,
-            said=said,
-            pointing=said.pointing,
-        )
+        return Measured(scores=said.scores, threshold=threshold, said=said)
     assert run is not None  # the images of a cohort were just read
     if recorded is None:
         recipe = run.recipe

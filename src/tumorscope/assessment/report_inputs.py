@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.context import measured_by, notes_on, picture_reader, published_for
 from tumorscope.assessment.measured import Measured
 from tumorscope.assessment.subject import Scored, Subject
 from tumorscope.cohort.arrays import labels_for
@@ -18,14 +17,19 @@ from tumorscope.cohort.sentences import on_joins, on_missing_types
 from tumorscope.common.classes import TYPE_CLASSES
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import without_folders
+from tumorscope.common.versions import versions
+from tumorscope.imaging import read_slice
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.schema import Metadata
-from tumorscope.recipes.recipe import Recipe
+from tumorscope.networks.backbones import lookup
+from tumorscope.networks.imagenet import IMAGENET
+from tumorscope.recipes.recipe import CORRECTS_TWICE, Recipe
 from tumorscope.records.evaluation_folder import named
 from tumorscope.records.protocol import data_hash
 from tumorscope.records.run_folder import RunContents
 from tumorscope.records.run_record import RunRecord
 from tumorscope.reports.inputs import ReportInputs
+from tumorscope.reports.published import THE_PAPER, Published
 
 NOT_TOLD = ("layers", "notice", "passed_over", "protocol")
 """Parts of run.json that a report shows elsewhere, or not at all."""
@@ -45,7 +49,7 @@ def report_inputs(
     command : str
         Makes the report again.
     """
-    manifest = images.manifest
+    manifest, said = images.manifest, measured.said
     common = ReportInputs(
         title=f"{'External' if images.external else 'Internal'} testing of ",
         paths=without_folders(row.path for row in manifest.rows),
@@ -54,8 +58,8 @@ def report_inputs(
         threshold=measured.threshold,
         groups=manifest.groups,
         external=images.external,
-        answers=None if measured.said is None else measured.said.answers,
-        pointing=measured.pointing,
+        answers=said.answers if said else None,
+        pointing=said.pointing if said else None,
         pixels=picture_reader(manifest),
         cohort=cohort_facts(images.whole, splits=not images.external),
         notes=[measured.note] if measured.note else [],
@@ -92,7 +96,7 @@ def _of_model(common: ReportInputs, images: Scored, model: ModelFile) -> ReportI
             "operating point": "" if answers is None else answers.operating_point,
             "trained on (hash of the data)": str(metadata.data.get("sha256", "")),
             **{f"made with: {name}": version for name, version in metadata.versions.items()},
-            **measured_by(),
+            **_measured_by(),
         },
         notes=_on_recipe(metadata),
     )
@@ -105,7 +109,7 @@ def _of_run(common: ReportInputs, images: Scored, run: RunContents) -> ReportInp
         title=f"{common.title}the recipe “{run.recipe.name}”",
         split="random" if random else "grouped",
         copied=_trained_copies(run.manifest.usable, images.manifest) if random else None,
-        facts=readable(run.record.to_json()) | measured_by(),
+        facts=readable(run.record.to_json()) | _measured_by(),
         notes=[*common.notes, *notes_on(run.recipe)],
     )
 
@@ -143,6 +147,33 @@ def _of_types(common: ReportInputs, images: Scored, run: RunContents) -> ReportI
     )
 
 
+def notes_on(recipe: Recipe) -> list[str]:
+    """Return what a reader should know of a recipe before trusting its results."""
+    notes = []
+    if recipe.network.backbone == "mobilenet_v2" and recipe.input.scaling == "unit":
+        notes.append(
+            "The network receives grey values divided by 255, as in the paper, although its "
+            "ImageNet weights were trained on values from −1 to 1 (x/127.5 − 1)."
+        )
+    elif (
+        recipe.network.backbone in IMAGENET
+        and (known := lookup(recipe.network.backbone)).scaling != recipe.input.scaling
+    ):
+        notes.append(
+            f"The network receives its input scaled as “{recipe.input.scaling}”, although ImageNet "
+            f"weights of {known.title} expect “{known.scaling}”."
+        )
+    if recipe.corrects_twice:
+        notes.append(CORRECTS_TWICE)
+    if recipe.input.fit == "stretch" and recipe.input.crop == "none":
+        notes.append(
+            "Images are stretched to a square without cropping, as in the paper: border, aspect "
+            "ratio and brightness stay visible to the network and may tell it the source instead "
+            "of the tumour. The audit's shortcut chart shows how much they tell."
+        )
+    return notes
+
+
 def notes_on_types(manifest: Manifest, unreadable: tuple[str, ...]) -> list[str]:
     """Return what a reader should know of files and types before trusting the results."""
     notes = []
@@ -171,6 +202,21 @@ def readable(facts: Mapping[str, object]) -> dict[str, str]:
         else:
             flat[key] = str(value)
     return flat
+
+
+def picture_reader(manifest: Manifest) -> Callable[[int], NDArray[np.uint8]]:
+    """Return a function from a row's position to its grey pixels, uint8 (height, width)."""
+    return lambda index: read_slice(manifest.file(manifest.rows[index])).pixels
+
+
+def published_for(recipe: Recipe) -> Published | None:
+    """Return what the paper claims, where the recipe is the paper's, whatever its name."""
+    return THE_PAPER if recipe.follows(Recipe.load("paper")) else None
+
+
+def _measured_by() -> dict[str, str]:
+    """Return the versions that measure now, beside those that a model was made with."""
+    return {f"measured with: {name}": version for name, version in versions().items()}
 
 
 def _on_recipe(metadata: Metadata) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tumorscope.auditing.prepare import prepare_manifest
@@ -56,17 +56,21 @@ class Scored:
         The images.
     data : path, Manifest or None
         As it was asked for; None for a run's own testing images.
-    unreadable : tuple of str
-        Files that could not be read and were left out.
-    passed_over : PassedOver
-        What of a folder was not looked at.
     """
 
     whole: Manifest
     manifest: Manifest
     data: Data | None
-    unreadable: tuple[str, ...] = ()
-    passed_over: PassedOver = field(default_factory=PassedOver)
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Files that could not be read; of a run's own cohort its training told of them."""
+        return self.whole.unreadable if self.external else ()
+
+    @property
+    def passed_over(self) -> PassedOver:
+        """What of a folder was not looked at; again of other cohorts only."""
+        return self.whole.notes.passed_over if self.external else PassedOver()
 
     @property
     def external(self) -> bool:
@@ -109,13 +113,13 @@ def images_for(subject: Subject, data: Data | None) -> Scored:
         manifest = whole.usable
         if len(manifest) == 0:
             raise InputError(f"{data} has no readable image. Expected labelled brain MRI slices.")
-        return Scored(whole, manifest, data, whole.unreadable, whole.notes.passed_over)
+        return Scored(whole, manifest, data)
     if subject.run is None:
         raise UsageError(
             f"{subject.name} was given without images. Expected a cohort that the model has not "
             "seen: tumorscope evaluate MODEL.onnx DATA."
         )
-    subject.run.on_disk.check_groups()
+    subject.run.check_groups()
     whole = subject.run.manifest
     manifest = whole.usable.of_split("testing")
     if len(manifest) == 0:
@@ -123,5 +127,4 @@ def images_for(subject: Subject, data: Data | None) -> Scored:
             f"The run {subject.path} has no testing images. Expected some, or a cohort to test on: "
             "tumorscope evaluate RUN DATA."
         )
-    # What was left out of training was reported then.
     return Scored(whole, manifest, None)

@@ -34,7 +34,8 @@ def cohort_facts(
     unreadable : int
         How many files of it `manifest` does not list.
     """
-    usable = manifest.usable.rows
+    readable = manifest.usable
+    usable = readable.rows
     sizes = Counter(row.group for row in usable)
     tumours = sum(row.label for row in usable)
     facts = {
@@ -44,7 +45,7 @@ def cohort_facts(
             sum(count for count in sizes.values() if count > 1)
         ),
         "exact duplicates": f"{exact_duplicates(usable)} files repeat another byte for byte",
-        "near-duplicates": near_duplicates(manifest),
+        "near-duplicates": near_duplicates(readable),
     }
     conflicts = both_labels(usable)
     if conflicts:
@@ -86,9 +87,8 @@ def exact_duplicates(rows: Sequence[Row]) -> int:
 
 
 def near_duplicates(manifest: Manifest) -> str:
-    """Return how many images have a copy in another file, or that nobody looked for any."""
-    rows = manifest.usable.rows
-    near = [row for row in rows if NEAR in row.flags]
+    """Return how many usable images have a copy in another file, or that nobody looked."""
+    near = [row for row in manifest.rows if NEAR in row.flags]
     shown: dict[str, set[str]] = {}
     for row in near:
         # Without the column picture only the group shows the sets.

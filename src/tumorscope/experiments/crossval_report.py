@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.assessment.context import notes_on, picture_reader, published_for
-from tumorscope.assessment.report_inputs import notes_on_types
+from tumorscope.assessment.report_inputs import (
+    notes_on,
+    notes_on_types,
+    picture_reader,
+    published_for,
+)
 from tumorscope.cohort.facts import cohort_facts
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.classes import CLASSES, TUMOUR_TYPES, TYPE_CLASSES

@@ -84,8 +84,7 @@ class Run:
     @property
     def manifest(self) -> Manifest:
         """The cohort with its splits, and what was left out of its folder."""
-        manifest = Manifest.load(self.folder / "manifest.csv")
-        return replace(manifest, notes=ScanNotes(passed_over=self.passed_over))
+        return self._manifest(self.record)
 
     @property
     def record(self) -> RunRecord:
@@ -140,20 +139,16 @@ class Run:
         InputError
             If a file is damaged.
         """
-        return RunContents(self, self.recipe, self.record, self.manifest)
+        record = self.record
+        return RunContents(self, self.recipe, record, self._manifest(record))
+
+    def _manifest(self, record: RunRecord) -> Manifest:
+        notes = ScanNotes(passed_over=PassedOver.from_json(record.passed_over))
+        return replace(Manifest.load(self.folder / "manifest.csv"), notes=notes)
 
     def check_groups(self) -> None:
-        """Make sure that the run's splits divide no copies, unless it says that they do.
-
-        Raises
-        ------
-        HonestyError
-            If they divide a group: the network has seen copies of its testing images.
-        InputError
-            If images must be compared to tell, and cannot be read.
-        """
-        if self.record.split != "random":
-            settle_copies(self.manifest).check_groups()
+        """Make sure that the run's splits divide no copies; see `RunContents.check_groups`."""
+        self.read().check_groups()
 
     def load_model(self) -> keras.Model:
         """Load the fitted Keras model."""
@@ -186,3 +181,16 @@ class RunContents:
     recipe: Recipe
     record: RunRecord
     manifest: Manifest
+
+    def check_groups(self) -> None:
+        """Make sure that the run's splits divide no copies, unless it says that they do.
+
+        Raises
+        ------
+        HonestyError
+            If they divide a group: the network has seen copies of its testing images.
+        InputError
+            If images must be compared to tell, and cannot be read.
+        """
+        if self.record.split != "random":
+            settle_copies(self.manifest).check_groups()

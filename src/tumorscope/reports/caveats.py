@@ -51,7 +51,7 @@ def caveats(
         "reports/caveats.md",
         metrics=metrics,
         two=two,
-        counts=counts_of(metrics),
+        counts=metrics.answer_counts,
         least_answered=_least_answered(metrics),
         random_split=RANDOM_SPLIT,
         both_classes=0 < metrics.n_positive < metrics.n,
@@ -67,14 +67,6 @@ def caveats(
     # Where the lines of the template break does not matter; its paragraphs do.
     paragraphs = (re.sub(r"[ \n]+", " ", each).strip() for each in text.split("\n\n"))
     return [each for each in paragraphs if each]
-
-
-def counts_of(metrics: Metrics) -> dict[str, int]:
-    """Return how many images a detector answers, abstains on and refuses."""
-    shares = {"abstained": metrics.abstained, "refused": metrics.refused}
-    counts = {name: round(found.value * metrics.n) for name, found in shares.items() if found}
-    unanswered = sum(counts.values())
-    return counts | {"unanswered": unanswered, "answered": metrics.n - unanswered}
 
 
 def _least_answered(metrics: Metrics) -> float:

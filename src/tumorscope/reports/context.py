@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 
 from tumorscope.common.toml_text import toml_text
-from tumorscope.reports.caveats import counts_of
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.picture import Picture
 from tumorscope.reports.published import published_rows
@@ -67,7 +66,7 @@ def context_of(
         "pictures": pictures,
         "names": ALL_NAMES,
         "cards": CARDS if inputs.two_classes else tuple(metrics.metrics),
-        "counts": counts_of(metrics),
+        "counts": metrics.answer_counts,
         "doubts": doubts,
         "compared": metrics.raw or metrics,
         "published_rows": published_rows(inputs.published, metrics.raw or metrics),
@@ -98,44 +97,30 @@ class Errors:
     ----------
     count, missed : int
         All of them, and those with a tumour.
-    shown : list of (int, str)
-        Position and what to say of the surest.
-    inputs : ReportInputs
-        Whose images they are.
+    rows : list of (str, str)
+        Path of the surest, and what to say of each.
+    pictures : list of Picture
+        A thumbnail of each of them, where images are at hand.
     """
 
     count: int
     missed: int
-    shown: list[tuple[int, str]]
-    inputs: ReportInputs
-
-    @property
-    def rows(self) -> Rows:
-        """Path and words of each."""
-        return [(self.inputs.paths[index], words) for index, words in self.shown]
-
-    @property
-    def pictures(self) -> list[Picture]:
-        """A thumbnail of each."""
-        read = self.inputs.pixels
-        if read is None:
-            return []
-        return [
-            Picture.of_scan(partial(read, index), self.inputs.paths[index], words)
-            for index, words in self.shown
-        ]
+    rows: Rows
+    pictures: list[Picture]
 
 
 def _errors(inputs: ReportInputs) -> Errors:
     threshold = inputs.threshold if inputs.two_classes else None
     wrong = surest_errors(inputs.labels, inputs.mean_scores, threshold=threshold).tolist()
-    say = _of_two if inputs.two_classes else _of_several
+    say, read = _of_two if inputs.two_classes else _of_several, inputs.pixels
+    surest = [(index, inputs.paths[index], say(inputs, index)) for index in wrong[:MOST_ERRORS]]
     return Errors(
         count=len(wrong),
         missed=int((inputs.labels[wrong] > 0).sum()),
-        shown=[(index, say(inputs, index)) for index in wrong[:MOST_ERRORS]],
-        inputs=inputs,
-    )
+        rows=[(path, words) for _, path, words in surest],
+        pictures=[Picture.of_scan(partial(read, index), path, words)
+                  for index, path, words in surest] if read else [],
+    )  # fmt: skip
 
 
 def _of_two(inputs: ReportInputs, index: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from tumorscope.common.errors import UsageError
 from tumorscope.common.files import atomic_path
-from tumorscope.reports.picture import Picture, shorten
+from tumorscope.reports.picture import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -180,19 +180,6 @@ def panels(ax: Axes | None, *, rows: int, columns: int, width: float, height: fl
     grid = place.subgridspec(rows, columns)
     return [figure.add_subplot(grid[index // columns, index % columns])
             for index in range(rows * columns)]  # fmt: skip
-
-
-def plain(text: str, width: int = 40) -> str:
-    """Return text that can be drawn: shortened in the middle, other scripts than ours as '?'.
-
-    The font of matplotlib holds Latin, Greek and Cyrillic; for other glyphs it warns and draws
-    boxes.
-    """
-    known = "".join(
-        letter if letter.isprintable() and (letter < "\u0530" or "\u2000" < letter < "\u2300")
-        else "?" for letter in text
-    )  # fmt: skip
-    return shorten(known, width)
 
 
 def draw_table(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import TumorscopeError
+from tumorscope.reports.text import shorten
 
 NAME_WIDTH = 36
 """Letters of a file's name below its thumbnail; the middle of longer ones is left out."""
@@ -86,20 +87,6 @@ def thumbnail(pixels: NDArray[np.uint8], *, edge: int = 112) -> str:
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=80)
     return _data_uri("jpeg", buffer.getvalue())
-
-
-def shorten(text: str, width: int) -> str:
-    """Return at most `width` letters, the middle left out.
-
-    Examples
-    --------
-    >>> shorten("a-very-long-name.png", 11)
-    'a-ver…e.png'
-    """
-    if len(text) <= width:
-        return text
-    head = (width - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def _data_uri(kind: str, data: bytes) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tumorscope.common.csv_files import write_csv
 from tumorscope.common.files import output_folder, write_json
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.reports.caveats import RANDOM_SPLIT, caveats
@@ -12,10 +13,15 @@ from tumorscope.reports.context import context_of
 from tumorscope.reports.figures import draw_figures
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.measure import measure
-from tumorscope.reports.metrics_csv import write_metrics_csv
 from tumorscope.reports.page import write_html
+from tumorscope.statistics.estimate import Estimate
 from tumorscope.statistics.metrics import Metrics
 from tumorscope.statistics.prevalence import values_elsewhere
+from tumorscope.statistics.two_classes import BY_IMAGES
+
+COLUMNS = ("name", "part", "value", "low", "high", "method", "unit", "n", "reason")
+"""Of ``metrics.csv``: `part` says of which images or answers a value is (``all``, ``answered``,
+``raw``, ``source NAME``, ``class NAME``), `unit` what its interval counts: images, or groups."""
 
 
 def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
@@ -52,7 +58,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Metrics:
     warning = " ".join(filter(None, [inputs.warning, RANDOM_SPLIT if random else None])) or None
     heading = {"notice": RESEARCH_USE_ONLY, "title": title, "warning": warning}
     write_json(folder / "metrics.json", heading | _document(inputs, metrics, found))
-    write_metrics_csv(folder / "metrics.csv", metrics)
+    write_csv(folder / "metrics.csv", COLUMNS, lines_of(metrics))
     # What a random split does is in the box on top, and how many copies it has in the lead.
     above = {RANDOM_SPLIT, metrics.copies.words() if metrics.copies else ""}
     doubts = [each for each in found if each not in above]
@@ -106,3 +112,27 @@ def _of_a_detector(inputs: ReportInputs, metrics: Metrics) -> dict[str, object]:
         names = ("name", "accuracy", "auc", "log_loss", "n")
         document["published"] = {name: getattr(published, name) for name in names}
     return document
+
+
+def lines_of(metrics: Metrics, part: str = "all") -> Iterator[dict[str, object]]:
+    """Yield the lines of ``metrics.csv``."""
+    n, two = metrics.n, metrics.two_classes
+    for name, found in metrics.metrics.items():
+        yield _line(name, part, found, n, unit="images" if two and name in BY_IMAGES else "groups")
+    for name, found in metrics.by_group.items():
+        yield _line(name, part, found, n, unit="groups")
+    for name, share in {"abstained": metrics.abstained, "refused": metrics.refused}.items():
+        if share is not None:
+            yield _line(name, part, share, n, unit="images")
+    for class_name, of_class in metrics.per_class.items():
+        for name, found in of_class.items():
+            yield _line(name, f"class {class_name}", found, n, unit="groups")
+    for name, below in {"answered": metrics.answered, "raw": metrics.raw}.items():
+        if below is not None:
+            yield from lines_of(below, name)
+    for name, below in metrics.per_source.items():
+        yield from lines_of(below, f"source {name}")
+
+
+def _line(name: str, part: str, found: Estimate, n: int, *, unit: str) -> dict[str, object]:
+    return {"name": name, "part": part, "n": n, "unit": unit, **found.to_json()}

@@ -49,3 +49,30 @@ def plural(count: int, noun: str, several: str | None = None) -> str:
     ('1 image', '3 images', '0 copies')
     """
     return f"{count} {noun if count == 1 else several or noun + 's'}"
+
+
+def shorten(text: str, width: int) -> str:
+    """Return at most `width` letters, the middle left out.
+
+    Examples
+    --------
+    >>> shorten("a-very-long-name.png", 11)
+    'a-ver…e.png'
+    """
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def plain(text: str, width: int = 40) -> str:
+    """Return text that can be drawn: shortened in the middle, other scripts than ours as '?'.
+
+    The font of matplotlib holds Latin, Greek and Cyrillic; for other glyphs it warns and draws
+    boxes.
+    """
+    known = "".join(
+        letter if letter.isprintable() and (letter < "\u0530" or "\u2000" < letter < "\u2300")
+        else "?" for letter in text
+    )  # fmt: skip
+    return shorten(known, width)

@@ -131,6 +131,14 @@ class Metrics:
         _renamed("counts", "n_of_class")
         return self.n_of_class
 
+    @property
+    def answer_counts(self) -> dict[str, int]:
+        """Of a detector: images "abstained", "refused", "unanswered" (both), and "answered"."""
+        shares = {"abstained": self.abstained, "refused": self.refused}
+        counts = {name: round(share.value * self.n) for name, share in shares.items() if share}
+        unanswered = sum(counts.values())
+        return counts | {"unanswered": unanswered, "answered": self.n - unanswered}
+
     def cautious(self, name: str) -> Estimate:
         """Return a value with the wider of its intervals: by images, or by groups.
 
@@ -179,14 +187,12 @@ class Metrics:
     def _of_answers(self) -> dict[str, object]:
         if self.raw is None or self.abstained is None or self.refused is None:
             return {}
-        shares = {"abstained": self.abstained, "refused": self.refused}
+        counts = self.answer_counts
         none: dict[str, object] = {"n": 0, "reason": "no image was answered"}
         return {
             "raw": self.raw.to_json(),
-            **{
-                name: {"n": round(share.value * self.n), **share.to_json()}
-                for name, share in shares.items()
-            },
+            "abstained": {"n": counts["abstained"], **self.abstained.to_json()},
+            "refused": {"n": counts["refused"], **self.refused.to_json()},
             "answered": none if self.answered is None else self.answered.to_json(),
         }
 
@@ -219,16 +225,13 @@ class Metrics:
         return f"{self.n} images{tumours} in {self.n_groups} groups{again}; {origin}{point}"
 
     def _answers_in_words(self) -> list[str]:
-        if self.raw is None or self.abstained is None or self.refused is None:
+        if self.raw is None:
             return []
-        held_back = [
-            f"{verb} {round(share.value * self.n)}"
-            for verb, share in (("abstains on", self.abstained), ("refuses", self.refused))
-        ]
-        count = 0 if self.answered is None else self.answered.n
+        counts = self.answer_counts
         lines = [
-            f"Above, every image is called by the threshold. The detector answers {count} of "
-            f"them, {' and '.join(held_back)}."
+            "Above, every image is called by the threshold. The detector answers "
+            f"{counts['answered']} of them, abstains on {counts['abstained']} and refuses "
+            f"{counts['refused']}."
         ]
         if self.answered is not None:
             lines.append(f"Among the answered: {self.answered._short()}.")

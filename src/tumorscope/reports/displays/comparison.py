@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.reports.drawing import PALETTE, Display, canvas, house_style, panels, plain
+from tumorscope.reports.drawing import PALETTE, Display, canvas, house_style, panels
+from tumorscope.reports.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -64,10 +64,15 @@ class ScoreDistributionDisplay(Display):
             # A fifth of room on top keeps words and bars apart.
             reach = max(self.tumour.max(), self.no_tumour.max(), 1)
             axes.set(xlim=(0, 1), ylim=(-1.12 * reach, 1.12 * reach))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
+            axes.yaxis.set_major_formatter(FuncFormatter(_count))
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set(xlabel="Predicted probability of a tumour", ylabel="Images")
             axes.set_title("Predicted probabilities by reference standard")
             axes.figure.legend(loc="outside lower center", ncols=3)
             self._remember(axes)
         return self
+
+
+def _count(value: float, _: int | None) -> str:
+    """Return what stands at a tick: images that point down are as many as those that point up."""
+    return f"{abs(value):g}"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.drawing import ROW_HEIGHT, Display, canvas, draw_table, plain
+from tumorscope.reports.drawing import ROW_HEIGHT, Display, canvas, draw_table
+from tumorscope.reports.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tumorscope.common.classes import CLASSES
-from tumorscope.reports.drawing import PALETTE, Display, house_style, panels, plain
+from tumorscope.reports.drawing import PALETTE, Display, house_style, panels
+from tumorscope.reports.text import plain
 from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumorscope.reports.drawing import PALETTE, Display, house_style, panels, plain
+from tumorscope.reports.drawing import PALETTE, Display, house_style, panels
+from tumorscope.reports.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

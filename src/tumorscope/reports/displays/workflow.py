@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tumorscope.reports.drawing import PALETTE, Display, canvas, plain
-from tumorscope.reports.text import plural
+from tumorscope.reports.drawing import PALETTE, Display, canvas
+from tumorscope.reports.text import plain, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
