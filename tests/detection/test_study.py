@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tumorscope.detection.study import holds_volumes
+from tumorscope.detection.study import inputs_of
 
 
 def made(folder: Path, *names: str) -> Path:
@@ -14,6 +14,10 @@ def made(folder: Path, *names: str) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"\0" * 128 + b"DICM" if name.startswith("IM") else b"x")
     return folder
+
+
+def holds_volumes(*paths: Path) -> bool:
+    return not inputs_of(paths).pictures
 
 
 @pytest.mark.parametrize(
@@ -30,12 +34,12 @@ def made(folder: Path, *names: str) -> Path:
     ],
 )
 def test_folders(tmp_path: Path, names: tuple[str, ...], expected: bool) -> None:
-    assert holds_volumes([made(tmp_path, *names)]) is expected
+    assert holds_volumes(made(tmp_path, *names)) is expected
 
 
 def test_files(tmp_path: Path) -> None:
     made(tmp_path, "IM1", "a.nii", "b.png", "c")
-    assert holds_volumes([tmp_path / "IM1", tmp_path / "a.nii"])
-    assert not holds_volumes([tmp_path / "a.nii", tmp_path / "b.png"])
-    assert not holds_volumes([tmp_path / "c"])
-    assert not holds_volumes([tmp_path / "nothing.nii"])
+    assert holds_volumes(tmp_path / "IM1", tmp_path / "a.nii")
+    assert not holds_volumes(tmp_path / "a.nii", tmp_path / "b.png")
+    assert not holds_volumes(tmp_path / "c")
+    assert not holds_volumes(tmp_path / "nothing.nii")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tumorscope.reports.text import no_break, percents, plural, shorten, shown
+from tumorscope.reports.text import no_break, percents, shorten, shown
 from tumorscope.statistics import Interval
 from tumorscope.statistics.estimate import Estimate, Undefined
 
@@ -24,11 +24,6 @@ def test_intervals_and_percentages_do_not_break() -> None:
     assert percents(0.01, 0.02) == "1.0 to 2.0 %".replace(" ", "\N{NO-BREAK SPACE}")
     assert percents(None, 0.02).startswith("–")
     assert no_break("95 % of all") == "95\N{NO-BREAK SPACE}% of all"
-
-
-def test_one_of_a_thing_has_no_s() -> None:
-    words = plural(1, "image"), plural(2, "image"), plural(0, "copy", "copies")
-    assert words == ("1 image", "2 images", "0 copies")
 
 
 def test_long_names_lose_their_middle() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from tumorscope.serving.answering import (
     Answer,
     Answering,
     AnswerLaterError,
-    Asked,
     _told,
     answer_series,
 )
@@ -46,7 +46,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def answering(series_model: Path) -> Iterator[Answering]:
-    made = Answering(Asked(model=str(series_model), threads=1))
+    made = Answering(partial(Detector.load, series_model, threads=1))
     yield made
     made.stop()
 
@@ -131,7 +131,7 @@ def test_what_memory_ran_out_for_is_not_a_final_answer(
 
 def test_a_model_that_cannot_be_used_is_said_at_once(series_model: Path) -> None:
     with pytest.raises(UsageError):
-        Answering(Asked(model=str(series_model), operating_point="no such"))
+        Answering(partial(Detector.load, series_model, operating_point="no such"))
 
 
 def test_one_that_takes_too_long_is_ended_and_the_next_has_a_new_process(

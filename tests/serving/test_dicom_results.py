@@ -28,8 +28,7 @@ from tests.fixtures.orthanc import Orthanc, running_orthanc
 import tumorscope as ts
 from tumorscope.common.errors import InputError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.detection.finding import REASONS
-from tumorscope.detection.series_finding import SERIES_REASONS, SeriesFinding
+from tumorscope.detection.series_finding import SeriesFinding
 
 pydicom = pytest.importorskip("pydicom", reason="needs the dicom extra")
 highdicom = pytest.importorskip("highdicom", reason="needs the dicom extra")
@@ -39,7 +38,6 @@ from pydicom import Dataset  # noqa: E402
 from tumorscope.serving import codes  # noqa: E402
 from tumorscope.serving.dicom_results import results_of, write_results  # noqa: E402
 from tumorscope.serving.identity import identity_of  # noqa: E402
-from tumorscope.serving.lossy import loss_of  # noqa: E402
 
 AFFINE = np.array([[0, 0, 4, -94], [0, 4, 0, -94], [5, 0, 0, -60], [0, 0, 0, 1]], dtype=float)
 
@@ -390,35 +388,3 @@ def test_orthanc_keeps_them_as_they_are_and_shows_the_capture(
     picture = orthanc.http.get(f"/instances/{key['ID']}/frames/2/preview").raise_for_status()
     shown = np.asarray(Image.open(io.BytesIO(picture.content)).convert("RGB"))
     assert np.array_equal(shown, pydicom.dcmread(paths[1]).pixel_array[2])
-
-
-def test_codes_fit_their_elements() -> None:
-    concepts = [
-        each for each in vars(codes).values() if isinstance(each, highdicom.sr.CodedConcept)
-    ]
-    concepts += [each for pair in (*codes.DECIDED.values(), codes.ZONE) for each in pair]
-    concepts += [codes.reason_of(code) for code in codes.REASONS]
-    for each in concepts:
-        assert len(each.meaning) <= 64
-        assert len(each.scheme_designator) <= 16  # highdicom takes longer ones
-    for reason in (*SERIES_REASONS, *REASONS):
-        assert codes.REASONS[reason]
-
-
-@pytest.mark.parametrize(
-    ("syntax", "stated", "loss"),
-    [
-        ("1.2.840.10008.1.2.1", None, None),
-        ("1.2.840.10008.1.2.1", "00", None),
-        ("1.2.840.10008.1.2.1", "01", ("", "")),
-        ("1.2.840.10008.1.2.4.91", None, ("", "ISO_15444_1")),  # as `compress` leaves it
-        ("1.2.840.10008.1.2.4.90", None, None),
-    ],
-)
-def test_a_loss_shows_in_the_header_or_in_the_transfer_syntax(
-    syntax: str, stated: str | None, loss: tuple[str, str] | None
-) -> None:
-    header = Dataset()
-    if stated is not None:
-        header.LossyImageCompression = stated
-    assert loss_of(header, syntax) == loss

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -18,8 +19,9 @@ from tests.fixtures.volumes import AFFINE, head
 
 from tumorscope.common.errors import InputError, SurroundingsError
 from tumorscope.common.locks import BusyError
+from tumorscope.detection.detector import Detector
 from tumorscope.serving import node as module
-from tumorscope.serving.answering import Answering, AnswerLaterError, Asked
+from tumorscope.serving.answering import Answering, AnswerLaterError, Load
 from tumorscope.serving.node import Node, run_node
 from tumorscope.serving.node_settings import NodeSettings
 from tumorscope.serving.node_status import read_status
@@ -31,7 +33,7 @@ STUDY = "1.2.826.0.1.3680043.8.498.1"
 @pytest.fixture(scope="module")
 def answering(series_model: Path) -> Iterator[Answering]:
     """One process for all nodes of this file, which takes a second to start."""
-    made = Answering(Asked(model=str(series_model), threads=1))
+    made = Answering(partial(Detector.load, series_model, threads=1))
     yield made
     made.stop()
 
@@ -68,8 +70,8 @@ def settings_of(root: Path, *, quiet_seconds: float = 0.2) -> NodeSettings:
 @contextmanager
 def running(settings: NodeSettings, model: Path) -> Iterator[Node]:
     ready: SimpleQueue[Node] = SimpleQueue()
-    asked = Asked(model=str(model), threads=1)
-    thread = threading.Thread(target=run_node, args=(settings, asked), kwargs={"ready": ready.put})
+    load = partial(Detector.load, model, threads=1)
+    thread = threading.Thread(target=run_node, args=(settings, load), kwargs={"ready": ready.put})
     thread.start()
     node = ready.get(timeout=60)
     try:
@@ -91,7 +93,7 @@ def test_a_late_instance_makes_another_result_and_a_study_can_be_told_complete(
             tell_complete(settings.spool, STUDY)
             until(lambda: len(list((tmp_path / "results").glob("SR-*.dcm"))) == reports)  # noqa: B023
         with pytest.raises(BusyError):
-            run_node(settings, Asked(), ready=lambda _: None)
+            run_node(settings, Detector.load, ready=lambda _: None)
         until(lambda: read_status(settings.spool).counts["results_delivered"] == 4)
     found = [pydicom.dcmread(path) for path in (tmp_path / "results").glob("SR-*.dcm")]
     assert {report.StudyInstanceUID for report in found} == {STUDY}
@@ -153,20 +155,20 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, series_model: Path) -> Non
                 spool=settings.spool,
                 results=settings.results,
             ),
-            Asked(model=str(series_model)),
+            partial(Detector.load, series_model),
         )
 
 
 def test_a_model_that_cannot_be_used_leaves_no_port_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(_: Asked) -> Answering:
+    def refused(_: Load) -> Answering:
         raise InputError("no model")
 
     monkeypatch.setattr(module, "Answering", refused)
     port = free_port()
     with pytest.raises(InputError, match="no model"):
-        Node(replace(settings_of(tmp_path), port=port), Asked())
+        Node(replace(settings_of(tmp_path), port=port), Detector.load)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))

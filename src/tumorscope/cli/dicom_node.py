@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tumorscope.cli.app import emit
-from tumorscope.cli.options import Common, Flag, OptionalWhole, Whole, Words
+from tumorscope.cli.options import Asked, Common, Flag, Whole, Words
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.extras import require
+from tumorscope.common.hosts import is_loopback
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tumorscope.serving.node import Node
     from tumorscope.serving.node_settings import NodeSettings
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NOT_WELL = 3
 
 
@@ -36,11 +36,7 @@ def dicom_node(
     host: str = "127.0.0.1",
     quiet_seconds: float = 30.0,
     retention: float = 24.0,
-    model: Path | None = None,
-    operating_point: str = "balanced",
-    engine: Literal["onnxruntime", "openvino", "litert", "cuda"] | None = None,
-    threads: OptionalWhole = None,
-    skip_seen_check: Flag = False,
+    asked: Asked | None = None,
     associations: Whole = 32,
     instance_megabytes: Whole = 1000,
     spool_megabytes: Whole = 50_000,
@@ -87,17 +83,6 @@ def dicom_node(
         A series is complete when no new instance has come for so long.
     retention
         Hours for which images stay in the spool after their results were delivered.
-    model
-        A model file (.onnx, .xml or .tflite), or packaged (the default), the one in the package.
-    operating_point
-        Whose threshold decides: balanced, screening, specific, or another that the model stores.
-    engine
-        What computes; by default the one that suits the model file. cuda is ONNX Runtime on an
-        NVIDIA graphics card, and needs the package onnxruntime-gpu.
-    threads
-        Cores to use; all by default.
-    skip_seen_check
-        Do not look whether the model was trained on what it sees.
     associations
         How many may be open at one time.
     instance_megabytes
@@ -131,7 +116,6 @@ def dicom_node(
         tell_complete(spool, study_complete)
         return 0
     require("dicom", to="be a DICOM node")
-    from tumorscope.serving.answering import Asked
     from tumorscope.serving.discreet import discreet
     from tumorscope.serving.node import run_node
     from tumorscope.serving.node_settings import MEGABYTE, NodeLimits, NodeSettings, Peer
@@ -154,13 +138,6 @@ def dicom_node(
             idle_seconds=idle_seconds,
         ),
     )
-    asked = Asked(
-        model=None if model is None else str(model),
-        operating_point=operating_point,
-        engine=engine,
-        threads=threads,
-        check_seen=not skip_seen_check,
-    )
     tls, tls_out = _tls(tls_certificate, tls_key, tls_callers, send_tls)
     with _stoppable() as stop, discreet(say):
 
@@ -168,14 +145,14 @@ def dicom_node(
             stop.append(node)
             _greet(settings, node.port, tls=tls is not None)
 
-        run_node(settings, asked, tls=tls, tls_out=tls_out, ready=ready)
+        run_node(settings, (asked or Asked()).detector, tls=tls, tls_out=tls_out, ready=ready)
     say("Stopped. What was acknowledged is kept in the spool.")
     return 0
 
 
 def _greet(settings: NodeSettings, port: int, *, tls: bool) -> None:
     say(f"{settings.title} listens on {settings.host}:{port} to {', '.join(settings.allow)}.")
-    if settings.host not in LOOPBACK and not tls:
+    if not is_loopback(settings.host) and not tls:
         say(
             "Without TLS, whoever can reach this port and knows one of these AE titles may send. "
             "Keep it in a network of its own, or give --tls-certificate, --tls-key, --tls-callers."

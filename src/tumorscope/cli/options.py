@@ -12,6 +12,7 @@ from cyclopts import Parameter, Token
 from tumorscope.common.memory import limit_image_memory
 
 if TYPE_CHECKING:
+    from tumorscope.detection.detector import Detector
     from tumorscope.recipes.recipe import Recipe
 
 
@@ -56,6 +57,45 @@ OptionalWhole = Annotated[int | None, Parameter(converter=_whole)]
 
 Flag = Annotated[bool, Parameter(negative="")]
 """On or off; there is no --no-FLAG."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Who answers, and how: options of every command that looks at images."""
+
+    model: Path | None = None
+    """A model file (.onnx, .xml or .tflite), or packaged (the default), the one in the package."""
+
+    operating_point: str = "balanced"
+    """Whose threshold decides: balanced, screening, specific, or another that the model stores.
+    Around the threshold is a range without an answer, which tumorscope describe MODEL prints."""
+
+    engine: Literal["onnxruntime", "openvino", "litert", "cuda"] | None = None
+    """What computes; by default the one that suits the model file. cuda is ONNX Runtime on an
+    NVIDIA graphics card, and needs the package onnxruntime-gpu."""
+
+    threads: OptionalWhole = None
+    """Cores to use; all by default."""
+
+    skip_seen_check: Flag = False
+    """Do not look whether the model was trained on an image or a copy of it, which takes some time,
+    with older model files up to half of it. For scans that cannot have been in the training data;
+    the column seen stays empty."""
+
+    def detector(self, *, threads: int | None = None, fast: bool = False) -> Detector:
+        """Load the model; `threads` goes before those that were asked for."""
+        from tumorscope.detection.detector import Detector
+
+        return Detector.load(
+            self.model,
+            engine=self.engine,
+            operating_point=self.operating_point,
+            threads=threads or self.threads,
+            fast=fast,
+            check_seen=not self.skip_seen_check,
+        )
+
 
 Output = Annotated[Path, Parameter(alias="-o")]
 OptionalOutput = Annotated[Path | None, Parameter(alias="-o")]

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cyclopts import Parameter
+
+from tumorscope.cli.options import Flag
 from tumorscope.cli.predict_files import Request, predict_files
 from tumorscope.common.errors import UsageError
 from tumorscope.common.progress import say
@@ -15,25 +18,26 @@ if TYPE_CHECKING:
     from tumorscope.detection.detector import Detector
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
 class FromArchive:
-    """What was asked for of an archive.
+    """What is asked of an archive: options of ``tumorscope predict``."""
 
-    Attributes
-    ----------
-    url, study, series : str, optional
-        Its address, and the UIDs of study and series.
-    headers : Path, optional
-        File of HTTP headers.
-    store : bool
-        Whether results are stored there.
-    """
+    dicomweb: str | None = None
+    """Instead of paths: address of an archive that speaks DICOMweb. A token is taken from the
+    environment variable TUMORSCOPE_DICOMWEB_TOKEN; certificates are verified."""
 
-    url: str | None = None
     study: str | None = None
+    """With --dicomweb: Study Instance UID. Its MR series are fetched, and removed afterwards."""
+
     series: str | None = None
-    headers: Path | None = None
-    store: bool = False
+    """With --study: Series Instance UID, for that series alone."""
+
+    dicomweb_headers: Path | None = None
+    """With --dicomweb: file with HTTP headers, one NAME: VALUE a line."""
+
+    store: Flag = False
+    """With --dicomweb: store the results in the archive, beside the study."""
 
     def check(self, paths: tuple[Path, ...]) -> bool:
         """Return whether a study of an archive is meant; refuse what says nothing together.
@@ -43,7 +47,7 @@ class FromArchive:
         UsageError
             If there are neither paths nor an archive, both, or parts of an archive alone.
         """
-        if self.url is None:
+        if self.dicomweb is None:
             if self != FromArchive():
                 raise UsageError(
                     "Received --study, --series, --store or --dicomweb-headers without an archive; "
@@ -81,7 +85,7 @@ def predict_dicomweb(asked: FromArchive, load: Callable[[], Detector], request: 
     from tumorscope.serving.dicomweb_session import headers_from
     from tumorscope.serving.fetched_study import fetched
 
-    archive = Archive(asked.url or "", headers=headers_from(asked.headers))
+    archive = Archive(asked.dicomweb or "", headers=headers_from(asked.dicomweb_headers))
     with fetched(archive, asked.study or "", asked.series) as study:
         if study.left:
             say(f"{study.left} series of other modalities were left in the archive.")

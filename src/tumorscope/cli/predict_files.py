@@ -70,6 +70,7 @@ class Request:
 class _Plan:
     """What is looked at, and how its rows look."""
 
+    request: Request
     detector: Detector
     pictures: Iterator[Found] | None
     count_pictures: Callable[[], int | None]
@@ -103,13 +104,13 @@ def predict_files(request: Request, load: Callable[[], Detector]) -> int:
         named=request.paths,
         resume=request.resume,
         columns=plan.columns,
-        options={} if plan.index is None else _options(request, plan),
+        options={} if plan.index is None else _options(plan),
     ) as opened:
         show, collected = screen(  # no heading above what is refused
             common, outputs.table, columns=plan.columns, pictures=plan.pictures is not None
         )
-        _pictures(plan, opened, request, tally, show)
-        page = _series(plan, opened, request, tally, show, delivery)
+        _pictures(plan, opened, tally, show)
+        page = _series(plan, opened, tally, show, delivery)
     lines = [*passed.words()]
     if plan.pictures is not None:
         lines += tally.words_of_pictures(detector.model_id)
@@ -121,14 +122,14 @@ def predict_files(request: Request, load: Callable[[], Detector]) -> int:
             f"{icons} {were} not looked at, as files of volumes are ten times as many; name "
             "pictures, or a folder of them, to have them looked at."
         )
-    lines += [f"Wrote {path}" for path in dict.fromkeys((*_written(request, plan), page)) if path]
+    lines += [f"Wrote {path}" for path in dict.fromkeys((*_written(plan), page)) if path]
     for line in lines:
         say(line)
     if delivery is not None:
         tell_delivery(delivery)
     say(RESEARCH_USE_ONLY)
     if common.json:
-        emit(common, _document(request, plan, tally, passed, collected, delivery), "")
+        emit(common, _document(plan, tally, passed, collected, delivery), "")
     tally.check(volumes=plan.index is not None)
     if delivery is not None:
         delivery.check()
@@ -183,12 +184,12 @@ def _of_volumes(
         return None
 
     if not inputs.volumes:
-        return _Plan(detector, None, nothing, None, None, False, FINDING_COLUMNS)
+        return _Plan(request, detector, None, nothing, None, None, False, FINDING_COLUMNS)
     from tumorscope.detection.study_outputs import columns_of
     from tumorscope.scans import index_study
 
     asked = request.volumes
-    how, by_slice = asked.looking(request.batch), asked.by_slice
+    how, by_slice = asked.looking(request.batch), asked.slices
     index = index_study(inputs.volumes, exclude=exclude)
     if detector.metadata.series is None and not by_slice:
         say(
@@ -199,21 +200,19 @@ def _of_volumes(
         how = replace(how, every=asked.every, sparing=False)
     columns = columns_of(
         by_slice=by_slice,
-        descriptions=asked.descriptions,
+        descriptions=asked.with_descriptions,
         overlays=request.outputs.overlays is not None,
         pictures=has_pictures,
     )
-    return _Plan(detector, None, nothing, index, how, by_slice, columns)
+    return _Plan(request, detector, None, nothing, index, how, by_slice, columns)
 
 
-def _pictures(
-    plan: _Plan, opened: Opened, request: Request, tally: Tally, show: Callable[[Row], object]
-) -> None:
+def _pictures(plan: _Plan, opened: Opened, tally: Tally, show: Callable[[Row], object]) -> None:
     from tumorscope.detection.outputs import picture_results
 
     if plan.pictures is None:
         return
-    results = picture_results(opened, plan.detector, plan.pictures, batch=request.batch)
+    results = picture_results(opened, plan.detector, plan.pictures, batch=plan.request.batch)
     if not sys.stdout.isatty():  # on one screen, rows and a bar would overwrite each other
         results = track(results, "Detecting", total=plan.count_pictures)
     for result in results:
@@ -224,7 +223,6 @@ def _pictures(
 def _series(
     plan: _Plan,
     opened: Opened,
-    request: Request,
     tally: Tally,
     show: Callable[[Row], object],
     delivery: Delivery | None,
@@ -235,6 +233,7 @@ def _series(
     from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.detection.study_outputs import page_of_series, study_results
 
+    request = plan.request
     bare = is_screen(request.common, request.outputs.table) or not plan.index.series
     page = page_of_series(request.outputs.page, pictures=plan.pictures is not None)
     results = study_results(
@@ -244,7 +243,7 @@ def _series(
         plan.index.not_read,
         how=plan.how,
         by_slice=plan.by_slice,
-        descriptions=request.volumes.descriptions,
+        descriptions=request.volumes.with_descriptions,
         page=page,
         addressed=request.addressed,
     )
@@ -257,20 +256,19 @@ def _series(
     return page
 
 
-def _written(request: Request, plan: _Plan) -> tuple[Path, ...]:
-    outputs = request.outputs
+def _written(plan: _Plan) -> tuple[Path, ...]:
+    outputs = plan.request.outputs
     return (outputs if plan.pictures is not None else replace(outputs, page=None)).given
 
 
 def _document(
-    request: Request,
     plan: _Plan,
     tally: Tally,
     passed: PassedOver,
     collected: list[Row],
     delivery: Delivery | None,
 ) -> dict[str, object]:
-    output = request.outputs.table
+    output = plan.request.outputs.table
     found: dict[str, object] = {"notice": RESEARCH_USE_ONLY, "model": plan.detector.model_id}
     if plan.pictures is not None:
         found |= {
@@ -293,15 +291,15 @@ def _document(
     return found if delivery is None else {**found, "dicom_results": delivery.to_json()}
 
 
-def _options(request: Request, plan: _Plan) -> dict[str, object]:
+def _options(plan: _Plan) -> dict[str, object]:
     """Return what decides the rows of volumes, for the log."""
-    how = plan.how
+    how, request = plan.how, plan.request
     return {
         "plane": None if how is None else how.plane,
         "every": None if how is None else how.every,
         "window": "" if how is None else str(how.window),
         "slices": plan.by_slice,
-        "descriptions": request.volumes.descriptions,
+        "descriptions": request.volumes.with_descriptions,
         "columns": list(plan.columns),
         "table": request.outputs.table.suffix.lower() if request.outputs.table else "",
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cyclopts import Parameter
+
 from tumorscope.cli.app import SHOWN_FAILURES
+from tumorscope.cli.options import Flag
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.progress import say
 
@@ -20,30 +23,38 @@ if TYPE_CHECKING:
 Plane = Literal["axial", "coronal", "sagittal"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
 class Volumes:
-    """What was asked for of volumes.
+    """What is asked of volumes: options of ``tumorscope predict``."""
 
-    Attributes
-    ----------
-    by_slice, descriptions : bool
-        A row per slice; a column with series descriptions.
-    window : str
-        How values become greys.
-    plane : str, optional
-        Of the slices.
-    every : float, optional
-        Distance of slices in mm.
-    dicom_results : Path, optional
-        Folder for results as DICOM objects.
-    """
+    slices: Flag = False
+    """Of volumes: a row per slice instead of one per series. A .jsonl table has both."""
 
-    by_slice: bool = False
-    descriptions: bool = False
-    window: str = "percentile"
     plane: Plane | None = None
+    """Of volumes: axial, coronal or sagittal, instead of the plane in which each was acquired."""
+
     every: float | None = None
+    """Of volumes: distance of slices in mm; 3 by default, and every slice with --slices. Where
+    nothing comes near the levels of a series, only one in three is asked about."""
+
+    window: str = "percentile"
+    """Of volumes, what becomes black and white: percentile (the 0.1st and 99.9th of the slices that
+    are decoded), dicom (as the header of each slice says), or two values LOW,HIGH."""
+
+    with_descriptions: Flag = False
+    """Of volumes: also write series descriptions, which may hold names."""
+
     dicom_results: Path | None = None
+    """Of DICOM series: folder for a structured report (SR) and a secondary capture (SC) of each,
+    which archives keep and viewers show. Written again, the same answer is the same object."""
+
+    def given(self) -> dict[str, bool]:
+        """Return each option, and whether it was given."""
+        return {
+            f"--{each.name.replace('_', '-')}": getattr(self, each.name) != each.default
+            for each in fields(self)
+        }
 
     def refuse_given(self) -> None:
         """Refuse what is meant for volumes alone, where there are none.
@@ -53,7 +64,7 @@ class Volumes:
         UsageError
             If something was given.
         """
-        if self != Volumes():
+        if any(self.given().values()):
             raise UsageError(
                 "Received an option for volumes (--slices, --with-descriptions, --window, --plane, "
                 "--every or --dicom-results), and no volumes; expected DICOM or NIfTI files. Leave "
@@ -64,13 +75,13 @@ class Volumes:
         """Return how volumes are looked at: along every slice, where there is a row for each."""
         from tumorscope.detection.looking import FINEST, looking
 
-        every = self.every if self.every is not None else (None if self.by_slice else FINEST)
+        every = self.every if self.every is not None else (None if self.slices else FINEST)
         return looking(
             plane=self.plane,
             every=every,
             window=self.window,
             batch=batch,
-            sparing=not self.by_slice,
+            sparing=not self.slices,
         )
 
 

@@ -7,10 +7,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from tumorscope.cli.app import emit
-from tumorscope.cli.options import Common, Flag, OptionalWhole, Whole
+from tumorscope.cli.options import Asked, Common, OptionalWhole, Whole
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
 from tumorscope.common.notice import RESEARCH_USE_ONLY
@@ -22,12 +21,8 @@ def serve(
     host: str = "127.0.0.1",
     port: Whole = 8000,
     token_file: Path | None = None,
-    model: Path | None = None,
-    operating_point: str = "balanced",
-    engine: Literal["onnxruntime", "openvino", "litert", "cuda"] | None = None,
+    asked: Asked | None = None,
     batch: OptionalWhole = None,
-    threads: OptionalWhole = None,
-    skip_seen_check: Flag = False,
     retention: float = 1.0,
     spool: Path | None = None,
     spool_mib: Whole = 20_480,
@@ -60,20 +55,9 @@ def serve(
     token_file
         File with the token that requests bring as Authorization: Bearer TOKEN; 16 characters or
         more.
-    model
-        A model file (.onnx, .xml or .tflite), or packaged (the default), the one in the package.
-    operating_point
-        Whose threshold decides: balanced, screening, specific, or another that the model stores.
-    engine
-        What computes; by default the one that suits the model file. cuda is ONNX Runtime on an
-        NVIDIA graphics card, and needs the package onnxruntime-gpu.
     batch
         Pictures per run of the engine; 1 by default. With 4, many requests at once may take a tenth
         less time, and numbers differ in the seventh digit.
-    threads
-        Cores to use; all by default.
-    skip_seen_check
-        Do not look whether the model was trained on an image or a copy of it.
     retention
         Hours that files and results are kept; then they are deleted.
     spool
@@ -99,7 +83,6 @@ def serve(
     """
     common = common or Common()
     require("serve", to="serve findings over HTTP")
-    from tumorscope.detection.detector import Detector
     from tumorscope.serving.http.address import Address
     from tumorscope.serving.http.limits import MIB, Limits
     from tumorscope.serving.http.server import serve as run
@@ -123,13 +106,7 @@ def serve(
         work=work_seconds,
         retention=3600.0 * retention,
     )
-    detector = Detector.load(
-        model,
-        engine=engine,
-        operating_point=operating_point,
-        threads=threads,
-        check_seen=not skip_seen_check,
-    )
+    detector = (asked or Asked()).detector()
 
     def told(url: str) -> None:
         if common.json:

@@ -15,9 +15,6 @@ from tumorscope.common.progress import say
 if TYPE_CHECKING:
     from tumorscope.cohort.slices import Slicing
 
-MEANT = ("cannot-open", "damaged", "transfer-syntax", "geometry", "too-large")
-"""Why something was not read that a person may have meant to use."""
-
 WORDS = {
     "small-lesion": "slices with a lesion smaller than --min-area",
     "no-head": "slices with hardly any head",
@@ -119,7 +116,7 @@ def slices(
     emit(common, {**found.to_json(), "output": str(output)}, _table(found))
     for reason, count in {**found.volumes_left_out, **found.left_out}.items():
         say(f"Left out: {count} {WORDS[reason]}.")
-    meant = [record for record in found.not_read if record.reason in MEANT]
+    meant = [record for record in found.not_read if record.unreadable]
     unused = [record for record in found.not_read if record.reason == "segmentation"]
     shown = (meant + unused)[:SHOWN_FAILURES]
     for record in shown:

@@ -53,7 +53,7 @@ def cohort_facts(
         facts["pictures with both labels"] = f"{len(conflicts)} ({first})"
     if manifest.joined:
         facts["groups joined"] = on_joins(manifest.joined)
-    facts["unreadable"] = str(len(manifest.unreadable) + unreadable)
+    facts["unreadable"] = str(len(manifest) - len(usable) + unreadable)
     left_out = manifest.notes.passed_over
     for reason, count in left_out.counts.items():
         facts[f"left out: {REASONS[reason][1]}"] = f"{count} ({left_out.some(reason)})"

@@ -149,11 +149,19 @@ class Manifest:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Manifest:
+    def load(cls, path: str | Path, *, notes: ScanNotes | None = None) -> Manifest:
         """Read and check a manifest.
 
         Columns other than path, sha256, label and group may be missing; further columns are kept
         as they are. Whether the images still exist and are unchanged is asked by `check_files`.
+
+        Parameters
+        ----------
+        path : path
+            Of the CSV file.
+        notes : ScanNotes, optional
+            What was left out of the folder that it is of, where that is known: the file does not
+            say.
 
         Raises
         ------
@@ -185,7 +193,7 @@ class Manifest:
                     "Remove one of the rows."
                 )
             seen.add(place)
-        return cls(tuple(rows), path.parent, form)
+        return cls(tuple(rows), path.parent, form, notes=notes or ScanNotes())
 
     def check_files(self) -> None:
         """Make sure that every usable image still exists with the content that was audited.

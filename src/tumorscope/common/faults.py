@@ -12,8 +12,10 @@ from tumorscope.common.errors import (
     TumorscopeError,
 )
 from tumorscope.common.extras import missing_module
+from tumorscope.common.words import one_line
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where there is no room for what is written."""
 
 
 def explain(error: Exception, *, to: str) -> TumorscopeError | None:
@@ -41,8 +43,8 @@ def explain(error: Exception, *, to: str) -> TumorscopeError | None:
     if isinstance(error, UnicodeEncodeError):
         return InputError(
             f"Cannot {to}: a text or name holds characters that no file can hold "
-            f"({_line(error)}). Expected Unicode text. Rename the file, or get it again; --debug "
-            "shows where it was written."
+            f"({one_line(error)}). Expected Unicode text. Rename the file, or get it again; "
+            "--debug shows where it was written."
         )
     if isinstance(error, OSError):
         return _refused(error, to)
@@ -54,8 +56,8 @@ def _broken(error: ImportError, to: str) -> TumorscopeError | None:
         return None
     return SurroundingsError(
         f"To {to}, {error.name} is needed, which is installed but cannot be loaded "
-        f"({_line(error)}). Expected versions that fit each other, as constraints.txt names them. "
-        "Install it again, or make a new environment."
+        f"({one_line(error)}). Expected versions that fit each other, as constraints.txt names "
+        "them. Install it again, or make a new environment."
     )
 
 
@@ -75,7 +77,3 @@ def _refused(error: OSError, to: str) -> TumorscopeError | None:
         "(TMPDIR), and no more open files and processes than are allowed. Mend that and run it "
         "again; --debug shows where it happened."
     )
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.extras import require
+from tumorscope.common.words import one_line
 
 if TYPE_CHECKING:
     import ray
@@ -58,7 +59,7 @@ def connected(address: str, *, workers: int | None = None) -> Iterator[ray]:
             **({**local, "object_store_memory": SHARED_MEMORY} if address == LOCAL else {}),
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        words = " ".join(str(error).split())[:300]
+        words = one_line(error)
         raise InputError(
             f"Cannot use Ray at {address}: {words or type(error).__name__}. Expected the address "
             "of a running cluster, such as ray://head:10001, or local. Look at it with `ray status "

@@ -39,6 +39,17 @@ def some_of(
     return between.join(map(printable, names[:most])) + (" …" if more else "")
 
 
+def one_line(said: object, most: int = 300) -> str:
+    r"""Return what a library says, of several lines perhaps, as one of so many letters at most.
+
+    Examples
+    --------
+    >>> one_line(ValueError("no such\n  layer"))
+    'no such layer'
+    """
+    return " ".join(str(said).split())[:most]
+
+
 def counted(number: int, noun: str, several: str = "") -> str:
     """Return a number and its noun.
 

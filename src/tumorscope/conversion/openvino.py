@@ -7,6 +7,7 @@ from pathlib import Path
 from tumorscope.common.errors import OutputError
 from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
+from tumorscope.common.words import one_line
 from tumorscope.model_file.onnx_file import ModelFile, without_metadata
 from tumorscope.model_file.other_formats import seal_openvino
 from tumorscope.model_file.schema import Metadata
@@ -42,7 +43,7 @@ def write_openvino(model: ModelFile, path: Path) -> Metadata:
     try:
         openvino.save_model(converted, path, compress_to_fp16=False)
     except RuntimeError as error:  # "iostream error", where a disk is full
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error, 200)
         raise OutputError(
             f"OpenVINO cannot write to {path.parent} ({said}). Expected a place with room that "
             "you may write to. Free space, or choose another with -o."

@@ -14,7 +14,8 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.colours import blend, full_colour
 from tumorscope.detection.evidence import evidence_field, scaled, temperature_of
 from tumorscope.detection.finding import Finding
-from tumorscope.detection.peak import Peak, mark, peak_of, ring
+from tumorscope.detection.painting import painted
+from tumorscope.detection.peak import Peak, ring
 from tumorscope.detection.probability_scale import HEIGHT as PROBABILITY_SCALE
 from tumorscope.detection.probability_scale import draw_scale, font
 from tumorscope.imaging.find import OVERLAY_SOFTWARE
@@ -149,21 +150,16 @@ def _panels(
 ) -> tuple[list[tuple[str, Image.Image]], Peak | None]:
     """Return the slice as read and with its evidence, each with its name, and the peak."""
     grey = scaled(scan.pixels, longest=PANEL, shortest=SMALLEST_PANEL)
-    height, width = grey.shape
+    width = grey.shape[1]
     panels = [("As read", Image.fromarray(grey).convert("RGB"))]
     if finding.evidence is None:
         return panels, None
-    evidence, shape = finding.evidence, (height, width)
-    field = evidence_field(evidence, scan, how, shape=shape, temperature=temperature)
-    full = full_colour(evidence.shape, temperature=temperature)
-    painted, notes = Image.fromarray(blend(grey, field / full)), []
-    if (peak := peak_of(evidence, scan, how, temperature=temperature)) is not None:
-        mark(painted, peak, radius=16)
-        notes.append("ring: its peak")
-    if _mark_box(painted, placement(scan, how), scan.pixels.shape) and width > 440:
+    panel, peak = painted(grey, scan, finding.evidence, how, temperature=temperature, radius=16)
+    notes = [] if peak is None else ["ring: its peak"]
+    if _mark_box(panel, placement(scan, how), scan.pixels.shape) and width > 440:
         notes.append("corners: what the model saw")
     said = f" ({'; '.join(notes)})" if notes and width > 300 else ""
-    return [*panels, (f"Evidence{said}", painted)], peak
+    return [*panels, (f"Evidence{said}", panel)], peak
 
 
 def _mark_box(panel: Image.Image, place: Placement, shape: tuple[int, ...]) -> bool:

@@ -8,24 +8,18 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 from urllib.parse import quote
 
 from PIL import Image
 
 from tumorscope.common.errors import UsageError
 from tumorscope.common.names import printable
-from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.versions import own_version
 from tumorscope.detection.detector import Detector
-from tumorscope.detection.page_file import open_page_file
+from tumorscope.detection.page_file import open_page_file, part_of_page, write_page
 from tumorscope.detection.pictures import THUMBNAILS
 from tumorscope.detection.records import Result
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 CARDS = 5000
 """Cards of each decision, the first in the order of the images; the rest is counted."""
@@ -79,7 +73,8 @@ class FindingsPage:
             return
         self._shown += 1
         width, height = _size(picture)
-        card = self._environment.get_template("card.html").render(
+        card = part_of_page(
+            "card.html",
             decision=decision,
             probability=finding.probability,
             seen=finding.seen,
@@ -96,21 +91,18 @@ class FindingsPage:
 
     def write(self, path: Path, *, table: Path | None = None) -> None:
         """Write the whole page; `table` is where all findings stand, if they do."""
-        self._cards.seek(0)
-        stream = self._environment.get_template("findings.html").generate(
-            notice=RESEARCH_USE_ONLY,
+        write_page(
+            path,
+            "findings.html",
+            self._cards,
             total=self._counts.total(),
             counts=[(each, self._counts[each]) for each in DECISIONS if self._counts[each]],
             seen=self._seen,
             model=self._detector.model_id,
             operating_point=self._detector.operating_point,
             zone=self._detector.zone,
-            version=own_version(),
             limits=list(self._limits(table)),
-            cards=self._cards,
         )
-        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as page:
-            page.writelines(stream)
 
     def _limits(self, table: Path | None) -> Iterator[str]:
         """Say what the page leaves out, by which rule, and where it stands."""
@@ -135,13 +127,6 @@ class FindingsPage:
         except ValueError:  # on another drive of Windows
             return None
         return quote(Path(os.fsdecode(there)).as_posix(), errors="surrogateescape")
-
-    @cached_property
-    def _environment(self) -> Environment:
-        from jinja2 import Environment, PackageLoader
-
-        loader = PackageLoader("tumorscope.detection", "templates")
-        return Environment(loader=loader, autoescape=True, auto_reload=False)
 
 
 def check_page(path: Path) -> None:

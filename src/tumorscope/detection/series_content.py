@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from pathlib import Path
 
@@ -30,10 +31,5 @@ def content_of(series: Series) -> str:
 def _beside(header: Path) -> bytes:
     """Return the content of the files that hold the values of a header in a file of its own."""
     stem = header.name[: -len(header.suffix)]
-    files = sorted(each for each in header.parent.glob(f"{glob_safe(stem)}.*") if each != header)
+    files = sorted(each for each in header.parent.glob(f"{glob.escape(stem)}.*") if each != header)
     return "".join(sha256_of(each) for each in files if each.is_file()).encode()
-
-
-def glob_safe(name: str) -> str:
-    """Return a name in which nothing stands for anything else."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tumorscope.detection.finding import Finding
@@ -170,3 +171,31 @@ class SeriesFinding:
                 *why,
             ]
         )
+
+
+def with_paths(
+    found: SeriesFinding,
+    *,
+    path: Callable[[str], str],
+    of_slice: Callable[[SliceFinding], SliceFinding],
+) -> SeriesFinding:
+    """Return a finding whose files are called otherwise, as people know them.
+
+    Its origins stay, so that results can still be made of it.
+
+    Parameters
+    ----------
+    found : SeriesFinding
+        What was found.
+    path : callable
+        What the series, or a file of it that was not read, is called, by its path.
+    of_slice : callable
+        Changes a slice.
+    """
+    return replace(
+        found,
+        path=path(found.path),
+        slices=tuple(map(of_slice, found.slices)),
+        key_slices=tuple(map(of_slice, found.key_slices)),
+        passed_over=tuple(replace(each, path=path(each.path)) for each in found.passed_over),
+    )

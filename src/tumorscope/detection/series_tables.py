@@ -57,9 +57,6 @@ SLICE_COLUMNS: dict[str, type] = {
 }
 """Name and type of every column of a table of slices, in order."""
 
-UNREADABLE = ("cannot-open", "damaged", "transfer-syntax", "geometry", "too-large")
-"""Reasons for which something counts as unreadable, and not as passed over."""
-
 
 def series_row(found: SeriesFinding | NotRead, *, description: bool = False) -> Row:
     """Return a finding, or what was not read, as values by column of `SERIES_COLUMNS`."""
@@ -96,7 +93,7 @@ def series_row(found: SeriesFinding | NotRead, *, description: bool = False) -> 
 
 def not_read_row(record: NotRead) -> Row:
     """Return what was not read as a row: unreadable, or passed over, with its reason."""
-    decision = "unreadable" if record.reason in UNREADABLE else "passed over"
+    decision = "unreadable" if record.unreadable else "passed over"
     return {
         "path": as_text(record.path),
         "study_uid": record.study_uid,

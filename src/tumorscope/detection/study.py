@@ -63,14 +63,6 @@ def inputs_of(paths: Sequence[Path], *, exclude: Sequence[Path] = ()) -> Inputs:
     return Inputs(tuple(with_pictures), tuple(files))
 
 
-def holds_volumes(paths: Sequence[Path]) -> bool:
-    """Return whether paths lead to volumes rather than to pictures.
-
-    Files: all of them are. Folders: they hold no pictures, or ten times as many files of volumes.
-    """
-    return not inputs_of(paths).pictures
-
-
 class _Place:
     """A path that was named, and what lies there."""
 

@@ -7,27 +7,21 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from tumorscope.common.names import printable
-from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.common.versions import own_version
 from tumorscope.common.words import counted
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.evidence import temperature_of
-from tumorscope.detection.page_file import open_page_file
+from tumorscope.detection.page_file import open_page_file, part_of_page, write_page
 from tumorscope.detection.series_curve import curve_of
 from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
 from tumorscope.detection.thumbnail import thumbnail
 from tumorscope.imaging.preprocess import Preprocessing
 from tumorscope.imaging.slice import Slice
 from tumorscope.scans.not_read import NotRead
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 DECISIONS = ("tumour", "abstain", "no tumour", "refused")
 
@@ -102,7 +96,8 @@ class StudyPage:
             for each in keys
             if each.picture is not None
         ]
-        return self._environment.get_template("series.html").render(
+        return part_of_page(
+            "series.html",
             number=NUMBER,
             found=found,
             facts=_facts(found),
@@ -116,29 +111,19 @@ class StudyPage:
 
     def write(self, path: Path) -> None:
         """Write the whole page."""
-        self._cards.seek(0)
         total = self._counts.total()
-        stream = self._environment.get_template("study.html").generate(
-            notice=RESEARCH_USE_ONLY,
+        write_page(
+            path,
+            "study.html",
+            self._cards,
             title=f"Findings of {counted(total, 'series', 'series')}",
             counts=[(each, self._counts[each]) for each in DECISIONS if self._counts[each]],
             seen=self._seen,
             model=self._detector.model_id,
             rule=self._detector.metadata.series,
-            version=own_version(),
-            sections=self._cards,
             passed=self._not_read[:SHOWN],
             not_read=len(self._not_read),
         )
-        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as page:
-            page.writelines(stream)
-
-    @cached_property
-    def _environment(self) -> Environment:
-        from jinja2 import Environment, PackageLoader
-
-        loader = PackageLoader("tumorscope.detection", "templates")
-        return Environment(loader=loader, autoescape=True, auto_reload=False)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from pathlib import Path
 from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
 from tumorscope.detection.series_tables import (
     OVERLAY,
-    UNREADABLE,
     Row,
     not_read_row,
     series_row,
@@ -126,7 +125,7 @@ def result_of(found: Found, wanted: Wanted, metadata: Metadata) -> StudyResult:
             rows=(with_slices(found, row) if wanted.nested else row,),
             reason=found.reason,
             line=without_folder(found),
-            failures=(found.sentence(),) if found.reason in UNREADABLE else (),
+            failures=(found.sentence(),) if found.unreadable else (),
             finding=found,
         )
     names = {} if wanted.overlays is None else _painted(found, wanted.overlays, metadata)

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.detection.colours import blend, full_colour
-from tumorscope.detection.evidence import evidence_field, scaled
+from tumorscope.detection.evidence import scaled
 from tumorscope.detection.finding import Finding
-from tumorscope.detection.peak import mark, peak_of
+from tumorscope.detection.painting import painted
 from tumorscope.imaging.preprocess import Preprocessing
 from tumorscope.imaging.slice import Slice
 
@@ -56,15 +55,10 @@ def thumbnail(
     (91, 136)
     """
     grey = _small(scan.pixels, edge)
-    shape = (grey.shape[0], grey.shape[1])
     panels = [np.repeat(grey[..., None], 3, axis=2)]
     if finding.evidence is not None:
-        field = evidence_field(finding.evidence, scan, how, shape=shape, temperature=temperature)
-        full = full_colour(finding.evidence.shape, temperature=temperature)
-        picture = Image.fromarray(blend(grey, field / full))
-        if (peak := peak_of(finding.evidence, scan, how, temperature=temperature)) is not None:
-            mark(picture, peak, radius=8)
-        panels += [np.zeros((shape[0], GAP, 3), np.uint8), np.asarray(picture)]
+        picture, _ = painted(grey, scan, finding.evidence, how, temperature=temperature, radius=8)
+        panels += [np.zeros((grey.shape[0], GAP, 3), np.uint8), np.asarray(picture)]
     stream = io.BytesIO()
     Image.fromarray(np.concatenate(panels, axis=1)).save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

@@ -16,13 +16,13 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.classes import CLASSES, TUMOUR_TYPES, TYPE_CLASSES
 from tumorscope.common.names import without_folders
 from tumorscope.common.versions import versions
+from tumorscope.common.words import counted
 from tumorscope.experiments.crossval_scores import ScoredCohort
 from tumorscope.experiments.sources import sources_text
 from tumorscope.records.commands import crossval_command
 from tumorscope.records.protocol import Protocol, data_hash
 from tumorscope.reports.inputs import ReportInputs
 from tumorscope.reports.report import write_report
-from tumorscope.reports.text import plural
 from tumorscope.statistics.copies import copied_across_folds
 from tumorscope.statistics.metrics import Metrics
 
@@ -80,7 +80,7 @@ def _copied(found: ScoredCohort) -> NDArray[np.bool_] | None:
 def _protocol_short(protocol: Protocol) -> str:
     if protocol.hold_out:
         return f"{protocol.folds} folds, sources left out"
-    return f"{protocol.folds} folds × {plural(protocol.repeats, 'repeat')}"
+    return f"{protocol.folds} folds × {counted(protocol.repeats, 'repeat')}"
 
 
 def _facts(found: ScoredCohort) -> dict[str, str]:

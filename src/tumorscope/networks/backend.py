@@ -13,6 +13,7 @@ from tumorscope.common.cores import cores
 from tumorscope.common.errors import SurroundingsError
 from tumorscope.common.extras import missing_module, require
 from tumorscope.common.streams import quiet_libraries
+from tumorscope.common.words import one_line
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """What Keras trains with; "tensorflow" comes with the extra “train”."""
@@ -67,7 +68,7 @@ def _import_keras() -> None:
             warnings.simplefilter("ignore")
             import keras  # noqa: F401
     except (ImportError, ValueError, OSError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)
         lacking = missing_module(error, to="train and evaluate networks")
         if lacking is not None and name == "tensorflow":
             raise lacking from error

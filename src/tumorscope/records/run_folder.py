@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,7 +144,7 @@ class Run:
 
     def _manifest(self, record: RunRecord) -> Manifest:
         notes = ScanNotes(passed_over=PassedOver.from_json(record.passed_over))
-        return replace(Manifest.load(self.folder / "manifest.csv"), notes=notes)
+        return Manifest.load(self.folder / "manifest.csv", notes=notes)
 
     def check_groups(self) -> None:
         """Make sure that the run's splits divide no copies; see `RunContents.check_groups`."""

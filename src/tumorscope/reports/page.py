@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.files import write_text
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.reports.text import no_break, percent, percents, plural, shown, shown_apart
+from tumorscope.common.words import counted
+from tumorscope.reports.text import no_break, percent, percents, shown, shown_apart
 from tumorscope.statistics import Interval
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"no_break": no_break, "percent": percent, "plural": plural}
+    environment.filters |= {"no_break": no_break, "percent": percent, "plural": counted}
     environment.tests["interval"] = lambda found: isinstance(found, Interval)
     environment.globals |= {"shown": shown, "shown_apart": shown_apart, "percents": percents}
     return environment

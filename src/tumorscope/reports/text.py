@@ -40,17 +40,6 @@ def no_break(text: str) -> str:
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
-def plural(count: int, noun: str, several: str | None = None) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> plural(1, "image"), plural(3, "image"), plural(0, "copy", "copies")
-    ('1 image', '3 images', '0 copies')
-    """
-    return f"{count} {noun if count == 1 else several or noun + 's'}"
-
-
 def shorten(text: str, width: int) -> str:
     """Return at most `width` letters, the middle left out.
 

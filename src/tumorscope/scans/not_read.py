@@ -33,6 +33,9 @@ NotReadReason = Literal[
 ]
 """Why something is not read; the worst, what a person may have meant to use, first."""
 
+UNREADABLE = ("cannot-open", "damaged", "transfer-syntax", "geometry", "too-large")
+"""Reasons for which something counts as unreadable, and not as passed over."""
+
 REASONS: Mapping[NotReadReason, tuple[str, str]] = {
     "cannot-open": ("it cannot be opened", "Check that it is there and that you may read it"),
     "damaged": ("it is damaged or cut short", "Copy it again from where it came from"),
@@ -94,6 +97,11 @@ class NotRead:
     images: int = 1
     study_uid: str = ""
     series_uid: str = ""
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether a person may have meant to use it, so that it counts as unreadable."""
+        return self.reason in UNREADABLE
 
     def sentence(self) -> str:
         """Return this for people: which, why, and what to do."""

@@ -20,12 +20,11 @@ from tumorscope.scans.not_read import NotRead, NotReadError
 from tumorscope.scans.pixels import PixelReader
 from tumorscope.scans.planes import Plane
 from tumorscope.scans.remark import Remark
+from tumorscope.scans.selection import Ends
 from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack, stacks_of
 from tumorscope.scans.thinning import thinned_stack, thinned_volume
 from tumorscope.scans.volume import Thinned, Volume
-
-Ends = tuple[float, float]
 
 
 def read_volumes(

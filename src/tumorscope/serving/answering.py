@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from tumorscope.detection.detector import Detector
-    from tumorscope.detection.engines import EngineName
     from tumorscope.detection.looking import Looking
 
 PATIENCE = 900.0
@@ -38,41 +37,8 @@ START_PATIENCE = 300.0
 ANSWER = "answer.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """How series are answered; the words of `tumorscope predict`.
-
-    Attributes
-    ----------
-    model : str, optional
-        Path of a model file; the packaged one by default.
-    operating_point : str
-        Whose threshold decides.
-    engine : str, optional
-        What computes.
-    threads : int, optional
-        Cores to use; all by default.
-    check_seen : bool
-        Whether to look if the model was trained on what it sees.
-    """
-
-    model: str | None = None
-    operating_point: str = "balanced"
-    engine: EngineName | None = None
-    threads: int | None = None
-    check_seen: bool = True
-
-    def detector(self) -> Detector:
-        """Load it."""
-        from tumorscope.detection.detector import Detector
-
-        return Detector.load(
-            self.model,
-            engine=self.engine,
-            operating_point=self.operating_point,
-            threads=self.threads,
-            check_seen=self.check_seen,
-        )
+Load = Callable[[], "Detector"]
+"""Loads the detector in that process, to which it must be possible to send this function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +134,8 @@ class Answering:
 
     Parameters
     ----------
-    asked : Asked
-        How.
+    load : callable
+        Loads what answers.
 
     Raises
     ------
@@ -177,8 +143,8 @@ class Answering:
         If the model cannot be used.
     """
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked, self._ended = asked, False
+    def __init__(self, load: Load) -> None:
+        self._load, self._ended = load, False
         self._process: multiprocessing.process.BaseProcess | None = None
         self.model = self._start()
         """Which model answers."""
@@ -238,7 +204,7 @@ class Answering:
         # Not forked, because other threads of this process may hold locks at that moment.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self._asked), daemon=True)
+        process = context.Process(target=_work, args=(theirs, self._load), daemon=True)
         process.start()
         theirs.close()
         self._process = process
@@ -257,11 +223,11 @@ def _clear(folder: Path) -> None:
         path.unlink()
 
 
-def _work(pipe: Connection, asked: Asked) -> None:
+def _work(pipe: Connection, load: Load) -> None:
     """Be that process."""
     _alone()
     try:
-        detector = asked.detector()
+        detector = load()
     except Exception as error:
         pipe.send(error)
         return

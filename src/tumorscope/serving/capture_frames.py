@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
-from tumorscope.detection.colours import blend, full_colour
-from tumorscope.detection.evidence import evidence_field, scaled, temperature_of
+from tumorscope.detection.evidence import scaled, temperature_of
 from tumorscope.detection.overlay import FAINT, INK, LINE, PAPER, WARNING, wrapped
-from tumorscope.detection.peak import mark, peak_of
+from tumorscope.detection.painting import painted
 from tumorscope.detection.probability_scale import font
 from tumorscope.serving.capture_words import lines_of
 
@@ -117,13 +116,7 @@ def _panel(scan: Slice, each: SliceFinding, metadata: Metadata) -> Image.Image:
     if evidence is None:
         return Image.fromarray(grey).convert("RGB")
     how, temperature = metadata.preprocessing.preprocessing, temperature_of(metadata)
-    shape = (grey.shape[0], grey.shape[1])
-    field = evidence_field(evidence, scan, how, shape=shape, temperature=temperature)
-    full = full_colour(evidence.shape, temperature=temperature)
-    panel = Image.fromarray(blend(grey, field / full))
-    if (peak := peak_of(evidence, scan, how, temperature=temperature)) is not None:
-        mark(panel, peak, radius=14)
-    return panel
+    return painted(grey, scan, evidence, how, temperature=temperature, radius=14)[0]
 
 
 def _framed(panel: Image.Image, lines: list[str], across: int) -> Image.Image:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.model_file.schema import Metadata
 
-MANUFACTURER = "tumorscope"
-"""Of every result, by which a receiver tells ours from others."""
-
 
 def results_of(found: SeriesFinding, metadata: Metadata) -> tuple[Dataset, ...]:
     """Return the results of a finding as DICOM objects: a structured report, then a capture.
@@ -68,18 +65,23 @@ def write_results(found: SeriesFinding, metadata: Metadata, folder: Path) -> tup
     return tuple(write_result(made, folder) for made in results_of(found, metadata))
 
 
+def file_name(made: Dataset) -> str:
+    """Return what the file of a result is called: by kind and UID, ``SR-2.25.….dcm``.
+
+    So the same result is the same file.
+    """
+    return f"{'SR' if made.Modality == 'SR' else 'SC'}-{made.SOPInstanceUID}.dcm"
+
+
 def write_result(made: Dataset, folder: Path) -> Path:
     """Write one result into a folder, whole or not at all; return where.
-
-    Files are named by kind and UID (``SR-2.25.….dcm``), so that the same result is the same file.
 
     Raises
     ------
     OutputError
         If the folder cannot be written to.
     """
-    kind = "SR" if made.Modality == "SR" else "SC"
-    path = folder / f"{kind}-{made.SOPInstanceUID}.dcm"
+    path = folder / file_name(made)
     with atomic_path(path) as temporary:
         made.save_as(temporary, enforce_file_format=True)
     return path

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.hosts import is_loopback
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Session
 
 TOKEN = "TUMORSCOPE_DICOMWEB_TOKEN"
 """Environment variable whose value is sent as a bearer token."""
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def check_address(url: str, *, secret: bool) -> str:
@@ -52,7 +51,7 @@ def check_address(url: str, *, secret: bool) -> str:
             f"sees in the list of processes. Expected one without. Put a token into {TOKEN}, or "
             "headers into a file for --dicomweb-headers."
         )
-    if secret and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if secret and parts.scheme == "http" and not is_loopback(parts.hostname):
         raise UsageError(
             f"Received a token or header for {url}, which is not encrypted, so that others on the "
             "network could read it. Expected an address with https. Ask who runs the archive."

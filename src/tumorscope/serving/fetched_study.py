@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.interrupts import ending_softly
 from tumorscope.common.progress import track
-from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
+from tumorscope.detection.series_finding import SeriesFinding, SliceFinding, with_paths
 from tumorscope.serving.dicomweb import check_uid
 
 if TYPE_CHECKING:
@@ -47,22 +45,10 @@ class FetchedStudy:
     left: int
 
     def addressed(self, found: SeriesFinding | NotRead) -> SeriesFinding | NotRead:
-        """Return a finding with addresses in the archive for paths that will soon be gone.
-
-        What it knows of its origins stays, so that results can still be made of it.
-        """
+        """Return a finding with addresses in the archive for paths that will soon be gone."""
         if not isinstance(found, SeriesFinding):
-            return self._record(found)
-        return replace(
-            found,
-            path=self._series(found.path),
-            slices=tuple(map(self._slice, found.slices)),
-            key_slices=tuple(map(self._slice, found.key_slices)),
-            passed_over=tuple(map(self._record, found.passed_over)),
-        )
-
-    def _record(self, record: NotRead) -> NotRead:
-        return replace(record, path=self._series(record.path))
+            return replace(found, path=self._series(found.path))
+        return with_paths(found, path=self._series, of_slice=self._slice)
 
     def _series(self, path: str) -> str:
         number = Path(path).relative_to(self.folder).parts[0]
@@ -98,7 +84,7 @@ def fetched(archive: Archive, study: str, series: str | None = None) -> Iterator
             f"none that {'has the UID of --series' if series else 'is MR'}. Expected MR images. "
             "Check the UID."
         )
-    with _ending_softly(), tempfile.TemporaryDirectory(prefix="tumorscope-") as place:
+    with ending_softly(), tempfile.TemporaryDirectory(prefix="tumorscope-") as place:
         for number, each in enumerate(track(wanted, "Fetching", total=lambda: len(wanted))):
             archive.fetch(study, each, Path(place, str(number)))
         yield FetchedStudy(
@@ -107,20 +93,3 @@ def fetched(archive: Archive, study: str, series: str | None = None) -> Iterator
             uids=tuple(each.uid for each in wanted),
             left=0 if series is not None else len(there) - len(wanted),
         )
-
-
-@contextlib.contextmanager
-def _ending_softly() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that what is temporary is removed."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -8,6 +8,9 @@ import uuid
 from tumorscope.common.versions import own_version
 from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
 
+MAKER = "tumorscope"
+"""Manufacturer of every result, by which a receiver tells ours from others."""
+
 NAMESPACE = uuid.UUID("6f0d1b5e-52c6-4b1c-9d0e-3c5a7f1e9a42")
 """Of all our UIDs; another one would give every result a new name."""
 

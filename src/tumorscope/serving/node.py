@@ -18,7 +18,7 @@ from tumorscope.common.errors import OutputError
 from tumorscope.common.locks import writing
 from tumorscope.common.progress import say
 from tumorscope.common.words import counted
-from tumorscope.serving.answering import Answer, Answering, AnswerLaterError, Asked
+from tumorscope.serving.answering import Answer, Answering, AnswerLaterError, Load
 from tumorscope.serving.delivering import Delivering
 from tumorscope.serving.node_settings import NodeSettings
 from tumorscope.serving.node_status import BEAT_SECONDS, NodeStatus
@@ -42,8 +42,8 @@ class Node:
     ----------
     settings : NodeSettings
         Who may send, and where results go.
-    asked : Asked
-        How series are answered.
+    load : callable
+        Loads what answers series, in a process of its own.
     tls : SSLContext, optional
         For connections that come in.
     tls_out : SSLContext, optional
@@ -58,7 +58,7 @@ class Node:
     def __init__(
         self,
         settings: NodeSettings,
-        asked: Asked,
+        load: Load,
         *,
         tls: SSLContext | None = None,
         tls_out: SSLContext | None = None,
@@ -73,7 +73,7 @@ class Node:
         # First the port: to find it taken is quick, to load a model is not.
         self._receiver = Receiver(settings, self._spool, self._tally, say=say, tls=tls)
         try:
-            self._answering = Answering(asked)
+            self._answering = Answering(load)
         except BaseException:
             self._receiver.close()
             raise
@@ -208,7 +208,7 @@ class Node:
 
 def run_node(
     settings: NodeSettings,
-    asked: Asked,
+    load: Load,
     *,
     tls: SSLContext | None = None,
     tls_out: SSLContext | None = None,
@@ -218,7 +218,7 @@ def run_node(
 
     Parameters
     ----------
-    settings, asked, tls, tls_out
+    settings, load, tls, tls_out
         See `Node`.
     ready : callable
         Is given the node once it listens.
@@ -231,7 +231,7 @@ def run_node(
         If the model cannot be used, or the port is taken.
     """
     with writing(settings.spool):
-        node = Node(settings, asked, tls=tls, tls_out=tls_out)
+        node = Node(settings, load, tls=tls, tls_out=tls_out)
         ready(node)
         node.run()
 

@@ -14,7 +14,9 @@ from tumorscope.common.errors import SurroundingsError
 from tumorscope.scans.dicom_file import open_header
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.values import text
+from tumorscope.serving.identity import MAKER
 from tumorscope.serving.node_settings import NodeSettings
+from tumorscope.serving.source_objects import IDENTITY
 from tumorscope.serving.spool import Identity, Spool, SpoolFullError, token
 from tumorscope.serving.tally import Counted, Tally
 
@@ -28,14 +30,10 @@ OUT_OF_RESOURCES = 0xA700
 NOT_OF_ITS_CLASS = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 
-MANUFACTURER = "tumorscope"
-"""By which our own results are told, with their SOP class."""
-
 STRUCTURED_REPORT = "1.2.840.10008.5.1.4.1.1.88."
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
-IDENTIFYING = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-HEADER = (*IDENTIFYING, "Manufacturer")
+HEADER = (*IDENTITY, "Manufacturer")
 
 
 class _Dimse(Protocol):
@@ -209,10 +207,10 @@ class Receiver:
         """
         with self._parsing:  # which silences warnings of the whole process for a moment
             dataset = open_header(str(path), HEADER).dataset
-        sop_class, instance, study, series = (text(dataset, name) for name in IDENTIFYING)
+        sop_class, instance, study, series = (text(dataset, name) for name in IDENTITY)
         if not (instance and study and series):
             raise NotReadError("damaged", "it lacks a UID")
-        ours = text(dataset, "Manufacturer") == MANUFACTURER
+        ours = text(dataset, "Manufacturer") == MAKER
         result = sop_class.startswith(STRUCTURED_REPORT) or (
             sop_class == SECONDARY_CAPTURE or sop_class.startswith(f"{SECONDARY_CAPTURE}.")
         )

@@ -20,9 +20,9 @@ from tumorscope.common.versions import own_version
 from tumorscope.scans.dicom_file import silent
 from tumorscope.serving.capture_frames import Drawn, draw_frames
 from tumorscope.serving.capture_places import add_places, orientation_of
-from tumorscope.serving.identity import identity_of, series_identity_of, uid_of
+from tumorscope.serving.identity import MAKER, identity_of, series_identity_of, uid_of
 from tumorscope.serving.source_objects import IDENTITY, Sources
-from tumorscope.serving.structured_report import DESCRIPTION, MAKER
+from tumorscope.serving.structured_report import DESCRIPTION
 
 if TYPE_CHECKING:
     from tumorscope.detection.series_finding import SeriesFinding, SliceFinding

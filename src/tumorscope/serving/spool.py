@@ -18,7 +18,6 @@ Names are hashes of UIDs, so that a list of files tells no identifiers.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -31,6 +30,7 @@ from pathlib import Path
 from typing import Literal
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.faults import FULL
 from tumorscope.serving.durable import sync_file, sync_folder, write_durably
 
 Kept = Literal["new", "same", "other"]
@@ -38,8 +38,6 @@ Kept = Literal["new", "same", "other"]
 
 DELIVERED = "delivered"
 FOLDERS = ("incoming", "series", "working", "answers", "trash", "complete")
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class SpoolFullError(Exception):
@@ -184,7 +182,7 @@ class Spool:
             write_durably(path, parts)
         except BaseException as error:
             self._forget(size)
-            if isinstance(error, OSError) and error.errno in _FULL:
+            if isinstance(error, OSError) and error.errno in FULL:
                 raise SpoolFullError("the disk is full") from error
             raise
         return path
@@ -228,7 +226,7 @@ class Spool:
             target.parent.mkdir(mode=0o700, exist_ok=True)
             path.replace(target)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise SpoolFullError("the disk is full") from error
             raise
 

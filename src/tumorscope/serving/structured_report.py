@@ -30,7 +30,7 @@ from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.versions import own_version
 from tumorscope.scans.dicom_file import silent
 from tumorscope.serving import codes as ours
-from tumorscope.serving.identity import identity_of, series_identity_of, uid_of
+from tumorscope.serving.identity import MAKER, identity_of, series_identity_of, uid_of
 from tumorscope.serving.image_library import image_library
 from tumorscope.serving.measurement_groups import group_of_series, group_of_slice
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from tumorscope.detection.series_finding import SeriesFinding
     from tumorscope.serving.source_objects import Sources
 
-MAKER = "tumorscope"
 DESCRIPTION = "AI result (research use only)"
 
 SERIES_NUMBERS = 70_000

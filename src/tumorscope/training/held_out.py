@@ -15,6 +15,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.sentences import on_joins
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.words import counted
 from tumorscope.records.fold_protocol import read_protocol
 from tumorscope.records.protocol import (
     Cohort,
@@ -26,7 +27,6 @@ from tumorscope.records.protocol import (
 from tumorscope.records.resume import protocol_of
 from tumorscope.records.run_record import RunRecord
 from tumorscope.records.scores import read_records, scores_in, scores_of
-from tumorscope.reports.text import plural
 from tumorscope.statistics.platt import logit
 
 MEASURING_FOLDS = 5
@@ -104,7 +104,7 @@ def crossval_scores(crossval: Path, folder: Path, manifest: Manifest, record: Ru
     tested = {row.sha256 for row in manifest.of_split("testing").rows}
     kept = np.array([row.sha256 not in tested for row in theirs.rows])
     theirs = theirs.having(row for row in theirs.rows if row.sha256 not in tested)
-    repeats = plural(values.shape[1], "repeat")
+    repeats = counted(values.shape[1], "repeat")
     of_folds = f"out-of-fold scores of a cross-validation ({repeats})"
     origin = origin_of_left_out(theirs) if left_out else of_folds
     folds = measuring_folds(theirs.labels, theirs.groups)

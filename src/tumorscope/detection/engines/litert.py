@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.streams import quiet_libraries
+from tumorscope.common.words import one_line
 from tumorscope.detection.engines.base import (
     EngineName,
     Outputs,
@@ -53,7 +54,7 @@ class LiteRt:
                     interpreter = Interpreter(model_content=model.graph, num_threads=threads)
                     return interpreter, *_ends(model, interpreter, size)
             except (ValueError, RuntimeError) as error:
-                said = " ".join(str(error).split())[:300]
+                said = one_line(error)
                 raise refuse_graph(model.path, f"LiteRT cannot load it ({said})") from error
 
         self._model = model

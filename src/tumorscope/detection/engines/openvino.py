@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.common.words import one_line
 from tumorscope.detection.engines.base import (
     EngineName,
     Outputs,
@@ -55,7 +56,9 @@ class OpenVino:
                 else core.read_model(without_metadata(model.graph))
             )
         except Exception as error:  # RuntimeError today, by any other name tomorrow
-            raise refuse_graph(model.path, f"OpenVINO cannot load it ({_short(error)})") from error
+            raise refuse_graph(
+                model.path, f"OpenVINO cannot load it ({one_line(error)})"
+            ) from error
         _check(model, network, size)
         network.reshape([1, size, size])
         brain_float = fast and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -104,7 +107,3 @@ def _check(model: ModelFile, network: Any, size: int) -> None:
     ):
         named = ", ".join("/".join(sorted(names)) for names in outputs)
         raise refuse_graph(model.path, f"its outputs are {named or 'none'}")
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tumorscope.reports.drawing import PALETTE, Display, canvas
-from tumorscope.statistics.folds import by_fold
+from tumorscope.statistics.folds import ByFold
 from tumorscope.statistics.two_classes import check_scores
 
 if TYPE_CHECKING:
@@ -17,20 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class FoldDisplay(Display):
-    """Accuracy and AUC by fold.
-
-    Attributes
-    ----------
-    folds : ndarray of shape (folds,)
-        Their numbers.
-    accuracy, auc : ndarray of shape (folds, repeats)
-        NaN where a fold holds no image, and for AUC where it holds one class only.
-    """
-
-    folds: NDArray[np.int64]
-    accuracy: NDArray[np.float64]
-    auc: NDArray[np.float64]
+class FoldDisplay(ByFold, Display):
+    """Accuracy and AUC by fold; see `ByFold` for the numbers."""
 
     @classmethod
     def from_predictions(
@@ -44,7 +32,7 @@ class FoldDisplay(Display):
             If folds and scores differ in shape, or labels or scores are not valid.
         """
         truth, columns = check_scores(labels, scores, threshold=threshold)
-        return cls(*by_fold(truth, columns, np.asarray(folds), threshold=threshold))
+        return cls.of(truth, columns, np.asarray(folds), threshold=threshold)
 
     def plot(self, ax: Axes | None = None) -> FoldDisplay:
         """Draw a dot per fold and repeat, and the mean over folds as a line."""

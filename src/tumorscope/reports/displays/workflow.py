@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tumorscope.common.words import counted
 from tumorscope.reports.drawing import PALETTE, Display, canvas
-from tumorscope.reports.text import plain, plural
+from tumorscope.reports.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +158,7 @@ def _phases(recipe: Mapping[str, object]) -> str:
     if not found:
         return "0 epochs"
     (epochs, words), *rest = found
-    first = f"{plural(epochs, 'epoch')} {words}"
+    first = f"{counted(epochs, 'epoch')} {words}"
     return ",\n".join([first, *(f"{epochs} {words}" for epochs, words in rest)])
 
 

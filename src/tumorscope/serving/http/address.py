@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tumorscope.common.errors import SurroundingsError, UsageError
-from tumorscope.serving.http.guard import is_loopback
+from tumorscope.common.hosts import is_loopback
 
 SHORTEST_TOKEN = 16
 

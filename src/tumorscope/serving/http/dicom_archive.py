@@ -36,28 +36,25 @@ def dicom_archive(place: Path, detector: Detector) -> Path:
     assert isinstance(rows, list)
     if not any(row.get("series_uid") and "slices_looked_at" in row for row in rows):
         raise _no_series()
-    from tumorscope.serving.dicom_results import results_of
+    from tumorscope.serving.dicom_results import file_name, results_of
 
     with quiet(), atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as made:
         for found in _series(place, detector):
             for result in results_of(found, detector.metadata):
                 stream = io.BytesIO()
                 result.save_as(stream, enforce_file_format=True)
-                kind = "SR" if result.Modality == "SR" else "SC"
-                name = f"{kind}-{result.SOPInstanceUID}.dcm"
-                made.writestr(name, stream.getvalue(), zipfile.ZIP_DEFLATED)
+                made.writestr(file_name(result), stream.getvalue(), zipfile.ZIP_DEFLATED)
     return path
 
 
 def _series(place: Path, detector: Detector) -> Iterator[SeriesFinding]:
-    from tumorscope.detection.series import detect_volumes
+    from tumorscope.detection.series import detect_study
     from tumorscope.scans import index_study
 
     sent = sorted(each for each in place.iterdir() if each.name.startswith(SENT))
-    for series in index_study(sent).series:
-        for found in detect_volumes(detector, series):
-            if isinstance(found, SeriesFinding) and found.series_uid:
-                yield found
+    for found in detect_study(detector, index_study(sent)):
+        if isinstance(found, SeriesFinding) and found.series_uid:
+            yield found
 
 
 def _no_series() -> Problem:

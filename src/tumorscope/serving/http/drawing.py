@@ -9,8 +9,8 @@ from PIL import Image
 
 from tumorscope.common.memory import IMAGES
 from tumorscope.detection.evidence import scaled, temperature_of
-from tumorscope.detection.overlay import LONGEST, draw, overlay
-from tumorscope.detection.peak import mark, peak_of
+from tumorscope.detection.overlay import LONGEST, draw
+from tumorscope.detection.painting import painted
 from tumorscope.model_file.schema import Metadata
 from tumorscope.serving.http.pictures import Kept
 
@@ -45,9 +45,8 @@ def _drawn(kept: Kept, metadata: Metadata, view: View) -> Image.Image:
     how, temperature = metadata.preprocessing.preprocessing, temperature_of(metadata)
     if view == "overlay":
         return draw(scan, finding, how, temperature=temperature)
+    grey = scaled(scan.pixels, longest=LONGEST)
     if view == "picture" or finding.evidence is None:
-        return Image.fromarray(scaled(scan.pixels, longest=LONGEST))
-    painted = Image.fromarray(overlay(scan, finding, how, temperature=temperature))
-    if (peak := peak_of(finding.evidence, scan, how, temperature=temperature)) is not None:
-        mark(painted, peak, radius=max(4, round(RADIUS * max(painted.size))))
-    return painted
+        return Image.fromarray(grey)
+    radius = max(4, round(RADIUS * max(grey.shape)))
+    return painted(grey, scan, finding.evidence, how, temperature=temperature, radius=radius)[0]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 from hashlib import sha256
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tumorscope.common.hosts import is_loopback
 from tumorscope.serving.http.metrics import Metrics
 from tumorscope.serving.http.problems import Problem
 from tumorscope.serving.http.rate import Rate
@@ -28,22 +28,6 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine itself.
-
-    Examples
-    --------
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Guard:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-NOTICE = "Research use only. Not a medical device. Not for diagnosis."
+from tumorscope.common.notice import RESEARCH_USE_ONLY
 
 PICTURE_ROW = {
     "path": "scan.jpg",
@@ -103,7 +103,7 @@ class Health(BaseModel):
 EXAMPLE = {
     "id": "0f" * 16,
     "state": "done",
-    "notice": NOTICE,
+    "notice": RESEARCH_USE_ONLY,
     "created": "2026-01-01T12:00:00Z",
     "files": 1,
     "looked_at": 1,

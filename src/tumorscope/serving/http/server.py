@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import contextlib
 from collections.abc import Callable
-from types import FrameType
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tumorscope.common.errors import SurroundingsError
+from tumorscope.common.interrupts import ending_softly
 from tumorscope.serving.http.address import Address, listen
 from tumorscope.serving.http.app import application
 from tumorscope.serving.http.guard import Guard
@@ -68,13 +68,9 @@ def serve(service: Service, address: Address, *, told: Callable[[str], None]) ->
         port = listening.getsockname()[1]
         host = f"[{address.host}]" if ":" in address.host else address.host
         told(f"{address.scheme}://{host}:{port}/")
-        before = signal.signal(signal.SIGTERM, _interrupt)
-        try:
+        # It has ended in order where it raises.
+        with contextlib.suppress(KeyboardInterrupt), ending_softly():
             server.run(sockets=[listening])
-        except KeyboardInterrupt:
-            pass  # it has ended in order
-        finally:
-            signal.signal(signal.SIGTERM, before)
 
 
 def make_server(service: Service, address: Address) -> uvicorn.Server:
@@ -113,7 +109,3 @@ def make_server(service: Service, address: Address) -> uvicorn.Server:
             "both."
         ) from error
     return uvicorn.Server(config)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -14,7 +14,7 @@ from tumorscope.detection.detector import Detector
 from tumorscope.detection.finding import Finding
 from tumorscope.detection.series import detect_volumes
 from tumorscope.detection.series_curve import curve_of
-from tumorscope.detection.series_finding import SeriesFinding, SliceFinding
+from tumorscope.detection.series_finding import SeriesFinding, with_paths
 from tumorscope.detection.series_tables import series_row, with_slices
 from tumorscope.detection.study_page import StudyPage, open_study_page
 from tumorscope.detection.tables import NESTED
@@ -104,7 +104,7 @@ def _add(
     page: StudyPage,
 ) -> None:
     if isinstance(found, NotRead):
-        called = _called(found, names)
+        called = replace(found, path=names.get(found.path, found.path))
         page.add(called)
         job.rows.append({**series_row(called), NESTED: []})
         item = {KIND: "not-read", "words": called.sentence(), "first_picture": 0, "pictures": 0}
@@ -144,17 +144,9 @@ def _add(
 def _named(found: SeriesFinding, names: Mapping[str, str]) -> SeriesFinding:
     """Return a finding whose files are called as the client calls them."""
 
-    def renamed(slices: Sequence[SliceFinding]) -> tuple[SliceFinding, ...]:
-        return tuple(replace(each, path=names.get(each.path, each.path)) for each in slices)
+    def called(path: str) -> str:
+        return names.get(path, path)
 
-    return replace(
-        found,
-        path=names.get(found.path, found.path),
-        slices=renamed(found.slices),
-        key_slices=renamed(found.key_slices),
-        passed_over=tuple(_called(each, names) for each in found.passed_over),
+    return with_paths(
+        found, path=called, of_slice=lambda each: replace(each, path=called(each.path))
     )
-
-
-def _called(record: NotRead, names: Mapping[str, str]) -> NotRead:
-    return replace(record, path=names.get(record.path, record.path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from tumorscope.common.errors import OutputError, TumorscopeError
+from tumorscope.common.faults import FULL
 from tumorscope.detection.detector import Detector
 from tumorscope.serving.http.archive import unpack
 from tumorscope.serving.http.job import Job, StoppedError, note_fault
@@ -22,8 +22,6 @@ from tumorscope.serving.http.uploads import Receiver, Upload
 
 BATCH = 8
 """Pictures of a batch for each thread of the detector: the last ones of it leave cores idle."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def look_at_pictures(
