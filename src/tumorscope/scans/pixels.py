@@ -15,6 +15,7 @@ from tumorscope.scans.dicom_file import open_whole, short, silent
 from tumorscope.scans.file_checks import DEFLATED, MAX_WHOLE
 from tumorscope.scans.frame import Frame, Layout, Stored
 from tumorscope.scans.gdcm_process import GDCM, GdcmError
+from tumorscope.scans.jpeg_ls_frame import decode_jpeg_ls
 from tumorscope.scans.not_read import NotReadError, NotReadReason
 from tumorscope.scans.rle import decode_rle
 from tumorscope.scans.values import whole
@@ -26,6 +27,7 @@ NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1
 """Transfer syntaxes whose values lie in the file as they are."""
 
 RLE = "1.2.840.10008.1.2.5"
+JPEG_LS = frozenset({"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"})
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 _JPEG = "1.2.840.10008.1.2.4."
@@ -125,6 +127,8 @@ class PixelReader:
         if layout.stored.syntax == RLE:
             values = decode_rle(data, layout.rows * layout.columns, layout.stored.allocated // 8)
             decoded = values.reshape(layout.rows, layout.columns)
+        elif layout.stored.syntax in JPEG_LS and data:
+            decoded = decode_jpeg_ls(data).reshape(layout.rows, layout.columns)
         elif PLUGINS.get(layout.stored.syntax) is None or _is_deep_jpeg(layout.stored):
             decoded = self._frame_by_gdcm(frame, index)
         else:
