@@ -114,7 +114,7 @@ def test_a_study_is_looked_through_by_keyboard_on_a_phone(
     slider.focus()
     place = int(slider.input_value())
     page.keyboard.press("ArrowLeft")
-    expect(slider).to_have_attribute("aria-valuetext", re.compile(rf"^slice {place} of"))
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(rf"^no. {place} of the"))
     page.wait_for_function("document.querySelector('article img').naturalWidth > 0")
     expect(card.locator("svg.curve")).to_have_count(2)
     expect(page.locator(".passed li")).to_contain_text("README.txt")

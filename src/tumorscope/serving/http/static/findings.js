@@ -120,7 +120,7 @@ function series({ row, item }, load) {
   const show = () => {
     const index = Number(slider.value), slice = slices[index];
     const said = slice.probability === null ? slice.decision : `${slice.decision}, p = ${slice.probability.toFixed(2)}`;
-    const text = `slice ${index + 1} of ${slices.length}, ${signed(slice.position, 0)} mm, ${said}`;
+    const text = `no. ${index + 1} of the ${slices.length} slices looked at, ${signed(slice.position, 0)} mm, ${said}`;
     slider.setAttribute("aria-valuetext", text);
     caption.textContent = text;
     view.alt = `${text}, ${evidence ? "with evidence" : "as read"}`;
@@ -174,9 +174,9 @@ function smoothed(item) {
   if (!curve.line) return null;
   const parts = curve.levels.map(([y], index) =>
     draw("line", { class: index ? "level" : "level first", x1: 44, x2: 632, y1: y, y2: y }));
-  parts.push(draw("polyline", { class: "line", points: curve.line }));
   curve.levels.forEach(([y, name], index) =>
     parts.push(draw("text", { class: "end name", x: 630, y: index ? y + 14 : y - 5 }, name)));
+  parts.push(draw("polyline", { class: "line", points: curve.line }));
   for (const [text, y] of [["+4", 14], ["0", curve.zero + 4], ["−4", 127]]) {
     parts.push(draw("text", { class: "end", x: 38, y }, text));
   }
