@@ -11,7 +11,8 @@ OUTLINES ?=
 
 # Files stay whole on a worker, for their fixtures, and begin in the order that tests/conftest.py gives.
 # From Python 3.12 on, coverage costs next to nothing with sys.monitoring.
-PYTEST := COVERAGE_CORE=$$($(BIN)/python -c \
+# Bytecode is kept even where the environment says otherwise: tests start many processes of tumorscope.
+PYTEST := PYTHONDONTWRITEBYTECODE= COVERAGE_CORE=$$($(BIN)/python -c \
 	'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -27,46 +29,72 @@ pytest_plugins = [
     # Before those that import it: pytest rewrites what it imports itself.
     "tests.fixtures.undrawn",
     "tests.fixtures.trained",
+    "tests.fixtures.untraced",
 ]
 
 SLOWEST = (
-    "tests/training/test_train.py",
-    "tests/training/test_fit_places.py",
-    "tests/serving/test_node.py",
     "tests/detection/ray_batch/test_run.py",
-    "tests/cli/test_environment.py",
-    "tests/experiments/search/test_tune.py",
-    "tests/networks/test_systems.py",
-    "tests/networks/test_model_graph.py",
-    "tests/experiments/comparison/test_compare.py",
-    "tests/test_golden_outputs.py",
-    "tests/training/test_fit.py",
-    "tests/assessment/test_seen.py",
-    "tests/experiments/test_types.py",
-    "tests/serving/test_receiver.py",
-    "tests/networks/test_onnx_graph.py",
-    "tests/training/test_export.py",
-    "tests/records/test_resume.py",
-    "tests/assessment/test_speed.py",
-    "tests/auditing/test_audit.py",
-    "tests/detection/test_detector.py",
-    "tests/cli/test_predict.py",
-    "tests/cohort/test_overwriting.py",
     "tests/networks/test_backbones.py",
-    "tests/test_docs_python.py",
-    "tests/cli/test_training_commands.py",
+    "tests/experiments/search/test_tune.py",
+    "tests/test_golden_outputs.py",
+    "tests/reports/test_drawn_report.py",
     "tests/reports/test_displays.py",
-    "tests/networks/test_weights_of_model_file.py",
-    "tests/imaging/test_preprocessing_page.py",
+    "tests/networks/test_model_graph.py",
+    "tests/networks/test_systems.py",
+    "tests/training/test_fit_places.py",
+    "tests/cli/test_training_commands.py",
+    "tests/test_docs_python.py",
+    "tests/training/test_export.py",
+    "tests/cli/test_environment.py",
+    "tests/records/test_resume.py",
+    "tests/cli/test_predict_volumes.py",
+    "tests/training/test_fit.py",
     "tests/cli/test_slices.py",
-    "tests/cli/test_base_install.py",
+    "tests/networks/test_weights_of_model_file.py",
+    "tests/cli/test_predict.py",
+    "tests/experiments/test_types.py",
+    "tests/networks/test_onnx_graph.py",
     "tests/test_examples.py",
-    "tests/test_notebook.py",
-    "tests/networks/test_halves.py",
+    "tests/assessment/test_seen.py",
+    "tests/assessment/test_speed.py",
+    "tests/training/test_train.py",
+    "tests/reports/test_report.py",
     "tests/experiments/test_crossval.py",
+    "tests/cli/test_base_install.py",
+    "tests/auditing/test_audit.py",
+    "tests/test_notebook.py",
+    "tests/cli/test_dicom_node.py",
+    "tests/scans/test_index.py",
+    "tests/networks/test_imagenet.py",
+    "tests/networks/test_halves.py",
+    "tests/experiments/comparison/test_compare.py",
+    "tests/experiments/search/test_storage.py",
+    "tests/detection/test_batch.py",
+    "tests/reports/test_experiment_displays.py",
+    "tests/scans/test_planes.py",
     "tests/experiments/test_ray_folds.py",
+    "tests/scans/test_segmentation.py",
+    "tests/cohort/test_overwriting.py",
+    "tests/duplicates/test_pairs.py",
+    "tests/conversion/test_convert.py",
+    "tests/serving/test_node.py",
+    "tests/serving/test_receiver.py",
 )
 """Files that begin first, so that no worker is left alone with one of them at the end."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Tests and what they import are no garbage, and are not looked through for it.
+
+    That takes half a second each time, and libraries and tests ask for it hundreds of times.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.usefixtures("eager", "few_resamples", "few_trees", "unp
 
 
 @pytest.fixture
-def run(able_run: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(able_run, tmp_path / "run")
+def run(finished_run: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished_run, tmp_path / "run")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,6 +13,9 @@ from tumorscope.networks.predict import predict
 from tumorscope.networks.start import start
 from tumorscope.recipes.recipe import Recipe
 
+# Each network runs once: to trace it takes many times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def recipe_of(*, size: int = 64, task: str = "tumour", temperature: float = 1.0) -> Recipe:
     network = {"backbone": "small_cnn", "head": "dense", "channels": 8, "temperature": temperature}

@@ -14,6 +14,9 @@ from tumorscope.networks.fake_quantised import FakeQuantised, fake_quantised
 from tumorscope.networks.onnx_graph import feature_graph
 from tumorscope.networks.scaling import SCALINGS, network_input
 
+# Each network runs once: to trace it takes many times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def inverted(size: int) -> Any:
     """Pads, goes by channel, adds, bounds: what MobileNetV2 has, and a convolution with a bias."""
@@ -33,7 +36,7 @@ def inverted(size: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def backbone() -> Any:
+def backbone(eager: None) -> Any:
     import keras
 
     keras.utils.set_random_seed(2)

@@ -84,11 +84,11 @@ def test_batch_norm_of_the_backbone_moves_only_when_asked(how: str, moves: bool)
     assert not any(changed[4:])
 
 
-@pytest.mark.parametrize("cut", ["no_such_layer", "block_2_add", "block_2_project"])
-def test_a_place_where_it_cannot_be_cut_is_refused(cut: str) -> None:
-    model = build(small("mobilenet_v2", cut))
-    with pytest.raises(InputError, match="cut"):
-        trainable_part(model, from_layer=cut, batch_norm="frozen")
+def test_a_place_where_it_cannot_be_cut_is_refused() -> None:
+    model = build(small("mobilenet_v2", "block_13_expand"))
+    for cut in ("no_such_layer", "block_2_add", "block_2_project"):
+        with pytest.raises(InputError, match="cut"):
+            trainable_part(model, from_layer=cut, batch_norm="frozen")
 
 
 def test_a_part_that_trains_on_places_gives_them_for_pictures_of_any_size() -> None:

@@ -25,7 +25,7 @@ from tumorscope.networks.backbones import lookup as lookup_backbone
 from tumorscope.networks.systems import DEFAULT, lookup, names, recipe_for
 from tumorscope.recipes.recipe import Recipe
 
-REAL = ("mobilenet_v2", "resnet18", "alexnet", "small_cnn")
+REAL = ("mobilenet_v2", "alexnet", "small_cnn")
 
 
 def stand_in(name: str, size: int) -> Any:

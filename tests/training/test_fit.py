@@ -128,7 +128,7 @@ def test_a_loss_that_is_no_number_ends_the_run(images: Images, quick: Recipe) ->
     fitter = Fitter(build(quick), images, quick)
     spoilt = [np.full_like(value, np.nan) for value in fitter.model.get_weights()]
     fitter._start = spoilt
-    with pytest.raises(InputError, match="not a number in epoch 1"):
+    with eagerly(), pytest.raises(InputError, match="not a number in epoch 1"):
         fitter.fit(training=TRAINING, tuning=TUNING, seed=0)
 
 
@@ -164,7 +164,9 @@ def larger() -> Images:
 
 @pytest.fixture(scope="module")
 def whole_modern(larger: Images, modern: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    return fitted(larger, modern, tmp_path_factory.mktemp("modern"))
+    """Step by step; `whole` is trained with the graph."""
+    with eagerly():
+        return fitted(larger, modern, tmp_path_factory.mktemp("modern"))
 
 
 def test_small_pictures_train_first_and_large_ones_finish(whole_modern: Whole) -> None:
@@ -177,7 +179,8 @@ def test_small_pictures_train_first_and_large_ones_finish(whole_modern: Whole) -
 
 
 def test_without_a_plateau_no_tuning_images_are_needed(whole_modern: Whole) -> None:
-    history = whole_modern.fitter.fit(training=np.arange(24), tuning=np.arange(0), seed=0)
+    with eagerly():
+        history = whole_modern.fitter.fit(training=np.arange(24), tuning=np.arange(0), seed=0)
     assert len(history) == 3
     assert all("tuning_loss" not in record for record in history)
 
@@ -186,7 +189,8 @@ def test_without_a_plateau_no_tuning_images_are_needed(whole_modern: Whole) -> N
 def test_averaged_weights_and_schedules_survive_a_kill(
     whole_modern: Whole, tmp_path: Path, stop: int
 ) -> None:
-    whole_modern.check_going_on(tmp_path / "checkpoint.bin", after=stop)
+    with eagerly():
+        whole_modern.check_going_on(tmp_path / "checkpoint.bin", after=stop)
 
 
 def test_the_average_lags_behind_the_last_weights(larger: Images, modern: Recipe) -> None:

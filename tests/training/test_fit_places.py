@@ -48,14 +48,17 @@ def dense(quick: Recipe) -> Recipe:
 
 @pytest.fixture(scope="module")
 def whole_dense(larger: Images, dense: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    return fitted(larger, dense, tmp_path_factory.mktemp("dense"))
+    """Step by step; `whole_quantised` is trained on places with the graph."""
+    with eagerly():
+        return fitted(larger, dense, tmp_path_factory.mktemp("dense"))
 
 
 @pytest.mark.parametrize("stop", [1, 2])
 def test_a_training_on_places_survives_a_kill(
     whole_dense: Whole, tmp_path: Path, stop: int
 ) -> None:
-    whole_dense.check_going_on(tmp_path / "checkpoint.bin", after=stop)
+    with eagerly():
+        whole_dense.check_going_on(tmp_path / "checkpoint.bin", after=stop)
 
 
 def test_the_history_tells_the_loss_on_places_beside_that_on_images(
@@ -70,7 +73,8 @@ def test_the_history_tells_the_loss_on_places_beside_that_on_images(
     heavy = dense.changed(
         {"optimisation.places": 50.0, "fine_tuning.epochs": 0, "finishing.epochs": 0}
     )
-    other = Fitter(build(heavy), larger, heavy).fit(training=TRAINING, tuning=TUNING, seed=0)
+    with eagerly():
+        other = Fitter(build(heavy), larger, heavy).fit(training=TRAINING, tuning=TUNING, seed=0)
     assert float(other[0]["loss"]) < 5.0
 
 

@@ -133,12 +133,13 @@ def write_checked(
     manifest = Manifest.load(folder / "manifest.csv").usable
     manifest.check_files()
     inherited = _inherited(folder, record)
-    pixels, marks = _load(manifest, recipe)
+    # Before the images are read: a cross-validation of something else is refused at once.
     held_out = (
         tuning_scores(folder, manifest)
         if crossval is None
         else crossval_scores(Path(crossval), folder, manifest, record)
     )
+    pixels, marks = _load(manifest, recipe)
     decisions = _decide(held_out, miscoverage)
     known = np.array([row.split in ("training", "tuning") for row in manifest.rows])
     space, check = fit_input_check(model, recipe, manifest, pixels, known)

@@ -20,6 +20,9 @@ from tumorscope.networks.start import start
 from tumorscope.networks.weights import weights_identity
 from tumorscope.recipes.recipe import Recipe
 
+# Each network takes a few steps: to trace it takes many times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_weights_that_change_during_a_search_are_told(
     options: dict[str, Any], swift: Recipe

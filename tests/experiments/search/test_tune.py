@@ -179,13 +179,13 @@ def test_a_search_that_goes_on_draws_what_it_would_have_drawn(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Fitter, "fit", _no_fit)
-    whole = tune(trials=4, outer_folds=0, **options)
+    whole = tune(trials=3, outer_folds=0, **options)
     halves = options | {"output": options["output"].parent / "halves"}
-    tune(trials=2, outer_folds=0, **halves)
-    resumed = tune(trials=4, outer_folds=0, **halves)
+    tune(trials=1, outer_folds=0, **halves)
+    resumed = tune(trials=3, outer_folds=0, **halves)
     drawn = [trial.params for trial in whole.studies["final"].trials]
     assert [trial.params for trial in resumed.studies["final"].trials] == drawn
-    assert len({params["network.dropout"] for params in drawn}) == 4
+    assert len({params["network.dropout"] for params in drawn}) == 3
 
 
 def test_a_cohort_that_differs_leaves_the_folder_as_it_was(
