@@ -104,6 +104,8 @@ class Worker:
 def environment(python: str) -> dict[str, str]:
     """Return the variables for an interpreter: another build must not find this one's code."""
     kept = dict(os.environ)
+    # A start as people have it, whose modules were compiled by the one before.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     if python != sys.executable:
         kept.pop("PYTHONPATH", None)
     return kept

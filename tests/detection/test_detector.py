@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -194,6 +195,16 @@ def test_threads_may_share_a_detector(tiny_model: Path, folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_opencv_has_no_threads_beside_those_of_the_detector(tiny_model: Path, folder: Path) -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        Detector.load(tiny_model).detect(folder / "bright.png")
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_operating_points_decide(tiny_model: Path) -> None:

@@ -71,6 +71,17 @@ def test_every_engine_computes_the_same(
     )
 
 
+def test_so_many_at_once_have_the_very_numbers_that_each_has_alone(
+    model: tuple[ModelFile, str], pixels: np.ndarray
+) -> None:
+    engine = open_engine(model[0], model[1], threads=1)
+    together = engine.run(pixels[: engine.at_once])
+    for index in range(engine.at_once):
+        alone = engine.run(pixels[index : index + 1])
+        for name in OUTPUTS:
+            np.testing.assert_array_equal(getattr(together, name)[index], getattr(alone, name)[0])
+
+
 def test_threads_may_share_an_engine(model: tuple[ModelFile, str], pixels: np.ndarray) -> None:
     engine = open_engine(model[0], model[1], threads=1)
     wanted = expected(pixels)

@@ -12,7 +12,9 @@ from PIL import Image
 from tumorscope.cli.app import run
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.detection.detector import PACKAGED, Detector
+from tumorscope.detection.engines import open_engine
 from tumorscope.model_file.onnx_file import read_model
+from tumorscope.model_file.schema import OUTPUTS
 from tumorscope.synthetic.phantom import write_phantom_cohort
 
 CARD = Path(__file__).parents[2] / "MODEL_CARD.md"
@@ -51,6 +53,20 @@ def test_predict_needs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "slice00003.png": "tumour",
     }
     capsys.readouterr()
+
+
+def test_pictures_in_one_run_change_no_bit_of_each_other() -> None:
+    model = read_model(PACKAGED)
+    engine, size = open_engine(model, threads=1), model.metadata.preprocessing.size
+    pixels = np.random.default_rng(1).integers(0, 256, (4, size, size), dtype=np.uint8)
+    count = engine.at_once
+    for start in range(0, 4, count):
+        together = engine.run(pixels[start : start + count])
+        for index in range(count):
+            alone = engine.run(pixels[start + index][None])
+            for name in OUTPUTS:
+                both, one = getattr(together, name)[index], getattr(alone, name)[0]
+                np.testing.assert_array_equal(both, one)
 
 
 def test_mirrored_images_get_the_same_answer_or_none(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tumorscope.common.classes import CLASSES
 from tumorscope.model_file.decision import ABSTAINED, DecisionRule
 from tumorscope.model_file.onnx_file import read_model
 
@@ -36,6 +37,15 @@ def test_an_answer_is_what_its_prediction_set_says(rule: DecisionRule, probabili
     else:
         assert labels == (answer,)
         assert answer == ("tumour" if probability >= rule.threshold else "no tumour")
+
+
+@given(rule=RULES, probability=SHARES)
+def test_one_is_decided_as_many_are(rule: DecisionRule, probability: float) -> None:
+    answer, labels = rule.decide(probability)
+    many = np.array([probability])
+    kept = rule.sets(many)[0].tolist()
+    assert ("no tumour", "tumour", "abstain")[int(rule.answers(many)[0])] == answer
+    assert tuple(name for name, held in zip(CLASSES, kept, strict=True) if held) == labels
 
 
 @given(rule=RULES, probability=SHARES)

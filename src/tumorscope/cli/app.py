@@ -165,6 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of the contract."""
     prepare_streams()
     calm_warnings()
+    # To look for plugins, of which none has a say here, it reads what all packages declare.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = run(words)
     _failure_of_stdout(end="")  # here in silence, rather than with a traceback when Python ends

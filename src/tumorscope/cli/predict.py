@@ -71,7 +71,7 @@ def predict(
         Page to write (.html): a card with picture, evidence, decision and reasons for each image,
         to sort and filter in a browser. It is one file, and loads nothing from a network.
     batch
-        Images per run of the engine; 1 by default. With 4, a folder may take a tenth less time.
+        Images per run of the engine; by default as many as change no number: 1, or 2 in folders.
     fast
         Let OpenVINO compute in bfloat16 where the processor can: faster, but probabilities change,
         some by more than a tenth. Other engines ignore it, and a message says so.

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +23,11 @@ from tumorscope.common.memory import IMAGES
 from tumorscope.detection import rules
 from tumorscope.detection.engine_pair import EnginePair
 from tumorscope.detection.engines import Engine, EngineName, Outputs, engine_of
-from tumorscope.detection.finding import Decision, Finding
+from tumorscope.detection.finding import Finding
+from tumorscope.detection.in_runs import in_runs
 from tumorscope.detection.ready import Ready
 from tumorscope.detection.seen import SeenImages
+from tumorscope.detection.telling import Telling
 from tumorscope.imaging.inputs import Image, given, source_of
 from tumorscope.imaging.preprocess import prepare
 from tumorscope.imaging.slice import Slice
@@ -82,7 +83,9 @@ class Detector:
     """A loaded model that turns images into findings.
 
     Threads may share it. It can be copied, pickled and taken along by a fork, so worker processes
-    may have it as well: each opens engines of its own at its first image.
+    may have it as well: each opens engines of its own at its first image. As every core then works
+    at an image of its own, OpenCV's threads are switched off in the process (``cv2.setNumThreads``,
+    by which you may have them again).
 
     Parameters
     ----------
@@ -133,7 +136,12 @@ class Detector:
             check_whole("threads", threads, at_least=1, at_most=MOST_THREADS)
         self._model, self._engine_name = model, engine_of(model, engine)
         self._how = model.metadata.preprocessing.preprocessing
-        self._rule = rules.rule_of(model.metadata, operating_point)
+        self._telling = Telling(
+            model.metadata.id,
+            operating_point,
+            rules.rule_of(model.metadata, operating_point),
+            model.metadata.input_check,
+        )
         self.operating_point = operating_point
         self.threads, self.fast, self.check_seen = threads or cores(), fast, check_seen
         self._engines = EnginePair(model, self._engine_name, threads=self.threads, fast=self.fast)
@@ -184,15 +192,15 @@ class Detector:
         """What the model file says about itself."""
         return self._model.metadata
 
-    @cached_property
+    @property
     def model_id(self) -> str:
         """Name of the model and the first 12 digits of the hash of its graph."""
-        return self.metadata.id
+        return self._telling.model
 
     @property
     def zone(self) -> tuple[float, float]:
         """Between which probabilities the model abstains at its operating point."""
-        return self._rule.zone
+        return self._telling.rule.zone
 
     @property
     def identity(self) -> dict[str, object]:
@@ -267,9 +275,9 @@ class Detector:
         images : iterable of path, bytes, array, Pillow image or Slice
             Consumed lazily; see `tumorscope.Image`.
         batch : int, optional
-            How many images one run of the engine takes; 1 by default, and then a finding does not
-            depend on its neighbours. With 4, ONNX Runtime takes a tenth less time here, and numbers
-            differ in the seventh digit.
+            How many images one run of the engine takes. By default 1 or, after the first few, 2
+            where that changes no bit, so a finding does not depend on its neighbours. With 4,
+            numbers differ in the seventh digit.
 
         Raises
         ------
@@ -284,7 +292,7 @@ class Detector:
             )
         if batch is not None:
             check_whole("batch", batch, at_least=1)
-        return self._stream(iter(images), batch or 1)
+        return self._stream(iter(images), batch)
 
     def detect_series(
         self,
@@ -303,12 +311,12 @@ class Detector:
 
         return series_finding(self, source, how=looking(plane=plane, every=every, window=window))
 
-    def _stream(self, images: Iterator[Image], batch: int) -> Iterator[Finding]:
+    def _stream(self, images: Iterator[Image], batch: int | None) -> Iterator[Finding]:
         engine = self._engines.throughput
         waiting: deque[Future[list[Finding]]] = deque()
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="tumorscope")
         try:
-            while chunk := list(islice(images, batch)):
+            for chunk in in_runs(images, batch, engine):
                 waiting.append(pool.submit(self._chunk, engine, chunk))
                 if len(waiting) >= LOOK_AHEAD * self.threads:
                     yield from waiting.popleft().result()
@@ -345,56 +353,4 @@ class Detector:
 
     def _told(self, ready: Sequence[Ready], outputs: Outputs | None, began: float) -> list[Finding]:
         ms = 1000.0 * (time.perf_counter() - began) / len(ready)
-        findings, index = [], 0
-        for item in ready:
-            if item.pixels is None or outputs is None:
-                decision: Decision = "unreadable" if item.unreadable else "refused"
-                findings.append(self._finding(item, decision, item.reasons, ms))
-                continue
-            findings.append(self._answer(item, outputs, index, ms))
-            index += 1
-        return findings
-
-    def _answer(self, item: Ready, outputs: Outputs, index: int, ms: float) -> Finding:
-        distance, probability = float(outputs.distance[index]), float(outputs.probability[index])
-        verdict = rules.judge(self._rule, self.metadata.input_check, probability, distance)
-        finding = self._finding(item, verdict.decision, verdict.reasons, ms, distance=distance)
-        if verdict.decision == "refused":
-            return finding
-        return replace(
-            finding,
-            probability=probability,
-            prediction_set=verdict.labels,
-            logit=float(outputs.logit[index]),
-            bias=float(outputs.bias[index]),
-            evidence=outputs.evidence[index],
-        )
-
-    def _finding(
-        self,
-        item: Ready,
-        decision: Decision,
-        reasons: tuple[str, ...],
-        ms: float,
-        *,
-        distance: float | None = None,
-    ) -> Finding:
-        """Return a finding that has no probability yet."""
-        return Finding(
-            source=item.source,
-            decision=decision,
-            probability=None,
-            prediction_set=(),
-            reasons=(*reasons, "seen") if item.seen else reasons,
-            seen=item.seen,
-            model=self.model_id,
-            operating_point=self.operating_point,
-            threshold=self._rule.threshold,
-            zone=self._rule.zone,
-            distance=distance if distance is not None and np.isfinite(distance) else None,
-            logit=None,
-            bias=None,
-            evidence=None,
-            ms=ms,
-            unreadable=item.unreadable,
-        )
+        return self._telling.findings(ready, outputs, ms)

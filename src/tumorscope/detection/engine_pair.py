@@ -6,6 +6,8 @@ import os
 import threading
 from dataclasses import dataclass, field
 
+import cv2
+
 from tumorscope.detection.engines import Engine, EngineName, open_engine
 from tumorscope.model_file.onnx_file import ModelFile
 
@@ -73,4 +75,7 @@ class EnginePair:
         return self._opened
 
     def _open(self, *, threads: int) -> Engine:
+        # Every core has an image of its own. Threads of OpenCV, which slices are too small for,
+        # would take the cores from the engine while they spin and wait for more.
+        cv2.setNumThreads(1)
         return open_engine(self._model, self._name, threads=threads, fast=self._fast)

@@ -122,7 +122,7 @@ def _resized(pixels: Grey, share: float) -> Grey:
 def _without_frame(pixels: Grey) -> Grey | None:
     """Cut away uniform rows and columns at the edges, and the rim that a bright frame leaves."""
     for _ in range(3):
-        down, across = _busy(np.ascontiguousarray(pixels.T)), _busy(pixels)
+        down, across = _busy(cv2.transpose(pixels)), _busy(pixels)
         if len(down) < _LEAST_EDGE or len(across) < _LEAST_EDGE:
             return None
         top, bottom = int(down[0]), int(down[-1]) + 1
@@ -153,8 +153,8 @@ def _busy(rows: Grey) -> NDArray[np.intp]:
 def _even(pixels: Grey) -> Grey:
     """Smooth, subtract the grey of the air, and undo a contrast curve, roughly."""
     smooth: Grey = cv2.GaussianBlur(pixels, (3, 3), 0)
-    rim = np.concatenate([smooth[:3].ravel(), smooth[-3:].ravel()])
-    rim = np.concatenate([rim, smooth[:, :3].ravel(), smooth[:, -3:].ravel()])
+    edges = (smooth[:3], smooth[-3:], smooth[:, :3], smooth[:, -3:])
+    rim = np.concatenate([edge.ravel() for edge in edges])
     otsu, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     # Where the head fills the picture, its rim is not air.
     air = min(float(np.partition(rim, rim.size // 2)[rim.size // 2]), otsu / 2)
@@ -173,7 +173,7 @@ def _even(pixels: Grey) -> Grey:
 def _head(even: Grey) -> tuple[float, float, float, float] | None:
     """Return left, top, right and bottom: two standard deviations of the head about its centre."""
     otsu, _ = cv2.threshold(even, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    mask = (even > max(otsu * 0.5, 8.0)).astype(np.uint8)
+    _, mask = cv2.threshold(even, max(otsu * 0.5, 8.0), 1, cv2.THRESH_BINARY)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     boxes = [cv2.boundingRect(each) for each in outlines]
     areas = [width * height for _, _, width, height in boxes]

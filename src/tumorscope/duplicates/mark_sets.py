@@ -145,13 +145,13 @@ class MarkSets:
         tried |= _NUMBERS << np.uint64(self.bits)
         places = (8 * len(self.table) // COUNT).bit_length() - 1
         at = _place(tried, self.bits, places)
-        likely = (self.table[at >> 3] << (at & 7).astype(np.uint8)) & np.uint8(128)
-        turns, numbers, _ = which = np.nonzero(likely)
-        asked = tried[which]
+        likely = np.flatnonzero(self.table[at >> 3] & _BIT[at & 7])
+        asked = tried.ravel()[likely]
         near = np.minimum(np.searchsorted(self.keys, asked), len(self.keys) - 1)
-        hits = np.zeros((tried.shape[0], COUNT), dtype=np.bool_)
-        there = self.keys[near] == asked
-        hits[turns[there], numbers[there]] = True
+        # Marks that are tried of one and the same, side by side in `tried`, count once.
+        which = likely[self.keys[near] == asked] // tried.shape[-1]
+        hits = np.zeros((len(tried), COUNT), dtype=np.bool_)
+        hits.ravel()[which] = True
         counts: NDArray[np.int64] = np.count_nonzero(hits, axis=1)
         return counts
 
@@ -191,6 +191,7 @@ class MarkSets:
         return cls.ready(salt, bits, _sets(whole, sizes.tolist(), bits))
 
 
+_BIT = np.array([128 >> bit for bit in range(8)], dtype=np.uint8)
 _NUMBERS = np.arange(COUNT, dtype=np.uint64)[:, None]
 
 

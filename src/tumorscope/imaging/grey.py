@@ -75,7 +75,7 @@ def _grey(image: Image.Image) -> Image.Image:
         rgba = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
         backdrop = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         image = Image.alpha_composite(backdrop, rgba).convert("RGB")
-    return image.convert("L")
+    return image if image.mode == "L" else image.convert("L")  # which would copy it
 
 
 def grey_of_values(windowed: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -165,13 +165,15 @@ def head_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     if min(height, width) < 8:
         return whole
     scale = min(1.0, 256.0 / max(height, width))
-    small = resize_to(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+    small = pixels
+    if scale < 1.0:
+        small = resize_to(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
     smooth = cv2.GaussianBlur(small, (5, 5), 0)
     otsu, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    bright = (smooth > max(otsu * 0.5, 8.0)).astype(np.uint8)
+    _, bright = cv2.threshold(smooth, max(otsu * 0.5, 8.0), 1, cv2.THRESH_BINARY)
     gap = max(3, round(0.03 * max(bright.shape)) | 1)
     # Padded, or a head near the picture's edge would be closed up to the edge.
-    padded = np.pad(bright, gap)
+    padded = cv2.copyMakeBorder(bright, gap, gap, gap, gap, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
     mask = np.ascontiguousarray(closed[gap:-gap, gap:-gap], dtype=np.uint8)
     found = _components(mask)

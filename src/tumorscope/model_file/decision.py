@@ -160,8 +160,9 @@ class DecisionRule:
 
     def decide(self, probability: float) -> tuple[Answer, tuple[str, ...]]:
         """Return the answer for one image, and the labels in its prediction set."""
-        value = np.array(probability, dtype=np.float64)
-        held = self.sets(value).tolist()
-        labels = tuple(label for label, stays in zip(CLASSES, held, strict=True) if stays)
-        answer: tuple[Answer, ...] = ("no tumour", "tumour", "abstain")
-        return answer[int(self.answers(value))], labels  # the last, −1, is `ABSTAINED`
+        # What `answers` and `sets` say, without arrays of one value.
+        kept = (probability <= self.no_tumour, 1.0 - probability <= self.tumour)
+        called = probability >= self.threshold
+        if kept == (not called, called):
+            return ("tumour", CLASSES[1:]) if called else ("no tumour", CLASSES[:1])
+        return "abstain", CLASSES if any(kept) else ()

@@ -6,6 +6,7 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -206,7 +207,7 @@ class Prints(Part):
 
     def sets(self) -> MarkSets:
         """Return the marks of all images, which cannot be told apart."""
-        return MarkSets.unpack(_decoded(self.data, "thumbprints"))
+        return _unpacked(self.data)
 
     def _bytes(self) -> bytes:
         if not self.data:
@@ -218,6 +219,12 @@ class Prints(Part):
             return stream.decompress(_decoded(self.data, "thumbprints"), most)
         except zlib.error as error:
             raise ValueError(f"thumbprints cannot be unpacked ({error})") from error
+
+
+@lru_cache(maxsize=2)
+def _unpacked(data: str) -> MarkSets:
+    """Unpack marks; kept, because a detector asks for what was unpacked to be checked."""
+    return MarkSets.unpack(_decoded(data, "thumbprints"))
 
 
 def _decoded(text: str, what: str) -> bytes:

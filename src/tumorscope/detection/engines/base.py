@@ -48,6 +48,11 @@ class Engine(Protocol):
         """Which engine it is."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many images a run had best take, of which each has the very numbers it has alone."""
+        ...
+
     def run(self, pixels: NDArray[np.uint8]) -> Outputs:
         """Compute the outputs for images uint8 (n, size, size), n at least 1."""
         ...

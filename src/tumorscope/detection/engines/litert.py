@@ -42,6 +42,7 @@ class LiteRt:
     """
 
     name: EngineName = "litert"
+    at_once = 1
 
     def __init__(self, model: ModelFile, *, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter

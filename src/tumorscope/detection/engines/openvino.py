@@ -44,6 +44,7 @@ class OpenVino:
     """
 
     name: EngineName = "openvino"
+    at_once = 1
 
     def __init__(self, model: ModelFile, *, threads: int, fast: bool = False) -> None:
         import openvino
