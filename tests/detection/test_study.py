@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tumorscope.detection.study import inputs_of
+from tumorscope.detection.study import Inputs, inputs_of
 
 
 def made(folder: Path, *names: str) -> Path:
@@ -43,3 +43,13 @@ def test_files(tmp_path: Path) -> None:
     assert not holds_volumes(tmp_path / "a.nii", tmp_path / "b.png")
     assert not holds_volumes(tmp_path / "c")
     assert not holds_volumes(tmp_path / "nothing.nii")
+
+
+def test_pictures_that_are_named_are_no_icons(tmp_path: Path) -> None:
+    disc = made(tmp_path / "disc", "icon.gif", *(f"{n}.dcm" for n in range(30)))
+    picture = made(tmp_path, "a.png") / "a.png"
+    assert inputs_of([picture, disc]) == Inputs((picture,), (disc,), icons=1)
+    missing = tmp_path / "nothing.png"
+    assert inputs_of([disc, missing, disc / "README.txt"]) == Inputs(
+        (missing,), (disc, disc / "README.txt"), icons=1
+    )

@@ -45,8 +45,8 @@ def predict(
 
     Volumes (DICOM, NIfTI; extra “dicom”) have one row per series, decided by neighbouring slices
     together. Where a folder holds both, pictures come first in the table, and a page of its own
-    shows the series. Only where volumes' files are ten times as many as pictures, these count as
-    icons of a viewer and are not looked at.
+    shows the series. Only where volumes' files are ten times as many as pictures, those in folders
+    count as icons of a viewer and are not looked at.
 
     Example:
 

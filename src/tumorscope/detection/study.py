@@ -29,9 +29,9 @@ class Inputs:
         Files and folders to search for pictures; empty where only volumes are looked at.
     volumes : tuple of Path
         Files and folders to search for volumes; empty where only pictures are looked at. Where
-        both are, the files of volumes one by one.
+        both are looked for in a folder, the files of volumes one by one.
     icons : int
-        Pictures that are not looked at, as volumes are so many times more.
+        Pictures in folders that are not looked at, as volumes are so many times more.
     """
 
     pictures: tuple[Path, ...]
@@ -55,7 +55,11 @@ def inputs_of(paths: Sequence[Path], *, exclude: Sequence[Path] = ()) -> Inputs:
     if not volumes:
         return Inputs(tuple(paths), ())
     if volumes >= OUTNUMBER * pictures:
-        return Inputs((), tuple(paths), pictures)
+        # A viewer's icons are come upon; a picture that somebody named is meant.
+        named = tuple(each.path for each in places if each.is_named_picture)
+        rest = tuple(each.path for each in places if not each.is_named_picture)
+        icons = sum(each.pictures for each in places if each.path.is_dir())
+        return Inputs(named, rest, icons)
     for each in places:
         each.look_into_all()
     with_pictures = [each.path for each in places if each.pictures or not each.volumes]
@@ -88,6 +92,12 @@ class _Place:
                 looked += 1
                 if _has_mark(file):
                     self.volumes.append(file)
+
+    @property
+    def is_named_picture(self) -> bool:
+        """Whether it is a picture by its name, rather than a folder that holds some."""
+        is_picture = _ending(self.path.name) in IMAGE_SUFFIXES and not self.volumes
+        return is_picture and not self.path.is_dir()
 
     def look_into_all(self) -> None:
         """Find the volumes among files that were not looked into yet."""
