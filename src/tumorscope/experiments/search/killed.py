@@ -1,8 +1,8 @@
 """Trials that their worker did not end: which they are, and that they are run once more.
 
-A worker holds a lock on a file of its own while it lives, and writes the file's name to its trials.
-The kernel lets go of it at a kill, so that who comes next on this machine knows at once. Of
-workers elsewhere Optuna's signs of life tell, after a while.
+A worker holds a lock on a file of its own while it lives, and writes the file's name to the study
+and to its trials. The kernel lets go of it at a kill, so that who comes next on this machine knows
+at once. Of workers elsewhere Optuna's signs of life tell, after a while.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tumorscope.common.errors import TumorscopeError
+
 if TYPE_CHECKING:
     import optuna
 
 WORKER = "tumorscope_worker"
-"""Attribute of a trial: who runs it."""
+"""Attribute of a trial: who runs it. Of a study, with the name behind it: whether it may live."""
 
 DRAW = "tumorscope_draw"
 """Attribute of a trial that is run once more: the number by which its values are drawn."""
@@ -34,8 +36,8 @@ FAILED = "tumorscope_failed"
 
 
 @contextlib.contextmanager
-def living() -> Iterator[str]:
-    """Give this worker a name, and let others see in the block that it lives."""
+def living(study: optuna.Study) -> Iterator[str]:
+    """Give this worker of a study a name, and let others see in the block that it lives."""
     from filelock import lock_descriptor
 
     name = secrets.token_hex(16)
@@ -46,7 +48,13 @@ def living() -> Iterator[str]:
             stack.callback(_remove, path)
             stack.callback(os.close, descriptor)
             lock_descriptor(descriptor, blocking=False)
-        yield name
+        study.set_user_attr(f"{WORKER}_{name}", True)
+        try:
+            yield name
+        except (KeyboardInterrupt, TumorscopeError):  # not where the database itself fails
+            study.set_user_attr(f"{WORKER}_{name}", False)
+            raise
+        study.set_user_attr(f"{WORKER}_{name}", False)
 
 
 def watched(judge: Callable[[optuna.Trial], float], worker: str) -> Callable[[optuna.Trial], float]:
@@ -66,8 +74,10 @@ def watched(judge: Callable[[optuna.Trial], float], worker: str) -> Callable[[op
     return judge_watched
 
 
-def repeat_what_was_killed(study: optuna.Study) -> None:
+def repeat_what_was_killed(study: optuna.Study, worker: str) -> None:
     """Mark trials of dead workers as failed, and queue each that was not ended once more.
+
+    The worker that asks has none that runs.
 
     Two workers that look at the same moment may both queue it: it is then fitted once, as
     parameters that were tried are not fitted again, and counts twice.
@@ -75,9 +85,7 @@ def repeat_what_was_killed(study: optuna.Study) -> None:
     import optuna
     from optuna.trial import TrialState
 
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if _is_dead(str(trial.user_attrs.get(WORKER, ""))):
-            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+    _fail_killed(study, worker)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "experimental" since 2021
         optuna.storages.fail_stale_trials(study)
@@ -88,6 +96,27 @@ def repeat_what_was_killed(study: optuna.Study) -> None:
         if not ended and trial.number not in repeated:
             said = {REPEATS: trial.number, DRAW: draw_of(trial, trials)}
             study.enqueue_trial({}, user_attrs=said)
+
+
+def _fail_killed(study: optuna.Study, worker: str) -> None:
+    """Mark the trials of workers of this machine that were killed."""
+    from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.trial import TrialState
+
+    begun = {key for key, value in study.user_attrs.items() if key.startswith(WORKER) and value}
+    names = {key.removeprefix(f"{WORKER}_") for key in begun} - {worker}
+    dead = {name for name in names if _is_dead(name)}
+    if not dead:
+        return
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        # One that was just begun names nobody yet: it may be of anybody who lives.
+        of = trial.user_attrs.get(WORKER)
+        if of in dead or (of is None and names == dead):
+            with contextlib.suppress(UpdateFinishedTrialError):  # by another worker meanwhile
+                study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+    for name in dead:
+        study.set_user_attr(f"{WORKER}_{name}", False)
+        _remove(_file(name))
 
 
 def draw_of(trial: optuna.trial.FrozenTrial, trials: list[optuna.trial.FrozenTrial]) -> int:
@@ -107,20 +136,16 @@ def _is_dead(worker: str) -> bool:
 
     if not re.fullmatch("[0-9a-f]{32}", worker):  # of a former version, or not of ours
         return False
-    path = _file(worker)
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(_file(worker), os.O_RDWR)
     except OSError:  # of another machine or user, or ended as it should
         return False
     try:
-        free = bool(lock_descriptor(descriptor, blocking=False))
+        return bool(lock_descriptor(descriptor, blocking=False))
     except OSError:
-        free = False
+        return False
     finally:
         os.close(descriptor)
-    if free:
-        _remove(path)
-    return free
 
 
 def _file(worker: str) -> Path:

@@ -236,13 +236,13 @@ def run_trials(
     more, with the values that it had or would have drawn.
     """
     started = time.monotonic()
-    with living() as worker:
+    with living(study) as worker:
         for _ in track(range(max(0, trials - finished(study))), label):
             if finished(study) >= trials:
                 break
             if timeout is not None and time.monotonic() - started > timeout:
                 break
-            repeat_what_was_killed(study)
+            repeat_what_was_killed(study, worker)
             study.optimize(watched(judge, worker), n_trials=1)
 
 
