@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.common.extras import require
 from tumorscope.common.files import atomic_path
+from tumorscope.serving.encoded import encoded
 from tumorscope.serving.source_objects import sources_of
 
 if TYPE_CHECKING:
@@ -83,5 +84,5 @@ def write_result(made: Dataset, folder: Path) -> Path:
     """
     path = folder / file_name(made)
     with atomic_path(path) as temporary:
-        made.save_as(temporary, enforce_file_format=True)
+        temporary.write_bytes(encoded(made))
     return path

@@ -18,6 +18,7 @@ from tumorscope.common.extras import require
 from tumorscope.scans.dicom_file import silent
 from tumorscope.serving.dicomweb_errors import explained
 from tumorscope.serving.dicomweb_session import check_address, session_with
+from tumorscope.serving.encoded import encoded
 
 if TYPE_CHECKING:
     from dicomweb_client import DICOMwebClient
@@ -111,7 +112,7 @@ class Archive:
             silent(),
         ):
             for dataset in client.iter_series(study, series.uid, media_types=AS_STORED):
-                dataset.save_as(folder / f"{count:05d}.dcm", enforce_file_format=True)
+                (folder / f"{count:05d}.dcm").write_bytes(encoded(dataset))
                 count += 1
         if series.images is not None and count < series.images:
             raise InputError(

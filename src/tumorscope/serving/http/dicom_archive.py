@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from tumorscope.common.files import atomic_path
 from tumorscope.common.progress import quiet
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.series_finding import SeriesFinding
+from tumorscope.serving.encoded import encoded
 from tumorscope.serving.http.problems import Problem
 from tumorscope.serving.http.tables import answer_in
 
@@ -41,9 +41,7 @@ def dicom_archive(place: Path, detector: Detector) -> Path:
     with quiet(), atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as made:
         for found in _series(place, detector):
             for result in results_of(found, detector.metadata):
-                stream = io.BytesIO()
-                result.save_as(stream, enforce_file_format=True)
-                made.writestr(file_name(result), stream.getvalue(), zipfile.ZIP_DEFLATED)
+                made.writestr(file_name(result), encoded(result), zipfile.ZIP_DEFLATED)
     return path
 
 
