@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import RLELossless
 from tests.fixtures.dicom_files import image, save, write_nifti, write_series
 
 import tumorscope as ts
@@ -177,3 +180,37 @@ def test_slices_without_positions_have_no_answer(detector: ts.Detector, tmp_path
     found = detector.detect_series(tmp_path)
     assert (found.decision, found.reasons) == ("abstain", ("no-positions",))
     assert "do not say where its slices lie" in found.words
+
+
+def undecodable(path: Path) -> None:
+    """Compress the pixels, and cut them short."""
+    dataset = dcmread(path)
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    dataset.PixelData = encapsulate([frame[: len(frame) // 4 * 2]])
+    dataset.save_as(path)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize(
+    ("lost", "decision"), [((12,), "no tumour"), ((12, 13), "abstain"), ((21, 22, 23), None)]
+)
+def test_a_series_in_part_is_not_free_of_tumours(
+    detector: ts.Detector,
+    tmp_path: Path,
+    lost: tuple[int, ...],
+    decision: str | None,
+    damaged: bool,
+) -> None:
+    """The tumour may lie in the slices that are missing, or cannot be decoded."""
+    for place, name in enumerate(("quiet", "loud")):
+        write_series(tmp_path / name, volume((5, 6, 7, 8) if place else ()), AFFINE)
+        files = sorted((tmp_path / name).iterdir())
+        for index in lost:
+            undecodable(files[index]) if damaged else files[index].unlink()
+    found = found_of(detector, tmp_path / "quiet")
+    # At the end of a stack nothing says that there was more.
+    expected = decision or ("abstain" if damaged else "no tumour")
+    assert found.decision == expected
+    assert found.reasons == (("missing-slices",) if expected == "abstain" else ())
+    assert found_of(detector, tmp_path / "loud").decision == "tumour"

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
+
 from tumorscope.common.errors import InputError
 from tumorscope.common.names import printable
 from tumorscope.detection.answering import Answering
@@ -16,7 +18,7 @@ from tumorscope.detection.key_slices import key_slices, known_slices, pictures_o
 from tumorscope.detection.looking import USUALLY, Looking
 from tumorscope.detection.series_finding import SeriesDecision, SeriesFinding, SliceFinding
 from tumorscope.imaging.slice import Slice
-from tumorscope.model_file.series_rule import SeriesLevel
+from tumorscope.model_file.series_rule import WIDEST, SeriesLevel
 from tumorscope.scans import (
     NotRead,
     Series,
@@ -134,6 +136,8 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
     score = None if asked.curve is None else float(asked.curve.max())
     placed = not any(remark.code == "instance-order" for remark in volume.remarks)
     decision, reasons, level = _decided(detector, slices, score, plane, placed=placed)
+    if decision == "no tumour" and _in_part(volume):
+        decision, reasons = "abstain", ("missing-slices",)
     keys = key_slices(slices)
     looked = known_slices(slices, keys) if how.every is not None else {each.index for each in keys}
     drawn = pictures_of(looked, volume, how, asked.window)
@@ -193,6 +197,19 @@ def _decided(
         return "abstain", ("no-positions",), level
     decision = level.decide(score)
     return decision, ("uncertain",) if decision == "abstain" else (), level
+
+
+def _in_part(volume: Volume) -> bool:
+    """Return whether slices are missing or unreadable, of more than one slice stands for at most.
+
+    What lies in a narrower gap is too thin to be called a tumour, however it looks.
+    """
+    if len(volume.positions) < 2:
+        return False
+    steps = np.diff(volume.positions)
+    gap = any(remark.code == "gap" for remark in volume.remarks) and steps.max() > WIDEST
+    lost = sum(record.images for record in volume.not_read) * float(np.median(steps))
+    return bool(gap or lost > WIDEST)
 
 
 def _known(detector: Answering, drawn: Mapping[int, Slice]) -> dict[int, bool | None]:

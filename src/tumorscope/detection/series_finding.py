@@ -21,6 +21,7 @@ SERIES_REASONS = (
     "not-brain-mri",
     "few-slices",
     "no-positions",
+    "missing-slices",
     "no-series-rule",
     "plane-not-measured",
     "uncertain",
@@ -32,6 +33,7 @@ _WORDS = {
     "not-brain-mri": "None of its slices looks like a slice of a brain MRI.",
     "few-slices": "It has too few slices to confirm each other.",
     "no-positions": "Its headers do not say where its slices lie, so neighbours are not known.",
+    "missing-slices": "Slices are missing or cannot be read, where a tumour would not be seen.",
     "no-series-rule": "The model file holds no rule for series; look at its slices one by one.",
     "plane-not-measured": "The rule for series was not measured on slices of this plane.",
     "uncertain": "Its score lies between those of most series without a tumour and those that are "
