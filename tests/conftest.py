@@ -41,6 +41,8 @@ SLOWEST = (
     "tests/reports/test_displays.py",
     "tests/networks/test_model_graph.py",
     "tests/networks/test_systems.py",
+    "tests/serving/test_dicom_results.py",
+    "tests/serving/test_dicomweb.py",
     "tests/training/test_fit_places.py",
     "tests/cli/test_training_commands.py",
     "tests/test_docs_python.py",
