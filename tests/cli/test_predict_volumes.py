@@ -294,6 +294,26 @@ def test_an_interrupted_study_goes_on_by_the_content_of_its_series(
     assert not (tmp_path / "a.jsonl.log").exists()
 
 
+def test_what_was_too_large_is_read_with_more_memory(
+    study: Path, series_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["predict", str(study), "--model", str(series_model), "-o", str(tmp_path / "a.csv")]
+    detect, asked = detect_volumes, list[str]()
+
+    def detecting(*given: Any, **named: Any) -> Iterator[Any]:
+        asked.append(given[1].path)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        yield from detect(*given, **named)
+
+    monkeypatch.setattr(study_outputs, "detect_volumes", detecting)
+    with monkeypatch.context() as patch:
+        patch.setattr("tumorscope.common.memory.IMAGES.limit", 1000)
+        assert run(words) == 130
+    assert run([*words, "--resume"]) == 0
+    assert rows(tmp_path / "a.csv")[0]["decision"] == "tumour"
+
+
 def without_times(text: str) -> str:
     return re.sub(r'"ms": [0-9.]+', "", text)
 

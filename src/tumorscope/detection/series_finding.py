@@ -31,7 +31,7 @@ SERIES_REASONS = (
 
 _WORDS = {
     "not-brain-mri": "None of its slices looks like a slice of a brain MRI.",
-    "few-slices": "It has too few slices to confirm each other.",
+    "few-slices": "It has too few slices that look like brain MRI to confirm each other.",
     "no-positions": "Its headers do not say where its slices lie, so neighbours are not known.",
     "missing-slices": "Slices are missing or cannot be read, where a tumour would not be seen.",
     "no-series-rule": "The model file holds no rule for series; look at its slices one by one.",

@@ -111,12 +111,15 @@ def _of_series(
                 yield from known
                 return
         done: list[dict[str, object]] = []
+        final = True
         for found in detect_volumes(detector, series, how=how):
             result = result_of(addressed(found), wanted, detector.metadata)
             if log is not None:
                 done.append(result.to_record())
+            # With more memory, or a larger --image-memory, it may be read another time.
+            final = final and result.reason != "too-large"
             yield result
-        if log is not None and content is not None and (key := content.result()):
+        if log is not None and content is not None and final and (key := content.result()):
             log.append({"sha256": key, "results": done})
 
 

@@ -230,6 +230,6 @@ def test_workers_on_graphics_cards_have_one_each(
     monkeypatch.setattr(Detector, "identity", {"engine": "cuda"})
     Crew(on_cards := CountedCards(2), detector, store)
     assert on_cards.asked == [{"num_cpus": 1, "num_gpus": 1}] * 2
-    for cards, workers in ((0, None), (2, 3)):
-        with pytest.raises(InputError, match=f"has {cards} graphics cards.*one card for each"):
-            Crew(CountedCards(cards), detector, store, workers=workers)
+    for cards, workers in (("0 graphics cards", None), ("1 graphics card", 3)):
+        with pytest.raises(InputError, match=f"has {cards} for .*one card for each"):
+            Crew(CountedCards(int(cards[0])), detector, store, workers=workers)

@@ -99,7 +99,9 @@ def test_many_files_have_rows_in_their_order_with_pictures_tables_and_a_page(
     assert "no DICOM series" in shared_service.get(f"{place}/dicom.zip").json()["received"]
 
 
-def test_a_zip_of_a_study_is_a_finding_for_each_series(shared_service: Client, study: Path) -> None:
+def test_a_zip_of_a_study_is_a_finding_for_each_series(
+    shared_service: Client, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pydicom = pytest.importorskip("pydicom", reason="needs the dicom extra")
     sent = shared_service.post("/v1/findings?wait=0", files={"files": ("s.zip", zipped(study))})
     assert sent.status_code == 202
@@ -126,10 +128,17 @@ def test_a_zip_of_a_study_is_a_finding_for_each_series(shared_service: Client, s
     page = shared_service.get(f"{place}/report.html").text
     assert "<svg" in page
     assert "SECRET" not in page
+    with monkeypatch.context() as patch:  # where memory runs out, no archive without its series
+        patch.setattr("tumorscope.scans.read._decoded", without_memory)
+        assert shared_service.get(f"{place}/dicom.zip").status_code == 500
     results = zipfile.ZipFile(io.BytesIO(shared_service.get(f"{place}/dicom.zip").content))
     assert sorted(name[:3] for name in results.namelist()) == ["SC-", "SR-"]
     report = pydicom.dcmread(io.BytesIO(results.read(max(results.namelist()))))
     assert report.StudyInstanceUID == series["study_uid"]
+
+
+def without_memory(*_: object) -> None:
+    raise MemoryError
 
 
 def test_pictures_and_volumes_together_are_all_answered(

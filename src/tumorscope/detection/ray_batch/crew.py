@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.words import counted
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.journal import Record
 from tumorscope.detection.ray_batch.listing import Entry
@@ -160,9 +161,9 @@ def _cards(ray: Any, workers: int | None) -> int:
     count = workers or there
     if not 0 < count <= there:  # those without a card would wait for one for ever
         raise InputError(
-            f"The cluster has {there} graphics cards, and {count or 'some'} workers with the "
-            "engine cuda were asked for. Expected one card for each. Start machines with cards, "
-            "lower --workers, or leave the engine out to compute on processors."
+            f"The cluster has {counted(there, 'graphics card')} for {count or 'some'} workers with "
+            "the engine cuda. Expected one card for each. Start machines with cards, lower "
+            "--workers, or leave the engine out to compute on processors."
         )
     return count
 

@@ -48,11 +48,15 @@ def dicom_archive(place: Path, detector: Detector) -> Path:
 def _series(place: Path, detector: Detector) -> Iterator[SeriesFinding]:
     from tumorscope.detection.series import detect_study
     from tumorscope.scans import index_study
+    from tumorscope.scans.in_flight import NO_MEMORY
 
     sent = sorted(each for each in place.iterdir() if each.name.startswith(SENT))
     for found in detect_study(detector, index_study(sent)):
-        if isinstance(found, SeriesFinding) and found.series_uid:
-            yield found
+        if isinstance(found, SeriesFinding):
+            if found.series_uid:
+                yield found
+        elif found.detail == NO_MEMORY:
+            raise MemoryError  # an archive that lacks a series would be kept
 
 
 def _no_series() -> Problem:
