@@ -17,8 +17,12 @@ import tumorscope as ts
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.detection.key_slices import KEY_SLICES
 from tumorscope.detection.looking import looking
+from tumorscope.detection.series import detect_study
 from tumorscope.detection.series_finding import SeriesFinding
+from tumorscope.imaging.preprocess import Preprocessing, prepare
+from tumorscope.imaging.slice import Slice
 from tumorscope.scans import NotRead
+from tumorscope.scans.in_flight import NO_MEMORY
 
 pytest.importorskip("nibabel", reason="needs the dicom extra")
 
@@ -214,3 +218,18 @@ def test_a_series_in_part_is_not_free_of_tumours(
     assert found.decision == expected
     assert found.reasons == (("missing-slices",) if expected == "abstain" else ())
     assert found_of(detector, tmp_path / "loud").decision == "tumour"
+
+
+def test_slices_for_which_memory_runs_out_are_not_taken_for_free_of_tumours(
+    detector: ts.Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scarce(scan: Slice, how: Preprocessing) -> NDArray[np.uint8]:
+        if scan.pixels.mean() > 150:
+            raise MemoryError
+        return prepare(scan, how)
+
+    path = write_nifti(tmp_path / "a.nii", volume((8, 9, 10, 11)), AFFINE)
+    monkeypatch.setattr("tumorscope.detection.detector.prepare", scarce)
+    [found] = detect_study(detector, path)
+    assert isinstance(found, NotRead)
+    assert (found.reason, found.detail) == ("too-large", NO_MEMORY)

@@ -128,11 +128,15 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
     ------
     InputError
         If it cannot be cut along that plane, as its slices are uneven.
+    MemoryError
+        If the memory does not suffice to look at all of its slices.
     """
     began = time.perf_counter()
     volume = thinned_volume(volume, how.every, how.plane)
     asked = ask_slices(detector, volume, how)
     slices, plane = asked.slices, asked.plane
+    if any(each.finding.unreadable for each in slices):
+        raise MemoryError  # for nothing else; without them, a tumour might not be seen
     score = None if asked.curve is None else float(asked.curve.max())
     placed = not any(remark.code == "instance-order" for remark in volume.remarks)
     decision, reasons, level = _decided(detector, slices, score, plane, placed=placed)
