@@ -369,12 +369,15 @@ def test_fast_is_told_to_change_nothing_where_it_does_not(
 
 
 def test_whether_images_were_seen_need_not_be_asked(
-    tiny_model: Path, scans: Path, tmp_path: Path
+    tiny_model: Path, scans: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    given = ["predict", str(scans), "--model", str(tiny_model), "--quiet", "-o"]
+    given = ["predict", str(scans), "--model", str(tiny_model), "--quiet", "--json", "-o"]
     table, unasked = tmp_path / "a.csv", tmp_path / "b.csv"
-    assert run([*given, str(table)]) == run([*given, str(unasked), "--skip-seen-check"]) == 0
+    assert run([*given, str(table)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert run([*given, str(unasked), "--skip-seen-check"]) == 0
     records, others = read_csv(table), read_csv(unasked)
+    assert told["seen"] == [each["seen"] for each in records].count("true")
     assert "" not in {each["seen"] for each in records}
     assert {each["seen"] for each in others} == {""}
     kept = ("path", "decision", "probability")

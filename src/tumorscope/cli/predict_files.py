@@ -274,15 +274,17 @@ def _document(
         found |= {
             "operating_point": plan.detector.operating_point,
             "decisions": dict(tally.pictures),
+            "seen": tally.seen,
             "resumed": tally.resumed,
             "passed_over": passed.to_json(),
         }
     if plan.index is not None:
-        # Beside pictures their decisions have the plain name.
-        name = "decisions" if plan.pictures is None else "series_decisions"
+        # Beside pictures their counts have the plain names.
+        beside = "" if plan.pictures is None else "series_"
         found |= {
             "series": tally.series.total(),
-            name: dict(tally.series),
+            f"{beside}decisions": dict(tally.series),
+            f"{beside}seen": tally.seen_series,
             "not_read": dict(tally.not_read),
         }
         if tally.resumed_series:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.cli.app import SOME_FAILED, emit
 from tumorscope.cli.options import Common
+from tumorscope.cli.predict_tally import COPIES, known_from_training
 from tumorscope.common.errors import UsageError
 from tumorscope.common.notice import RESEARCH_USE_ONLY
 from tumorscope.common.progress import say
@@ -42,6 +43,8 @@ def predict_ray(
     counts = ", ".join(f"{count} {name}" for name, count in batch.decisions.most_common())
     kept = f", {batch.kept} of them computed before" if batch.kept else ""
     say(f"{counted(batch.rows, 'image')}{kept}: {counts}. Model {detector.model_id}.")
+    for line in known_from_training(batch.seen, COPIES):
+        say(line)
     if batch.superseded:
         say(f"Removed {counted(batch.superseded, 'table')} of files that changed or are gone.")
     say(f"Wrote {counted(len(batch.tables), 'table')} in {batch.place}")
@@ -51,6 +54,7 @@ def predict_ray(
         "model": detector.model_id,
         "operating_point": detector.operating_point,
         "decisions": dict(batch.decisions),
+        "seen": batch.seen,
         "rows": batch.rows,
         "computed_before": batch.kept,
         "superseded_tables": batch.superseded,

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tumorscope.detection.records import Result
     from tumorscope.detection.study_results import StudyResult
 
+COPIES = "them or copies of them"
+"""What a model was trained on where pictures are known."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -70,7 +73,7 @@ class Tally:
         counts = ", ".join(f"{count} {name}" for name, count in self.pictures.most_common())
         kept = f", {self.resumed} of them from the log" if self.resumed else ""
         yield f"{counted(total, 'image')}{kept}: {counts}. Model {model}."
-        yield from _known(self.seen, "them or copies of them")
+        yield from known_from_training(self.seen, COPIES)
 
     def words_of_series(self, model: str) -> Iterator[str]:
         """Yield what there is to say of series."""
@@ -83,7 +86,7 @@ class Tally:
         decided = ", ".join(f"{count} {name}" for name, count in self.series.most_common())
         kept = f", {self.resumed_series} of them from the log" if self.resumed_series else ""
         yield f"{self.series.total()} series{kept}: {decided or 'none'}. Model {model}."
-        yield from _known(self.seen_series, "slices of them")
+        yield from known_from_training(self.seen_series, "slices of them")
 
     def check(self, *, volumes: bool) -> None:
         """Raise the error of a batch in which nothing could be read.
@@ -113,7 +116,8 @@ class Tally:
             )
 
 
-def _known(number: int, what: str) -> Iterator[str]:
+def known_from_training(number: int, what: str) -> Iterator[str]:
+    """Yield the sentence on so many answers, if there are any, of a model trained on `what`."""
     # The column alone is passed over: a new user takes such answers for a proof of the model.
     if number:
         yield (

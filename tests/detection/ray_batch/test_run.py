@@ -25,7 +25,7 @@ from tumorscope.detection.ray_batch import detect_on_ray
 from tumorscope.detection.ray_batch.crew import Crew
 from tumorscope.detection.ray_batch.listing import list_entries
 from tumorscope.detection.ray_batch.parts import Part, parts_of
-from tumorscope.detection.ray_batch.store import Store, counts_of, table_bytes
+from tumorscope.detection.ray_batch.store import Counts, Store, counts_of, table_bytes
 from tumorscope.detection.ray_batch.worker import Worker
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.synthetic.phantom import write_phantom_cohort
@@ -144,7 +144,7 @@ def test_a_killed_worker_loses_nothing_and_a_fatal_file_is_a_row(
     for part in parts:
         counts = crew.wait_for(part)
         assert counts == counts_of(store.read(part.table))
-        assert sum(counts.values()) == len(part.entries)
+        assert counts.rows == len(part.entries)
     [fatal] = [
         row
         for row in rows_in(tmp_path, [part.table for part in parts])
@@ -159,7 +159,12 @@ def test_a_column_without_values_has_its_type(detector: Detector, tmp_path: Path
     (tmp_path / "t.parquet").write_bytes(table_bytes(rows))
     schema = parquet.read_schema(tmp_path / "t.parquet")
     assert str(schema.field("probability").type) == "double"
-    assert counts_of((tmp_path / "t.parquet").read_bytes()) == {"unreadable": 1}
+    assert counts_of((tmp_path / "t.parquet").read_bytes()) == Counts({"unreadable": 1}, seen=0)
+
+
+def test_images_known_from_training_are_counted_in_the_column() -> None:
+    rows = [{"decision": "tumour", "seen": seen} for seen in (True, False, None, True)]
+    assert counts_of(table_bytes(rows)) == Counts({"tumour": 4}, seen=2)
 
 
 def test_addresses_give_the_rows_of_files(scans: Path, detector: Detector) -> None:
@@ -181,8 +186,14 @@ def test_the_command_writes_tables_and_counts_them(
     told = json.loads(capsys.readouterr().out)
     assert (told["rows"], told["computed_before"]) == (25, 0)
     assert {path.name for path in place.iterdir()} == {"batch.json", *told["tables"]}
+    assert told["seen"] == 0
+    first = place / told["tables"][0]
+    known = [{**row, "seen": True} for row in parquet.read_table(first).to_pylist()]
+    first.write_bytes(table_bytes(known))
     assert run(words) == 4
-    assert json.loads(capsys.readouterr().out)["computed_before"] == 25
+    again, said = capsys.readouterr()
+    assert (json.loads(again)["computed_before"], json.loads(again)["seen"]) == (25, len(known))
+    assert f"Known from training: {len(known)}." in said
 
 
 @pytest.mark.parametrize(

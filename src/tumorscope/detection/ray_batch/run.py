@@ -39,6 +39,8 @@ class ClusterBatch:
         Rows of them that an earlier run had computed.
     decisions : Counter
         Decision → rows.
+    seen : int
+        Rows of images that the model was trained on, or of copies of them.
     passed_over : PassedOver
         What was not looked at, by reason.
     superseded : int
@@ -50,6 +52,7 @@ class ClusterBatch:
     rows: int = 0
     kept: int = 0
     decisions: Counter[str] = field(default_factory=Counter)
+    seen: int = 0
     passed_over: PassedOver = field(default_factory=lambda: PassedOver(keep=KEPT))
     superseded: int = 0
 
@@ -134,11 +137,11 @@ def _put_down(
     def counted(part: Part) -> Part:
         kept = part.table in there
         counts = _kept(part, store) if kept else crew.wait_for(part)
-        rows = sum(counts.values())
-        batch.rows += rows
-        batch.kept += rows if kept else 0
-        batch.decisions.update(counts)
-        for _ in range(rows):
+        batch.rows += counts.rows
+        batch.kept += counts.rows if kept else 0
+        batch.decisions.update(counts.decisions)
+        batch.seen += counts.seen
+        for _ in range(counts.rows):
             next(bar)
         return part
 
@@ -163,9 +166,9 @@ def _kept(part: Part, store: Store) -> Counts:
     """
     try:
         counts = counts_of(store.read(part.table))
-        if sum(counts.values()) == len(part.entries):
+        if counts.rows == len(part.entries):
             return counts
-        why = f"it has {sum(counts.values())} rows"
+        why = f"it has {counts.rows} rows"
     except (OSError, ValueError) as error:  # pyarrow's errors are among these
         why = str(error)
     raise InputError(

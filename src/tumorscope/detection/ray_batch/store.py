@@ -14,11 +14,29 @@ from tumorscope.detection.journal import Record
 from tumorscope.detection.ray_batch.listing import address_of, file_system
 from tumorscope.detection.tables import parquet_schema
 
-Counts = dict[str, int]
-"""Decision → rows."""
-
 RECORD = "batch.json"
 """What was asked, and the tables in the order of the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a table holds.
+
+    Attributes
+    ----------
+    decisions : dict
+        Decision → rows.
+    seen : int
+        Rows of images that are known from training.
+    """
+
+    decisions: dict[str, int]
+    seen: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(self.decisions.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +106,9 @@ class Store:
         system.rm_file(f"{root}/{name}")
 
     def write_table(self, name: str, rows: Sequence[Record]) -> Counts:
-        """Write rows as Parquet, and return how many have which decision.
+        """Write rows as Parquet, and return their counts.
 
-        The counts stand in the metadata of the table's schema too.
+        Those of decisions stand in the metadata of the table's schema too.
         """
         data = table_bytes(rows)
         self.write(name, data)
@@ -116,7 +134,7 @@ def table_bytes(rows: Sequence[Record]) -> bytes:
 
 
 def counts_of(data: bytes) -> Counts:
-    """Return how many rows of a table that `table_bytes` made have which decision.
+    """Return the counts of a table that `table_bytes` made.
 
     Raises
     ------
@@ -125,8 +143,10 @@ def counts_of(data: bytes) -> Counts:
     """
     from pyarrow import parquet
 
-    found = parquet.read_metadata(io.BytesIO(data))
-    kept = json.loads((found.metadata or {}).get(b"decisions", b"null"))
-    if not isinstance(kept, dict) or sum(kept.values()) != found.num_rows:
+    table = parquet.ParquetFile(io.BytesIO(data))
+    kept = json.loads((table.metadata.metadata or {}).get(b"decisions", b"null"))
+    if not isinstance(kept, dict) or sum(kept.values()) != table.metadata.num_rows:
         raise ValueError("its counts are not those of its rows")
-    return {str(name): int(count) for name, count in kept.items()}
+    # From the column, which tables of former versions have too: they are kept, and counted alike.
+    seen = table.read(columns=["seen"], use_threads=False).column("seen").to_pylist().count(True)
+    return Counts({str(name): int(count) for name, count in kept.items()}, seen)

@@ -49,7 +49,7 @@ class Worker:
         return rows_of(self._detector, entries)
 
     def write(self, part: Part) -> Counts:
-        """Write the table of a part, and return how many rows have which decision."""
+        """Write the table of a part, and return what it holds."""
         return self._store.write_table(part.table, self.answer(part.entries))
 
 
