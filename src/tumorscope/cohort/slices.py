@@ -18,6 +18,7 @@ from tumorscope.cohort.slicing_plan import Plan, digest_of
 from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.locks import one_writer
 from tumorscope.common.progress import track
+from tumorscope.common.words import counted
 from tumorscope.scans import (
     NotRead,
     Plane,
@@ -212,9 +213,10 @@ def _finished(place: SlicingFolder, plan: Plan, not_read: tuple[NotRead, ...]) -
         place.forget()
         reasons = ", ".join(f"{name}: {count}" for name, count in {**volumes, **left_out}.items())
         raise InputError(
-            f"No slice of the {len(plan.scans)} volumes in {plan.root} has a label ({reasons}). "
-            "Expected volumes with lesion masks (--masks '*_seg.nii.gz'), or ones that are free of "
-            "tumours, in a folder no/ or named by --tumour-free PATTERN. Give one of these."
+            f"No slice of {counted(len(plan.scans), 'volume')} in {plan.root} has a label "
+            f"({reasons}). Expected volumes with lesion masks (--masks '*_seg.nii.gz'), or "
+            "ones that are free of tumours, in a folder no/ or named by "
+            "--tumour-free PATTERN. Give one of these."
         )
     manifest = Manifest(rows, place.path)
     path = place.path / MANIFEST
