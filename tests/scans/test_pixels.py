@@ -306,9 +306,22 @@ def test_lossy_jpeg_of_8_bits(tmp_path: Path, uid: str) -> None:
     ramp = np.add.outer(np.arange(64), np.arange(80)).astype(np.uint8)
     packed = io.BytesIO()
     Image.fromarray(ramp).save(packed, "JPEG", quality=95)
-    dataset = pydicom.dcmread(save(image(ramp), tmp_path / "a"))
-    dataset.PixelData = pydicom.encaps.encapsulate([packed.getvalue()])
+    data = packed.getvalue()
+    as_jpeg(ramp, data, tmp_path / "a", uid)
+    assert np.abs(values_of(tmp_path / "a").astype(int) - ramp).max() <= 3
+    middle = data.find(b"\xff\xda") + 80
+    as_jpeg(ramp, data[:middle] + data[middle + 20 :], tmp_path / "a", uid)
+    found = read(tmp_path / "a")
+    assert isinstance(found, NotRead)
+    assert (found.reason, found.detail) == (
+        "damaged",
+        "its JPEG data end before or after its picture",
+    )
+
+
+def as_jpeg(values: Array, data: bytes, path: Path, uid: str) -> None:
+    dataset = pydicom.dcmread(save(image(values), path))
+    dataset.PixelData = pydicom.encaps.encapsulate([data])
     dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
     dataset.file_meta.TransferSyntaxUID = UID(uid)
-    dataset.save_as(tmp_path / "a")
-    assert np.abs(values_of(tmp_path / "a").astype(int) - ramp).max() <= 3
+    dataset.save_as(path)

@@ -7,6 +7,7 @@ That is seen from outside, by the bytes that the decoder asks for, and costs not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,11 @@ _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 _UNASKED = 4
 """Last bytes without which no whole picture is complete: its last bit lies in the very last."""
 
+_MARK = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
+"""What ends the data of a scan."""
+
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]\Z")
+
 _BEYOND = bytes(8)
 """Zeros behind the data: as many as libjpeg looks ahead."""
 
@@ -33,7 +39,8 @@ class Layout:
     Attributes
     ----------
     start, end : int
-        Of the first scan's data: its first byte, and the mark of the end; -1 where there is none.
+        Of the first scan's data: its first byte, and the mark of the end, or of metadata before it;
+        -1 where there is none, and in progressive files, of which it tells nothing.
     scans : int
         How many there are; more than one in progressive files.
     rgb : bool
@@ -66,7 +73,8 @@ def layout_of(data: bytes) -> Layout | None:
                 scans += data.count(b"\xff\xda", end)
             if scans > MOST_SCANS:
                 raise TooMuchError(f"{scans:,} scans, of which {MOST_SCANS} are allowed")
-            return Layout(end, data.find(_END, end), scans, names == b"RGB" and not marked)
+            last = _end_of_scan(data, end) if frame in _SEQUENTIAL else -1
+            return Layout(end, last, scans, names == b"RGB" and not marked)
         if marker in _FRAMES:
             frame, components = marker, data[begin + 5 : begin + 6]
             names = data[begin + 6 : end : 3][:3]
@@ -79,6 +87,20 @@ def layout_of(data: bytes) -> Layout | None:
         if size > MOST_METADATA:
             raise TooMuchError(f"more than {MOST_METADATA:,} bytes of metadata")
     return None
+
+
+def _end_of_scan(data: bytes, start: int) -> int:
+    """Return where the mark of the end lies, or the first of the blocks between scan and end."""
+    found = _MARK.search(data, start)
+    at = begin = found.start() if found else -1
+    while at >= 0 and data[at] == 0xFF and data[at + 1] in _METADATA:
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at : at + 2] == _END:
+            return begin
+        if at + 2 > len(data):
+            break
+    # What is no such block is a wrong bit of the data.
+    return data.find(_END, start)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -102,7 +124,7 @@ def feeder(data: bytes, layout: Layout) -> tuple[Callable[[int], bytes], Callabl
 
     The decoder gets all but the last bytes, then these and zeros instead of the mark of the end,
     and the mark. A whole picture is complete at the second. None where there is more than one scan,
-    which libjpeg reads to the mark before it draws, or no mark.
+    which libjpeg reads to the mark before it draws, or no mark, or more filling than data.
 
     Parameters
     ----------
@@ -114,7 +136,10 @@ def feeder(data: bytes, layout: Layout) -> tuple[Callable[[int], bytes], Callabl
     start, end = layout.start, layout.end
     if layout.scans != 1 or end <= start:
         return None
-    cut = max(start + (end - start) // 2, end - _UNASKED)
+    middle, last = start + (end - start) // 2, start + _needed(data[start:end])
+    if last < middle:
+        return None
+    cut = max(middle, last - _UNASKED)
     # The rest of the file last: what Pillow does not need it does not ask for.
     parts = (data[:cut], data[cut:end] + _BEYOND, data[end:])
     given = 0
@@ -125,3 +150,12 @@ def feeder(data: bytes, layout: Layout) -> tuple[Callable[[int], bytes], Callabl
         return parts[given - 1] if given <= len(parts) else b""
 
     return feed, lambda: given != 2
+
+
+def _needed(coded: bytes) -> int:
+    """Return how many bytes of a scan are not filling, as some encoders put behind the last bit."""
+    filling = b"\xff\0"
+    kept = coded.rstrip(filling)
+    if _RESTART.search(kept, len(kept) - 2):
+        kept = kept[:-2].rstrip(filling)
+    return len(kept)

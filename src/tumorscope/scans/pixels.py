@@ -15,6 +15,7 @@ from tumorscope.scans.dicom_file import open_whole, short, silent
 from tumorscope.scans.file_checks import DEFLATED, MAX_WHOLE
 from tumorscope.scans.frame import Frame, Layout, Stored
 from tumorscope.scans.gdcm_process import GDCM, GdcmError
+from tumorscope.scans.jpeg_frame import SYNTAXES, decode_jpeg
 from tumorscope.scans.jpeg_ls_frame import decode_jpeg_ls
 from tumorscope.scans.not_read import NotReadError, NotReadReason
 from tumorscope.scans.rle import decode_rle
@@ -132,7 +133,8 @@ class PixelReader:
         elif PLUGINS.get(layout.stored.syntax) is None or _is_deep_jpeg(layout.stored):
             decoded = self._frame_by_gdcm(frame, index)
         else:
-            decoded = self._frame_by_pydicom(frame, index)
+            by_pillow = decode_jpeg(data) if _is_plain_jpeg(layout.stored) else None
+            decoded = self._frame_by_pydicom(frame, index) if by_pillow is None else by_pillow
         if decoded.shape != (layout.rows, layout.columns):
             raise NotReadError(
                 "damaged", f"decoded {decoded.shape}, promised {(layout.rows, layout.columns)}"
@@ -244,7 +246,12 @@ def _all_by_gdcm(frame: Frame, count: int) -> NDArray[np.generic]:
 
 
 def _is_deep_jpeg(stored: Stored) -> bool:
-    return stored.syntax in (f"{_JPEG}50", f"{_JPEG}51") and stored.stored > 8
+    return stored.syntax in SYNTAXES and stored.stored > 8
+
+
+def _is_plain_jpeg(stored: Stored) -> bool:
+    # With more bits allocated than a value has, pydicom says itself what is wrong.
+    return stored.syntax in SYNTAXES and stored.allocated == 8
 
 
 def _syntax(frame: Frame) -> str:
