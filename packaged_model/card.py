@@ -80,10 +80,7 @@ def full_card(
 
 
 def _not_known(metadata: Metadata) -> str:
-    words = metadata.card.split("## What is not known")[1].rstrip()
-    if metadata.series is not None:  # the card in the file was written before there was a rule
-        words = words.replace(" whole volumes.", " volumes with a tumour beyond the few above.")
-    return "## What is not known" + words
+    return "## What is not known" + metadata.card.split("## What is not known")[1].rstrip()
 
 
 def _interval(record: dict[str, str], name: str) -> str:

@@ -21,6 +21,7 @@ from packaged_model.series_scores import Scored, scored_volumes
 from packaged_model.sources import HOLD_OUT
 from tumorscope.common.csv_files import write_csv
 from tumorscope.common.files import atomic_path
+from tumorscope.model_file.decision import Answer
 from tumorscope.model_file.onnx_file import read_model, write_model
 from tumorscope.model_file.schema import Estimate, Metadata
 from tumorscope.model_file.series_rule import SeriesLevel, SeriesRule
@@ -81,7 +82,11 @@ def choose_series(model: Path, data: Path, holdout: Path, results: Path) -> str:
     rule = rule.model_copy(update={"levels": levels})
     records = _records(found, rule, stored.metadata)
     write_csv(results, tuple(records[0]), records)
-    changed = stored.metadata.model_copy(update={"series": rule})
+    # The card was written before there was a rule for volumes.
+    card = stored.metadata.card.replace(
+        " whole volumes.", " volumes with a tumour beyond the few that it was tried on."
+    )
+    changed = stored.metadata.model_copy(update={"series": rule, "card": card})
     with atomic_path(model) as temporary:
         written = write_model(temporary, stored.graph, changed)
     if written.metadata.id != stored.metadata.id:
@@ -110,8 +115,9 @@ def _level(free: Sequence[Scored], rule: SeriesRule, metadata: Metadata) -> Seri
         others = {each: score for each, score in scores.items() if each.subject not in part}
         no_tumour, tumour = _chosen(others)
         tested = np.array([score for each, score in scores.items() if each.subject in part])
+        hidden = np.array([s.refused_within for s in scores if s.subject in part], dtype=bool)
         alarms += int((tested >= tumour).sum())
-        open_still += int(((tested >= no_tumour) & (tested < tumour)).sum())
+        open_still += int(((tested < tumour) & ((tested >= no_tumour) | hidden)).sum())
     no_tumour, tumour = _chosen(scores)
     return SeriesLevel(
         no_tumour=round(no_tumour, 3),
@@ -183,8 +189,9 @@ def _records(
                     "left_out": "yes" if mine[0].left_out else "no",
                     "series": len(mine),
                     "called_tumour": alarms,
-                    "not_answered": int(
-                        ((scores >= level.no_tumour) & (scores < level.tumour)).sum()
+                    "not_answered": sum(
+                        _answer(each, score, level) == "abstain"
+                        for each, score in zip(mine, scores, strict=True)
                     ),
                     "called_by_others": by_others,
                     "rate": f"{estimate.value:.3f}",
@@ -195,7 +202,7 @@ def _records(
             )
         for each in (one for one in found if one.plane == plane and one.label):
             score = each.score(rule, metadata)
-            answer = level.decide(score)
+            answer = _answer(each, score, level)
             records.append(
                 {
                     "plane": plane,
@@ -214,6 +221,12 @@ def _records(
                 }
             )
     return records
+
+
+def _answer(series: Scored, score: float, level: SeriesLevel) -> Answer:
+    """Return what detection answers: nothing is free of tumours that was refused within."""
+    answer = level.decide(score)
+    return "abstain" if answer == "no tumour" and series.refused_within else answer
 
 
 def _estimate(count: int, total: int) -> Estimate:

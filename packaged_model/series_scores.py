@@ -15,7 +15,7 @@ from tumorscope.detection.asking import asked_closely, first_asked
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.looking import FINEST
 from tumorscope.model_file.schema import Metadata
-from tumorscope.model_file.series_rule import SeriesLevel, SeriesRule
+from tumorscope.model_file.series_rule import SeriesLevel, SeriesRule, refused_within
 from tumorscope.scans import Plane, Volume, acquired_plane, read_nifti, thinned_volume, views
 from tumorscope.scans.head import HEAD_AREA, head_area
 
@@ -51,6 +51,11 @@ class Scored:
     positions: NDArray[np.float64]
     logits: NDArray[np.float64]
     depths: NDArray[np.float64] | None
+
+    @property
+    def refused_within(self) -> bool:
+        """Whether slices between answered ones were refused, as detection asks."""
+        return refused_within(self.positions, np.isnan(self.logits))
 
     def score(self, rule: SeriesRule, metadata: Metadata) -> float:
         """Return the score of the series, its logits calibrated as the final model's are."""

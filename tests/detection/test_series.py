@@ -220,6 +220,20 @@ def test_a_series_in_part_is_not_free_of_tumours(
     assert found_of(detector, tmp_path / "loud").decision == "tumour"
 
 
+@pytest.mark.parametrize(("flat", "decision"), [((12, 13), "no tumour"), ((12, 13, 14), "abstain")])
+def test_a_head_that_was_refused_within_is_not_free_of_tumours(
+    detector: ts.Detector, tmp_path: Path, flat: tuple[int, ...], decision: str
+) -> None:
+    for name, bright in (("quiet", ()), ("loud", (5, 6, 7, 8))):
+        values = volume(bright)
+        values[list(flat)] = 7
+        write_nifti(tmp_path / f"{name}.nii", values, AFFINE)
+    found = found_of(detector, tmp_path / "quiet.nii")
+    assert found.decision == decision
+    assert found.reasons == (("refused-slices",) if decision == "abstain" else ())
+    assert found_of(detector, tmp_path / "loud.nii").decision == "tumour"
+
+
 def test_slices_for_which_memory_runs_out_are_not_taken_for_free_of_tumours(
     detector: ts.Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from tumorscope.detection.key_slices import key_slices, known_slices, pictures_o
 from tumorscope.detection.looking import USUALLY, Looking
 from tumorscope.detection.series_finding import SeriesDecision, SeriesFinding, SliceFinding
 from tumorscope.imaging.slice import Slice
-from tumorscope.model_file.series_rule import WIDEST, SeriesLevel
+from tumorscope.model_file.series_rule import WIDEST, SeriesLevel, refused_within
 from tumorscope.scans import (
     NotRead,
     Series,
@@ -140,8 +140,8 @@ def detect_volume(detector: Answering, volume: Volume, *, how: Looking = USUALLY
     score = None if asked.curve is None else float(asked.curve.max())
     placed = not any(remark.code == "instance-order" for remark in volume.remarks)
     decision, reasons, level = _decided(detector, slices, score, plane, placed=placed)
-    if decision == "no tumour" and _in_part(volume):
-        decision, reasons = "abstain", ("missing-slices",)
+    if decision == "no tumour" and (unseen := _unseen(volume, slices)):
+        decision, reasons = "abstain", (unseen,)
     keys = key_slices(slices)
     looked = known_slices(slices, keys) if how.every is not None else {each.index for each in keys}
     drawn = pictures_of(looked, volume, how, asked.window)
@@ -201,6 +201,15 @@ def _decided(
         return "abstain", ("no-positions",), level
     decision = level.decide(score)
     return decision, ("uncertain",) if decision == "abstain" else (), level
+
+
+def _unseen(volume: Volume, slices: tuple[SliceFinding, ...]) -> str:
+    """Return why a tumour may lie where no slice was answered, or nothing."""
+    if _in_part(volume):
+        return "missing-slices"
+    positions = np.array([each.position for each in slices])
+    refused = np.array([each.finding.probability is None for each in slices])
+    return "refused-slices" if refused_within(positions, refused) else ""
 
 
 def _in_part(volume: Volume) -> bool:

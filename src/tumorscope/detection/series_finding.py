@@ -22,6 +22,7 @@ SERIES_REASONS = (
     "few-slices",
     "no-positions",
     "missing-slices",
+    "refused-slices",
     "no-series-rule",
     "plane-not-measured",
     "uncertain",
@@ -34,6 +35,8 @@ _WORDS = {
     "few-slices": "It has too few slices that look like brain MRI to confirm each other.",
     "no-positions": "Its headers do not say where its slices lie, so neighbours are not known.",
     "missing-slices": "Slices are missing or cannot be read, where a tumour would not be seen.",
+    "refused-slices": "Slices within the head did not look like brain MRI, so nothing was said of "
+    "what they show.",
     "no-series-rule": "The model file holds no rule for series; look at its slices one by one.",
     "plane-not-measured": "The rule for series was not measured on slices of this plane.",
     "uncertain": "Its score lies between those of most series without a tumour and those that are "

@@ -157,6 +157,33 @@ class SeriesRule(Part):
         return smoothed
 
 
+def refused_within(positions: Values, refused: NDArray[np.bool_]) -> bool:
+    """Return whether slices between answered ones were refused, of more than one stands for.
+
+    What lies there nobody looked at, though the curve counts it as far below. Slices beyond the
+    outermost that were answered show the neck, or nothing.
+
+    Parameters
+    ----------
+    positions : ndarray of float, shape (n,)
+        Of the slices, in mm, ascending.
+    refused : ndarray of bool, shape (n,)
+        Which were not answered.
+
+    Examples
+    --------
+    >>> refused_within(np.arange(6) * 5.0, np.array([True, True, True, True, False, False]))
+    False
+    >>> refused_within(np.arange(6) * 5.0, np.array([False, True, True, True, False, False]))
+    True
+    """
+    answered = np.flatnonzero(~refused)
+    if len(answered) < 2:
+        return False
+    refused_width = np.cumsum(np.where(refused, _widths(positions), 0.0))
+    return bool(np.diff(refused_width[answered]).max() > WIDEST)
+
+
 def _log_odds(probability: Values) -> Values:
     inside = np.clip(probability, 1e-9, 1.0 - 1e-9)
     found: Values = np.log(inside / (1.0 - inside))

@@ -48,6 +48,7 @@ REASONS: Mapping[str, str] = {
     "few-slices": "Too few slices to confirm each other",
     "no-positions": "Headers do not say where slices lie",
     "missing-slices": "Slices are missing or cannot be read",
+    "refused-slices": "Slices within the head were refused",
     "no-series-rule": "The model file holds no rule for series",
     "plane-not-measured": "The rule for series was not measured on this plane",
     "uncertain": "Both answers are plausible",
