@@ -111,6 +111,9 @@ def test_many_scans_and_blocks_are_refused_before_they_are_decoded(
         open_bytes(comments, source="a")
     with pytest.raises(UnreadableImageError, match="more than 20 blocks"):
         open_bytes(comments[:10] + b"x" * 21 + data[2:], source="a")
+    ending = data[:-2] + segment(0xFE, b"note") * 20 + data[-2:]
+    assert layout_of(ending).end == len(data) - 2
+    assert layout_of(ending[:-2] + segment(0xFE, b"note") + data[-2:]).end == len(ending) + 8 - 2
     monkeypatch.setattr(jpeg, "MOST_METADATA", 100)
     with pytest.raises(UnreadableImageError, match="more than 100 bytes of metadata"):
         open_bytes(data[:2] + segment(0xFE, b"note" * 40) + data[2:], source="a")

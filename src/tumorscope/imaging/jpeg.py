@@ -26,7 +26,10 @@ _UNASKED = 4
 _MARK = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
 """What ends the data of a scan."""
 
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]\Z")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+
+_PIECE = 1 << 16
+"""Bytes that are looked through at a time, as a file may be large."""
 
 _BEYOND = bytes(8)
 """Zeros behind the data: as many as libjpeg looks ahead."""
@@ -93,13 +96,15 @@ def _end_of_scan(data: bytes, start: int) -> int:
     """Return where the mark of the end lies, or the first of the blocks between scan and end."""
     found = _MARK.search(data, start)
     at = begin = found.start() if found else -1
-    while at >= 0 and data[at] == 0xFF and data[at + 1] in _METADATA:
+    for _ in range(MOST_BLOCKS if found else 0):
+        if data[at] != 0xFF or data[at + 1] not in _METADATA:
+            break
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if data[at : at + 2] == _END:
             return begin
         if at + 2 > len(data):
             break
-    # What is no such block is a wrong bit of the data.
+    # What is no such block, or one of too many, is a wrong bit of the data.
     return data.find(_END, start)
 
 
@@ -136,7 +141,7 @@ def feeder(data: bytes, layout: Layout) -> tuple[Callable[[int], bytes], Callabl
     start, end = layout.start, layout.end
     if layout.scans != 1 or end <= start:
         return None
-    middle, last = start + (end - start) // 2, start + _needed(data[start:end])
+    middle, last = start + (end - start) // 2, _end_of_bits(data, start, end)
     if last < middle:
         return None
     cut = max(middle, last - _UNASKED)
@@ -152,10 +157,18 @@ def feeder(data: bytes, layout: Layout) -> tuple[Callable[[int], bytes], Callabl
     return feed, lambda: given != 2
 
 
-def _needed(coded: bytes) -> int:
-    """Return how many bytes of a scan are not filling, as some encoders put behind the last bit."""
-    filling = b"\xff\0"
-    kept = coded.rstrip(filling)
-    if _RESTART.search(kept, len(kept) - 2):
-        kept = kept[:-2].rstrip(filling)
-    return len(kept)
+def _end_of_bits(data: bytes, start: int, end: int) -> int:
+    """Return where the filling begins that some encoders put behind the last bit of a scan."""
+    last = _unfilled(data, start, end)
+    if _RESTART.fullmatch(data, max(start, last - 2), last):
+        last = _unfilled(data, start, last - 2)
+    return last
+
+
+def _unfilled(data: bytes, start: int, end: int) -> int:
+    while end > start:
+        begin = max(start, end - _PIECE)
+        if kept := data[begin:end].rstrip(b"\xff\0"):
+            return begin + len(kept)
+        end = begin
+    return start
