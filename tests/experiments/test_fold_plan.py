@@ -89,5 +89,16 @@ def test_every_source_in_turn_is_each() -> None:
 def test_one_class_is_too_little_to_learn_from() -> None:
     manifest = _manifest(list(range(6)), "ab")  # a has all images without a tumour
     plan = _plan(manifest, source_folds([["a"]], manifest), by_source=True)
-    with pytest.raises(InputError, match="3 are left to train on, all of one class"):
+    with pytest.raises(InputError, match="3 are left to train on, in 3 groups with a tumour and 0"):
         plan.check(plan.folds[0])
+    types = manifest.labels * np.array([0, 1, 0, 2, 0, 3])
+    with pytest.raises(InputError, match="3 are left to train on"):  # three types, and no others
+        replace(plan, labels=types).check(plan.folds[0])
+
+
+def test_what_is_tuned_on_needs_a_group_of_its_own() -> None:
+    manifest = _manifest(list(range(6)), "abaabb")
+    plan = _plan(manifest, source_folds([["a"]], manifest))
+    plan.check(plan.folds[0])
+    with pytest.raises(InputError, match="1 group without. Expected at least 2 of each, one"):
+        replace(plan, least=2).check(plan.folds[0])

@@ -46,6 +46,7 @@ def test_it_is_written_and_read_again(tmp_path: Path) -> None:
     [
         ({"state": "stopped"}, "was stopped"),
         ({"beat": 900.0}, "does not run: it last said something 101 s ago"),
+        ({"beat": 2001.0}, "is dated 1000 s from now, so the clock was set back"),
         ({"failures_in_a_row": 3, "last_failure": "A refused"}, "cannot be delivered: A refused"),
     ],
 )

@@ -159,6 +159,9 @@ def test_what_is_kept_for_a_while_goes_later_and_what_is_open_stays(tmp_path: Pa
     first, second = (answer(spool, key) for key in spool.complete(0))
     spool.delivered(first)
     assert spool.purge(3600) == 0
+    os.utime(first / "delivered", (0, time.time() + 9999999))  # by a clock that ran ahead
+    assert spool.purge(3600) == 0
+    assert (first / "delivered").stat().st_mtime <= time.time()
     os.utime(first / "delivered", (0, time.time() - 3601))
     assert spool.purge(3600) == 1
     assert list((tmp_path / "answers").iterdir()) == [second]

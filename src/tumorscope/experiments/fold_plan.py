@@ -12,6 +12,7 @@ from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.cohort.split import grouped_folds
 from tumorscope.common.errors import InputError
+from tumorscope.common.words import counted
 from tumorscope.experiments.sources import EACH, refusal, sources_named
 from tumorscope.records.protocol import SplitMode
 
@@ -60,6 +61,9 @@ class FoldPlan:
         Images elsewhere that share a group with those scored are not learnt from.
     score_columns : mapping of str to int
         Column of scores.csv → position of its class; one column where a score is one number.
+    least : int
+        Groups with a tumour, and without one, that a fold must leave to learn from: 2 where a part
+        of them is kept for tuning.
     """
 
     manifest: Manifest
@@ -69,6 +73,7 @@ class FoldPlan:
     barred: NDArray[np.bool_]
     by_source: bool = False
     score_columns: Mapping[str, int] = field(default_factory=lambda: {"score": 0})
+    least: int = 1
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -117,15 +122,20 @@ class FoldPlan:
         Raises
         ------
         InputError
-            If what it leaves is of one class, or nothing at all.
+            If it leaves fewer than `least` groups with a tumour, or without one.
         """
-        if len(np.unique(self.labels[fold.known])) > 1:
+        having = self.labels[fold.known] > 0  # of tumour types as well
+        groups = self.manifest.groups[fold.known]
+        tumours, others = (len(set(groups[having == each].tolist())) for each in (True, False))
+        if min(tumours, others) >= self.least:
             return
         sources = {self.manifest.rows[index].source for index in fold.tested}
         raise InputError(
             f"Where {len(fold.tested)} images of {', '.join(sorted(sources))} are held out, "
-            f"{len(fold.known)} are left to train on, all of one class. Expected images of at "
-            "least two. Hold out fewer sources, add images, or ask for more folds."
+            f"{len(fold.known)} are left to train on, in {counted(tumours, 'group')} with a tumour "
+            f"and {counted(others, 'group')} without. Expected at least {self.least} of each"
+            + (", one of which is kept for tuning" if self.least > 1 else "")
+            + ". Hold out fewer sources, add images, or ask for more folds."
         )
 
 

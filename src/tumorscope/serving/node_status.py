@@ -93,6 +93,11 @@ class NodeStatus:
             return "The node was stopped."
         if age > STALE_SECONDS:
             return f"The node does not run: it last said something {age:.0f} s ago."
+        if age < -STALE_SECONDS:  # one that runs says something by the new clock at once
+            return (
+                f"The node does not run: what it last said is dated {-age:.0f} s from now, so the "
+                "clock was set back."
+            )
         if self.failures_in_a_row >= FAILING_AFTER:
             return (
                 f"Results cannot be delivered: {self.last_failure}, "

@@ -31,6 +31,7 @@ from typing import Literal
 
 from tumorscope.common.errors import InputError
 from tumorscope.common.faults import FULL
+from tumorscope.serving.age import age_of
 from tumorscope.serving.durable import sync_file, sync_folder, write_durably
 
 Kept = Literal["new", "same", "other"]
@@ -307,14 +308,14 @@ class Spool:
 
     def purge(self, retention: float) -> int:
         """Remove series that were answered and delivered so many seconds ago; return how many."""
-        before = time.time() - retention
+        now = time.time()
         answers: dict[str, list[Path]] = {}
         for folder in (self.root / "answers").iterdir():
             answers.setdefault(folder.name.rpartition("-")[0], []).append(folder)
         removed = 0
         for key, folders in answers.items():
             marks = [folder / DELIVERED for folder in folders]
-            if all(mark.exists() and mark.stat().st_mtime <= before for mark in marks):
+            if all(mark.exists() and age_of(mark, now) >= retention for mark in marks):
                 removed += self._discard(key, folders)
         return removed
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tumorscope.common.errors import OutputError
+from tumorscope.serving.age import age_of
 from tumorscope.serving.http.problems import Problem, not_found
 
 FINDING = "finding.json"
@@ -141,7 +142,7 @@ class Store:
 
     def _expired(self, place: Path, now: float) -> bool:
         try:
-            return now - (place / FINDING).stat().st_mtime > self.retention
+            return age_of(place / FINDING, now) > self.retention
         except OSError:
             return True
 
