@@ -118,7 +118,8 @@ def read_bytes(path: Path) -> bytes:
         raise refusal(
             path,
             "it is a folder without a model.onnx",
-            f"`tumorscope export {path} --to onnx -o DIR` writes the model of a run."
+            f"`tumorscope export {path} --to onnx -o DIR` writes that of a run of the task "
+            '"tumour"; runs of other tasks have none.'
             if (path / "run.json").is_file()
             else "Give a model file, or the folder of a run that `tumorscope train` finished.",
         )

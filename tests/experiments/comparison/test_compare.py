@@ -318,3 +318,10 @@ def test_one_file_for_two_backbones_is_refused(tmp_path: Path) -> None:
         compare(
             "x", backbones=["vgg16", "alexnet"], weights=tmp_path / "one.h5", output=tmp_path / "c"
         )
+
+
+def test_a_recipe_for_tumour_types_is_refused(quick: Recipe, tmp_path: Path) -> None:
+    recipe = quick.for_task("tumour-type")
+    with pytest.raises(InputError, match="systems are compared as detectors"):
+        compare(backbones=["small_cnn"], recipe=recipe, cost_only=True, output=tmp_path / "c")
+    assert not (tmp_path / "c").exists() or not list((tmp_path / "c").glob("systems"))

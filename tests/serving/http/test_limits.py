@@ -11,6 +11,8 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from tumorscope.common.files import write_text
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.finding import Finding
 from tumorscope.imaging.inputs import Image
+from tumorscope.serving.http.app import _sweep
 from tumorscope.serving.http.guard import Guard
 from tumorscope.serving.http.limits import Limits
 from tumorscope.serving.http.metrics import Metrics
@@ -230,6 +233,26 @@ def test_results_go_when_their_time_has_passed(serve: Serve, bright: Path) -> No
     assert client.get(sent.headers["location"]).status_code == 404
     assert client.service.store.sweep() == 1
     assert list(client.spool.iterdir()) == []
+
+
+def test_after_a_sweep_that_failed_there_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[int] = []
+
+    def sweep() -> int:
+        swept.append(len(swept))
+        if len(swept) == 1:
+            raise OSError(24, "Too many open files")
+        return 0
+
+    async def at_once(_: float) -> None:
+        if len(swept) == 3:
+            raise asyncio.CancelledError
+
+    service: Any = SimpleNamespace(limits=Limits(retention=100), store=SimpleNamespace(sweep=sweep))
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(_sweep(service))
+    assert swept == [0, 1, 2]
 
 
 def test_what_is_deleted_while_its_page_is_made_stays_deleted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tumorscope.auditing.prepare import prepare_manifest
 from tumorscope.cohort.manifest import Data, Manifest
 from tumorscope.cohort.overwriting import refuse_others
-from tumorscope.common.errors import UsageError
+from tumorscope.common.errors import InputError, UsageError
 from tumorscope.common.files import output_folder
 from tumorscope.common.limits import check_folds
 from tumorscope.common.locks import one_writer
@@ -80,7 +80,7 @@ def compare(
     UsageError
         If a name, the weights or the folder do not fit, or `data` is lacking.
     InputError
-        If the cohort cannot be used, or the folder belongs to another protocol or weights.
+        If the cohort or recipe cannot be used, or the folder belongs to another protocol.
     """
     check_folds(folds, repeats)
     load_keras()
@@ -106,6 +106,7 @@ def _compared(
     cost_only: bool,
     resume: bool,
 ) -> Comparison:
+    _check_task(shared.recipe)
     _check(systems, data, shared.weights, cost_only=cost_only)
     refuse_others(shared.folder, {}, reading=folder_read(data), report=False)
     folder = output_folder(shared.folder)
@@ -138,6 +139,15 @@ def _compared(
         unreadable=whole.unreadable if whole else (),
         passed_over=whole.notes.passed_over if whole else None,
     )
+
+
+def _check_task(recipe: Recipe) -> None:
+    if recipe.task != "tumour":
+        raise InputError(
+            f'Received the recipe {recipe.name} of the task "{recipe.task}". Expected one of the '
+            'task "tumour": systems are compared as detectors. Compare backbones for that task '
+            "by running `tumorscope crossval` with a recipe for each."
+        )
 
 
 def _check(

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from tumorscope.common.notice import RESEARCH_USE_ONLY
+from tumorscope.common.progress import say
 from tumorscope.common.versions import own_version
 from tumorscope.serving.http import routes_about, routes_findings, routes_page, routes_results
 from tumorscope.serving.http.failures import add_failures
@@ -66,4 +67,7 @@ def application(service: Service) -> FastAPI:
 async def _sweep(service: Service) -> None:
     while True:
         await asyncio.sleep(max(1.0, min(60.0, service.limits.retention / 10)))
-        await asyncio.to_thread(service.store.sweep)
+        try:
+            await asyncio.to_thread(service.store.sweep)
+        except OSError as error:  # such as too many open files: the next time it may do
+            say(f"Results cannot be deleted now ({type(error).__name__}); trying again.")
