@@ -107,6 +107,23 @@ def test_of_one_class_alone_the_others_are_missing() -> None:
     assert isinstance(never, Undefined)
 
 
+def test_resamples_without_a_rare_class_do_not_count_as_failures() -> None:
+    labels = np.repeat([0, 1, 2], [20, 20, 2])  # in one of seven resamples there is no 2
+    calls = np.where(np.arange(42) < 4, 2, labels)
+    found = evaluate_classes(
+        labels,
+        np.eye(3)[calls],
+        classes=("none", "a", "b"),
+        groups=np.arange(42),
+        n_resamples=200,
+    )
+    for name, least in (("f1", 0.1), ("ppv", 0.1)):
+        rare = found.per_class["b"][name]
+        assert isinstance(rare, Interval)
+        assert rare.low > least
+        assert "undefined and redrawn" in rare.method
+
+
 def test_a_class_that_is_never_called_has_no_predictive_value() -> None:
     labels = np.array([0, 1] * 6)
     found = evaluate_classes(
