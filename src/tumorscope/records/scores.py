@@ -46,7 +46,7 @@ def scores_in(
     try:
         values = [[float(record[name]) for name in columns] for record in records]
     except (TypeError, ValueError, KeyError):
-        values = [[float("nan")]]
+        values = [[float("nan")] * len(columns)]
     scores = np.array(values, dtype=np.float64).reshape(-1, len(columns))
     if not ((scores >= 0.0) & (scores <= 1.0)).all():  # NaN compares as false
         raise InputError(
