@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import numpy as np
@@ -35,6 +36,20 @@ def test_a_damaged_tiff_writes_nothing_past_the_error(
         open_bytes(_damaged(compression), source="scan.tif")
     assert capfd.readouterr().err == ""
     assert silence_libtiff()
+
+
+def test_what_pillow_logs_of_a_tiff_is_not_written_where_nobody_listens(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(stream, "TIFF")
+    samples = b"\x15\x01\x03\x00\x01\x00\x00\x00"  # SamplesPerPixel, one short
+    assert stream.getvalue().count(samples + b"\x03\x00") == 1
+    damaged = stream.getvalue().replace(samples + b"\x03\x00", samples + b"\x00\x1e")
+    monkeypatch.setattr(logging.root, "handlers", [])  # pytest's own would listen
+    with pytest.raises(UnreadableImageError):
+        open_bytes(damaged, source="scan.tif")
+    assert capfd.readouterr().err == ""
 
 
 def test_where_pillow_does_not_tell_its_library_nothing_is_done(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import logging
 
 from PIL import _imaging
 
@@ -21,6 +22,8 @@ def silence_libtiff() -> bool:
     bool
         Whether it was done: not where libtiff is built into Pillow, as on Windows.
     """
+    # Pillow logs some damage besides, and Python writes what nobody listens to on standard error.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     try:
         # Pillow's module is loaded already; asking it finds the libtiff that it is linked with,
         # and not another one of this machine.
