@@ -13,24 +13,13 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, generate_uid
-from tests.fixtures.dicom_files import decimal, enhanced, save, write_series
+from tests.fixtures.dicom_files import COMPLETE, decimal, enhanced, save, write_series
 from tests.fixtures.nodes import RunningNode
 from tests.fixtures.orthanc import Orthanc, running_orthanc
 from tests.fixtures.peers import free_port, storescu, until
 from tests.fixtures.volumes import AFFINE, head
 
 from tumorscope.cli.app import run
-
-ELEMENTS = {
-    "PatientID": "0815",
-    "PatientBirthDate": "",
-    "PatientSex": "",
-    "StudyDate": "20260101",
-    "StudyTime": "",
-    "StudyID": "",
-    "AccessionNumber": "",
-    "ReferringPhysicianName": "",
-}
 
 Start = Callable[..., RunningNode]
 
@@ -57,7 +46,7 @@ def write_study(folder: Path, syntax: str = ExplicitVRLittleEndian) -> str:
     study = generate_uid()
     uids = {"StudyInstanceUID": study, "SeriesInstanceUID": generate_uid()}
     uids["FrameOfReferenceUID"] = generate_uid()
-    for path in write_series(folder, head(1)[0], AFFINE, **ELEMENTS, **uids):
+    for path in write_series(folder, head(1)[0], AFFINE, **COMPLETE, **uids):
         dataset = pydicom.dcmread(path)
         dataset.SOPInstanceUID = generate_uid()
         save(dataset, path, syntax=syntax)
@@ -77,7 +66,7 @@ def write_enhanced(path: Path) -> str:
         SeriesInstanceUID=generate_uid(),
         FrameOfReferenceUID=generate_uid(),
         SliceThickness=decimal(6),
-        **ELEMENTS,
+        **COMPLETE,
     )
     save(dataset, path)
     return study

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from tests.fixtures.dicom_files import image, save, write_series
+from tests.fixtures.dicom_files import COMPLETE, image, save, write_series
 from tests.fixtures.volumes import AFFINE, head
 
 from tumorscope.common.errors import OutputError, UsageError
@@ -24,24 +24,13 @@ from tumorscope.serving.answering import (
     answer_series,
 )
 
-COMPLETE = {
-    "PatientID": "0815",
-    "PatientBirthDate": "",
-    "PatientSex": "",
-    "StudyDate": "20260101",
-    "StudyTime": "",
-    "StudyID": "",
-    "AccessionNumber": "",
-    "ReferringPhysicianName": "",
-    "FrameOfReferenceUID": "1.2.3.4",
-}
-"""What every archive has, at least empty."""
-
 
 @pytest.fixture(scope="module")
 def series(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     values, _ = head(1, lesion=22.0)
-    return write_series(tmp_path_factory.mktemp("series"), values, AFFINE, **COMPLETE)
+    return write_series(
+        tmp_path_factory.mktemp("series"), values, AFFINE, FrameOfReferenceUID="1.2.3.4", **COMPLETE
+    )
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,9 @@ def serve(
         File with the token that requests bring as Authorization: Bearer TOKEN; 16 characters or
         more.
     batch
-        Pictures per run of the engine; by default as many as change no number: 1, or 2 where many
-        wait. With 4, many requests at once may take a tenth less time, and numbers differ in the
-        seventh digit.
+        Pictures per run of the engine; by default so few that no number depends on the others. With
+        4, many requests at once may take a tenth less time, and numbers differ in the seventh
+        digit.
     retention
         Hours that files and results are kept; then they are deleted.
     spool

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tumorscope.duplicates.frequencies import frequencies
 from tumorscope.duplicates.marks import NONE, Marks, likely_marks
+from tumorscope.duplicates.waves import smaller
 from tumorscope.imaging.preprocess import SHORTCUT_FREE, Preprocessing, prepare
 from tumorscope.imaging.slice import Slice
 
@@ -71,7 +72,7 @@ def remembered(scan: Slice) -> Marks:
 
 
 def _likely_copies(pixels: Grey) -> Iterator[Grey]:
-    small = _shrunk(pixels)
+    small = smaller(pixels, _LARGEST / max(pixels.shape))
     for top, bottom, left, right in CROPS:
         yield _cut(small, (top, 1.0 - bottom, left, 1.0 - right))
     for power in POWERS:
@@ -104,15 +105,6 @@ def _cut(pixels: Grey, shares: tuple[float, float, float, float]) -> Grey:
         round(top * height) : round(bottom * height), round(left * width) : round(right * width)
     ]
     return np.ascontiguousarray(part) if min(part.shape) >= _LEAST else pixels
-
-
-def _shrunk(pixels: Grey) -> Grey:
-    share = _LARGEST / max(pixels.shape)
-    if share >= 1.0:
-        return pixels
-    size = (max(1, round(pixels.shape[1] * share)), max(1, round(pixels.shape[0] * share)))
-    small: Grey = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return small
 
 
 _GREYS = np.arange(256, dtype=np.float64)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.sampling import TURNS
+from tumorscope.duplicates.waves import cosine_rows, smaller
 from tumorscope.imaging.histogram import counts_of, percentile
 
 Grey = NDArray[np.uint8]
@@ -91,7 +92,7 @@ def canonical_head(prepared: Grey) -> Grey | None:
     if whole is None:
         return None
     share = min(1.0, _LARGEST / max(whole.shape))
-    small = _even(_resized(whole, share))
+    small = _even(smaller(whole, share))
     box = _head(small)
     if box is None:
         box = (0.0, 0.0, float(small.shape[1]), float(small.shape[0]))
@@ -109,14 +110,6 @@ def canonical_head(prepared: Grey) -> Grey | None:
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     head: Grey = cv2.warpAffine(small, matrix, (SIDE, SIDE), flags=how)
     return head
-
-
-def _resized(pixels: Grey, share: float) -> Grey:
-    if share >= 1.0:
-        return pixels
-    size = (max(1, round(pixels.shape[1] * share)), max(1, round(pixels.shape[0] * share)))
-    small: Grey = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return small
 
 
 def _without_frame(pixels: Grey) -> Grey | None:
@@ -208,15 +201,7 @@ def _structure(head: Grey) -> Numbers:
     return detail
 
 
-def _cosines() -> Numbers:
-    places = np.arange(SIDE) + 0.5
-    waves = np.cos(np.pi * places[None] * np.arange(EDGE)[:, None] / SIDE)
-    waves[0] /= np.sqrt(2.0)
-    rows: Numbers = (waves * np.sqrt(2.0 / SIDE)).astype(np.float32)
-    return rows
-
-
-_WAVES = _cosines()
+_WAVES = cosine_rows(EDGE, SIDE)
 
 
 def _turned() -> tuple[NDArray[np.intp], Numbers]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.duplicates.sampling import averaged, local_contrast, stretched, units
+from tumorscope.duplicates.waves import cosine_rows, smaller
 from tumorscope.imaging.borders import trimmed
 from tumorscope.imaging.frame import even_head_box
 from tumorscope.imaging.histogram import counts_of, percentile
@@ -149,15 +150,7 @@ def coarse(small: NDArray[np.float32]) -> NDArray[np.float32]:
     return units(waves.reshape(*small.shape[:-2], COARSE * COARSE), least=_LEAST)
 
 
-def _cosines() -> NDArray[np.float32]:
-    places = np.arange(_GRID) + 0.5
-    waves = np.cos(np.pi * places[None] * np.arange(COARSE)[:, None] / _GRID)
-    waves[0] /= np.sqrt(2.0)
-    rows: NDArray[np.float32] = (waves * np.sqrt(2.0 / _GRID)).astype(np.float32)
-    return rows
-
-
-_WAVES = _cosines()
+_WAVES = cosine_rows(COARSE, _GRID)
 """The first rows of the discrete cosine transform."""
 
 
@@ -165,12 +158,7 @@ def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     factor = max(pixels.shape) // (2 * _LARGEST)
     if factor >= 2 and min(pixels.shape) >= 100 * factor:  # less than a hundredth is cut off
         pixels = averaged(pixels, factor)
-    share = _LARGEST / max(pixels.shape)
-    if share >= 1.0:
-        return pixels
-    size = (max(1, round(pixels.shape[1] * share)), max(1, round(pixels.shape[0] * share)))
-    small: NDArray[np.uint8] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return small
+    return smaller(pixels, _LARGEST / max(pixels.shape))
 
 
 def _alike(one: Box, other: Box) -> bool:
