@@ -22,6 +22,7 @@ and skipped where it is done:
 - decisions  what the operating points of the installed model reach, and its card, measured again on
              the scores of `holdout`; its graph, calibration, thresholds and id stay
 - seeds      the first training of `holdout` again with other seeds → seeds.csv
+- ablations  the same training with parts of the recipe taken away → ablations.csv
 - seen       make the thumbprints and digests in the installed model again, from the images of the
              manifest
 - card       robustness of the packaged model → MODEL_CARD.md
@@ -31,7 +32,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +40,22 @@ import numpy as np
 
 from packaged_model.card import full_card, read
 from packaged_model.decisions import redecide
-from packaged_model.evidence import pointing_records
+from packaged_model.evidence import SHARES, pointing_records
 from packaged_model.holdout import folds_of, train_without
 from packaged_model.input_check import renew_input_check
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
 from packaged_model.pack import pack
-from packaged_model.places import CHECKED, EVIDENCE, INSTALLED, RESULTS, ROOT, SEEDS, SERIES
+from packaged_model.places import (
+    ABLATED,
+    CHECKED,
+    EVIDENCE,
+    INSTALLED,
+    RESULTS,
+    ROOT,
+    SEEDS,
+    SERIES,
+)
 from packaged_model.series import choose_series
 from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
@@ -65,6 +75,12 @@ from tumorscope.training.export import export_run
 from tumorscope.training.train import train as train_run
 
 OTHER_SEEDS = (1, 2)
+ABLATIONS: dict[str, dict[str, object]] = {
+    "temperature-1": {"network.temperature": 1.0},
+    "no-places": {"optimisation.places": 0.0},
+    "pooled": {"network.head": "pooled", "optimisation.places": 0.0},
+}
+"""Parts of the recipe, each taken away alone; a pooled head has no places to supervise."""
 
 
 @dataclass(frozen=True)
@@ -209,22 +225,45 @@ def decide_again(order: Order) -> None:
 
 def other_seeds(order: Order) -> None:
     """Write how much of the results is luck of the seed, for the sources that chose the recipe."""
-    manifest, recipe, first = order.manifest, order.recipe, HOLD_OUT[0]
-    records: list[dict[str, object]] = [
-        {"seed": recipe.seed, **each} for each in records_of(order.output / "holdout", of=first)
-    ]
+    folders = {order.recipe.seed: order.output / "holdout"}
     for seed in OTHER_SEEDS:
-        folder = order.output / f"seed-{seed}"
-        changes = {"seed": seed, "name": f"{recipe.name}-seed{seed}"}
-        train_without(
-            manifest,
-            [_present(first, manifest)],
-            recipe=recipe.changed(changes),
-            weights=order.weights,
-            output=folder,
-        )
-        records += [{"seed": seed, **each} for each in records_of(folder)]
+        changes = {"seed": seed, "name": f"{order.recipe.name}-seed{seed}"}
+        folders[seed] = _first_training(order, changes, order.output / f"seed-{seed}")
+    records = [
+        {"seed": seed, **each}
+        for seed, folder in folders.items()
+        for each in records_of(folder, of=HOLD_OUT[0])
+    ]
     write_csv(SEEDS, tuple(records[0]), records)
+
+
+def without_parts(order: Order) -> None:
+    """Write what single parts of the recipe are worth, on the sources of the first training."""
+    first = [_present(HOLD_OUT[0], order.manifest)]
+    folders = {"none": order.output / "holdout"}
+    for name, changes in ABLATIONS.items():
+        named = {**changes, "name": f"{order.recipe.name}-{name}"}
+        folders[name] = _first_training(order, named, order.output / "ablations" / name)
+    records = []
+    for name, folder in folders.items():
+        seen = {str(each["source"]): each for each in pointing_records(folds_of(folder, first))}
+        for each in records_of(folder, of=HOLD_OUT[0]):
+            places = seen.get(str(each["source"]), {})
+            shares = {key: places.get(key, "") for key in SHARES}
+            records.append({"change": name, **each, **shares})
+    write_csv(ABLATED, tuple(records[0]), records)
+
+
+def _first_training(order: Order, changes: Mapping[str, object], output: Path) -> Path:
+    """Train the recipe, with changes, without the sources that `holdout` first leaves out."""
+    train_without(
+        order.manifest,
+        [_present(HOLD_OUT[0], order.manifest)],
+        recipe=order.recipe.changed(changes),
+        weights=order.weights,
+        output=output,
+    )
+    return output
 
 
 def renew_seen(order: Order) -> None:
@@ -300,6 +339,7 @@ STEPS: dict[str, Callable[[Order], None]] = {
     "series": choose_levels,
     "decisions": decide_again,
     "seeds": other_seeds,
+    "ablations": without_parts,
     "seen": renew_seen,
     "card": write_card,
 }

@@ -9,6 +9,8 @@ from tumorscope.assessment.lesion_masks import point_at_masks
 from tumorscope.model_file.onnx_file import read_model
 from tumorscope.statistics.pointing_game import Localisation
 
+SHARES = ("hits", "hits_low", "hits_high", "inside", "inside_low", "inside_high")
+
 
 def pointing_records(folds: Iterable[Fold]) -> Iterator[dict[str, object]]:
     """Yield a row for each source left out that has masks of lesions.

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 INSTALLED = Path(tumorscope.__file__).parent / "models" / "default.onnx"
 RESULTS = ROOT / "benchmarks" / "results" / "reference.csv"
 SEEDS = RESULTS.with_name("seeds.csv")
+ABLATED = RESULTS.with_name("ablations.csv")
 SERIES = RESULTS.with_name("series.csv")
 EVIDENCE = RESULTS.with_name("evidence_left_out.csv")
 
