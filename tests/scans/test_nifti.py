@@ -94,6 +94,25 @@ def test_the_sform_counts_and_a_conflict_is_told(tmp_path: Path, sform: int, qfo
     assert codes(volume) == (["form-conflict"] if qform else [])
 
 
+@pytest.mark.parametrize(("unit", "scale"), [("meter", 1e-3), ("micron", 1e3)])
+@pytest.mark.parametrize("form", ["sform", "qform", "both"])
+def test_lengths_in_another_unit_are_converted(
+    tmp_path: Path, unit: str, scale: float, form: str
+) -> None:
+    """nibabel hands them on as they are; what SimpleITK makes of it is the same."""
+    image = nib.Nifti1Image(drawn().T, np.diag([-1.5, -1.5, 5.0, 1.0 / scale]) * scale)
+    affine = image.affine
+    image.set_qform(affine, int(form != "sform"))
+    image.set_sform(affine, int(form != "qform"))
+    image.header.set_xyzt_units(unit, "sec")
+    nib.save(image, tmp_path / "a.nii")
+    volume = only(tmp_path / "a.nii")
+    assert volume.spacing == pytest.approx((5.0, 1.5, 1.5))
+    assert volume.affine == pytest.approx(AFFINE)
+    assert sitk.ReadImage(str(tmp_path / "a.nii")).GetSpacing() == pytest.approx((1.5, 1.5, 5.0))
+    assert codes(volume) == ["units"]
+
+
 def test_the_qform_counts_where_there_is_no_sform(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.nii", drawn(), AFFINE)
     patch(patch(path, QFORM, "<2h", 1, 0), SROW_X + 12, "<f", 40.0)

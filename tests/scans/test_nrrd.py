@@ -90,6 +90,27 @@ def test_spaces_and_byte_orders(
 
 
 @pytest.mark.parametrize(
+    ("units", "scale", "told"),
+    [
+        ('"mm" "mm" "mm"', 1.0, []),
+        ('"microns" "microns" "microns"', 1e-3, ["units"]),
+        ('"m" "m" "m"', 1e3, ["units"]),
+        ('"furlong" "furlong" "furlong"', 1.0, []),
+    ],
+)
+def test_lengths_in_another_unit_are_converted(
+    tmp_path: Path, units: str, scale: float, told: list[str]
+) -> None:
+    plain = written(tmp_path / "a.nrrd", drawn())
+    expected = only(plain).affine
+    text = plain.read_bytes().replace(b"\nsizes:", f"\nspace units: {units}\nsizes:".encode())
+    (tmp_path / "b.nrrd").write_bytes(text)
+    volume = only(tmp_path / "b.nrrd")
+    assert volume.affine[:3] == pytest.approx(scale * expected[:3])
+    assert [remark.code for remark in volume.remarks] == told
+
+
+@pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ("dimension: 3", "dimension: 4", "its sizes are"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header, Nifti1Image
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+_UNITS: Mapping[int, tuple[str, float]] = {1: ("metres", 1e3), 3: ("microns", 1e-3)}
+"""Code of a header's unit of length → its name, and how many millimetres it has."""
 
 
 def read_nifti(path: str | Path) -> Iterator[Volume]:
@@ -160,6 +163,11 @@ def _affine_of(image: Nifti1Image, shape: Shape) -> tuple[NDArray[np.float64], t
     """Return (column, row, slice, 1) → (left, posterior, superior, 1), and what is odd about it."""
     remarks = []
     header = image.header
+    # nibabel hands lengths on as they are stated, whatever their unit.
+    code = int(header["xyzt_units"]) & 7 if "xyzt_units" in header else 0
+    unit, millimetres = _UNITS.get(code, ("mm", 1.0))
+    if millimetres != 1.0:
+        remarks.append(Remark("units", unit))
     codes = [int(header[name]) if name in header else 0 for name in ("sform_code", "qform_code")]
     if not codes[0]:
         sides = _header_as_stored(image)["pixdim"][1:4]
@@ -169,10 +177,10 @@ def _affine_of(image: Nifti1Image, shape: Shape) -> tuple[NDArray[np.float64], t
         remarks.append(Remark("no-orientation"))
     elif all(codes):
         with silent():
-            apart = np.abs(image.get_sform() - image.get_qform())
-        limit = 0.1 * min(np.linalg.norm(image.get_sform()[:3, :3], axis=0))
+            apart = np.abs(image.get_sform() - image.get_qform()) * millimetres
+        limit = 0.1 * millimetres * min(np.linalg.norm(image.get_sform()[:3, :3], axis=0))
         if apart[:3, :3].max() > limit or apart[:3, 3].max() > 1.0:
             remarks.append(Remark("form-conflict", f"up to {apart.max():.2g} mm"))
-    affine = np.asarray(image.affine, dtype=np.float64)
+    affine = np.diag([millimetres] * 3 + [1.0]) @ np.asarray(image.affine, dtype=np.float64)
     check_affine(affine)
     return _RAS_TO_LPS @ affine, tuple(remarks)

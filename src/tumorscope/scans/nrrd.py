@@ -50,6 +50,14 @@ SPACES: Mapping[str, tuple[int, int, int]] = {
 }
 """Space → signs that turn it into left, posterior, superior."""
 
+UNITS: Mapping[str, float] = {
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 10.0),
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), 1e-3),
+    **dict.fromkeys(("micrometer", "micrometers", "micrometre", "micrometres"), 1e-3),
+}
+"""Unit of an axis of the space → how many millimetres it has; what is not here is taken for mm."""
+
 _VECTOR = re.compile(r"\(([^()]*)\)|none")
 
 
@@ -122,10 +130,18 @@ def _affine_of(header: Mapping[str, str]) -> tuple[NDArray[np.float64], tuple[Re
         raise NotReadError("geometry", f"its directions are {header['spacedirections']}")
     affine[:3, :3] = np.array(found).T
     affine[:3, 3] = origin
+    remarks = []
+    if "spaceunits" in header:
+        units = re.findall(r'"([^"]*)"', header["spaceunits"])
+        millimetres = [UNITS.get(unit.strip().lower(), 1.0) for unit in units]
+        if len(millimetres) == 3 and set(millimetres) != {1.0}:
+            affine[:3] *= np.array(millimetres)[:, None]
+            remarks.append(Remark("units", ", ".join(sorted(set(units)))))
     turned = np.diag([*signs, 1.0]) @ affine
     check_affine(turned)
-    stated = "spaceorigin" in header
-    return turned, () if stated else (Remark("no-orientation", "it states no origin"),)
+    if "spaceorigin" not in header:
+        remarks.append(Remark("no-orientation", "it states no origin"))
+    return turned, tuple(remarks)
 
 
 def _numbers(text: str | None) -> list[float]:
