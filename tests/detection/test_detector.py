@@ -132,6 +132,20 @@ def test_many_give_what_each_gives_alone_in_their_order(
             np.testing.assert_allclose(finding.evidence, alone.evidence, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch", [None, 3])
+def test_read_together_they_have_the_same_findings(
+    tiny_model: Path, folder: Path, batch: int | None
+) -> None:
+    detector = Detector.load(tiny_model)
+    images = [folder / name for name in (*DECISIONS, *BROKEN)]
+    together = detector.detect_together(images, batch=batch)
+    for found, other in zip(together, detector.detect_many(images, batch=batch), strict=True):
+        for name in ("source", "decision", "probability", "reasons", "seen", "logit", "unreadable"):
+            assert getattr(found, name) == getattr(other, name)
+    assert all(found.ms > 0 for found in together)
+    assert detector.detect_together([]) == []
+
+
 def test_slices_and_paths_may_be_mixed_and_none_is_none(tiny_model: Path, folder: Path) -> None:
     detector = Detector.load(tiny_model)
     scan = Slice(blocks(160), "in memory")

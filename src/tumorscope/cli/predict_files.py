@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tumorscope.cli.options import Common
     from tumorscope.detection.detector import Detector
     from tumorscope.detection.find_images import Found
+    from tumorscope.detection.in_processes import Processes
     from tumorscope.detection.looking import Looking
     from tumorscope.detection.outputs import Opened, Outputs
     from tumorscope.detection.study import Inputs
@@ -98,18 +101,21 @@ def predict_files(request: Request, load: Callable[[], Detector]) -> int:
     delivery = None
     if plan.index is not None:
         delivery = delivery_of(detector, plan.index, request.volumes.dicom_results, request.archive)
-    with open_outputs(
-        detector,
-        outputs=outputs,
-        named=request.paths,
-        resume=request.resume,
-        columns=plan.columns,
-        options={} if plan.index is None else _options(plan),
-    ) as opened:
+    with (
+        _processes(plan) as (plan, processes),
+        open_outputs(
+            detector,
+            outputs=outputs,
+            named=request.paths,
+            resume=request.resume,
+            columns=plan.columns,
+            options={} if plan.index is None else _options(plan),
+        ) as opened,
+    ):
         show, collected = screen(  # no heading above what is refused
             common, outputs.table, columns=plan.columns, pictures=plan.pictures is not None
         )
-        _pictures(plan, opened, tally, show)
+        _pictures(plan, opened, processes, tally, show)
         page = _series(plan, opened, tally, show, delivery)
     lines = [*passed.words()]
     if plan.pictures is not None:
@@ -207,12 +213,40 @@ def _of_volumes(
     return _Plan(request, detector, None, nothing, index, how, by_slice, columns)
 
 
-def _pictures(plan: _Plan, opened: Opened, tally: Tally, show: Callable[[Row], object]) -> None:
+@contextlib.contextmanager
+def _processes(plan: _Plan) -> Iterator[tuple[_Plan, Processes | None]]:
+    """Give the same plan, and processes where there are many pictures.
+
+    They are begun before anything is opened, which they would hold open too.
+    """
+    from tumorscope.detection.in_processes import MANY, begin
+
+    if plan.pictures is None:
+        yield plan, None
+        return
+    first = list(itertools.islice(plan.pictures, MANY))
+    plan = replace(plan, pictures=itertools.chain(first, plan.pictures))
+    processes = None
+    if len(first) == MANY:
+        processes = begin(plan.detector, drawing=plan.request.outputs.drawing)
+    with processes or contextlib.nullcontext():
+        yield plan, processes
+
+
+def _pictures(
+    plan: _Plan,
+    opened: Opened,
+    processes: Processes | None,
+    tally: Tally,
+    show: Callable[[Row], object],
+) -> None:
     from tumorscope.detection.outputs import picture_results
 
     if plan.pictures is None:
         return
-    results = picture_results(opened, plan.detector, plan.pictures, batch=plan.request.batch)
+    results = picture_results(
+        opened, plan.detector, plan.pictures, batch=plan.request.batch, processes=processes
+    )
     if not sys.stdout.isatty():  # on one screen, rows and a bar would overwrite each other
         results = track(results, "Detecting", total=plan.count_pictures)
     for result in results:

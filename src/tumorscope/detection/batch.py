@@ -13,6 +13,7 @@ from tumorscope.common.names import as_text
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import Found
 from tumorscope.detection.finding import Finding
+from tumorscope.detection.in_processes import Processes
 from tumorscope.detection.journal import Record, ResultLog
 from tumorscope.detection.pictures import Pictures
 from tumorscope.detection.records import (
@@ -41,6 +42,7 @@ def run_batch(
     log: ResultLog | None = None,
     pictures: Pictures | None = None,
     batch: int | None = None,
+    processes: Processes | None = None,
 ) -> Iterator[Result]:
     """Yield one result per image, in the order of `images`.
 
@@ -60,6 +62,8 @@ def run_batch(
         What is drawn of each image that was read.
     batch : int, optional
         Images per run of the engine.
+    processes : Processes, optional
+        What the detector's threads leave the work to.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def run_batch(
         If the log or an overlay cannot be written.
     """
     items = (_look_up(found, log, pictures) for found in images)
-    results = _answered(detector, items, batch)
+    results = _answered(detector, items, batch, processes)
     if pictures is not None:
         results = pictures.drawn(results, detector)
     keeps_evidence = pictures is not None and pictures.thumbnails
@@ -88,7 +92,9 @@ def _look_up(found: Found, log: ResultLog | None, pictures: Pictures | None) -> 
     return _Item(found, sha256, record)
 
 
-def _answered(detector: Detector, items: Iterator[_Item], batch: int | None) -> Iterator[Result]:
+def _answered(
+    detector: Detector, items: Iterator[_Item], batch: int | None, processes: Processes | None
+) -> Iterator[Result]:
     """Ask the detector about what is not known, and keep the order of the files."""
     # A resumed batch begins with what was finished; none of it needs to wait for the engine.
     for item in items:
@@ -104,7 +110,7 @@ def _answered(detector: Detector, items: Iterator[_Item], batch: int | None) -> 
             if item.known is None:
                 yield item.found.path
 
-    for finding in detector.detect_many(unknown(), batch=batch):
+    for finding in (processes or detector).detect_many(unknown(), batch=batch):
         while waiting[0].known is not None:
             yield _result(waiting.popleft(), None, detector)
         yield _result(waiting.popleft(), finding, detector)

@@ -16,6 +16,7 @@ from tumorscope.common.names import as_text
 from tumorscope.detection.batch import run_batch
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.find_images import Found
+from tumorscope.detection.in_processes import Processes
 from tumorscope.detection.journal import ResultLog
 from tumorscope.detection.page import check_page, open_page
 from tumorscope.detection.pictures import Pictures
@@ -45,6 +46,11 @@ class Outputs:
     def given(self) -> tuple[Path, ...]:
         """Those that were asked for."""
         return tuple(path for path in (self.table, self.overlays, self.page) if path is not None)
+
+    @property
+    def drawing(self) -> bool:
+        """Whether pictures are drawn of what was looked at."""
+        return self.overlays is not None or self.page is not None
 
     def check(self, paths: Sequence[Path], *, resume: bool = False) -> None:
         """Refuse what cannot be written so, before any work is done.
@@ -191,18 +197,26 @@ def open_results(
 
 
 def picture_results(
-    opened: Opened, detector: Detector, images: Iterable[Found], *, batch: int | None = None
+    opened: Opened,
+    detector: Detector,
+    images: Iterable[Found],
+    *,
+    batch: int | None = None,
+    processes: Processes | None = None,
 ) -> Iterator[Result]:
     """Yield the results of pictures, each written down before it is handed out."""
     outputs = opened.outputs
-    drawn = outputs.overlays is not None or outputs.page is not None
-    pictures = Pictures(outputs.overlays, outputs.page is not None) if drawn else None
+    pictures = None
+    if outputs.drawing:
+        pictures = Pictures(outputs.overlays, outputs.page is not None)
     page = None
     if outputs.page is not None:
         page = opened.stack.enter_context(
             open_page(outputs.page, detector, table=outputs.table, overlays=outputs.overlays)
         )
-    for result in run_batch(detector, images, log=opened.log, pictures=pictures, batch=batch):
+    for result in run_batch(
+        detector, images, log=opened.log, pictures=pictures, batch=batch, processes=processes
+    ):
         if opened.write is not None:
             opened.write(result.values)
         if page is not None:
