@@ -135,6 +135,22 @@ def test_undefined_metrics_are_null_with_a_reason(
     assert all(document[name]["reason"] in found.table() for name in undefined)
 
 
+def test_resamples_without_a_tumour_do_not_count_as_failures() -> None:
+    labels = np.repeat([0, 1], [40, 2])  # in one of seven resamples there is no tumour
+    called = np.where(np.arange(42) < 2, 0.9, np.where(labels == 1, 0.8, 0.1))
+    found = evaluate_scores(labels, called, groups=np.arange(42), n_resamples=200)
+    rare = found.metrics["f1"]
+    assert isinstance(rare, Interval)
+    assert rare.value == pytest.approx(2 / 3)
+    assert rare.low > 0.1
+    assert "undefined and redrawn" in rare.method
+
+
+def test_false_alarms_alone_have_the_f1_score_of_nothing_found() -> None:
+    found = evaluate_scores([0] * 6, [0.9] + [0.1] * 5, groups=np.arange(6), n_resamples=20)
+    assert found.metrics["f1"].value == 0
+
+
 def test_a_single_group_has_values_without_bootstrap_intervals() -> None:
     labels, scores, _ = example(20)
     found = evaluate_scores(labels, scores, groups=[0] * 20, n_resamples=20)

@@ -70,10 +70,25 @@ class OneClass:
         return OneClass(~self.held, ~self.called, 1 - self.scores)
 
     def statistic(self, metric: str) -> Statistic:
-        """Return a metric by name: one of `ratio`, "auc" or "mcc"."""
+        """Return a metric by name, for resamples of these images: one of `ratio`, "auc" or "mcc".
+
+        Predictive value and F1 score are NaN in a resample that lost all images of the class.
+        Where the class has few groups many do, and one false call would make both 0 there, and
+        that 0 the lower end of their intervals.
+        """
         if metric == "auc":
             return self.auc
-        return self.mcc if metric == "mcc" else self.ratio(metric)
+        if metric == "mcc":
+            return self.mcc
+        ratio = self.ratio(metric)
+        if metric not in ("ppv", "f1") or not self.held.any():
+            return ratio
+
+        def where_held(index: NDArray[np.intp]) -> NDArray[np.float64]:
+            found = ratio(index)
+            return found if self.held[index].any() else np.full_like(found, np.nan)
+
+        return where_held
 
     def ratio(self, metric: str) -> Ratio:
         """Return accuracy, sensitivity, specificity, ppv, npv or f1."""

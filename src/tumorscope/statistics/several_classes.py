@@ -91,7 +91,7 @@ def _of_class(part: OneClass, bootstrap: Bootstrap) -> dict[str, Estimate]:
         why = Undefined("no image of other classes")
         undefined = dict.fromkeys(("specificity", "ppv", "auc"), why)
     return {
-        metric: undefined.get(metric) or bootstrap(_statistic(part, metric))
+        metric: undefined.get(metric) or bootstrap(part.statistic(metric))
         for metric in OF_EACH_CLASS
     }
 
@@ -109,7 +109,7 @@ def _of_all_classes(
         "accuracy": lambda index: np.asarray(right[index].mean(axis=0)),
         "log_loss": lambda index: np.asarray(losses[index].mean(axis=0)),
         **{
-            name: partial(_mean, [_statistic(part, metric) for part in parts.values()])
+            name: partial(_mean, [part.statistic(metric) for part in parts.values()])
             for name, metric in MEANS.items()
         },
     }
@@ -119,23 +119,6 @@ def _of_all_classes(
         name: missing if absent and name in MEANS else bootstrap(statistics[name])
         for name in OF_ALL_CLASSES
     }
-
-
-def _statistic(part: OneClass, metric: str) -> Statistic:
-    """Return a metric of a class, undefined in a resample without it as for a cohort without it.
-
-    Of a class with few groups many resamples hold no image. One false call would make its F1 score
-    and its predictive value 0 there, and that 0 the lower end of their intervals.
-    """
-    of_any = part.statistic(metric)
-    if metric not in ("ppv", "f1"):
-        return of_any
-
-    def of_held(index: NDArray[np.intp]) -> NDArray[np.float64]:
-        found = of_any(index)
-        return found if part.held[index].any() else np.full_like(found, np.nan)
-
-    return of_held
 
 
 def _mean(statistics: Sequence[Statistic], index: NDArray[np.intp]) -> NDArray[np.float64]:
