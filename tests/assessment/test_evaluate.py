@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tumorscope.assessment.evaluate import evaluate
+from tumorscope.cohort.row import Row
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
 from tumorscope.model_file.onnx_file import read_model, write_model
@@ -48,6 +51,37 @@ def test_a_run_whose_splits_separate_copies_is_not_measured(run: Run) -> None:
     with pytest.raises(HonestyError, match="more than one split"):
         evaluate(run)
     assert not (run.folder / "evaluation" / "metrics.json").exists()
+
+
+def edit(run: Run, change: Callable[[Row], Row | None]) -> None:
+    """Save the run's manifest with rows changed or left out, as a person with an editor may."""
+    manifest = run.manifest
+    manifest.having(filter(None, map(change, manifest.rows))).save(run.folder / "manifest.csv")
+
+
+def test_labels_that_were_edited_after_training_are_told(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = run.manifest.of_split("testing").rows[:2]
+    flipped = replace(first, label=1 - first.label)
+    edit(run, lambda row: flipped if row == first else None if row == second else row)
+    result = evaluate(run)
+    notes = json.loads((result.folder / "metrics.json").read_text())["notes"]
+    words = {0: "no tumour", 1: "tumour"}
+    change = f"{first.path}: {words[first.label]}, now {words[flipped.label]}"
+    assert sum(change in note and "1 of " in note for note in notes) == 1
+    assert sum("left out" in note and second.path in note for note in notes) == 1
+    assert change in capsys.readouterr().err
+    assert "than when the run was trained" in result.report.read_text()
+
+
+def test_training_images_that_were_moved_to_the_testing_part_are_refused(run: Run) -> None:
+    first = run.manifest.of_split("training").rows[0]
+    edit(run, lambda row: replace(row, split="testing") if row.group == first.group else row)
+    with pytest.raises(HonestyError, match="training or tuning part when the run was trained"):
+        evaluate(run)
+    result = evaluate(run, allow_seen=True)
+    assert "images it was trained on" in result.report.read_text()
 
 
 def test_new_images_are_scored(run: Run, tmp_path: Path) -> None:

@@ -320,3 +320,17 @@ def test_images_that_are_gone_are_named(trained: Run, tmp_path: Path) -> None:
     manifest.write_text(manifest.read_text().replace("/no/7.png", "/no/gone.png"))
     with pytest.raises(InputError, match=r"gone\.png"):
         export_run(tmp_path / "run", tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("part", ["tuning", "testing"])
+def test_training_images_that_were_moved_to_another_split_are_refused(
+    trained: Run, tmp_path: Path, part: str
+) -> None:
+    run = Run.open(shutil.copytree(trained.folder, tmp_path / "run"))
+    moved = run.manifest.of_split("training").rows[0].group
+    run.manifest.having(
+        replace(row, split=part) if row.group == moved else row for row in run.manifest.rows
+    ).save(run.folder / "manifest.csv")
+    with pytest.raises(HonestyError, match=f"calls {part} now were in another part"):
+        export_run(run, tmp_path / "a.onnx")
+    assert not (tmp_path / "a.onnx").exists()

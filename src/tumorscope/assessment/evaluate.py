@@ -10,13 +10,19 @@ from tumorscope.assessment.ask import write_scores
 from tumorscope.assessment.evaluation import Evaluation
 from tumorscope.assessment.measured import Measured, measure
 from tumorscope.assessment.report_inputs import report_inputs
-from tumorscope.assessment.seen import refuse_known, refuse_seen, refuse_trained_on
+from tumorscope.assessment.seen import (
+    refuse_known,
+    refuse_moved,
+    refuse_seen,
+    refuse_trained_on,
+)
 from tumorscope.assessment.subject import Scored, Subject, images_for, subject_of
 from tumorscope.cohort.manifest import Data
 from tumorscope.common.errors import UsageError
 from tumorscope.common.extras import REPORTS, require
 from tumorscope.common.files import output_folder
 from tumorscope.common.locks import one_writer
+from tumorscope.common.progress import say
 from tumorscope.detection.rules import rule_of
 from tumorscope.records.commands import evaluation_command, run_commands
 from tumorscope.records.evaluation_folder import (
@@ -128,6 +134,8 @@ def _measure_unseen(
 def _refuse_seen_by_run(contents: RunContents, images: Scored, *, allow_seen: bool) -> str | None:
     run, manifest, origin = contents.on_disk, images.manifest, contents.record.origin
     found = [refuse_seen(origin, manifest, "the evaluation", allow_seen=allow_seen, run=run)]
+    if images.edited is not None:
+        found.append(refuse_moved(run, images.edited, allow_seen=allow_seen))
     if images.data is not None:
         data = named(images.data)
         found.append(refuse_trained_on(run, manifest, data=data, allow_seen=allow_seen))
@@ -144,6 +152,8 @@ def _report(
 ) -> Evaluation:
     if measured.said is not None:
         write_scores(folder / "scores.csv", images.manifest, measured.said)
+    for note in images.edits:
+        say(note)
     command = _command(subject, images, folder, allow_seen=allow_seen)
     inputs = report_inputs(subject, images, measured, warning=warning, command=command)
     return Evaluation(

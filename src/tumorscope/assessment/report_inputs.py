@@ -62,7 +62,7 @@ def report_inputs(
         pointing=said.pointing if said else None,
         pixels=picture_reader(manifest),
         cohort=cohort_facts(images.whole, splits=not images.external),
-        notes=[measured.note] if measured.note else [],
+        notes=[*images.edits, *([measured.note] if measured.note else [])],
         warning=warning,
         command=command,
         subject=subject.name,

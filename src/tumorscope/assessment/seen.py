@@ -23,8 +23,10 @@ from tumorscope.assessment.thumbprints import prints_of, seen_before, seen_by
 from tumorscope.auditing.overlap import overlap
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.errors import HonestyError, InputError
+from tumorscope.common.words import some_of
 from tumorscope.model_file.schema import TrainingThumbprints
 from tumorscope.recipes.origin import Weights
+from tumorscope.records.edited import Edited
 from tumorscope.records.run_folder import Run
 
 EXPECTED = (
@@ -170,6 +172,35 @@ def _refuse_copies(
         f"{EXPECTED} leave them out: the command below flags them as overlap in "
         f"{folder}/manifest.csv; delete those rows and evaluate on that file. {alone}Run: "
         f"{command}",
+        certain=True,
+        allow_seen=allow_seen,
+    )
+
+
+def refuse_moved(run: Run, edited: Edited, *, allow_seen: bool) -> str | None:
+    """Return what to warn of where a run's testing images trained or tuned it; None where none did.
+
+    Parameters
+    ----------
+    run : Run
+    edited : Edited
+        What its manifest.csv says now, beside what the run recorded.
+    allow_seen : bool
+        Warn instead of refusing.
+
+    Raises
+    ------
+    HonestyError
+        If some did, and `allow_seen` is false.
+    """
+    if not edited.trained:
+        return None
+    return _refuse(
+        f"{len(edited.trained)} of the {edited.images} images that {run.folder / 'manifest.csv'} "
+        "calls testing now were in the training or tuning part when the run was trained "
+        f"({some_of(edited.trained)})",
+        f"{EXPECTED} put their column split back, or train again from that file: tumorscope train "
+        f"{shlex.quote(str(run.folder / 'manifest.csv'))} -o NEW",
         certain=True,
         allow_seen=allow_seen,
     )

@@ -12,6 +12,7 @@ from tumorscope.detection.detector import PACKAGED, PACKAGED_NAME, model_path
 from tumorscope.imaging.passed_over import PassedOver
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import SUFFIXES, read_any
+from tumorscope.records.edited import Edited, edited_since
 from tumorscope.records.run_folder import Run, RunContents
 
 
@@ -56,11 +57,19 @@ class Scored:
         The images.
     data : path, Manifest or None
         As it was asked for; None for a run's own testing images.
+    edited : Edited or None
+        Of a run's own testing images: what its manifest.csv says otherwise than in training.
     """
 
     whole: Manifest
     manifest: Manifest
     data: Data | None
+    edited: Edited | None = None
+
+    @property
+    def edits(self) -> list[str]:
+        """What a reader must know of such changes, in sentences."""
+        return [] if self.edited is None else self.edited.notes()
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -127,4 +136,4 @@ def images_for(subject: Subject, data: Data | None) -> Scored:
             f"The run {subject.path} has no testing images. Expected some, or a cohort to test on: "
             "tumorscope evaluate RUN DATA."
         )
-    return Scored(whole, manifest, None)
+    return Scored(whole, manifest, None, edited_since(subject.run))

@@ -19,10 +19,11 @@ from tumorscope.cohort.facts import WITHOUT_SPLIT
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.row import Row
 from tumorscope.common.cores import cores
-from tumorscope.common.errors import InputError
+from tumorscope.common.errors import HonestyError, InputError
 from tumorscope.common.files import atomic_path
 from tumorscope.common.locks import writing
-from tumorscope.common.progress import track
+from tumorscope.common.progress import say, track
+from tumorscope.common.words import some_of
 from tumorscope.duplicates.enrolment import remembered
 from tumorscope.duplicates.marks import NOTHING, Marks
 from tumorscope.duplicates.same_pixels import digest_of
@@ -40,6 +41,7 @@ from tumorscope.model_file.schema import (
 from tumorscope.networks.body import taps_of
 from tumorscope.networks.model_graph import model_graph
 from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.edited import Part, edited_since
 from tumorscope.records.run_folder import Run
 from tumorscope.records.run_record import RunRecord
 from tumorscope.statistics.decisions import MISCOVERAGE, MeasuredRules, fit_and_measure
@@ -51,6 +53,8 @@ from tumorscope.training.input_check import fit_input_check
 
 if TYPE_CHECKING:
     import keras
+
+PARTS: tuple[Part, ...] = ("tuning", "testing")
 
 
 def export_run(
@@ -90,7 +94,8 @@ def export_run(
     InputError
         If the run or the cross-validation cannot be used, or images are gone.
     HonestyError
-        If splits or folds separate copies of one picture, or the model file's probabilities differ
+        If splits or folds separate copies of one picture, images that the network was trained on
+        were moved to another split since, or the model file's probabilities differ
         from Keras' by more than 1e-4; nothing is left behind then.
     """
     run = run if isinstance(run, Run) else Run.open(run)
@@ -98,6 +103,7 @@ def export_run(
     if path.suffix.lower() != ".onnx":
         raise InputError(f"Cannot write the model to {path}. Expected a name that ends in .onnx.")
     run.check_groups()
+    _check_splits(run)
     with writing(path):
         return write_checked(
             run.load_model(),
@@ -167,6 +173,23 @@ def write_checked(
         written = write_model(temporary, graph, metadata)
         compare_with_keras(written, model, recipe, pixels)
     return replace(written, path=path)
+
+
+def _check_splits(run: Run) -> None:
+    """Refuse a run in which splits were edited; say which labels were."""
+    for part in PARTS:
+        edited = edited_since(run.read(), part=part)
+        if edited.trained:
+            raise HonestyError(
+                f"{len(edited.trained)} of the {edited.images} images that "
+                f"{run.folder / 'manifest.csv'} calls {part} now were in another part when the run "
+                f"was trained ({some_of(edited.trained)}). Expected images that the network was "
+                "not fitted to, as thresholds are chosen on them, and the model file would not "
+                "know that it has seen them. Put their column split back, or train again."
+            )
+        if part == "tuning":
+            for note in edited.notes():
+                say(note)
 
 
 def _recipe_of(folder: Path) -> Recipe:
