@@ -77,6 +77,26 @@ def test_images_that_the_original_refuses_show_nothing(
     check_answered(LABELS, before, metadata, np.arange(200) >= 4)
 
 
+def test_refused_images_do_not_dilute_what_changes(
+    before: Outputs, small_models: dict[str, ModelFile]
+) -> None:
+    """Two of twenty decisions once passed as two of two hundred."""
+    metadata = small_models["pooled"].metadata
+    far = np.where(np.arange(200) < 20, 0.0, 99.0).astype(np.float32)
+    logit = before.logit.copy()
+    logit[:3] *= -1
+    mostly, changed = replace(before, distance=far), replace(outputs(logit), distance=far)
+    found = compare(mostly, changed, labels=LABELS, metadata=metadata)
+    assert found.metrics is not None
+    assert (found.n, found.metrics.decisions) == (200, 20)
+    assert "2 of 20 decisions change" in "; ".join(violations(found, Limits()))
+    assert "20 images (of 200; the others are refused" in proof(found, Limits())
+    early = compare(before, outputs(logit), labels=LABELS, metadata=metadata, refused=far > 0)
+    assert early.metrics is not None
+    assert (early.metrics.decisions, early.metrics.changed_decisions) == (20, 2)
+    assert early.metrics.auc_before == found.metrics.auc_before
+
+
 def test_one_change_in_a_hundred_is_the_most(
     before: Outputs, small_models: dict[str, ModelFile]
 ) -> None:
@@ -160,6 +180,7 @@ def test_what_is_written_down_has_the_names_of_the_first_version(
             "flips",
             "flips_at_most",
             "evidence_error",
+            "decisions",
         ]
     )
     assert (known["finite"], known["flips"]) == (True, 0)

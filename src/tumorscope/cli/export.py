@@ -158,7 +158,7 @@ def _table(conversion: Conversion) -> str:
         ("AUC", f"{found.auc_before:.4f} before, {found.auc_after:.4f} after"),
         (
             "decisions",
-            f"{found.changed_decisions} of {last.parity.n} change (95 % interval to "
+            f"{found.changed_decisions} of {found.decisions} change (95 % interval to "
             f"{found.changed_at_most:.1%})",
         ),
         (

@@ -191,7 +191,9 @@ def _attempts(
         say(f"Converting to {to}: {way} …")
         write(staged[-1])
         after = ask(open_engine(read_any(staged[-1]), target.engine), judged.pixels)
-        parity = compare(before, after, labels=judged.labels, metadata=model.metadata)
+        parity = compare(
+            before, after, labels=judged.labels, metadata=model.metadata, refused=judged.refused
+        )
         against = violations(parity, target.limits)
         size = sum(path.stat().st_size for path in staged)
         attempts.append(Attempt(way, size, parity, against, proof(parity, target.limits)))
@@ -248,9 +250,11 @@ def _refusal(model: ModelFile, to: Format, attempts: list[Attempt]) -> str:
     none = (
         f"none of {len(attempts)} ways kept" if len(attempts) > 1 else "the only way did not keep"
     )
+    last = attempts[-1].parity
+    decisions = last.n if last.metrics is None else last.metrics.decisions
     return (
         f"{model.path} cannot be exported as {to}: {none} its decisions on "
-        f"{attempts[-1].parity.n} images that it was not calibrated on. {reasons}. Nothing was "
+        f"{decisions} images that it was not calibrated on. {reasons}. Nothing was "
         f"written. Use {others}, or calibrate on more images of the kind that it will see."
     )
 

@@ -66,15 +66,19 @@ class ParityMetrics:
     Attributes
     ----------
     max_difference, mean_difference : float
-        Of the probabilities, 0..1.
+        Of the probabilities, 0..1, of all images.
     auc_before, auc_after : float
-        Against the reference standard.
+        Against the reference standard, of the images on which something is decided.
     changed_decisions : int
         Images with another decision.
     changed_at_most : float
-        Upper end of the 95 % interval (Wilson) of their share.
+        Upper end of the 95 % interval (Wilson) of their share of `decisions`.
     evidence_error : float
         Largest ``|Σ evidence + bias − logit|``.
+    decisions : int
+        Images on which something is decided: those that are not refused before a model is asked,
+        and that the original, or the converted model, does not refuse. Two refusals are alike,
+        whatever became of the network.
     """
 
     max_difference: float
@@ -84,6 +88,7 @@ class ParityMetrics:
     changed_decisions: int
     changed_at_most: float
     evidence_error: float
+    decisions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,12 @@ def check_answered(
 
 
 def compare(
-    before: Outputs, after: Outputs, *, labels: NDArray[np.int64], metadata: Metadata
+    before: Outputs,
+    after: Outputs,
+    *,
+    labels: NDArray[np.int64],
+    metadata: Metadata,
+    refused: NDArray[np.bool_] | None = None,
 ) -> Parity:
     """Compare a converted model with the original on the same images.
 
@@ -232,35 +242,43 @@ def compare(
     before, after : Outputs
         Outputs of the original and of the converted model.
     labels : ndarray of int64, shape (n,)
-        Reference standard, both classes.
+        Reference standard; see `check_answered`.
     metadata : Metadata
         Of the original; its operating point and input check decide.
+    refused : ndarray of bool, shape (n,), optional
+        Which images are refused before a model is asked.
+
+    Raises
+    ------
+    InputError
+        If the images on which something is decided lack a class.
     """
     n, positive = len(labels), int(labels.sum())
     pairs = [(getattr(after, each.name), getattr(before, each.name)) for each in fields(Outputs)]
     if not all(mine.shape == theirs.shape and np.isfinite(mine).all() for mine, theirs in pairs):
         return Parity(n=n, n_positive=positive, metrics=None)
     apart = np.abs(after.probability.astype(np.float64) - before.probability)
-    changed = int((_answers(after, metadata) != _answers(before, metadata)).sum())
+    then, now = _answers(before, metadata), _answers(after, metadata)
+    decided = (then != REFUSED) | (now != REFUSED)
+    decided &= True if refused is None else ~refused
+    changed, decisions = int((now != then)[decided].sum()), int(decided.sum())
     total = after.evidence.astype(np.float64).sum(axis=(1, 2)) + after.bias
     metrics = ParityMetrics(
         max_difference=float(apart.max()),
         mean_difference=float(apart.mean()),
         # Logits, because probabilities near 1 are equal in float32 where logits are not.
-        auc_before=auc(labels, before.logit.astype(np.float64)),
-        auc_after=auc(labels, after.logit.astype(np.float64)),
+        auc_before=auc(labels[decided], before.logit[decided].astype(np.float64)),
+        auc_after=auc(labels[decided], after.logit[decided].astype(np.float64)),
         changed_decisions=changed,
-        changed_at_most=wilson(changed, n).high,
+        changed_at_most=wilson(changed, decisions).high,
         evidence_error=float(np.abs(total - after.logit).max()),
+        decisions=decisions,
     )
     return Parity(n=n, n_positive=positive, metrics=metrics)
 
 
 def _answers(outputs: Outputs, metadata: Metadata) -> NDArray[np.int8]:
-    """Return the answer to each image at the operating point “balanced”, or `REFUSED`.
-
-    Images that `tumorscope predict` would refuse without asking the model play no part here.
-    """
+    """Return the answer to each image at the operating point “balanced”, or `REFUSED`."""
     rule = DecisionRule.of(metadata.operating_points["balanced"], metadata.conformal)
     answers = rule.answers(outputs.probability.astype(np.float64))
     answers[metadata.input_check.too_far(outputs.distance)] = REFUSED
@@ -307,21 +325,29 @@ def proof(found: Parity, limits: Limits) -> str:
 
     Examples
     --------
-    >>> metrics = ParityMetrics(0.2, 0.01, 0.97, 0.97, 1, 0.056, 1e-6)
+    >>> metrics = ParityMetrics(0.2, 0.01, 0.97, 0.97, 1, 0.056, 1e-6, 98)
     >>> proof(Parity(n=98, n_positive=50, metrics=metrics), Limits())[:60]
     'That at most 1% of the decisions change is not shown by 98 i'
     """
     if found.metrics is None:
         return ""
     changed, most = found.metrics.changed_decisions, limits.changed_decisions
+    shown_by = _shown_by(found.n, found.metrics.decisions)
     if found.metrics.changed_at_most <= most:
-        return f"That at most {most:.0%} of the decisions change is shown by {found.n} images."
+        return f"That at most {most:.0%} of the decisions change is shown by {shown_by}."
     needed = images_to_prove(changed, most)
     return (
-        f"That at most {most:.0%} of the decisions change is not shown by {found.n} images, of "
+        f"That at most {most:.0%} of the decisions change is not shown by {shown_by}, of "
         f"which {changed} changed (95 % interval to {found.metrics.changed_at_most:.1%}): with no "
         f"more changes it would take {needed}."
     )
+
+
+def _shown_by(n: int, decisions: int) -> str:
+    """Return how many images speak, and how many were given where those are more."""
+    if decisions == n:
+        return f"{n} images"
+    return f"{decisions} images (of {n}; the others are refused before and after)"
 
 
 def violations(found: Parity, limits: Limits) -> tuple[str, ...]:
@@ -329,7 +355,7 @@ def violations(found: Parity, limits: Limits) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> metrics = ParityMetrics(0.2, 0.01, 0.97, 0.96, 3, 0.09, 1e-6)
+    >>> metrics = ParityMetrics(0.2, 0.01, 0.97, 0.96, 3, 0.09, 1e-6, 100)
     >>> for sentence in violations(Parity(n=100, n_positive=50, metrics=metrics), Limits()):
     ...     print(sentence)
     AUC falls from 0.9700 to 0.9600 (at most 0.005)
@@ -344,9 +370,9 @@ def violations(found: Parity, limits: Limits) -> tuple[str, ...]:
             f"AUC falls from {metrics.auc_before:.4f} to {metrics.auc_after:.4f} (at most "
             f"{limits.auc_fall:g})"
         )
-    if too_many(metrics.changed_decisions, found.n, limits.changed_decisions):
+    if too_many(metrics.changed_decisions, metrics.decisions, limits.changed_decisions):
         words.append(
-            f"{metrics.changed_decisions} of {found.n} decisions change (at most "
+            f"{metrics.changed_decisions} of {metrics.decisions} decisions change (at most "
             f"{limits.changed_decisions:.0%})"
         )
     if not metrics.evidence_error < limits.evidence:
