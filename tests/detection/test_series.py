@@ -14,7 +14,7 @@ from pydicom.uid import RLELossless
 from tests.fixtures.dicom_files import image, save, write_nifti, write_series
 
 import tumorscope as ts
-from tumorscope.common.errors import InputError, UsageError
+from tumorscope.common.errors import InputError, SurroundingsError, UsageError
 from tumorscope.detection.key_slices import KEY_SLICES
 from tumorscope.detection.looking import looking
 from tumorscope.detection.series import detect_study
@@ -220,6 +220,22 @@ def test_a_series_in_part_is_not_free_of_tumours(
     assert found_of(detector, tmp_path / "loud").decision == "tumour"
 
 
+@pytest.mark.parametrize(("lost", "decision"), [(2, "no tumour"), (3, "abstain")])
+def test_a_series_that_was_delivered_in_part_is_not_free_of_tumours(
+    detector: ts.Detector, tmp_path: Path, lost: int, decision: str
+) -> None:
+    """Nothing lies behind a missing end, but the headers may tell of it."""
+    for place, name in enumerate(("quiet", "loud")):
+        bright = volume((5, 6, 7, 8) if place else ())
+        for path in write_series(tmp_path / name, bright, AFFINE, ImagesInAcquisition=24)[-lost:]:
+            path.unlink()
+    found = found_of(detector, tmp_path / "quiet")
+    assert found.decision == decision
+    assert found.reasons == (("missing-slices",) if decision == "abstain" else ())
+    assert [each.code for each in found.remarks] == ["cut-off"]
+    assert found_of(detector, tmp_path / "loud").decision == "tumour"
+
+
 @pytest.mark.parametrize(("flat", "decision"), [((12, 13), "no tumour"), ((12, 13, 14), "abstain")])
 def test_a_head_that_was_refused_within_is_not_free_of_tumours(
     detector: ts.Detector, tmp_path: Path, flat: tuple[int, ...], decision: str
@@ -247,3 +263,5 @@ def test_slices_for_which_memory_runs_out_are_not_taken_for_free_of_tumours(
     [found] = detect_study(detector, path)
     assert isinstance(found, NotRead)
     assert (found.reason, found.detail) == ("too-large", NO_MEMORY)
+    with pytest.raises(SurroundingsError, match=r"look at the volume .*a\.nii of 24 slices"):
+        detector.detect_series(path)

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tumorscope.common.errors import InputError
+from tumorscope.common.errors import InputError, SurroundingsError
 from tumorscope.common.names import printable
+from tumorscope.common.words import counted
 from tumorscope.detection.answering import Answering
 from tumorscope.detection.asked_slices import ask_slices
 from tumorscope.detection.key_slices import key_slices, known_slices, pictures_of
@@ -35,8 +36,26 @@ from tumorscope.scans.in_flight import NO_MEMORY
 def series_finding(
     detector: Answering, source: Volume | str | os.PathLike[str], *, how: Looking = USUALLY
 ) -> SeriesFinding:
-    """Return the finding for a volume, or for the one series at a path."""
-    return detect_volume(detector, the_volume(source, how), how=how)
+    """Return the finding for a volume, or for the one series at a path.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or cannot be cut along that plane.
+    SurroundingsError
+        If the memory does not suffice to look at all of its slices.
+    """
+    volume = the_volume(source, how)
+    try:
+        return detect_volume(detector, volume, how=how)
+    except MemoryError as error:
+        slices = counted(len(volume.stack_origins), "slice")
+        raise SurroundingsError(
+            f"The memory does not suffice to look at the volume {printable(volume.path)} of "
+            f"{slices}. Expected more free memory than there is, as a tumour might lie in any "
+            "slice that is not looked at. End other programs, or look at slices that lie "
+            "further apart (every)."
+        ) from error
 
 
 def the_volume(source: Volume | str | os.PathLike[str], how: Looking = USUALLY) -> Volume:
@@ -215,14 +234,16 @@ def _unseen(volume: Volume, slices: tuple[SliceFinding, ...]) -> str:
 def _in_part(volume: Volume) -> bool:
     """Return whether slices are missing or unreadable, of more than one slice stands for at most.
 
+    Missing between others, or at an end, where the headers tell of it.
+
     What lies in a narrower gap is too thin to be called a tumour, however it looks.
     """
     if len(volume.positions) < 2:
-        return False
+        return volume.cut_off > WIDEST
     steps = np.diff(volume.positions)
     gap = any(remark.code == "gap" for remark in volume.remarks) and steps.max() > WIDEST
     lost = sum(record.images for record in volume.not_read) * float(np.median(steps))
-    return bool(gap or lost > WIDEST)
+    return bool(gap or lost + volume.cut_off > WIDEST)
 
 
 def _known(detector: Answering, drawn: Mapping[int, Slice]) -> dict[int, bool | None]:

@@ -21,6 +21,7 @@ TAGS: tuple[str | int, ...] = (
     *("DiffusionBValue", "ComplexImageComponent", "AcquisitionContrast", "RescaleSlope"),
     *("RescaleIntercept", "ModalityLUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit"),
+    *("ImagesInAcquisition", "NumberOfSeriesRelatedInstances"),
     *("EncryptedAttributesSequence", "VolumeBasedCalculationTechnique"),
     *(SIEMENS_TILES, GE_COMPONENT, facts.SIEMENS_B_VALUE, facts.GE_B_VALUE),
 )
@@ -146,4 +147,6 @@ def _layout(opened: Opened) -> Layout:
         acquisition=facts.acquisition_of(dataset),
         between=facts.between_of(dataset),
         padding=facts.padding_of(dataset, stored),
+        acquired=whole(dataset, "ImagesInAcquisition") or 0,
+        listed=whole(dataset, "NumberOfSeriesRelatedInstances") or 0,
     )

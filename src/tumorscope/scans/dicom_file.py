@@ -26,8 +26,9 @@ from tumorscope.scans.file_checks import (
     check_inflated,
     check_kind,
 )
-from tumorscope.scans.not_read import NotReadError
+from tumorscope.scans.not_read import Identity, NotReadError
 from tumorscope.scans.quick_header import quick_header
+from tumorscope.scans.values import text
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -136,8 +137,15 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
         raise NotReadError("too-large", f"{size:,} bytes of compressed pixels")
     if native and offset + length > size:
         lacking = f"{size - offset:,} bytes of pixels where the header promises {length:,}"
-        raise NotReadError("damaged", lacking)
+        raise NotReadError("damaged", lacking, identity_of(dataset))
     return Opened(dataset, syntax, size, pixels, offset if native else None, length)
+
+
+def identity_of(dataset: Dataset) -> Identity:
+    """Return the UIDs of study, series and instance, empty where there are none."""
+    names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    study, series, instance = (text(dataset, name) for name in names)
+    return study, series, instance
 
 
 def _parsed(

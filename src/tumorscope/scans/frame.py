@@ -116,6 +116,9 @@ class Layout:
         Distance of slices that the header states, in mm; 0 where it does not.
     padding : tuple of int, optional
         Lowest and highest stored value that stand for no image.
+    acquired, listed : int
+        How many images the header says that the acquisition made, and that the series has; 0 where
+        it does not.
     """
 
     rows: int
@@ -129,6 +132,8 @@ class Layout:
     acquisition: Acquisition
     between: float
     padding: tuple[int, int] | None = None
+    acquired: int = 0
+    listed: int = 0
 
     @property
     def normal(self) -> NDArray[np.float64]:

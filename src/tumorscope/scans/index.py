@@ -6,6 +6,7 @@ Each header is read once. Of each image a few hundred bytes are kept; what many 
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -17,7 +18,7 @@ from tumorscope.common.progress import track
 from tumorscope.imaging.find import is_hidden
 from tumorscope.imaging.kinds import NIFTI_ENDINGS
 from tumorscope.scans.classic import TAGS, Layouts, frame_of
-from tumorscope.scans.dicom_file import Opened, need, open_header
+from tumorscope.scans.dicom_file import Opened, identity_of, need, open_header
 from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import is_enhanced
 from tumorscope.scans.localizer import UNMARKED, is_localizer
@@ -122,6 +123,7 @@ class _Study:
         self._uids: set[str] = set()
         self._segmentations: list[str] = []
         self._not_read: dict[tuple[str, str, str, str], NotRead] = {}
+        self._lost: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def add(self, path: str) -> None:
         """Look at one file."""
@@ -136,7 +138,11 @@ class _Study:
             check_object(opened, self._modalities)
             self._add_image(path, opened)
         except NotReadError as error:
-            self.leave_out(NotRead(error.reason, path, error.detail, 1, *_identity(opened)))
+            *series, uid = error.identity if opened is None else identity_of(opened.dataset)
+            record = NotRead(error.reason, path, error.detail, 1, *series)
+            self.leave_out(record)
+            if record.unreadable:
+                self._lost[record.study_uid, record.series_uid].add(uid or path)
             if opened is not None and class_of(opened) in (SEGMENTATION, LABEL_MAP):
                 self._segmentations.append(path)
 
@@ -158,7 +164,7 @@ class _Study:
 
     def _gathered(self, path: str, opened: Opened) -> _Gathered:
         dataset = opened.dataset
-        identity = _identity(opened)
+        identity = identity_of(dataset)[:2]
         # Without a UID, what lies in one folder is taken for one series.
         key = identity if identity[1] else (identity[0], str(Path(path).parent))
         found = self._series.get(key)
@@ -180,11 +186,22 @@ class _Study:
             record = replace(known, images=known.images + record.images)
         self._not_read[key] = record
 
+    def _passed_over(self) -> Counter[tuple[str, str]]:
+        """Return how many images of each series are not looked at, though they could be read."""
+        found: Counter[tuple[str, str]] = Counter()
+        for each in self._not_read.values():
+            if not each.unreadable and each.reason != "duplicate":
+                found[each.study_uid, each.series_uid] += each.images
+        return found
+
     def index(self) -> StudyIndex:
         """Return what was found, in a stable order."""
-        series = []
+        series, passed_over = [], self._passed_over()
         for gathered in self._series.values():
-            found = _series(gathered)
+            found, key = _series(gathered), (gathered.study_uid, gathered.series_uid)
+            if found.series_uid:  # what lacks one may be of any series
+                lost = len(self._lost[key] - self._uids)  # but for cut copies of others
+                found = replace(found, lost=lost, passed_over=passed_over[key])
             if is_localizer(found.frames) and not found.multiframe:
                 one = (found.images, found.study_uid, found.series_uid)
                 self.leave_out(NotRead("localizer", found.path, UNMARKED, *one))
@@ -219,13 +236,6 @@ def _series(gathered: _Gathered) -> Series:
 def _by_number(series: Series) -> tuple[str, bool, int, str]:
     number = series.number
     return series.study_uid, number is None, number or 0, series.series_uid
-
-
-def _identity(opened: Opened | None) -> tuple[str, str]:
-    """Return the UIDs of study and series."""
-    if opened is None:
-        return "", ""
-    return text(opened.dataset, "StudyInstanceUID"), text(opened.dataset, "SeriesInstanceUID")
 
 
 def _files(root: Path, study: _Study, out: Collection[Path]) -> Iterator[str]:

@@ -111,6 +111,10 @@ class NotRead:
         return f"{printable(self.path)}{others}: {why}{detail}." + (f" {advice}." if advice else "")
 
 
+Identity = tuple[str, str, str]
+"""UIDs of study, series and instance; empty where they are not known."""
+
+
 class NotReadError(Exception):
     """Raised inside this room where something turns out not to be readable.
 
@@ -120,9 +124,15 @@ class NotReadError(Exception):
         One of `REASONS`.
     detail : str
         See `NotRead`.
+    identity : tuple of str
+        UIDs of study, series and instance, where the header could still be read and who catches
+        this cannot know them.
     """
 
-    def __init__(self, reason: NotReadReason, detail: str = "") -> None:
+    def __init__(
+        self, reason: NotReadReason, detail: str = "", identity: Identity = ("", "", "")
+    ) -> None:
         super().__init__(reason, detail)
         self.reason: NotReadReason = reason
         self.detail = detail
+        self.identity = identity

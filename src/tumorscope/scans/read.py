@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.scans.dicom_file import need
+from tumorscope.scans.ends import with_ends
 from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import frames_of
 from tumorscope.scans.in_flight import NO_MEMORY, bytes_of_stack, room_for
@@ -86,7 +87,7 @@ def _of_frames(
 ) -> Iterator[Volume | NotRead]:
     """Yield the volumes that images make; each counts in the budget until the next is asked for."""
     try:
-        stacks = stacks_of(frames)
+        stacks = with_ends(stacks_of(frames), series)
     except NotReadError as error:
         yield _not_read(series, error, frames)
         return
@@ -179,6 +180,7 @@ def _volume(
         part=part,
         remarks=tuple(remarks),
         not_read=tuple(left_out),
+        cut_off=stack.cut_off,
         thinned=None if thinned is None else thinned.keeping(kept),
     )
 

@@ -17,6 +17,7 @@ RemarkCode = Literal[
     "part",
     "part-by-order",
     "incomplete",
+    "cut-off",
     "mixed-orientations",
     "derived",
     "not-finite",
@@ -35,6 +36,7 @@ SENTENCES: Mapping[RemarkCode, str] = {
     "part-by-order": "Nothing in the headers tells volumes at the same place apart; they are "
     "parted in the order of instance numbers",
     "incomplete": "It has fewer slices than other volumes of the series",
+    "cut-off": "Slices are missing at an end of the stack",
     "mixed-orientations": "The series holds stacks of several orientations or matrix sizes",
     "derived": "The header calls it derived from other images",
     "not-finite": "Values that are no numbers count as 0",

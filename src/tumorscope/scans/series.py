@@ -32,6 +32,8 @@ class Series:
         Files with several images each; their headers are read with their pixels.
     images : int
         How many 2-D images it holds; 0 for NIfTI, where that is not known yet.
+    lost, passed_over : int
+        Images of it that cannot be read by their headers, and that are not looked at.
     """
 
     kind: Literal["dicom", "nifti"]
@@ -44,3 +46,5 @@ class Series:
     frames: tuple[Frame, ...] = field(default=(), repr=False)
     multiframe: tuple[str, ...] = field(default=(), repr=False)
     images: int = 0
+    lost: int = 0
+    passed_over: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Stack:
         See `Volume`.
     remarks : tuple of Remark
         What is worth knowing.
+    cut_off : float
+        See `Volume`.
     """
 
     frames: tuple[Frame, ...]
@@ -51,6 +53,19 @@ class Stack:
     corners: NDArray[np.float64]
     regular: bool
     remarks: tuple[Remark, ...]
+    cut_off: float = 0.0
+
+    @property
+    def extent(self) -> float:
+        """From the first slice to the last, in mm."""
+        return float(self.positions[-1] - self.positions[0])
+
+    @property
+    def step(self) -> float:
+        """Usual distance of its slices in mm; what the header states where there is but one."""
+        if len(self.positions) < 2:
+            return self.frames[0].layout.between
+        return _usual(np.diff(self.positions))[0]
 
     @property
     def origins(self) -> tuple[SliceOrigin, ...]:
@@ -93,10 +108,16 @@ def stacks_of(frames: Sequence[Frame]) -> list[Stack]:
         parts = _parted(group)
         # One file more at one place makes another volume; the usual length is that of most.
         longest = max(len(part) for part, _ in parts)
+        found = []
         for part, remarks in parts:
             short = (Remark("incomplete", f"{len(part)} of {longest}"),)
             more = short if len(part) < longest else ()
-            stacks.append(_sorted(part, (*mixed, *remarks, *more)))
+            found.append(_sorted(part, (*mixed, *remarks, *more)))
+        most = max(stack.extent for stack in found)
+        stacks += [
+            replace(stack, cut_off=most - stack.extent if len(stack.frames) < longest else 0.0)
+            for stack in found
+        ]
     return stacks
 
 

@@ -37,6 +37,7 @@ def thinned_stack(
         corners=stack.corners[places],
         regular=stack.regular and evenly(positions),
         remarks=stack.remarks,
+        cut_off=stack.cut_off,
     )
     return left, Thinned(every, tuple(places), stack.origins)
 

@@ -99,6 +99,8 @@ class Volume:
         What is worth knowing.
     not_read : tuple of NotRead
         Slices of it that could not be read.
+    cut_off : float
+        How many mm are missing at its ends, as far as the headers tell.
     thinned : Thinned, optional
         Which slices these are, where others were left out before they were decoded.
     """
@@ -117,6 +119,7 @@ class Volume:
     part: tuple[int, int] = (1, 1)
     remarks: tuple[Remark, ...] = ()
     not_read: tuple[NotRead, ...] = ()
+    cut_off: float = 0.0
     thinned: Thinned | None = None
 
     @property
