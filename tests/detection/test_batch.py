@@ -107,6 +107,31 @@ def test_what_was_finished_is_not_computed_again(
     assert len(list((tmp_path / "overlays").iterdir())) == 30
 
 
+@pytest.mark.parametrize("where", ["reading", "preparing"])
+def test_images_for_which_memory_ran_out_are_tried_again(
+    tiny_model: Path, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    detector, name = Detector.load(tiny_model), scans / "01.png"
+    place = {
+        "reading": "tumorscope.imaging.read._grey_and_colour",
+        "preparing": "tumorscope.detection.detector.prepare",
+    }[where]
+
+    def scarce(*_: object) -> None:
+        raise MemoryError
+
+    decisions = []
+    for resume in (False, True, True):
+        who = identity(detector)
+        log = ResultLog(tmp_path / "log", identity=who, resume=resume)
+        with log, monkeypatch.context() as patch:
+            if not resume:
+                patch.setattr(place, scarce)
+            [row] = run_batch(detector, find_images([name]), log=log)
+        decisions.append((row.values["decision"] == "unreadable", row.resumed))
+    assert decisions == [(True, False), (False, False), (False, True)]
+
+
 def test_a_copy_under_another_name_is_known_by_its_content(
     tiny_model: Path, scans: Path, tmp_path: Path
 ) -> None:

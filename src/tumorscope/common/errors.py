@@ -31,11 +31,14 @@ class UnreadableImageError(InputError):
         Which file, why, and what to do.
     why : str
         The same without the file's name.
+    final : bool
+        Whether another try ends alike; not where memory did not suffice.
     """
 
-    def __init__(self, message: str, *, why: str = "") -> None:
+    def __init__(self, message: str, *, why: str = "", final: bool = True) -> None:
         super().__init__(message)
         self.why = why or message
+        self.final = final
 
 
 class OutputError(TumorscopeError):

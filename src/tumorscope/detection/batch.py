@@ -57,7 +57,8 @@ def run_batch(
     images : iterable of Found
         Consumed lazily.
     log : ResultLog, optional
-        Every new result is appended, after its pictures were drawn.
+        Every new result is appended, after its pictures were drawn; but for those of images for
+        which memory did not suffice, which are tried again.
     pictures : Pictures, optional
         What is drawn of each image that was read.
     batch : int, optional
@@ -76,9 +77,10 @@ def run_batch(
         results = pictures.drawn(results, detector)
     keeps_evidence = pictures is not None and pictures.thumbnails
     for result in results:
-        if log is not None and not result.resumed and result.finding is not None:
+        fresh = None if result.resumed else result.finding
+        if log is not None and fresh is not None and fresh.final:
             values = result.values
-            log.append(with_evidence(values, result.finding) if keeps_evidence else values)
+            log.append(with_evidence(values, fresh) if keeps_evidence else values)
         yield result
 
 

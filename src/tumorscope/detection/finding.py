@@ -68,6 +68,8 @@ class Finding:
         Milliseconds from file to finding; of images that ran together, their mean.
     unreadable : str
         What is wrong with the file, where it cannot be read.
+    final : bool
+        Whether asking again would say the same; not where memory did not suffice.
     """
 
     source: str
@@ -86,6 +88,7 @@ class Finding:
     ms: float
     zone: tuple[float, float] | None = None
     unreadable: str = ""
+    final: bool = True
 
     @property
     def words(self) -> str:

@@ -14,7 +14,7 @@ from tumorscope.common.errors import UnreadableImageError
 class Ready:
     """An image that was read and checked, ready for the engine unless `reasons` refuse it.
 
-    `unreadable` says why it could not be read, where that is so.
+    `unreadable` says why it could not be read, where that is so, and `final` whether it never will.
     """
 
     source: str
@@ -22,6 +22,7 @@ class Ready:
     seen: bool | None
     pixels: NDArray[np.uint8] | None
     unreadable: str = ""
+    final: bool = True
 
     @classmethod
     def failed(cls, source: str, error: UnreadableImageError | MemoryError) -> Ready:
@@ -29,4 +30,5 @@ class Ready:
         said = getattr(error, "why", "the memory does not suffice to look at it")
         # Reasons are joined by semicolons in one line of a table.
         why = " ".join(said.replace(";", ",").split())
-        return cls(source, (f"unreadable: {why}",), None, None, why)
+        final = getattr(error, "final", False)
+        return cls(source, (f"unreadable: {why}",), None, None, why, final)

@@ -83,4 +83,5 @@ class Telling:
             evidence=None if shown is None else shown.evidence[index],
             ms=ms,
             unreadable=item.unreadable,
+            final=item.final,
         )

@@ -250,6 +250,7 @@ def _decoding(encoded: Encoded, max_pixels: int) -> Iterator[None]:
             f"its {info.width} × {info.height} pixels ({info.mode}) need {error}",
             "a smaller one",
             "Shrink it, or allow more with --image-memory.",
+            final=False,
         )
     except TooMuchError as error:
         refuse_too_much(encoded.source, error)

@@ -29,10 +29,12 @@ def refuse_several(source: str, count: int) -> NoReturn:
     )
 
 
-def refuse(source: str, received: str, expected: str, advice: str) -> NoReturn:
+def refuse(
+    source: str, received: str, expected: str, advice: str, *, final: bool = True
+) -> NoReturn:
     """Raise the error for an image that cannot be read."""
     why = f"{received}; expected {expected}. {advice}"
-    raise UnreadableImageError(f"Cannot read {source}: {why}", why=why)
+    raise UnreadableImageError(f"Cannot read {source}: {why}", why=why, final=final)
 
 
 def refuse_memory(source: str) -> NoReturn:
@@ -42,6 +44,7 @@ def refuse_memory(source: str) -> NoReturn:
         "the memory does not suffice to read it",
         "a picture of usual size, or more free memory",
         "End other programs, or shrink it.",
+        final=False,
     )
 
 
