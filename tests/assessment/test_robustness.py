@@ -99,12 +99,28 @@ def test_calls_change_where_the_picture_does(
     assert none.auc.low == wilson(8, 8).low < 1.0
     assert same.flips.high == wilson(0, 16).high > 0.0
     assert (dark.sensitivity.low, dark.sensitivity.high) == (0.0, wilson(0, 8).high)
+    assert none.refused is not None
+    assert none.refused.value == 0.0
     with (tmp_path / "out" / "robustness.csv").open() as stream:
         records = list(csv.DictReader(stream))
     assert [record["perturbation"] for record in records] == ["none", "darker", "darker"]
     document = json.loads((tmp_path / "out" / "robustness.json").read_text())
     assert document["strengths"][2]["flips"]["value"] == pytest.approx(0.5)
     assert (tmp_path / "out" / "robustness.png").stat().st_size > 10_000
+
+
+def test_what_the_input_check_refuses_is_counted(
+    tiny_model: Path, cohort: Path, tmp_path: Path
+) -> None:
+    flat = Perturbation("flat", "", (1.0,), lambda pixels, *_: np.full_like(pixels, 70))
+    for name in ("0.png", "1.png"):  # blank as they are
+        Image.fromarray(np.full((96, 96), 70, np.uint8)).save(cohort / "no" / name)
+    found = measure_robustness(tiny_model, cohort, output=tmp_path / "out", perturbations=[flat])
+    shares = [each.refused and each.refused.value for each in found.strengths]
+    assert shares == [2 / 16, 1.0]
+    with (tmp_path / "out" / "robustness.csv").open() as stream:
+        assert [each["refused"] for each in csv.DictReader(stream)] == ["0.125", "1.000"]
+    assert found.to_json()["strengths"][0]["refused"]["value"] == 2 / 16
 
 
 def test_seen_images_are_refused(tiny_model: Path, cohort: Path, tmp_path: Path) -> None:

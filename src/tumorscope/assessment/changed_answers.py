@@ -39,6 +39,9 @@ class Strength:
         Share of wrong answers among the others.
     shift : float
         Mean absolute change of the probability.
+    refused : Interval or None
+        Share of images that the input check refuses after the change. All values above are of
+        these too, as if it did not.
     """
 
     perturbation: str
@@ -53,6 +56,7 @@ class Strength:
     abstained: Interval | None
     error_answered: Interval | None
     shift: float
+    refused: Interval | None = None
 
     def to_record(self) -> dict[str, object]:
         """Return plain values for a table; "" where these images give no value."""
@@ -63,13 +67,20 @@ class Strength:
             "images": self.images,
         }
         for name in ("auc", "sensitivity", "specificity", "flips", "abstained", "error_answered"):
-            interval: Interval | None = getattr(self, name)
-            for part in ("value", "low", "high"):
-                column = name if part == "value" else f"{name}_{part}"
-                record[column] = "" if interval is None else f"{getattr(interval, part):.3f}"
+            record |= _cells(name, getattr(self, name))
         record["auc_before"] = "" if self.auc_before is None else f"{self.auc_before:.3f}"
         record["shift"] = f"{self.shift:.3f}"
-        return record
+        return record | _cells("refused", self.refused)
+
+
+def _cells(name: str, interval: Interval | None) -> dict[str, object]:
+    """Return the columns of an interval."""
+    return {
+        name if part == "value" else f"{name}_{part}": ""
+        if interval is None
+        else f"{getattr(interval, part):.3f}"
+        for part in ("value", "low", "high")
+    }
 
 
 def compare_answers(
@@ -81,6 +92,7 @@ def compare_answers(
     before: NDArray[np.float64],
     after: NDArray[np.float64],
     rule: DecisionRule,
+    refused: NDArray[np.bool_] | None = None,
 ) -> Strength:
     """Return what a change did to the answers on the same images.
 
@@ -95,6 +107,8 @@ def compare_answers(
         Probabilities.
     rule : DecisionRule
         What decides.
+    refused : ndarray of bool, shape (n,), optional
+        Which images the input check refuses after the change.
 
     Examples
     --------
@@ -125,6 +139,7 @@ def compare_answers(
         abstained=_share(~answered, everywhere, groups),
         error_answered=_share(calls != (labels == 1), answered, groups),
         shift=float(np.abs(after - before).mean()),
+        refused=None if refused is None else _share(refused, everywhere, groups),
     )
 
 

@@ -27,11 +27,13 @@ from tumorscope.detection import rules
 from tumorscope.detection.detector import model_path
 from tumorscope.detection.engines import open_engine
 from tumorscope.detection.engines.base import Engine
-from tumorscope.imaging import Preprocessing, Slice, prepare, read_slice
+from tumorscope.imaging import Preprocessing, Slice, prepare
 from tumorscope.imaging.passed_over import PassedOver
+from tumorscope.imaging.read import Opened, open_image
 from tumorscope.model_file.decision import DecisionRule
 from tumorscope.model_file.onnx_file import ModelFile
 from tumorscope.model_file.other_formats import read_any
+from tumorscope.model_file.schema import InputCheck
 from tumorscope.records.evaluation_folder import folder_read, named
 from tumorscope.records.protocol import data_hash
 from tumorscope.reports.displays.robustness import RobustnessDisplay
@@ -148,47 +150,60 @@ class _Asked:
 
     engine: Engine
     how: Preprocessing
-    pictures: Sequence[NDArray[np.uint8]]
+    check: InputCheck
+    pictures: Sequence[Opened]
     labels: NDArray[np.int64]
     groups: NDArray[np.str_]
 
     @classmethod
     def of(cls, file: ModelFile, manifest: Manifest) -> _Asked:
-        pictures = [read_slice(manifest.file(row)).pixels for row in manifest.rows]
-        how = file.metadata.preprocessing.preprocessing
-        return cls(open_engine(file), how, pictures, manifest.labels, manifest.groups)
+        pictures = [open_image(manifest.file(row)) for row in manifest.rows]
+        metadata, engine = file.metadata, open_engine(file)
+        how = metadata.preprocessing.preprocessing
+        check = metadata.input_check
+        return cls(engine, how, check, pictures, manifest.labels, manifest.groups)
 
-    def probabilities(
+    def answers(
         self, perturbation: Perturbation | None, strength: float
-    ) -> NDArray[np.float64]:
-        """Return the probability of each image after a change; NaN where it cannot be made."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the probability of each image after a change, and whether it is refused.
 
-        def changed(index: int) -> NDArray[np.uint8] | None:
-            pixels: NDArray[np.uint8] | None = self.pictures[index]
+        NaN and False where the change cannot be made.
+        """
+
+        def changed(index: int) -> tuple[NDArray[np.uint8], bool] | None:
+            opened = self.pictures[index]
+            pixels: NDArray[np.uint8] | None = opened.slice.pixels
             if perturbation is not None:
                 draws = np.random.default_rng([0, index])
-                pixels = perturbation.change(self.pictures[index], strength, draws)
-            return None if pixels is None else prepare(Slice(pixels=pixels, source=""), self.how)
+                pixels = perturbation.change(opened.slice.pixels, strength, draws)
+            if pixels is None:
+                return None
+            scan, known = Slice(pixels=pixels, source=""), (opened.coloured, opened.damaged)
+            reasons = rules.input_reasons(scan, self.check, coloured=known[0], damaged=known[1])
+            return prepare(scan, self.how), bool(reasons)
 
         prepared = in_threads(changed, range(len(self.pictures)))
-        found = np.full(len(prepared), np.nan)
+        found, refused = np.full(len(prepared), np.nan), np.zeros(len(prepared), dtype=bool)
         made = np.array([each is not None for each in prepared])
         if made.any():
-            pixels = np.stack([each for each in prepared if each is not None])
-            found[made] = ask(self.engine, pixels).probability
-        return found
+            outputs = ask(self.engine, np.stack([each[0] for each in prepared if each is not None]))
+            early = np.array([each[1] for each in prepared if each is not None])
+            found[made] = outputs.probability
+            refused[made] = self.check.too_far(outputs.distance) | early
+        return found, refused
 
 
 def _strengths(
     asked: _Asked, rule: DecisionRule, perturbations: Sequence[Perturbation]
 ) -> Iterator[Strength]:
     """Yield what each change does, after the images as they are."""
-    before = asked.probabilities(None, 0.0)
+    before, refused = asked.answers(None, 0.0)
     labels, groups = asked.labels, asked.groups
-    yield compare_answers("none", "", 0.0, labels, groups, before, before, rule)
+    yield compare_answers("none", "", 0.0, labels, groups, before, before, rule, refused)
     todo = [(each, strength) for each in perturbations for strength in each.strengths]
     for perturbation, strength in track(todo, "Changing images", unit="changes"):
-        after = asked.probabilities(perturbation, strength)
+        after, refused = asked.answers(perturbation, strength)
         made = np.isfinite(after)
         if not made.any():
             say(
@@ -205,4 +220,5 @@ def _strengths(
             before[made],
             after[made],
             rule,
+            refused[made],
         )

@@ -44,13 +44,21 @@ def robustness(
     result = measure_robustness(
         model, data, output=output, operating_point=operating_point, allow_seen=allow_seen
     )
-    rows = [("change", "strength", "images", "AUC", "calls changed")]
+    rows = [("change", "strength", "images", "AUC", "refused", "calls changed")]
     for each in result.strengths:
         auc = "-" if each.auc is None else f"{each.auc.value:.3f}"
         changed = each.flips
         words = changed and f"{changed.value:.3f} ({changed.low:.3f} to {changed.high:.3f})"
-        rows.append((each.perturbation, f"{each.strength:g}", str(each.images), auc, words or ""))
-    lines = [aligned(rows, right=(1, 2, 3))]
+        refused = "" if each.refused is None else f"{each.refused.value:.0%}"
+        strength, images = f"{each.strength:g}", str(each.images)
+        rows.append((each.perturbation, strength, images, auc, refused, words or ""))
+    lines = [aligned(rows, right=(1, 2, 3, 4))]
+    unchanged = result.strengths[0].refused
+    if unchanged is not None and unchanged.value:
+        lines.append(
+            f"The input check refuses {unchanged.value:.0%} of the images as they are. AUC and "
+            "calls are of all images, also of those."
+        )
     if result.seen is None:
         lines.insert(0, "WARNING: whether the model was trained on these images is not known.")
     elif result.seen:
