@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics import Interval
+from tumorscope.statistics import Interval, wilson
 from tumorscope.statistics.estimate import Undefined
 from tumorscope.statistics.several_classes import evaluate_classes
 
@@ -72,8 +72,8 @@ def test_what_cannot_be_given_is_undefined() -> None:
     assert isinstance(found.per_class["c"]["sensitivity"], Undefined)
     assert found.per_class["c"]["sensitivity"].value is None
     assert isinstance(found.metrics["macro_auc"], Undefined)
-    assert isinstance(found.metrics["accuracy"], Undefined)  # all right, in every resample
-    assert found.metrics["accuracy"].value == 1.0
+    assert isinstance(found.metrics["log_loss"], Undefined)  # all right, in every resample
+    assert found.metrics["log_loss"].value == 0.0
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,24 @@ def test_resamples_without_a_rare_class_do_not_count_as_failures() -> None:
         assert isinstance(rare, Interval)
         assert rare.low > least
         assert "undefined and redrawn" in rare.method
+
+
+def test_shares_that_no_resample_changes_are_bounded_by_their_groups() -> None:
+    labels = np.repeat([0, 1, 2], [20, 10, 4])
+    groups = np.arange(34) // 2
+    found = evaluate_classes(
+        labels, np.eye(3)[labels], classes=("none", "a", "b"), groups=groups, n_resamples=50
+    )
+    rare = found.per_class["b"]
+    for name, count in (("sensitivity", 2), ("specificity", 15), ("ppv", 2), ("auc", 2)):
+        estimate = rare[name]
+        assert isinstance(estimate, Interval)
+        assert (estimate.value, estimate.low) == (1.0, wilson(count, count).low)
+        assert estimate.method == "Wilson score on groups"
+    accuracy = found.metrics["accuracy"]
+    assert isinstance(accuracy, Interval)
+    assert accuracy.low == wilson(17, 17).low
+    assert isinstance(found.metrics["log_loss"], Undefined)
 
 
 def test_a_class_that_is_never_called_has_no_predictive_value() -> None:

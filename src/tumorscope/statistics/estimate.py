@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics import Interval, cluster_bootstrap
+from tumorscope.statistics import Interval, cluster_bootstrap, wilson
 
 Statistic = Callable[[NDArray[np.intp]], NDArray[np.float64]]
 """Maps positions of images, with repetitions, to one value per repeat; NaN where undefined."""
@@ -96,8 +96,12 @@ class Bootstrap:
     n_resamples: int
     seed: int
 
-    def __call__(self, statistic: Statistic) -> Estimate:
-        """Return the mean of a statistic over repeats, with its 95 % interval."""
+    def __call__(self, statistic: Statistic, *, among: NDArray[np.bool_] | None = None) -> Estimate:
+        """Return the mean of a statistic over repeats, with its 95 % interval.
+
+        Of a share that no resample changes, such as "never wrong", the groups of the images `among`
+        which it is taken bound it, by Wilson's interval; where these are not given, nothing does.
+        """
         if self.n_resamples < 1:
             raise InputError(
                 f"Received {self.n_resamples} bootstrap resamples. Expected 1 or more; use 2000."
@@ -117,6 +121,10 @@ class Bootstrap:
             # With one group, or a class in one group of many, resampling says nothing.
             return Undefined("too few groups to resample for an interval", value)
         if found.high - found.low < 1e-12:
+            count = 0 if among is None else len(np.unique(self.groups[among]))
+            if count > 1:
+                bounds = wilson(min(max(value, 0.0), 1.0) * count, count)
+                return Interval(value, bounds.low, bounds.high, "Wilson score on groups")
             return Undefined("the same in every resample, which is no interval", value)
         if found.low <= value <= found.high:
             return found

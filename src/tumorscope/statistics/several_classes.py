@@ -90,8 +90,15 @@ def _of_class(part: OneClass, bootstrap: Bootstrap) -> dict[str, Estimate]:
     elif part.held.all():
         why = Undefined("no image of other classes")
         undefined = dict.fromkeys(("specificity", "ppv", "auc"), why)
+    held: NDArray[np.bool_] = np.asarray(part.held[:, 0])
+    among: dict[str, NDArray[np.bool_]] = {
+        "specificity": ~held,
+        "ppv": np.asarray(part.called.any(axis=1)),
+        "auc": held if 2 * held.sum() <= len(held) else ~held,
+    }
     return {
-        metric: undefined.get(metric) or bootstrap(part.statistic(metric))
+        metric: undefined.get(metric)
+        or bootstrap(part.statistic(metric), among=among.get(metric, held))
         for metric in OF_EACH_CLASS
     }
 
@@ -115,8 +122,11 @@ def _of_all_classes(
     }
     absent = [name for name, part in parts.items() if not part.held.any()]
     missing = Undefined(f"no image of {', '.join(absent)}, so no mean over the classes")
+    among = {"accuracy": np.ones(len(labels), dtype=bool)}
     return {
-        name: missing if absent and name in MEANS else bootstrap(statistics[name])
+        name: missing
+        if absent and name in MEANS
+        else bootstrap(statistics[name], among=among.get(name))
         for name in OF_ALL_CLASSES
     }
 
