@@ -102,3 +102,13 @@ def test_what_is_tuned_on_needs_a_group_of_its_own() -> None:
     plan.check(plan.folds[0])
     with pytest.raises(InputError, match="Expected at least 2 of each, one of which"):
         replace(plan, least=2).check(plan.folds[0])
+
+
+def test_a_random_split_counts_images() -> None:
+    manifest = _manifest([0] * 6, "aabbbb")  # of one group, which a random split divides
+    plan = replace(_plan(manifest, source_folds([["a"]], manifest)), least=2)
+    with pytest.raises(InputError, match="in 1 group with a tumour and 1 group without"):
+        plan.check(plan.folds[0])
+    replace(plan, by_image=True).check(plan.folds[0])
+    with pytest.raises(InputError, match="in 2 images with a tumour and 2 images without"):
+        replace(plan, by_image=True, least=3).check(plan.folds[0])

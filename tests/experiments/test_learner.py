@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from tumorscope.common.errors import InputError
 from tumorscope.experiments.learner import network_learner, training_and_tuning
 from tumorscope.recipes.recipe import Recipe
+from tumorscope.records.protocol import SplitMode
 from tumorscope.training.phases import epochs_of
 
 LABELS = np.arange(36) % 2
@@ -20,6 +23,15 @@ def test_a_sixth_steers_the_learning_rate_where_the_recipe_says_so() -> None:
     assert sorted([*training, *tuning]) == KNOWN.tolist()
     assert 4 <= len(tuning) <= 8
     assert not set(GROUPS[training]) & set(GROUPS[tuning])
+
+
+@pytest.mark.parametrize(
+    ("split_by", "unit"), [("group", "1 group with a tumour"), ("random", "1 image with a tumour")]
+)
+def test_too_few_of_a_class_to_tune_on_are_told(split_by: SplitMode, unit: str) -> None:
+    few = np.array([0, 2, 5, 8, 12])  # 5 alone shows a tumour
+    with pytest.raises(InputError, match=f"{unit} and . (group|image)s without.*kept for tuning"):
+        training_and_tuning(few, LABELS, GROUPS, Recipe.load("paper"), seed=1, split_by=split_by)
 
 
 def test_all_train_with_another_schedule() -> None:

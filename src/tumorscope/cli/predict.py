@@ -84,7 +84,7 @@ def predict(
         for many Parquet tables. What is there is not computed again.
     workers
         With --ray: how many processes of one core each, and with --engine cuda of one graphics
-        card each; all that the cluster has by default.
+        card each; all that the cluster has by default, and no more cores than it has.
     """
     common, asked = common or Common(), asked or Asked()
     volumes, from_archive = volumes or Volumes(), from_archive or FromArchive()

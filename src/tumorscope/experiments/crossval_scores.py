@@ -105,8 +105,8 @@ def score_cohort(
     manifest = whole.usable
     hold_out = sources_of(asked.hold_out, manifest)
     plan = _plan(manifest, asked, hold_out, recipe)
-    if not learner.name and _tunes(recipe, asked):
-        plan = replace(plan, least=2)
+    if not learner.name and recipe.optimisation.schedule == "plateau":
+        plan = replace(plan, least=2)  # some of what may be learnt from is kept for tuning
     for origin in learner.weights:
         refuse_seen(origin, manifest.having(plan.scored_rows), "the cross-validation")
     protocol = Protocol(
@@ -167,13 +167,9 @@ def _plan(
         seed=recipe.seed,
         barred=barred,
         by_source=bool(hold_out),
+        by_image=asked.split_by == "random",
         score_columns={name: place for place, name in enumerate(SCORE_COLUMNS[recipe.task])},
     )
-
-
-def _tunes(recipe: Recipe, asked: FoldsAsked) -> bool:
-    """Whether groups that may be learnt from are kept for tuning."""
-    return recipe.optimisation.schedule == "plateau" and asked.split_by == "group"
 
 
 def _classes(labels: NDArray[np.int64], recipe: Recipe) -> str:

@@ -64,6 +64,8 @@ class FoldPlan:
     least : int
         Groups with a tumour, and without one, that a fold must leave to learn from: 2 where a part
         of them is kept for tuning.
+    by_image : bool
+        Each image counts as a group of its own, as a random split takes them.
     """
 
     manifest: Manifest
@@ -74,6 +76,7 @@ class FoldPlan:
     by_source: bool = False
     score_columns: Mapping[str, int] = field(default_factory=lambda: {"score": 0})
     least: int = 1
+    by_image: bool = False
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -125,15 +128,16 @@ class FoldPlan:
             If it leaves fewer than `least` groups with a tumour, or without one.
         """
         having = self.labels[fold.known] > 0  # of tumour types as well
-        groups = self.manifest.groups[fold.known]
+        groups = np.asarray(fold.known) if self.by_image else self.manifest.groups[fold.known]
+        unit = "image" if self.by_image else "group"
         tumours, others = (len(set(groups[having == each].tolist())) for each in (True, False))
         if min(tumours, others) >= self.least:
             return
         sources = {self.manifest.rows[index].source for index in fold.tested}
         raise InputError(
             f"Where {len(fold.tested)} images of {', '.join(sorted(sources))} are held out, "
-            f"{len(fold.known)} are left to train on, in {counted(tumours, 'group')} with a tumour "
-            f"and {counted(others, 'group')} without. Expected at least {self.least} of each"
+            f"{len(fold.known)} are left to train on, in {counted(tumours, unit)} with a tumour "
+            f"and {counted(others, unit)} without. Expected at least {self.least} of each"
             + (", one of which is kept for tuning" if self.least > 1 else "")
             + ". Hold out fewer sources, add images, or ask for more folds."
         )

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tumorscope.cohort.arrays import Images, load_images
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.cohort.split import grouped_folds
+from tumorscope.common.errors import InputError
+from tumorscope.common.words import counted
 from tumorscope.networks.start import start
 from tumorscope.networks.weights import record_of
 from tumorscope.recipes.origin import Weights
@@ -171,12 +173,32 @@ def training_and_tuning(
     """Return which of the images that may be learnt from train, and which tune: about a sixth.
 
     None tune where the tuning loss decides nothing.
+
+    Raises
+    ------
+    InputError
+        If of one class there are too few to train and to tune on.
     """
     if recipe.optimisation.schedule != "plateau":
         return known, known[:0]
-    groups_of_class = [
-        len(set(groups[known][(labels[known] > 0) == having].tolist())) for having in (False, True)
-    ]
+    having = labels[known] > 0
+    groups_of_class = [len(set(groups[known][having == each].tolist())) for each in (False, True)]
+    apart, what = (
+        (groups_of_class, "group")
+        if split_by == "group"
+        else (
+            [int((having == each).sum()) for each in (False, True)],
+            "image",
+        )
+    )
+    if min(apart) < 2:
+        without, tumours = (counted(number, what) for number in apart)
+        raise InputError(
+            f"The {len(known)} images to learn from are of {tumours} with a tumour and {without} "
+            "without. Expected at least 2 of each, one of which is kept for tuning, as the recipe "
+            "lowers its learning rate by the loss there. Add images, ask for fewer parts, or take "
+            'a recipe with another schedule, such as "cosine".'
+        )
     parts = max(2, min(6, *groups_of_class))
     inner = grouped_folds(labels[known], groups[known], folds=parts, seed=seed, mode=split_by)
     return known[inner != 0], known[inner == 0]

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import InputError
 
+SUM = 1e-3
+"""How far the scores of all classes may be from summing to 1."""
+
 
 def read_records(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the records of a CSV file of ours, each with all of `columns`.
@@ -41,7 +44,7 @@ def scores_in(
     Raises
     ------
     InputError
-        If one is no number from 0 to 1.
+        If one is no number from 0 to 1, or those of several classes do not sum to 1.
     """
     try:
         values = [[float(record[name]) for name in columns] for record in records]
@@ -52,6 +55,14 @@ def scores_in(
         raise InputError(
             f"{path} holds scores that are no numbers from 0 to 1. Expected the file as tumorscope "
             "wrote it. Run the command that makes it again."
+        )
+    sums = scores.sum(axis=1)
+    if len(columns) > 1 and not np.allclose(sums, 1.0, atol=SUM):
+        worst = int(np.abs(sums - 1.0).argmax())
+        raise InputError(
+            f"{path} holds scores of the classes that do not sum to 1, but to {sums[worst]:g} in "
+            f"row {worst + 1}. Expected the file as tumorscope wrote it. Run the command that "
+            "makes it again."
         )
     return scores
 

@@ -233,11 +233,18 @@ class CountedCards:
 
 
 def test_workers_on_graphics_cards_have_one_each(
-    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    detector: Detector,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     store = Store(str(tmp_path))
     Crew(on_cores := CountedCards(2), detector, store)
     assert on_cores.asked == [{"num_cpus": 1}] * 8
+    # The eight that are too many would wait for a core for ever, with images in hand.
+    Crew(few_cores := CountedCards(2), detector, store, workers=16)
+    assert few_cores.asked == on_cores.asked
+    assert "has 8 cores for 16 workers; 8 are started" in capsys.readouterr().err
     monkeypatch.setattr(Detector, "identity", {"engine": "cuda"})
     Crew(on_cards := CountedCards(2), detector, store)
     assert on_cards.asked == [{"num_cpus": 1, "num_gpus": 1}] * 2

@@ -43,8 +43,10 @@ class Cuda(OnnxRuntime):
     def __init__(self, model: ModelFile, *, threads: int) -> None:
         import onnxruntime
 
-        with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
-            onnxruntime.preload_dlls()
+        preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
+        if preload is not None:
+            with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
+                preload()
         super().__init__(model, threads=threads)
         if CUDA not in self._session.get_providers():
             raise UsageError(

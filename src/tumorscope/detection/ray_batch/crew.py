@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorscope.common.errors import InputError
+from tumorscope.common.progress import say
 from tumorscope.common.words import counted
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.journal import Record
@@ -38,7 +39,8 @@ class Crew:
     store : Store
         Where tables go.
     workers : int, optional
-        One per core of the cluster by default; one per graphics card for the engine cuda.
+        One per core of the cluster by default, and not more than it has cores when it is asked; one
+        per graphics card for the engine cuda.
 
     Raises
     ------
@@ -150,10 +152,12 @@ class Crew:
 
 
 def _cores(ray: Any, workers: int | None) -> int:
-    count = workers or int(ray.cluster_resources().get("CPU", 0))
-    if count < 1:
+    there = int(ray.cluster_resources().get("CPU", 0))
+    if there < 1:
         raise InputError("The cluster has no cores. Expected at least one. Start a worker.")
-    return count
+    if workers is not None and workers > there:  # the others would wait for a core for ever
+        say(f"The cluster has {counted(there, 'core')} for {workers} workers; {there} are started.")
+    return min(workers or there, there)
 
 
 def _cards(ray: Any, workers: int | None) -> int:
