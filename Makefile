@@ -10,11 +10,8 @@ WEIGHTS ?= $(firstword $(if $(DATA),$(wildcard $(DATA)/weights/models/mobilenet_
 OUTLINES ?=
 
 # Files stay whole on a worker, for their fixtures, and begin in the order that tests/conftest.py gives.
-# From Python 3.12 on, coverage costs next to nothing with sys.monitoring.
 # Bytecode is kept even where the environment says otherwise: tests start many processes of tumorscope.
-PYTEST := PYTHONDONTWRITEBYTECODE= COVERAGE_CORE=$$($(BIN)/python -c \
-	'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test coverage test-oldest check bench fuzz model notebook clean need-sources need-navoneel need-outlines
@@ -26,7 +23,7 @@ demo: $(VENV)/.train  ## the main job end to end, offline after installation
 	$(BIN)/tumorscope demo -o tumorscope-demo
 
 test: $(VENV)/.dev  ## run the tests (COVERAGE=1 also measures what they reach; pyproject.toml says the least)
-	$(PYTEST) $(if $(COVERAGE),--cov)
+	$(PYTEST) $(if $(COVERAGE),-p tests.fixtures.reached)
 
 coverage:  ## make test COVERAGE=1
 	$(MAKE) test COVERAGE=1

@@ -29,7 +29,6 @@ pytest_plugins = [
     # Before those that import it: pytest rewrites what it imports itself.
     "tests.fixtures.undrawn",
     "tests.fixtures.trained",
-    "tests.fixtures.untraced",
 ]
 
 SLOWEST = (
