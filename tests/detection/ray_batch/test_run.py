@@ -44,8 +44,12 @@ def cluster() -> Iterator[Any]:
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scans")
     write_phantom_cohort(folder / "made", n=24, seed=3, duplicates=0)
-    (folder / "made" / "broken.png").write_bytes(b"no image")
-    return folder / "made"
+    made = folder / "made"
+    (made / "broken.png").write_bytes(b"no image")
+    # Names decide where parts end, and that of the folder for temporary files may make one of all.
+    while len([*parts_of(list_entries([made], PassedOver()), "", usual=4)]) < 3:
+        made = made.rename(folder / f"{made.name}-more")
+    return made
 
 
 @pytest.fixture(scope="module")
