@@ -6,14 +6,17 @@ import contextlib
 import errno
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import ClassVar
 from unittest import mock
 
 import numpy as np
@@ -28,9 +31,9 @@ from tumorscope.common.memory import IMAGES, LEAST, MIB
 from tumorscope.detection import in_processes
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.finding import Finding
-from tumorscope.detection.in_processes import begin
+from tumorscope.detection.in_processes import AHEAD, CHUNK, begin
 from tumorscope.detection.journal import ResultLog
-from tumorscope.detection.worker_process import WorkerProcess
+from tumorscope.detection.worker_process import Chunk, WorkerProcess
 from tumorscope.imaging.inputs import Image
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are sound on Linux only")
@@ -167,6 +170,59 @@ def test_an_image_that_needs_more_than_a_share_is_looked_at(
     count, found = told_by(take_much, tiny_model, scans, large)
     assert count == 2  # of eight that were allowed, as each has its share
     assert found == (41, "refused", "", 2 * LEAST)
+
+
+class Here:
+    """In place of a process: answers when it is asked for its answer, with the names of files."""
+
+    asked: ClassVar[list[int]] = []
+    chance = random.Random(0)
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.process, self.chunks = mock.Mock(), deque[Chunk]()
+        self.answers, self._ready = multiprocessing.Pipe(duplex=False)
+
+    def ask(self, chunk: Chunk, **_: object) -> None:
+        self.chunks.append(chunk)
+        assert len(self.chunks) <= AHEAD
+        self.asked.append(len(chunk.paths))
+        self._ready.send(None)
+
+    def take(self) -> None:
+        if self.chance.random() < 0.7:  # others go on before
+            return
+        self.answers.recv()
+        chunk = self.chunks.popleft()
+        chunk.findings = list(chunk.paths)
+
+    def end(self) -> None:
+        self.process.join()
+
+
+@pytest.mark.parametrize("batch", [None, 1, 5, 40])
+def test_few_files_are_handed_over_ahead_and_in_whole_runs(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int | None
+) -> None:
+    (tmp_path / "one thread").touch()
+    monkeypatch.setattr(in_processes, "_THREADS", tmp_path)
+    monkeypatch.setattr(in_processes, "threading", mock.Mock(active_count=lambda: 1))
+    monkeypatch.setattr(WorkerProcess, "fork", Here)
+    monkeypatch.setattr(Here, "asked", [])
+    paths, taken = [Path(str(number)) for number in range(1234)], 0
+
+    def listed() -> Iterator[Path]:
+        nonlocal taken
+        for taken, path in enumerate(paths, 1):  # noqa: B007
+            yield path
+
+    with begin(Detector.load(tiny_model, threads=3)) or contextlib.nullcontext() as processes:
+        assert processes is not None
+        found: list[object] = []
+        for each in processes.detect_many(listed(), batch=batch):
+            found.append(each)
+            assert taken <= len(found) + 2 * AHEAD * 3 * max(CHUNK, batch or 0)
+    assert found == paths
+    assert all(size % (batch or CHUNK) == 0 for size in Here.asked[:-1])
 
 
 def not_begun(model: Path, folder: Path, told: Connection) -> None:

@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError
 
 from tumorscope import __version__
 from tumorscope.cli.options import Common
+from tumorscope.common.collector import collect_later
 from tumorscope.common.errors import InputError, OutputError, TumorscopeError, UsageError
 from tumorscope.common.faults import explain
 from tumorscope.common.memory import limit_of_one_command
@@ -163,6 +164,7 @@ def left_out(unreadable: Sequence[str], passed_over: PassedOver | None = None) -
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of the contract."""
+    collect_later()
     prepare_streams()
     calm_warnings()
     # To look for plugins, of which none has a say here, it reads what all packages declare.

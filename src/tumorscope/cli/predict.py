@@ -134,7 +134,7 @@ def refuse_beside_ray(given: Mapping[str, object]) -> None:
 
 def _load(asked: Asked, *, threads: int | None = None, fast: bool) -> Detector:
     detector = asked.detector(threads=threads, fast=fast)
-    used = detector.identity["engine"]
+    used = detector.engine
     if fast and used != "openvino":
         say(f"--fast changes nothing with the engine {used}; it is for --engine openvino.")
     return detector

@@ -92,6 +92,8 @@ class Processes:
         IMAGES.limit = self._limit
         workers, self._workers = self._workers, []
         for worker in workers:
+            worker.process.kill()
+        for worker in workers:
             worker.end()
 
     def detect_many(self, images: Iterable[Path], *, batch: int | None = None) -> Iterator[Finding]:
@@ -153,7 +155,7 @@ def begin(detector: Detector, *, drawing: bool = False) -> Processes | None:
     """
     parts = min(detector.threads + drawing, IMAGES.limit // LEAST)
     count = parts - drawing
-    if count < 2 or detector.identity["engine"] == "cuda":
+    if count < 2 or detector.engine == "cuda":
         return None
     if threading.active_count() > 1 or not _THREADS.is_dir():
         return None

@@ -51,7 +51,7 @@ class Crew:
     def __init__(
         self, ray: Any, detector: Detector, store: Store, *, workers: int | None = None
     ) -> None:
-        self._on_cards = detector.identity["engine"] == "cuda"
+        self._on_cards = detector.engine == "cuda"
         count = _cards(ray, workers) if self._on_cards else _cores(ray, workers)
         self._ray, self._detector, self._store = ray, detector, store
         self._shared = ray.put((detector, store, str(Path.cwd())))

@@ -144,7 +144,7 @@ class Service:
             "model": self.detector.model_id,
             "name": metadata.name,
             "created": metadata.created,
-            "engine": self.detector.identity["engine"],
+            "engine": self.detector.engine,
             "operating_point": self.detector.operating_point,
             "zone": list(self.detector.zone),
             "thresholds": {
