@@ -200,7 +200,7 @@ def test_the_recipe_reference_has_every_key_with_its_default() -> None:
 
 
 def test_the_reference_has_every_exit_code() -> None:
-    text = (ROOT / "docs" / "reference" / "exit-codes-and-files.md").read_text("utf-8")
+    text = (ROOT / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
     written = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     raised = {
         kind.exit_code
@@ -215,11 +215,15 @@ def test_the_reference_has_every_command_that_writes_and_every_flag() -> None:
     from tumorscope.cohort.row import FLAGS
     from tumorscope.records.run_folder import HISTORY
 
-    text = (ROOT / "docs" / "reference" / "exit-codes-and-files.md").read_text("utf-8")
-    for name in (*MANIFEST_COLUMNS, *FLAGS, *HISTORY):
-        assert f"`{name}`" in text, name
+    folder = ROOT / "docs" / "reference"
+    manifest = (folder / "manifest.md").read_text("utf-8")
+    for name in (*MANIFEST_COLUMNS, *FLAGS):
+        assert f"`{name}`" in manifest, name
+    files = (folder / "files.md").read_text("utf-8")
+    for name in HISTORY:
+        assert f"`{name}`" in files, name
     for name in set(COMMANDS) - {"describe"}:
-        assert f"## `tumorscope {name} " in text, name
+        assert f"## `tumorscope {name} " in files, name
 
 
 def test_the_citation_gives_the_version_of_the_package() -> None:
