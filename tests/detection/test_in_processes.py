@@ -317,6 +317,20 @@ def test_overlays_are_those_of_threads(tiny_model: Path, scans: Path, tmp_path: 
     assert len(list((tmp_path / "here" / "maps").iterdir())) == 5
 
 
+def test_a_table_of_parquet_keeps_no_process_from_beginning(
+    tiny_model: Path, scans: Path, tmp_path: Path
+) -> None:
+    """Its library has threads, and is not loaded before."""
+    pytest.importorskip("pyarrow", reason="needs the parquet extra")
+    words = ["predict", *map(str, sorted(scans.iterdir())[:6]), "--model", str(tiny_model)]
+    process, hear = forked(
+        predict, [*words, "--threads", "2", "--quiet", "-o", str(tmp_path / "t.parquet")]
+    )
+    assert len(hear.recv()) == 2
+    process.join()
+    assert process.exitcode == 0
+
+
 def files(folder: Path) -> dict[str, object]:
     """Return what lies in a folder, of tables all but the time that each row took."""
     there = [path for path in folder.rglob("*") if path.is_file()]

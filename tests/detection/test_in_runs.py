@@ -1,4 +1,4 @@
-"""How many images a run takes: one while they are few, then what changes no number."""
+"""How many images a thread takes: one while they are few, then some in runs of few."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tumorscope.detection.in_runs import FEW, in_runs
+from tumorscope.detection.in_runs import FEW, TOGETHER, in_runs
 
 
 @dataclass
@@ -23,18 +23,19 @@ class Asked:
 
 
 @pytest.mark.parametrize(
-    ("images", "batch", "sizes", "times"),
+    ("images", "batch", "sizes", "runs"),
     [
-        (0, None, [], 0),
-        (FEW - 1, None, [1] * (FEW - 1), 0),
-        (FEW + 5, None, [1] * FEW + [2, 2, 1], 1),
-        (5, 1, [1] * 5, 0),
-        (9, 4, [4, 4, 1], 0),
+        (0, None, [], []),
+        (FEW, None, [1] * FEW, [1] * FEW),
+        (FEW + 5, None, [1] * FEW + [TOGETHER, 1], [1] * FEW + [2, 2]),
+        (5, 1, [1] * 5, [1] * 5),
+        (9, 4, [4, 4, 1], [4] * 3),
     ],
 )
-def test_runs(images: int, batch: int | None, sizes: list[int], times: int) -> None:
+def test_runs(images: int, batch: int | None, sizes: list[int], runs: list[int]) -> None:
     engine = Asked()
-    runs = list(in_runs(iter(range(images)), batch, cast(Any, engine)))
-    assert [len(run) for run in runs] == sizes
-    assert [image for run in runs for image in run] == list(range(images))
-    assert engine.times == times
+    found = list(in_runs(iter(range(images)), batch, cast(Any, engine)))
+    assert [len(taken) for taken, _ in found] == sizes
+    assert [run for _, run in found] == runs
+    assert [image for taken, _ in found for image in taken] == list(range(images))
+    assert engine.times == runs.count(2)

@@ -45,7 +45,7 @@ PACKAGED_NAME = "packaged"
 """What users write for `PACKAGED`."""
 
 LOOK_AHEAD = 4
-"""Runs per worker that may wait for their turn to be handed out."""
+"""Runs per thread that may wait for their turn to be handed out; half where several are taken."""
 
 
 def model_path(model: str | Path | None = None) -> Path:
@@ -349,9 +349,10 @@ class Detector:
         waiting: deque[Future[list[Finding]]] = deque()
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="tumorscope")
         try:
-            for chunk in in_runs(images, batch, engine):
-                waiting.append(pool.submit(self._chunk, engine, chunk, len(chunk)))
-                if len(waiting) >= LOOK_AHEAD * self.threads:
+            for taken, run in in_runs(images, batch, engine):
+                waiting.append(pool.submit(self._chunk, engine, taken, run))
+                ahead = LOOK_AHEAD if len(taken) <= run else LOOK_AHEAD // 2
+                if len(waiting) >= ahead * self.threads:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()

@@ -62,7 +62,7 @@ def check_suffix(path: Path) -> None:
             f"{', '.join(SUFFIXES)}."
         )
     if suffix == ".parquet":
-        _pyarrow()
+        _require()  # not imported yet: it begins threads, which forks would not take along
 
 
 @contextlib.contextmanager
@@ -161,8 +161,12 @@ def _parquet(path: Path, columns: Mapping[str, type]) -> Iterator[Write]:
         flush()
 
 
-def _pyarrow() -> pyarrow:
+def _require() -> None:
     require("parquet", to="write a table as Parquet rather than CSV or JSON lines")
+
+
+def _pyarrow() -> pyarrow:
+    _require()
     import pyarrow
 
     return pyarrow
