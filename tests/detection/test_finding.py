@@ -34,8 +34,8 @@ def test_plain_values_survive_json() -> None:
     assert document["evidence"] == [[0.75, 0.75], [0.75, 0.75]]
     assert document["prediction_set"] == ["tumour"]
     assert document["ms"] == 3.142
-    # What is wrong with an unreadable file is among the reasons.
-    fields = {field.name for field in dataclasses.fields(Finding)} - {"unreadable"}
+    # What is wrong with an unreadable file is among the reasons; `final` is for logs of batches.
+    fields = {field.name for field in dataclasses.fields(Finding)} - {"unreadable", "final"}
     assert set(document) == fields | {"words"}
     assert set(TUMOUR.to_dict(evidence=False)) == fields - {"evidence"} | {"words"}
 

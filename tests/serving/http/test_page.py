@@ -74,7 +74,7 @@ def test_pictures_become_cards_and_what_is_not_read_is_said(
     expect(card).to_have_count(1)
     expect(card.locator("h3 b")).to_have_text("tumour")
     image = card.locator("img")
-    page.wait_for_function("document.querySelector('article img').naturalWidth === 96")
+    expect(image).to_have_js_property("naturalWidth", 96)  # without eval, which the page forbids
     before = image.get_attribute("src")
     card.get_by_role("button", name="Evidence").click()
     expect(image).not_to_have_attribute("src", before or "")
@@ -115,7 +115,7 @@ def test_a_study_is_looked_through_by_keyboard_on_a_phone(
     place = int(slider.input_value())
     page.keyboard.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(rf"^no. {place} of the"))
-    page.wait_for_function("document.querySelector('article img').naturalWidth > 0")
+    expect(page.locator("article img").first).not_to_have_js_property("naturalWidth", 0)
     expect(card.locator("svg.curve")).to_have_count(2)
     expect(page.locator(".passed li")).to_contain_text("README.txt")
     wide = page.evaluate("document.documentElement.scrollWidth")
