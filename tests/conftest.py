@@ -95,6 +95,8 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        # Seldom: by default a fifth of the import of TensorFlow is looking for garbage.
+        gc.set_threshold(20_000, 10, 10)
         gc.enable()
 
 

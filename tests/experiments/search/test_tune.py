@@ -22,6 +22,7 @@ from tumorscope.cli.app import run
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import HonestyError, InputError, UsageError
+from tumorscope.experiments.search.objective import SharedNetwork
 from tumorscope.experiments.search.result import Search
 from tumorscope.experiments.search.storage import IDENTITY, finished
 from tumorscope.experiments.search.tune import tune
@@ -178,7 +179,7 @@ def test_another_search_in_the_same_database_is_refused(
 def test_a_search_that_goes_on_draws_what_it_would_have_drawn(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    monkeypatch.setattr(SharedNetwork, "estimator", _guesser)
     whole = tune(trials=3, outer_folds=0, **options)
     halves = options | {"output": options["output"].parent / "halves"}
     tune(trials=1, outer_folds=0, **halves)
@@ -315,15 +316,25 @@ def test_a_killed_search_goes_on(
     assert Recipe.load(left / "best.toml").frozen.learning_rate > 0
 
 
-def _no_fit(_: Fitter, **__: Any) -> list[Record]:
-    return []
+class Guesser:
+    """Stands for a network where only what is drawn matters: building one takes longest."""
+
+    def fit(self, known: NDArray[np.int64], **_: object) -> None:
+        """Learn nothing."""
+
+    def predict(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.full(len(indices), 0.5)
+
+
+def _guesser(*_: object) -> Guesser:
+    return Guesser()
 
 
 def test_hopeless_trials_are_pruned(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([0.1] * 10 + [9.0, 0.1] + [0.1] * 100)
-    monkeypatch.setattr(Fitter, "fit", _no_fit)
+    monkeypatch.setattr(SharedNetwork, "estimator", _guesser)
     monkeypatch.setattr("tumorscope.experiments.search.objective.loss_of", lambda *_: next(losses))
     result = tune(trials=6, outer_folds=0, **options)
     states = [trial.state.name for trial in result.studies["final"].trials]
