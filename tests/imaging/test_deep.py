@@ -49,6 +49,21 @@ STORED = {
     "float32, white is zero": ([(1 - HEAD).astype(np.float32)], {"white": True}),
     "float64": ([HEAD], {}),
     "float64, big endian": ([HEAD], {"order": ">"}),
+    "u16, packed, big endian": ([U16.astype(np.uint16)], {"packed": True, "order": ">"}),
+    "signed 16, packed": ([(U16 - 30000).astype(np.int16)], {"packed": True}),
+    "signed 16, packed, big endian": (
+        [(U16 - 30000).astype(np.int16)],
+        {"packed": True, "order": ">"},
+    ),
+    "signed 32, packed, big endian": (
+        [(U16 * 1000 - 7).astype(np.int32)],
+        {"packed": True, "order": ">"},
+    ),
+    "float32, packed, big endian": ([HEAD.astype(np.float32)], {"packed": True, "order": ">"}),
+    "float32, packed, white is zero, big endian": (
+        [(1 - HEAD).astype(np.float32)],
+        {"packed": True, "white": True, "order": ">"},
+    ),
     "BigTIFF of 8 bits": ([U8.astype(np.uint8)], {"big": True}),
     "BigTIFF of 8 bits, big endian": ([U8.astype(np.uint8)], {"big": True, "order": ">"}),
     "BigTIFF of 8 bits, white is zero, big endian": (
@@ -112,7 +127,16 @@ def test_what_no_library_reads_right_is_refused_with_what_it_is(
     assert "Convert it" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["float64", "BigTIFF of 16 bits", "colours of 16 bits", "u16"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "float64",
+        "BigTIFF of 16 bits",
+        "colours of 16 bits",
+        "u16",
+        "signed 16, packed, big endian",
+    ],
+)
 def test_a_deep_tiff_cut_anywhere_is_refused_as_truncated(
     tmp_path: Path, write_tiff: WriteTiff, name: str
 ) -> None:

@@ -33,11 +33,13 @@ def is_deep(mode: str) -> bool:
 def by_pillow(image: Image.Image, page: Page | None) -> bool:
     """Return whether Pillow decodes the values of a deep image as they are.
 
-    It reads unsigned 32-bit values as signed and signed 8-bit values as unsigned.
+    It reads unsigned 32-bit values as signed and signed 8-bit values as unsigned, and of compressed
+    big-endian values, if they are signed or floating-point, it swaps the bytes once too often.
     """
     if page is None:
         return is_deep(image.mode)
-    return is_deep(image.mode) and (page.kind, *page.bits) != ("unsigned", 32)
+    wrong = page.swapped or (page.kind, *page.bits) == ("unsigned", 32)
+    return is_deep(image.mode) and not wrong
 
 
 def values_by_pillow(image: Image.Image, page: Page | None) -> NDArray[np.generic]:

@@ -226,8 +226,9 @@ def _windowed(encoded: Encoded) -> NDArray[np.uint8]:
         pixels = deep.window(deep.values_by_pillow(image, page))
         return upright(pixels, orientation_of(image))
     if image is not None:
-        if page is None:  # OpenCV would return what it got of a truncated PNG
+        if page is None or page.swapped:  # OpenCV would return what it got of a truncated file
             image.load()
+        if page is None:
             orientation = orientation_of(image)
         image.close()
     if page is not None and page.index:

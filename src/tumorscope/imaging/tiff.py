@@ -74,6 +74,8 @@ class Page:
         Its name, of those that not every library knows; else empty.
     tile : int
         Pixels of one tile, for which a decoder makes room; 0 where it has none.
+    swapped : bool
+        Whether its values are signed or floating-point, big endian and compressed.
     """
 
     index: int
@@ -88,6 +90,7 @@ class Page:
     ends: int
     compression: str
     tile: int = 0
+    swapped: bool = False
 
     @property
     def plain(self) -> bool:
@@ -160,7 +163,7 @@ def pages_of(data: bytes) -> list[Page]:
         while place and place not in seen and len(pages) < MOST_PAGES:
             seen.add(place)
             tags, place = _directory(data, place, order, big, allowance)
-            pages.append(_page(len(pages), tags))
+            pages.append(_page(len(pages), tags, order))
         while allowance.inner and (inner := allowance.inner.pop()) not in seen:
             seen.add(inner)
             with contextlib.suppress(struct.error, IndexError):
@@ -229,7 +232,7 @@ def _directory(
     return {tag: (kind, swapped(kind, values)) for tag, (kind, values) in tags.items()}, following
 
 
-def _page(index: int, tags: dict[int, tuple[int, bytes]]) -> Page:
+def _page(index: int, tags: dict[int, tuple[int, bytes]], order: str) -> Page:
     def numbers(tag: int, default: int) -> tuple[int, ...]:
         kind, values = tags.get(tag, (0, b""))
         form = _UINTS.get(kind)
@@ -242,18 +245,21 @@ def _page(index: int, tags: dict[int, tuple[int, bytes]]) -> Page:
     offsets = numbers(273, 0) if 273 in tags else numbers(324, 0)
     counts = numbers(279, 0) if 279 in tags else numbers(325, 0)
     across, down = numbers(322, 0)[0], numbers(323, 0)[0]
+    kind = _KINDS.get(numbers(339, 1)[0], "unknown")
+    scheme = numbers(259, 1)[0]
     stack = _IMAGEJ.search(tags.get(270, (0, b""))[1])
     return Page(
         index=index,
         width=numbers(256, 0)[0],
         height=numbers(257, 0)[0],
         bits=bits if len(bits) >= min(samples, 64) else bits[:1] * max(1, min(samples, 64)),
-        kind=_KINDS.get(numbers(339, 1)[0], "unknown"),
+        kind=kind,
         white_is_zero=numbers(262, 1)[0] == 0,
         planar=numbers(284, 1)[0] == 2 and samples > 1,
         beside=bool(numbers(254, 0)[0] & 5) or numbers(255, 1)[0] == 2,
         pictures=max(1, int(stack.group(1)[:9])) if stack else 1,
-        compression=_COMPRESSIONS.get(numbers(259, 1)[0], ""),
+        compression=_COMPRESSIONS.get(scheme, ""),
         ends=max(map(sum, zip(offsets, counts, strict=False)), default=0),
         tile=across * down,
+        swapped=order == ">" and scheme != 1 and kind in ("signed", "floating-point"),
     )
