@@ -20,10 +20,13 @@ from typing import ClassVar
 from unittest import mock
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image as pillow
 from tests.fixtures.forked import forked
 
+import tumorscope.cli.predict
+import tumorscope.cli.predict_files
 from tumorscope.cli.app import run
 from tumorscope.common.csv_files import read_csv
 from tumorscope.common.errors import InputError
@@ -38,7 +41,10 @@ from tumorscope.imaging.inputs import Image
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are sound on Linux only")
 
-FILES = 100
+FILES = 64
+
+LOADED = (onnxruntime, tumorscope.cli.predict, tumorscope.cli.predict_files)
+"""What every process that is forked here would else load anew."""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,8 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if number % 10 == 7:
             path.write_bytes(b"\x89PNG no more")
         else:
-            pixels = rng.integers(0, 150 + number, (12, 12), dtype=np.uint8)
-            pillow.fromarray(pixels.repeat(8, 0).repeat(8, 1)).save(path, compress_level=1)
+            pixels = rng.integers(0, 150 + number, (6, 6), dtype=np.uint8)
+            pillow.fromarray(pixels.repeat(16, 0).repeat(16, 1)).save(path, compress_level=1)
     return folder
 
 
@@ -86,7 +92,8 @@ def compare(model: Path, scans: Path, batch: int | None, told: Connection) -> No
         told.send(IMAGES.limit)
         there = [same(each) for each in processes.detect_many(paths, batch=batch)]
         told.send(IMAGES.limit)
-    told.send(there == [same(each) for each in detector.detect_many(paths, batch=batch)])
+    here = Detector.load(model, threads=1).detect_many(paths, batch=batch)
+    told.send(there == [same(each) for each in here])
     told.send([Path(str(each["source"])).name for each in there] == [each.name for each in paths])
     told.send({each["decision"] for each in there})
 
@@ -132,7 +139,8 @@ def fail(model: Path, scans: Path, kind: str, told: Connection) -> None:
             except Exception as error:
                 told.send((type(error), str(error), bool(getattr(error, "__notes__", ()))))
             else:
-                told.send(found == [same(each) for each in detector.detect_many(paths)])
+                here = Detector.load(model, threads=1).detect_many(paths)
+                told.send(found == [same(each) for each in here])
         told.send(len(multiprocessing.active_children()))
 
 
@@ -153,11 +161,14 @@ def test_what_a_process_raises_is_raised_here(tiny_model: Path, scans: Path) -> 
 
 
 def take_much(model: Path, scans: Path, large: Path, told: Connection) -> None:
-    IMAGES.limit = 2 * LEAST
+    IMAGES.limit = 6 * MIB
     detector, few = Detector.load(model, threads=8), sorted(scans.iterdir())[:40]
-    with begin(detector) or contextlib.nullcontext() as processes:
+    with (
+        mock.patch.object(in_processes, "LEAST", 2 * MIB),
+        begin(detector, drawing=True) or contextlib.nullcontext() as processes,
+    ):
         assert processes is not None
-        told.send(len(multiprocessing.active_children()))
+        told.send((len(multiprocessing.active_children()), IMAGES.limit))
         found = list(processes.detect_many([*few[:20], large, *few[20:]]))
         told.send((len(found), found[20].decision, found[20].unreadable, IMAGES.limit))
 
@@ -166,10 +177,10 @@ def test_an_image_that_needs_more_than_a_share_is_looked_at(
     tiny_model: Path, scans: Path, tmp_path: Path
 ) -> None:
     large = tmp_path / "large.png"
-    pillow.new("RGB", (3000, 2600), (90, 90, 90)).save(large, compress_level=1)
-    count, found = told_by(take_much, tiny_model, scans, large)
-    assert count == 2  # of eight that were allowed, as each has its share
-    assert found == (41, "refused", "", 2 * LEAST)
+    pillow.new("RGB", (400, 400), (90, 90, 90)).save(large)
+    begun, found = told_by(take_much, tiny_model, scans, large)
+    assert begun == (2, 2 * MIB)  # of eight that were allowed: this process has a share too
+    assert found == (41, "refused", "", 6 * MIB)
 
 
 class Here:
@@ -273,18 +284,19 @@ def predict(words: list[str], told: Connection) -> None:
         append(self, record)
         if "--resume" not in words:
             told.send([each.pid for each in multiprocessing.active_children()])
-            time.sleep(0.01)
+            time.sleep(0.005)
 
     with mock.patch.object(ResultLog, "append", slow), mock.patch.object(in_processes, "MANY", 4):
         sys.exit(run(words))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_whatever_ends_a_command_ends_its_processes_and_what_was_finished_is_kept(
     tiny_model: Path, scans: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     def words(name: str) -> list[str]:
-        asked = ["predict", str(scans), "--model", str(tiny_model), "--threads", "2", "--quiet"]
+        threads = "2" if name == "here" else "1"
+        asked = ["predict", str(scans), "--model", str(tiny_model), "--threads", threads, "--quiet"]
         return [*asked, "-o", str(tmp_path / name / "findings.csv")]
 
     process, hear = forked(predict, words("here"))
@@ -296,31 +308,18 @@ def test_whatever_ends_a_command_ends_its_processes_and_what_was_finished_is_kep
     assert len(pids) == 2
     assert not any(is_running(pid) for pid in pids)
     assert len((tmp_path / "here" / "findings.csv.log").read_bytes().splitlines()) > 20
-    process, _ = forked(predict, [*words("here"), "--resume"])
-    process.join()
-    assert process.exitcode == 4
-    assert run(words("threads")) == 4
-    assert files(tmp_path / "here") == files(tmp_path / "threads")
-
-
-def test_overlays_are_those_of_threads(tiny_model: Path, scans: Path, tmp_path: Path) -> None:
-    def words(name: str) -> list[str]:
-        asked = ["predict", *map(str, sorted(scans.iterdir())[6:12]), "--model", str(tiny_model)]
-        table, maps = tmp_path / name / "findings.csv", tmp_path / name / "maps"
-        return [*asked, "--threads", "2", "--quiet", "-o", str(table), "--overlays", str(maps)]
-
-    process, hear = forked(predict, words("here"))
-    assert len(hear.recv()) == 2
-    process.join()
-    assert (process.exitcode, run(words("threads"))) == (4, 4)
-    assert files(tmp_path / "here") == files(tmp_path / "threads")
-    assert len(list((tmp_path / "here" / "maps").iterdir())) == 5
+    if number == signal.SIGKILL:
+        process, _ = forked(predict, [*words("here"), "--resume"])
+        process.join()
+        assert process.exitcode == 4
+        assert run(words("threads")) == 4
+        assert files(tmp_path / "here") == files(tmp_path / "threads")
 
 
 def test_a_table_of_parquet_keeps_no_process_from_beginning(
     tiny_model: Path, scans: Path, tmp_path: Path
 ) -> None:
-    """Its library has threads, and is not loaded before."""
+    """Its library has threads, and must not be loaded before."""
     pytest.importorskip("pyarrow", reason="needs the parquet extra")
     words = ["predict", *map(str, sorted(scans.iterdir())[:6]), "--model", str(tiny_model)]
     process, hear = forked(
@@ -333,13 +332,14 @@ def test_a_table_of_parquet_keeps_no_process_from_beginning(
 
 def files(folder: Path) -> dict[str, object]:
     """Return what lies in a folder, of tables all but the time that each row took."""
-    there = [path for path in folder.rglob("*") if path.is_file()]
     return {
-        str(path.relative_to(folder)): [{**row, "ms": ""} for row in read_csv(path)]
-        if path.suffix == ".csv"
-        else path.read_bytes()
-        for path in there
+        str(path.relative_to(folder)): content(path) for path in folder.rglob("*") if path.is_file()
     }
+
+
+def content(path: Path) -> object:
+    table = path.suffix == ".csv"
+    return [{**row, "ms": ""} for row in read_csv(path)] if table else path.read_bytes()
 
 
 def is_running(pid: int) -> bool:

@@ -48,8 +48,6 @@ class Budget:
 
     def __init__(self, limit: int = DEFAULT) -> None:
         self.limit = limit
-        self.refused = False
-        """Whether something needed more than there is in all, since somebody set this back."""
         self._reset()
 
     def _reset(self) -> None:
@@ -123,7 +121,6 @@ class Budget:
 
     def _check(self, size: int) -> None:
         if size > self.limit:
-            self.refused = True
             raise TooLargeError(
                 f"{size // MIB:,} MiB of memory while it is read, of which images may take "
                 f"{self.limit // MIB:,} MiB"

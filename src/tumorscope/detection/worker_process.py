@@ -27,7 +27,7 @@ Asked = tuple[list[Path], int | None]
 """Files, and how many of them a run of the engine takes."""
 
 Answer = list[Finding] | Exception | None
-"""Findings, what was raised instead, or nothing where an image needs more memory than its share."""
+"""Findings, what was raised instead, or nothing where memory did not suffice for one of them."""
 
 
 class CannotGoOnError(Exception):
@@ -181,7 +181,6 @@ def _read(requests: Connection, asked: SimpleQueue[Asked]) -> None:
 
 
 def _answer(detector: Detector, paths: list[Path], batch: int | None) -> Answer:
-    IMAGES.refused = False
     try:
         findings = detector.detect_together(paths, batch=batch)
     except Exception as error:
@@ -191,4 +190,4 @@ def _answer(detector: Detector, paths: list[Path], batch: int | None) -> Answer:
         except Exception:
             return RuntimeError(f"{type(error).__name__}: {error}")
         return error
-    return None if IMAGES.refused else findings
+    return findings if all(each.final for each in findings) else None
