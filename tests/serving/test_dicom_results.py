@@ -87,6 +87,12 @@ def found(detector: ts.Detector, classic: Path) -> SeriesFinding:
 
 
 @pytest.fixture(scope="module")
+def made(found: SeriesFinding, detector: ts.Detector) -> tuple[Dataset, ...]:
+    """Report and capture of `found`; not to be changed."""
+    return results_of(found, detector.metadata)
+
+
+@pytest.fixture(scope="module")
 def multiframe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("enhanced")
     places = [(-94.0, -94.0, -60.0 + 5 * index) for index in range(24)]
@@ -171,9 +177,9 @@ def test_other_programs_take_them_and_say_what_was_found(
 
 
 def test_a_report_reads_back_with_its_numbers_and_key_images(
-    found: SeriesFinding, detector: ts.Detector
+    found: SeriesFinding, made: tuple[Dataset, ...]
 ) -> None:
-    report, capture = results_of(found, detector.metadata)
+    report, capture = made
     read = highdicom.sr.Comprehensive3DSR.from_dataset(report)
     groups = read.content.get_image_measurement_groups()
     assert groups[0].finding_type.meaning == "Neoplasm"
@@ -212,9 +218,13 @@ def test_frames_of_enhanced_images_are_named(detector: ts.Detector, multiframe: 
 
 
 def test_the_same_answer_is_the_same_object_and_a_late_instance_makes_another(
-    found: SeriesFinding, detector: ts.Detector, classic: Path, tmp_path: Path
+    found: SeriesFinding,
+    made: tuple[Dataset, ...],
+    detector: ts.Detector,
+    classic: Path,
+    tmp_path: Path,
 ) -> None:
-    first = results_of(found, detector.metadata)
+    first = made
     again = results_of(detector.detect_series(classic), detector.metadata)
     assert [bytes_of(each) for each in first] == [bytes_of(each) for each in again]
     assert first[0].SOPInstanceUID != first[1].SOPInstanceUID
@@ -230,9 +240,9 @@ def test_the_same_answer_is_the_same_object_and_a_late_instance_makes_another(
 
 
 def test_a_pixel_of_a_capture_lies_where_its_source_lies(
-    found: SeriesFinding, detector: ts.Detector
+    found: SeriesFinding, made: tuple[Dataset, ...]
 ) -> None:
-    _, capture = results_of(found, detector.metadata)
+    _, capture = made
     [shared], places = (
         capture.SharedFunctionalGroupsSequence,
         capture.PerFrameFunctionalGroupsSequence,
