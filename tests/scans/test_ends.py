@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.fixtures.dicom_files import image, save, write_series
+from tests.fixtures.dicom_files import enhanced, image, save, write_series
 
 from tumorscope.scans import Volume, index_study, read_volumes
 
@@ -85,6 +85,16 @@ def test_slices_that_are_missing_between_others_are_no_end(tmp_path: Path) -> No
     [(found, detail)] = ends(tmp_path)
     assert found == pytest.approx(5.0)
     assert "of 10 images of the acquisition, 7 are here" in detail
+
+
+@pytest.mark.parametrize(("total", "cut_off"), [(1, 0.0), (2, 25.0)])
+def test_files_of_a_concatenation(tmp_path: Path, total: int, cut_off: float) -> None:
+    places = [(0, 0, 5 * index) for index in range(5)]
+    parts = {"ConcatenationUID": "1.2.3", "InConcatenationTotalNumber": total}
+    save(enhanced(np.ones((5, 6, 5), np.uint16), places, **parts), tmp_path / "first")
+    [(found, detail)] = ends(tmp_path)
+    assert found == pytest.approx(cut_off)
+    assert detail == ("1 file of a concatenation is not here" if cut_off else "")
 
 
 def test_images_that_are_passed_over_are_not_missing(tmp_path: Path) -> None:

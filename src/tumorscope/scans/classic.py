@@ -21,7 +21,8 @@ TAGS: tuple[str | int, ...] = (
     *("DiffusionBValue", "ComplexImageComponent", "AcquisitionContrast", "RescaleSlope"),
     *("RescaleIntercept", "ModalityLUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit"),
-    *("ImagesInAcquisition", "NumberOfSeriesRelatedInstances"),
+    *("ImagesInAcquisition", "NumberOfSeriesRelatedInstances", "ConcatenationUID"),
+    "InConcatenationTotalNumber",
     *("EncryptedAttributesSequence", "VolumeBasedCalculationTechnique"),
     *(SIEMENS_TILES, GE_COMPONENT, facts.SIEMENS_B_VALUE, facts.GE_B_VALUE),
 )

@@ -44,21 +44,37 @@ def with_ends(stacks: Sequence[Stack], series: Series) -> list[Stack]:
 
 def _missing(stacks: Sequence[Stack], series: Series) -> tuple[int, str]:
     """Return how many images of a series are missing at ends at least, and how that is known."""
-    frames = [frame for stack in stacks for frame in stack.frames if frame.number is None]
-    if not frames:
-        return 0, ""  # files of many frames hold all of them
-    there = len(frames) + len(series.multiframe) + series.lost + series.passed_over
-    listed = max(frame.layout.listed for frame in frames)
-    before = _before_the_first(stacks, series)
-    anywhere = [
-        (series.lost, f"{counted(series.lost, 'image')} of the series cannot be read"),
-        (listed - there, f"the headers list {listed} images of the series, {there} are here"),
-        _of_the_acquisition(frames, series),
-    ]
+    frames = [frame for stack in stacks for frame in stack.frames]
+    anywhere = _of_concatenations(frames, series)
+    before = 0
+    if classic := [frame for frame in frames if frame.number is None]:
+        anywhere += _of_headers(classic, series)
+        before = _before_the_first(stacks, series)
     inside = sum(map(_in_gaps, stacks))  # which are known as gaps
     known = [(count - inside, words) for count, words in anywhere if count > inside]
     known += [(before, f"its instance numbers begin with {before + series.passed_over + 1}")]
     return max(known, key=lambda each: each[0])
+
+
+def _of_concatenations(frames: Sequence[Frame], series: Series) -> list[tuple[int, str]]:
+    """Return how many images absent files of a concatenation hold, if as many as the others."""
+    if not series.absent:
+        return []
+    several = sum(frame.number is not None for frame in frames)
+    count = round(series.absent * several / len(series.multiframe))
+    files = counted(series.absent, "file")
+    return [(count, f"{files} of a concatenation {'is' if series.absent == 1 else 'are'} not here")]
+
+
+def _of_headers(frames: Sequence[Frame], series: Series) -> list[tuple[int, str]]:
+    """Return what headers of files with one image each tell."""
+    there = len(frames) + len(series.multiframe) + series.lost + series.passed_over
+    listed = max(frame.layout.listed for frame in frames)
+    return [
+        (series.lost, f"{counted(series.lost, 'image')} of the series cannot be read"),
+        (listed - there, f"the headers list {listed} images of the series, {there} are here"),
+        _of_the_acquisition(frames, series),
+    ]
 
 
 def _in_gaps(stack: Stack) -> int:

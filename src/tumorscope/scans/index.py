@@ -62,6 +62,7 @@ class _Gathered:
     frames: list[Frame] = field(default_factory=list)
     multiframe: list[str] = field(default_factory=list)
     images: int = 0
+    concatenated: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
 def index_study(
@@ -155,6 +156,8 @@ class _Study:
             gathered = self._gathered(path, opened)
             gathered.multiframe.append(path)
             gathered.images += whole(dataset, "NumberOfFrames") or 1
+            total = whole(dataset, "InConcatenationTotalNumber") or 1
+            gathered.concatenated[text(dataset, "ConcatenationUID"), total] += 1
         else:
             frame = frame_of(path, opened, self._layouts)
             gathered = self._gathered(path, opened)
@@ -230,6 +233,9 @@ def _series(gathered: _Gathered) -> Series:
         frames,
         multiframe,
         gathered.images,
+        absent=sum(
+            max(0, total - here) for (uid, total), here in gathered.concatenated.items() if uid
+        ),
     )
 
 

@@ -34,6 +34,9 @@ class Series:
         How many 2-D images it holds; 0 for NIfTI, where that is not known yet.
     lost, passed_over : int
         Images of it that cannot be read by their headers, and that are not looked at.
+    absent : int
+        Files with several images each that others tell of, as they were cut from one, and that are
+        not here.
     """
 
     kind: Literal["dicom", "nifti"]
@@ -48,3 +51,4 @@ class Series:
     images: int = 0
     lost: int = 0
     passed_over: int = 0
+    absent: int = 0
