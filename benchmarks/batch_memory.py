@@ -2,9 +2,9 @@
 
     python benchmarks/batch_memory.py --model MODEL.onnx [--image FILE]
 
-writes benchmarks/results/batch_memory.csv: peak memory of ``tumorscope predict`` over 1,000 and
-20,000 hard links to one image and images per second. What
-processes share counts once, as Linux tells it (Pss), so this runs on Linux only.
+writes benchmarks/results/batch_memory.csv: peak memory of ``tumorscope predict`` and its processes
+over 1,000 and 20,000 hard links to one image, and images per second. What processes share counts
+once, as Linux tells it (Pss), so this runs on Linux only.
 """
 
 from __future__ import annotations

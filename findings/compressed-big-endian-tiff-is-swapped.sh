@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pillow swaps the bytes of every value once too often in a compressed big-endian TIFF of floats, 32-bit
-# or signed 16-bit integers.
+# Pillow swaps the bytes of every value once too often in a compressed big-endian TIFF of 32-bit floats,
+# or of signed integers of 16 or 32 bits.
 #
 # Versions   Pillow 13.0.0, tifffile 2026.3.3, imagecodecs 2026.3.6, numpy 2.4.6
 # Input      a grey ramp as uint8, uint16, int16, int32 and float32, in both byte orders, uncompressed

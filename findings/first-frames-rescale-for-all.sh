@@ -5,7 +5,7 @@
 # Input      an Enhanced MR image of three frames, which all store 0 … 79, with the rescale slopes 1, 0.5
 #            and 0.25 and the intercepts 0, −10 and 100 in their Pixel Value Transformation Sequence (a
 #            functional group of each frame: PS3.3, C.7.6.16.2.9)
-# Expected   0 … 79, −10 … 29.5 and 100 … 119.75, as highdicom and dcm2niix have it; or a warning
+# Expected   0 … 79, −10 … 29.5 and 100 … 119.75, as highdicom has it; or a warning
 # Behaviour  0 … 79 three times, as unsigned 16-bit integers; of the same three frames as single files
 #            each is rescaled with its own
 set -euo pipefail

@@ -6,8 +6,8 @@
 #            value; the same with that value as a constant in the file
 # Expected   a border of −20 from both: constant_value of Pad is an input like any other (ONNX, Pad-13:
 #            "a scalar value to be used if the mode chosen is constant")
-# Behaviour  0 without a word, where the value is worked out by the graph (or given with the image);
-#            −20 where it is a constant, and from ONNX Runtime in both
+# Behaviour  0 without a word, where the value is worked out by the graph; −20 where it is a constant,
+#            and from ONNX Runtime in both
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

@@ -8,7 +8,7 @@
 # Expected   −40 of get_stored_frame, "interpreted as the correct pixel datatype (according to the pixel
 #            representation …)" as its documentation says, and of get_frame; pixel_array gives it
 # Behaviour  both give 4056, without a word. The bits allocated are handed to the decoder as bits
-#            stored, so that an overlay in the upper bits becomes part of the values too. Once
+#            stored, so that an overlay in the upper bits becomes part of the values too (24536). Once
 #            pixel_array was asked for, the frame is taken from there, and both give −40
 set -euo pipefail
 place=$(mktemp -d)
@@ -52,6 +52,10 @@ before = int(image.get_stored_frame(1)[0, 0]), int(image.get_frame(1)[0, 0])
 right = bool((image.pixel_array == values).all())
 after = int(image.get_stored_frame(1)[0, 0]), int(image.get_frame(1)[0, 0])
 print("get_stored_frame, get_frame:", before, "| pixel_array right:", right, "| after it:", after)
-sys.exit((before, right, after) != ((4056, 4056), True, (-40, -40)))
+data.PixelData = (values & 0xFFF | 0x5000).astype("<u2").tobytes()
+data.save_as("b.dcm", enforce_file_format=True)
+overlaid = int(highdicom.imread("b.dcm").get_stored_frame(1)[0, 0])
+print("get_stored_frame, with an overlay in the upper bits:", overlaid)
+sys.exit((before, right, after, overlaid) != ((4056, 4056), True, (-40, -40), 24536))
 PYTHON
 echo "as described"

@@ -179,8 +179,10 @@ class _Asked:
                 pixels = perturbation.change(opened.slice.pixels, strength, draws)
             if pixels is None:
                 return None
-            scan, known = Slice(pixels=pixels, source=""), (opened.coloured, opened.damaged)
-            reasons = rules.input_reasons(scan, self.check, coloured=known[0], damaged=known[1])
+            scan = Slice(pixels=pixels, source="")
+            reasons = rules.input_reasons(
+                scan, self.check, coloured=opened.coloured, damaged=opened.damaged
+            )
             return prepare(scan, self.how), bool(reasons)
 
         prepared = in_threads(changed, range(len(self.pictures)))

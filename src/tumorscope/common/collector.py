@@ -25,6 +25,8 @@ def collect_later() -> None:
     True
     """
     usual = gc.get_threshold()
+    if not 0 < usual[0] < FIRST:  # it is off, or waits already: what is usual would be forgotten
+        return
 
     def first(_phase: str, _counts: dict[str, int]) -> None:
         gc.callbacks.remove(first)

@@ -64,7 +64,7 @@ def run_batch(
     batch : int, optional
         Images per run of the engine.
     processes : Processes, optional
-        What the detector's threads leave the work to.
+        These answer in place of the detector's threads.
 
     Raises
     ------

@@ -45,7 +45,7 @@ PACKAGED_NAME = "packaged"
 """What users write for `PACKAGED`."""
 
 LOOK_AHEAD = 4
-"""Runs per thread that may wait for their turn to be handed out; half where several are taken."""
+"""Tasks per thread that are begun ahead of their turn; half as many where each has several runs."""
 
 
 def model_path(model: str | Path | None = None) -> Path:
@@ -204,7 +204,7 @@ class Detector:
 
     @property
     def engine(self) -> EngineName:
-        """What computes."""
+        """Name of the engine that computes."""
         return self._engine_name
 
     @cached_property
@@ -337,9 +337,14 @@ class Detector:
         Parameters
         ----------
         images : sequence of path, bytes, array, Pillow image or Slice
-            All of them are held in memory as the network sees them.
+            All of them are held in memory as the network sees them; see `tumorscope.Image`.
         batch : int, optional
-            See `detect_many`; without, as many are run together as change no number.
+            See `detect_many`; by default as many are run together as changes no number.
+
+        Raises
+        ------
+        UsageError
+            If one of them is of another type, dtype or shape.
         """
         engine = self._engines.throughput
         return self._chunk(engine, images, batch or engine.at_once)

@@ -182,17 +182,13 @@ def training_and_tuning(
     if recipe.optimisation.schedule != "plateau":
         return known, known[:0]
     having = labels[known] > 0
-    groups_of_class = [len(set(groups[known][having == each].tolist())) for each in (False, True)]
-    apart, what = (
-        (groups_of_class, "group")
-        if split_by == "group"
-        else (
-            [int((having == each).sum()) for each in (False, True)],
-            "image",
-        )
-    )
-    if min(apart) < 2:
-        without, tumours = (counted(number, what) for number in apart)
+    of_class = [known[having == each] for each in (False, True)]
+    groups_of_class = [len(set(groups[each].tolist())) for each in of_class]
+    by_group = split_by == "group"
+    divided = groups_of_class if by_group else [len(each) for each in of_class]
+    if min(divided) < 2:
+        unit = "group" if by_group else "image"
+        without, tumours = (counted(number, unit) for number in divided)
         raise InputError(
             f"The {len(known)} images to learn from are of {tumours} with a tumour and {without} "
             "without. Expected at least 2 of each, one of which is kept for tuning, as the recipe "

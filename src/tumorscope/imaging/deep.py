@@ -33,8 +33,8 @@ def is_deep(mode: str) -> bool:
 def by_pillow(image: Image.Image, page: Page | None) -> bool:
     """Return whether Pillow decodes the values of a deep image as they are.
 
-    It reads unsigned 32-bit values as signed and signed 8-bit values as unsigned, and of compressed
-    big-endian values, if they are signed or floating-point, it swaps the bytes once too often.
+    It reads unsigned 32-bit values as signed and signed 8-bit values as unsigned, and swaps the
+    bytes of others (`Page.swapped`).
     """
     if page is None:
         return is_deep(image.mode)

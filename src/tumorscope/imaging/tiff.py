@@ -75,7 +75,8 @@ class Page:
     tile : int
         Pixels of one tile, for which a decoder makes room; 0 where it has none.
     swapped : bool
-        Whether its values are signed or floating-point, big endian and compressed.
+        Whether its values are signed or floating-point, big endian and compressed: of these Pillow
+        swaps the bytes once too often.
     """
 
     index: int

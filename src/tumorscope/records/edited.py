@@ -27,10 +27,10 @@ class Edited:
     relabelled : tuple of (str, str, str)
         Path, label then and label now of those that have another label.
     trained : tuple of str
-        Those that the network was fitted to: they were in the training part, or of the testing
-        part in the tuning part.
+        Those that were in the training part when the run was trained, so that the network was
+        fitted to them; of the testing part also those that were in the tuning part.
     left_out : tuple of str
-        Images that were in the part and are not any more.
+        Images that were in this part and are not any more.
     """
 
     part: Part

@@ -26,7 +26,7 @@ from tumorscope.scans.file_checks import (
     check_inflated,
     check_kind,
 )
-from tumorscope.scans.not_read import Identity, NotReadError
+from tumorscope.scans.not_read import NotReadError, Uids
 from tumorscope.scans.quick_header import quick_header
 from tumorscope.scans.values import text
 
@@ -137,11 +137,11 @@ def open_header(path: str, tags: Sequence[str | int] | None = None) -> Opened:
         raise NotReadError("too-large", f"{size:,} bytes of compressed pixels")
     if native and offset + length > size:
         lacking = f"{size - offset:,} bytes of pixels where the header promises {length:,}"
-        raise NotReadError("damaged", lacking, identity_of(dataset))
+        raise NotReadError("damaged", lacking, uids_of(dataset))
     return Opened(dataset, syntax, size, pixels, offset if native else None, length)
 
 
-def identity_of(dataset: Dataset) -> Identity:
+def uids_of(dataset: Dataset) -> Uids:
     """Return the UIDs of study, series and instance, empty where there are none."""
     names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
     study, series, instance = (text(dataset, name) for name in names)

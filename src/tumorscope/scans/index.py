@@ -18,7 +18,7 @@ from tumorscope.common.progress import track
 from tumorscope.imaging.find import is_hidden
 from tumorscope.imaging.kinds import NIFTI_ENDINGS
 from tumorscope.scans.classic import TAGS, Layouts, frame_of
-from tumorscope.scans.dicom_file import Opened, identity_of, need, open_header
+from tumorscope.scans.dicom_file import Opened, need, open_header, uids_of
 from tumorscope.scans.frame import Frame
 from tumorscope.scans.functional_groups import is_enhanced
 from tumorscope.scans.localizer import UNMARKED, is_localizer
@@ -139,7 +139,7 @@ class _Study:
             check_object(opened, self._modalities)
             self._add_image(path, opened)
         except NotReadError as error:
-            *series, uid = error.identity if opened is None else identity_of(opened.dataset)
+            *series, uid = error.uids if opened is None else uids_of(opened.dataset)
             record = NotRead(error.reason, path, error.detail, 1, *series)
             self.leave_out(record)
             if record.unreadable:
@@ -167,7 +167,7 @@ class _Study:
 
     def _gathered(self, path: str, opened: Opened) -> _Gathered:
         dataset = opened.dataset
-        identity = identity_of(dataset)[:2]
+        identity = uids_of(dataset)[:2]
         # Without a UID, what lies in one folder is taken for one series.
         key = identity if identity[1] else (identity[0], str(Path(path).parent))
         found = self._series.get(key)

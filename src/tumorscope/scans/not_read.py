@@ -111,8 +111,8 @@ class NotRead:
         return f"{printable(self.path)}{others}: {why}{detail}." + (f" {advice}." if advice else "")
 
 
-Identity = tuple[str, str, str]
-"""UIDs of study, series and instance; empty where they are not known."""
+Uids = tuple[str, str, str]
+"""Of study, series and instance; empty where they are not known."""
 
 
 class NotReadError(Exception):
@@ -124,15 +124,13 @@ class NotReadError(Exception):
         One of `REASONS`.
     detail : str
         See `NotRead`.
-    identity : tuple of str
-        UIDs of study, series and instance, where the header could still be read and who catches
-        this cannot know them.
+    uids : tuple of str
+        Of study, series and instance, where the header could be read, but whoever catches this has
+        not got it.
     """
 
-    def __init__(
-        self, reason: NotReadReason, detail: str = "", identity: Identity = ("", "", "")
-    ) -> None:
+    def __init__(self, reason: NotReadReason, detail: str = "", uids: Uids = ("", "", "")) -> None:
         super().__init__(reason, detail)
         self.reason: NotReadReason = reason
         self.detail = detail
-        self.identity = identity
+        self.uids = uids

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.common.errors import InputError
-from tumorscope.statistics import Interval, cluster_bootstrap, wilson
+from tumorscope.statistics import Interval, cluster_bootstrap
+from tumorscope.statistics.intervals import unchanging
 
 Statistic = Callable[[NDArray[np.intp]], NDArray[np.float64]]
 """Maps positions of images, with repetitions, to one value per repeat; NaN where undefined."""
@@ -99,8 +100,8 @@ class Bootstrap:
     def __call__(self, statistic: Statistic, *, among: NDArray[np.bool_] | None = None) -> Estimate:
         """Return the mean of a statistic over repeats, with its 95 % interval.
 
-        Of a share that no resample changes, such as "never wrong", the groups of the images `among`
-        which it is taken bound it, by Wilson's interval; where these are not given, nothing does.
+        A share that no resample changes, such as "never wrong", has the interval of `unchanging`
+        for the groups of `among`, the images of which it is a share. Without `among` it has none.
         """
         if self.n_resamples < 1:
             raise InputError(
@@ -123,8 +124,7 @@ class Bootstrap:
         if found.high - found.low < 1e-12:
             count = 0 if among is None else len(np.unique(self.groups[among]))
             if count > 1:
-                bounds = wilson(min(max(value, 0.0), 1.0) * count, count)
-                return Interval(value, bounds.low, bounds.high, "Wilson score on groups")
+                return unchanging(value, count)
             return Undefined("the same in every resample, which is no interval", value)
         if found.low <= value <= found.high:
             return found

@@ -347,9 +347,14 @@ def over_groups(
     found = cluster_bootstrap(statistic, groups, n_resamples=n_resamples)
     if found.high - found.low > 1e-12:
         return found
-    value = min(max(found.value, 0.0), 1.0)  # a mean of ones may lie above one
-    bounds = wilson(value * count, count)
-    return Interval(found.value, bounds.low, bounds.high, "Wilson score on groups")
+    return unchanging(found.value, count)
+
+
+def unchanging(value: float, groups: int) -> Interval:
+    """Return the interval of a share that no resample changes: Wilson's, of so many groups."""
+    share = min(max(value, 0.0), 1.0)  # a mean of ones may lie above one
+    bounds = wilson(share * groups, groups)
+    return Interval(value, bounds.low, bounds.high, "Wilson score on groups")
 
 
 def resamples(groups: ArrayLike, *, seed: int = 0) -> Iterator[NDArray[np.intp]]:

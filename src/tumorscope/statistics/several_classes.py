@@ -91,10 +91,10 @@ def _of_class(part: OneClass, bootstrap: Bootstrap) -> dict[str, Estimate]:
         why = Undefined("no image of other classes")
         undefined = dict.fromkeys(("specificity", "ppv", "auc"), why)
     held: NDArray[np.bool_] = np.asarray(part.held[:, 0])
-    among: dict[str, NDArray[np.bool_]] = {
+    among: dict[str, NDArray[np.bool_]] = {  # images of which each is a share, if not of `held`
         "specificity": ~held,
         "ppv": np.asarray(part.called.any(axis=1)),
-        "auc": held if 2 * held.sum() <= len(held) else ~held,
+        "auc": held if 2 * held.sum() <= len(held) else ~held,  # of the smaller side
     }
     return {
         metric: undefined.get(metric)

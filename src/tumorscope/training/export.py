@@ -176,9 +176,10 @@ def write_checked(
 
 
 def _check_splits(run: Run) -> None:
-    """Refuse a run in which splits were edited; say which labels were."""
+    """Refuse a run whose training images were moved to another part; say what else was edited."""
+    contents = run.read()
     for part in PARTS:
-        edited = edited_since(run.read(), part=part)
+        edited = edited_since(contents, part=part)
         if edited.trained:
             raise HonestyError(
                 f"{len(edited.trained)} of the {edited.images} images that "
@@ -187,7 +188,7 @@ def _check_splits(run: Run) -> None:
                 "not fitted to, as thresholds are chosen on them, and the model file would not "
                 "know that it has seen them. Put their column split back, or train again."
             )
-        if part == "tuning":
+        if part == "tuning":  # thresholds are chosen on these; `evaluate` speaks of the others
             for note in edited.notes():
                 say(note)
 

@@ -248,7 +248,7 @@ def test_workers_on_graphics_cards_have_one_each(
     # The eight that are too many would wait for a core for ever, with images in hand.
     Crew(few_cores := CountedCards(2), detector, store, workers=16)
     assert few_cores.asked == on_cores.asked
-    assert "has 8 cores for 16 workers; 8 are started" in capsys.readouterr().err
+    assert "has 8 cores, so 8 of 16 workers start" in capsys.readouterr().err
     monkeypatch.setattr(Detector, "engine", "cuda")
     Crew(on_cards := CountedCards(2), detector, store)
     assert on_cards.asked == [{"num_cpus": 1, "num_gpus": 1}] * 2

@@ -156,7 +156,7 @@ def _cores(ray: Any, workers: int | None) -> int:
     if there < 1:
         raise InputError("The cluster has no cores. Expected at least one. Start a worker.")
     if workers is not None and workers > there:  # the others would wait for a core for ever
-        say(f"The cluster has {counted(there, 'core')} for {workers} workers; {there} are started.")
+        say(f"The cluster has {counted(there, 'core')}, so {there} of {workers} workers start.")
     return min(workers or there, there)
 
 
