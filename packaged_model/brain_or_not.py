@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -64,13 +64,41 @@ def directions(features: Features) -> Features:
     return units
 
 
-def learn(
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What there is to learn from: the pooled features of each layer, of brains and of drawings.
+
+    Attributes
+    ----------
+    brains, moved, drawn : list of ndarray of float32
+        Of brain MRI, of these as other scanners show them, and of what is none.
+    sources, of : ndarray of str
+        The source of each brain, and of each moved one.
+    """
+
+    brains: list[Features]
+    moved: list[Features]
+    drawn: list[Features]
+    sources: NDArray[np.str_]
+    of: NDArray[np.str_]
+
+    def with_cuts(self, features: list[Features], sources: NDArray[np.str_]) -> Lesson:
+        """Return the lesson with more brains, in which neither limit nor drawings have a part.
+
+        Slices from the edge of the brain would widen the limit so far that abdomens pass.
+        """
+        pairs = zip(self.moved, features, strict=True)
+        moved = [np.concatenate(pair) for pair in pairs]
+        return replace(self, moved=moved, of=np.concatenate([self.of, sources]))
+
+
+def look(
     run: Callable[[Pixels], list[Features]],
     brains: Pixels,
     sources: NDArray[np.str_],
     how: Preprocessing,
-) -> BrainOrNot:
-    """Learn from brains, from these as other scanners show them, and from drawings.
+) -> Lesson:
+    """Look at brains, at these as other scanners show them, and at drawings.
 
     Parameters
     ----------
@@ -79,24 +107,29 @@ def learn(
     brains : ndarray of uint8, shape (n, size, size)
         Prepared.
     sources : ndarray of str, shape (n,)
-        Of the brains. The limit is chosen on sources left out in turn.
+        Of the brains.
     how : Preprocessing
         Of the model.
     """
     origin, moved = moved_brains(brains, how, count=MOVED, seed=1)
-    drawn = run(draw_impostors(brains, how, count=DRAWN, seed=2))
-    own, again = run(brains), run(moved)
+    drawn = draw_impostors(brains, how, count=DRAWN, seed=2)
+    return Lesson(run(brains), run(moved), run(drawn), sources, sources[origin])
+
+
+def learn(lesson: Lesson) -> BrainOrNot:
+    """Learn brains from drawings; the limit is chosen on sources left out in turn."""
+    sources = lesson.sources
     x = np.concatenate(
         [np.concatenate([directions(each) for each in layers], axis=1)
-         for layers in (own, again, drawn)]
+         for layers in (lesson.brains, lesson.moved, lesson.drawn)]
     )  # fmt: skip
-    n, m = len(brains), len(moved)
+    n, m = len(sources), len(lesson.of)
     mean, spread = x[:n].mean(axis=0), x[:n].std(axis=0)
     # A channel that is silent in brains is no witness of much, so its spread is not taken as 0.
     spread = spread + 0.05 * spread.mean()
     x = (x - mean) / spread
     other = np.arange(len(x)) >= n + m
-    names = np.concatenate([sources, sources[origin], np.full(int(other.sum()), "")])
+    names = np.concatenate([sources, lesson.of, np.full(int(other.sum()), "")])
     held_out = np.empty(n)
     for left in np.array_split(np.unique(sources), min(FOLDS, len(np.unique(sources)))):
         out = np.isin(names, left)
@@ -107,7 +140,7 @@ def learn(
     fitted = _fit(x, other, names)
     raw = fitted.coef_[0] / spread / CALM
     bias = float(fitted.intercept_[0] - limit) / CALM - float(mean @ raw)
-    ends = np.cumsum([each.shape[1] for each in own])[:-1]
+    ends = np.cumsum([each.shape[1] for each in lesson.brains])[:-1]
     return BrainOrNot(tuple(each.astype(np.float32) for each in np.split(raw, ends)), bias)
 
 

@@ -14,8 +14,9 @@ and skipped where it is done:
 - export     the model file, its weights stored in 8 bits, calibrated on the scores left out
 - report     results by source, beside those of the packaged model
 - install    copy the model and its results into the package and benchmarks/results
-- check      learn the input check of the installed model anew, from the images of the manifest and
-             drawings; another graph and so another id, but what it says of brains stays
+- check      learn the input check of the installed model anew, from the images of the manifest,
+             coronal and sagittal cuts of the tumour-free volumes in FOLDER/volumes, and drawings;
+             another graph and so another id, but what it says of brains stays
 - series     how slices of the installed model become the answer for a series: levels chosen on the
              tumour-free volumes in FOLDER/volumes, scored by the trainings of `holdout` where
              these left them out → series.csv; graph and id stay
@@ -39,17 +40,20 @@ from pathlib import Path
 import numpy as np
 
 from packaged_model.card import full_card, read
+from packaged_model.cuts import read_cuts, without
 from packaged_model.decisions import redecide
 from packaged_model.evidence import SHARES, pointing_records
 from packaged_model.holdout import folds_of, train_without
 from packaged_model.input_check import renew_input_check
 from packaged_model.leave_source_out import both_labels
 from packaged_model.left_out import AT_SPECIFICITY, records_of
+from packaged_model.listed_volumes import halves, listed_volumes
 from packaged_model.pack import pack
 from packaged_model.places import (
     ABLATED,
     CHECKED,
     EVIDENCE,
+    HALF,
     INSTALLED,
     RESULTS,
     ROOT,
@@ -57,7 +61,7 @@ from packaged_model.places import (
     SERIES,
 )
 from packaged_model.series import choose_series
-from packaged_model.sources import HOLD_OUT, in_two, read_manifest, with_splits
+from packaged_model.sources import EVER_LEFT_OUT, HOLD_OUT, in_two, read_manifest, with_splits
 from tumorscope.assessment.robustness import measure_robustness
 from tumorscope.assessment.thumbprints import marks_of
 from tumorscope.cohort.manifest import Manifest
@@ -291,11 +295,23 @@ def renew_thumbprints(path: Path, manifest: Manifest) -> None:
 
 
 def renew_check(order: Order) -> None:
-    """Learn the input check of the installed model anew, and of copies of those of `holdout`."""
-    for folder in sorted((order.output / "holdout").glob("without-*")):
-        shutil.copyfile(folder / "model.onnx", folder / CHECKED)
-        print(renew_input_check(folder / CHECKED, Manifest.load(folder / "manifest.csv")))
-    print(renew_input_check(INSTALLED, order.manifest))
+    """Learn the input check of the installed model anew, and of copies that results are taken by.
+
+    These are the models of `holdout`, and the installed one with the cuts of half the people.
+    """
+    cuts, holdout = read_cuts(order.data), order.output / "holdout"
+    for number, names in enumerate(HOLD_OUT):
+        if (folder := holdout / f"without-{number}").is_dir():
+            shutil.copyfile(folder / "model.onnx", folder / CHECKED)
+            manifest = Manifest.load(folder / "manifest.csv")
+            said = renew_input_check(folder / CHECKED, manifest, cuts=without(cuts, names))
+            print(f"{folder.name}: {said}")
+    copies = {}
+    for number, subjects in enumerate(halves(listed_volumes(order.data), EVER_LEFT_OUT)):
+        copies[holdout / HALF.format(number) / CHECKED] = without(cuts, subjects)
+    for model in copies:
+        model.parent.mkdir(parents=True, exist_ok=True)
+    print(renew_input_check(INSTALLED, order.manifest, cuts=cuts, copies=copies))
 
 
 def write_card(order: Order) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from packaged_model.brain_or_not import BrainOrNot, Features, Pixels, learn, moved_brains
+from packaged_model.brain_or_not import BrainOrNot, Features, Pixels, learn, look, moved_brains
+from packaged_model.cuts import Cut, prepared
 from tumorscope.cohort.manifest import Manifest
 from tumorscope.common.cores import in_threads
 from tumorscope.detection.engines import open_engine
@@ -26,7 +27,13 @@ TESTED = 400
 HEADING = "\n## Input check\n"
 
 
-def renew_input_check(path: Path, manifest: Manifest) -> str:
+def renew_input_check(
+    path: Path,
+    manifest: Manifest,
+    *,
+    cuts: Sequence[Cut] = (),
+    copies: Mapping[Path, Sequence[Cut]] | None = None,
+) -> str:
     """Put an input check into a model file that was learnt from brains and drawings.
 
     The graph's output `distance` becomes exp of a linear score of pooled features of three layers:
@@ -39,11 +46,15 @@ def renew_input_check(path: Path, manifest: Manifest) -> str:
         The model file; replaced.
     manifest : Manifest
         Of its training. The brains of the split "testing" only say how many are refused.
+    cuts : sequence of Cut
+        Of volumes, which are learnt from as well.
+    copies : mapping of Path to sequence of Cut, optional
+        Files to be written with a check that is learnt from other cuts and alike otherwise.
 
     Returns
     -------
     str
-        What the new check refuses.
+        What the new checks refuse.
     """
     model = read_model(path)
     how = model.metadata.preprocessing.preprocessing
@@ -53,22 +64,37 @@ def renew_input_check(path: Path, manifest: Manifest) -> str:
     usable = manifest.usable
     chosen = _some_of_each(usable.of_split("training", "tuning"))
     brains, sources = _read(chosen, how), np.array([row.source for row in chosen.rows])
-    judge = learn(run, brains, sources, how)
-    written = ModelFile(path, model.metadata, with_judge(graph, layers, judge).SerializeToString())
-    _check_unchanged(model, written, brains[:: max(1, len(brains) // 40)])
-    others = draw_impostors(brains, how, count=TESTED, seed=3)
     tested = usable.of_split("testing")
+    shown = {
+        "other": run(draw_impostors(brains, how, count=TESTED, seed=3)),
+        "moved": run(moved_brains(brains, how, count=TESTED, seed=4)[1]),
+        "brain": run(_read(tested, how)) if len(tested) else [],
+    }
+    lesson = look(run, brains, sources, how)
+    said = []
+    for file, mine in {**(copies or {}), path: cuts}.items():
+        pixels, of = prepared(mine, set(sources), how)
+        judge = learn(lesson.with_cuts(run(pixels), of) if mine else lesson)
+        changed = with_judge(graph, layers, judge).SerializeToString()
+        renewed = ModelFile(file, model.metadata, changed)
+        _check_unchanged(model, renewed, brains[:: max(1, len(brains) // 40)])
+        said.append(_write(renewed, judge, shown, cuts=bool(mine)))
+    return "\n".join(said)
+
+
+def _write(
+    model: ModelFile, judge: BrainOrNot, shown: Mapping[str, list[Features]], *, cuts: bool
+) -> str:
+    """Write a model with what the judge in its graph refuses, and return that."""
     check = InputCheck(
         distance=1.0,
-        refused_brain=_refused(judge, run, _read(tested, how)) if len(tested) else None,
-        refused_other=_refused(judge, run, others),
+        refused_brain=_refused(judge, shown["brain"]) if shown["brain"] else None,
+        refused_other=_refused(judge, shown["other"]),
     )
-    metadata = model.metadata.model_copy(
-        update={"input_check": check, "card": _with_section(model.metadata.card, check)}
-    )
-    written = write_model(path, written.graph, metadata)
-    _, moved = moved_brains(brains, how, count=TESTED, seed=4)
-    again = _refused(judge, run, moved)
+    card = _with_section(model.metadata.card, check, cuts=cuts)
+    metadata = model.metadata.model_copy(update={"input_check": check, "card": card})
+    written = write_model(model.path, model.graph, metadata)
+    again = _refused(judge, shown["moved"])
     return (
         f"{written.metadata.id} refuses {_share(check.refused_other)} of drawings, "
         f"{_share(check.refused_brain)} of brains never trained on, and {_share(again)} of those "
@@ -208,10 +234,9 @@ def _read(manifest: Manifest, how: Preprocessing) -> Pixels:
     )
 
 
-def _refused(
-    judge: BrainOrNot, run: Callable[[Pixels], list[Features]], pixels: Pixels
-) -> Estimate:
-    interval: Interval = wilson(int((judge.distances(run(pixels)) > 1).sum()), len(pixels))
+def _refused(judge: BrainOrNot, features: list[Features]) -> Estimate:
+    distances = judge.distances(features)
+    interval: Interval = wilson(int((distances > 1).sum()), len(distances))
     return Estimate(value=interval.value, low=interval.low, high=interval.high)
 
 
@@ -221,7 +246,7 @@ def _share(found: Estimate | None) -> str:
     return f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%})"
 
 
-def _with_section(card: str, check: InputCheck) -> str:
+def _with_section(card: str, check: InputCheck, *, cuts: bool) -> str:
     """Return the card with another section on the input check."""
     before, heading, rest = card.partition(HEADING)
     if not heading:
@@ -229,9 +254,10 @@ def _with_section(card: str, check: InputCheck) -> str:
     _, following, after = rest.partition("\n## ")
     words = (
         "Images that features of three layers tell from brain MRI are refused as not a brain MRI "
-        "slice. The check was learnt from the training images, and from drawings: brain slices "
-        "taken apart, other parts of the body drawn roughly, plain patterns; it has seen no real "
-        f"picture of anything else. Of other such drawings {_share(check.refused_other)} are "
+        "slice. The check was learnt from the training images, "
+        f"{'from coronal and sagittal cuts of volumes, ' if cuts else ''}and from drawings: brain "
+        "slices taken apart, other parts of the body drawn roughly, plain patterns; it has seen no "
+        f"real picture of anything else. Of other such drawings {_share(check.refused_other)} are "
         f"refused, of brain MRI never trained on {_share(check.refused_brain)}. The limit passes "
         "98 % of the brain MRI of sources left out while it was chosen."
     )

@@ -16,3 +16,7 @@ EVIDENCE = RESULTS.with_name("evidence_left_out.csv")
 
 CHECKED = "checked.onnx"
 """Beside a model of the step `holdout`: the same with the learnt input check."""
+
+HALF = "half-{}"
+"""Folder in that of `holdout`, of the installed model with a check that half of the people whose
+volumes it learns from had no part in."""

@@ -3,7 +3,8 @@
 Levels are chosen on tumour-free volumes: of each source and sequence at most one in twenty is
 called tumour, with a confidence of 95 %, and some four of five are called tumour-free. Volumes of
 sources that some training of the step `holdout` left out are scored by that model; the others by
-the final one, which was trained on slices of these subjects and so flatters them. The shape of the
+the final one, which was trained on slices of these subjects and so flatters them, but with an input
+check that was learnt without cuts of their volumes. The shape of the
 rule (kernel, limit, depth) was chosen on the same volumes.
 """
 
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import nct, norm
 
-from packaged_model.places import CHECKED
+from packaged_model.listed_volumes import halves, listed_volumes
+from packaged_model.places import CHECKED, HALF
 from packaged_model.series_scores import Scored, scored_volumes
-from packaged_model.sources import HOLD_OUT
+from packaged_model.sources import EVER_LEFT_OUT, HOLD_OUT
 from tumorscope.common.csv_files import write_csv
 from tumorscope.common.files import atomic_path
 from tumorscope.model_file.decision import Answer
@@ -57,7 +59,8 @@ def choose_series(model: Path, data: Path, holdout: Path, results: Path) -> str:
     data : Path
         Folder with volumes/volumes.csv.
     holdout : Path
-        Folder of the step `holdout`: without-0/checked.onnx, as the step `check` writes it …
+        Folder of the step `holdout`: without-0/checked.onnx …, half-0/checked.onnx …, as the step
+        `check` writes them.
     results : Path
         series.csv.
 
@@ -67,10 +70,13 @@ def choose_series(model: Path, data: Path, holdout: Path, results: Path) -> str:
         What was chosen, for people.
     """
     stored = read_model(model)
+    left_out = {f"without-{number}": frozenset(names) for number, names in enumerate(HOLD_OUT)}
+    for number, subjects in enumerate(halves(listed_volumes(data), EVER_LEFT_OUT)):
+        left_out[HALF.format(number)] = subjects
     models = {
-        path: frozenset(sources)
-        for number, sources in enumerate(HOLD_OUT)
-        if (path := holdout / f"without-{number}" / CHECKED).is_file()
+        path: names
+        for folder, names in left_out.items()
+        if (path := holdout / folder / CHECKED).is_file()
     }
     found = list(scored_volumes(data, models, model))
     rule = SeriesRule(threshold=stored.metadata.operating_points["balanced"].threshold)
@@ -198,6 +204,7 @@ def _records(
                     "rate_low": f"{estimate.low:.3f}",
                     "rate_high": f"{estimate.high:.3f}",
                     "score": f"{scores.max():.2f}",
+                    **_slices(mine),
                 }
             )
         for each in (one for one in found if one.plane == plane and one.label):
@@ -218,9 +225,16 @@ def _records(
                     "rate_low": "",
                     "rate_high": "",
                     "score": f"{score:.2f}",
+                    **_slices([each]),
                 }
             )
     return records
+
+
+def _slices(series: Sequence[Scored]) -> dict[str, object]:
+    """Return how many slices show a head, and how many of these are refused."""
+    refused = sum(int(np.isnan(each.logits[each.heads]).sum()) for each in series)
+    return {"slices": sum(int(each.heads.sum()) for each in series), "refused": refused}
 
 
 def _answer(series: Scored, score: float, level: SeriesLevel) -> Answer:

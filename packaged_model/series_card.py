@@ -26,7 +26,8 @@ def series_section(rule: SeriesRule | None, records: Records) -> str:
             "(docs/how-to/detect-on-dicom-and-nifti.md#how-a-series-is-decided)). The levels of "
             "each plane were chosen on volumes without a tumour. *Left out*: whether the model "
             "that scored them, a training of the same recipe, had not seen that source; on the "
-            "others, whose slices the model was trained on, false alarms are rarer than elsewhere. "
+            "others, whose slices the model was trained on, false alarms are rarer than elsewhere; "
+            "their input check was learnt without slices of their volumes. "
             "Kernel, limit and depth of the rule were chosen on these same volumes.",
             _levels(rule),
             "By source. *By other sources*: how many would be called tumour by levels that were "

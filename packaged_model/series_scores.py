@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from packaged_model.card import read
+from packaged_model.listed_volumes import listed_volumes, planes_of
 from tumorscope.detection.asking import asked_closely, first_asked
 from tumorscope.detection.detector import Detector
 from tumorscope.detection.looking import FINEST
 from tumorscope.model_file.schema import Metadata
 from tumorscope.model_file.series_rule import SeriesLevel, SeriesRule, refused_within
-from tumorscope.scans import Plane, Volume, acquired_plane, read_nifti, thinned_volume, views
+from tumorscope.scans import Plane, Volume, read_nifti, thinned_volume, views
 from tumorscope.scans.head import HEAD_AREA, head_area
-
-ISOTROPIC = 3.0
-"""Volumes with steps of at most so many mm are cut along the other planes too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +35,8 @@ class Scored:
         Of the slices.
     positions, logits, depths : ndarray of float
         Of the slices; logits are NaN where refused, depths None but for axial slices.
+    heads : ndarray of bool
+        Which slices show a head, not only air.
     """
 
     path: str
@@ -51,6 +49,7 @@ class Scored:
     positions: NDArray[np.float64]
     logits: NDArray[np.float64]
     depths: NDArray[np.float64] | None
+    heads: NDArray[np.bool_]
 
     @property
     def refused_within(self) -> bool:
@@ -93,47 +92,44 @@ def scored_volumes(
     folder : Path
         With volumes/volumes.csv: path, label, subject (``source:name``) and sequence.
     models : mapping of Path to frozenset of str
-        Model file → sources that it was trained without.
+        Model file → sources that it was trained without, or subjects whose volumes its input check
+        was learnt without.
     final : Path
-        Asked about volumes of sources that no model was trained without.
+        Asked about all other volumes.
     """
     detectors: dict[Path, Detector] = {}
-    for record in read(folder / "volumes" / "volumes.csv"):
-        if record["label"] not in ("0", "1"):
-            continue
-        source = record["subject"].partition(":")[0]
-        known = f"{source}_{record['sequence'].lower()}"
-        asked = next((path for path, out in models.items() if {source, known} & out), final)
+    for listed in listed_volumes(folder):
+        asked = next(
+            (path for path, out in models.items() if listed.of_subject_or_source(out)), final
+        )
         if asked not in detectors:
             detectors[asked] = Detector.load(asked, check_seen=False)
-        volume = next(read_nifti(folder / record["path"]))
-        planes: tuple[Plane, ...] = get_args(Plane)
-        if not volume.regular or volume.spacing[0] > ISOTROPIC:
-            planes = (acquired_plane(volume),)
-        for plane in planes:
-            positions, logits, depths = _asked(detectors[asked], volume, plane)
+        volume = next(read_nifti(folder / listed.path))
+        for plane in planes_of(volume):
+            positions, logits, heads = _asked(detectors[asked], volume, plane)
+            top = positions[heads].max() if heads.any() else positions[-1]
             yield Scored(
-                record["path"],
-                source,
-                record["subject"],
-                record["sequence"],
-                int(record["label"]),
-                asked != final,
+                listed.path,
+                listed.source,
+                listed.subject,
+                listed.sequence,
+                listed.label,
+                not listed.names.isdisjoint(models.get(asked, ())),
                 plane,
                 positions,
                 logits,
-                depths,
+                top - positions if plane == "axial" else None,
+                heads,
             )
 
 
 def _asked(
     detector: Detector, volume: Volume, plane: Plane
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     volume = thinned_volume(volume, FINEST, plane)  # as predict does, for the window
     scans = list(views(volume, plane, every=FINEST))
     positions = np.array([scan.position for scan in scans])
     heads = np.array([head_area(scan) >= HEAD_AREA for scan in scans])
     found = detector.detect_many([scan.slice for scan in scans])
     logits = np.array([np.nan if each.logit is None else each.logit for each in found])
-    top = positions[heads].max() if heads.any() else positions[-1]
-    return positions, logits, top - positions if plane == "axial" else None
+    return positions, logits, heads

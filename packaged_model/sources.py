@@ -42,6 +42,8 @@ HOLD_OUT = (
 """Sources left out together; more at once cost less time and flatter no result. nichart_demo,
 fullhead_singles, mindboggle and pool are always trained on, so there is no result on them."""
 
+EVER_LEFT_OUT = frozenset(name for names in HOLD_OUT for name in names)
+
 
 def read_manifest(data: Path, *, masks: Path) -> Manifest:
     """Return the images of all sources, audited.

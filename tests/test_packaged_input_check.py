@@ -10,7 +10,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from packaged_model import brain_or_not, input_check
-from packaged_model.brain_or_not import BrainOrNot, learn
+from packaged_model.brain_or_not import BrainOrNot, learn, look
 from packaged_model.input_check import layers_of, pooled, renew_input_check, with_judge
 from tests.fixtures.heads_of_models import pictures
 
@@ -112,9 +112,10 @@ def test_brains_of_sources_left_out_set_the_limit(monkeypatch: pytest.MonkeyPatc
         return [np.abs(np.fft.rfft(columns, axis=1)).astype(np.float32)]
 
     sources = np.array([f"s{n % 7}" for n in range(200)])
-    judge = learn(run, brains, sources, how)
+    lesson = look(run, brains, sources, how)
+    judge = learn(lesson)
     assert np.mean(judge.distances(run(brains)) > 1) <= 0.1
-    assert judge.bias == learn(run, brains, sources, how).bias
+    assert judge.bias == learn(look(run, brains, sources, how)).bias
 
 
 def test_a_model_without_distance_is_refused(model: ModelFile) -> None:

@@ -23,7 +23,7 @@ from packaged_model.series_scores import Scored  # noqa: E402
 def scored(source: str, subject: int) -> Scored:
     nothing = np.zeros(0)
     name = f"{source}:{subject}"
-    return Scored("", source, name, "T2", 0, True, "axial", nothing, nothing, None)
+    return Scored("", source, name, "T2", 0, True, "axial", nothing, nothing, None, nothing > 0)
 
 
 def test_of_no_source_more_than_one_in_twenty_is_called_tumour() -> None:
@@ -74,6 +74,7 @@ def test_the_rule_is_written_and_measured(
         records = list(csv.DictReader(stream))
     assert [each["what"] for each in records] == ["tumour-free", "5.nii.gz"]
     assert records[0]["called_tumour"] == "0"
+    assert int(records[0]["refused"]) <= int(records[0]["slices"]) <= 5 * 20
     card = series_section(written.series, records)
     assert "| 5.nii.gz | axial |" in card
     assert series_section(None, records) == series_section(SeriesRule(), []) == ""
