@@ -57,7 +57,7 @@ def _missing(stacks: Sequence[Stack], series: Series) -> tuple[int, str]:
 
 
 def _of_concatenations(frames: Sequence[Frame], series: Series) -> list[tuple[int, str]]:
-    """Return how many images absent files of a concatenation hold, if as many as the others."""
+    """Return how many images absent files of a concatenation hold, were they as long as others."""
     if not series.absent:
         return []
     several = sum(frame.number is not None for frame in frames)

@@ -35,8 +35,8 @@ class Series:
     lost, passed_over : int
         Images of it that cannot be read by their headers, and that are not looked at.
     absent : int
-        Files with several images each that others tell of, as they were cut from one, and that are
-        not here.
+        Files of a concatenation, one object stored as several files, that are not here although
+        the others count them.
     """
 
     kind: Literal["dicom", "nifti"]
