@@ -70,26 +70,29 @@ class Lesson:
 
     Attributes
     ----------
-    brains, moved, drawn : list of ndarray of float32
-        Of brain MRI, of these as other scanners show them, and of what is none.
-    sources, of : ndarray of str
-        The source of each brain, and of each moved one.
+    brains : list of ndarray of float32
+        Of the images that set the limit.
+    more : list of ndarray of float32
+        Of these as other scanners show them, and of cuts of volumes.
+    drawn : list of ndarray of float32
+        Of what is no brain.
+    sources, more_sources : ndarray of str
+        Where each of `brains` and of `more` comes from.
     """
 
     brains: list[Features]
-    moved: list[Features]
+    more: list[Features]
     drawn: list[Features]
     sources: NDArray[np.str_]
-    of: NDArray[np.str_]
+    more_sources: NDArray[np.str_]
 
     def with_cuts(self, features: list[Features], sources: NDArray[np.str_]) -> Lesson:
-        """Return the lesson with more brains, in which neither limit nor drawings have a part.
+        """Return the lesson with more brains, which set no limit and are not drawn upon.
 
         Slices from the edge of the brain would widen the limit so far that abdomens pass.
         """
-        pairs = zip(self.moved, features, strict=True)
-        moved = [np.concatenate(pair) for pair in pairs]
-        return replace(self, moved=moved, of=np.concatenate([self.of, sources]))
+        more = [np.concatenate(pair) for pair in zip(self.more, features, strict=True)]
+        return replace(self, more=more, more_sources=np.concatenate([self.more_sources, sources]))
 
 
 def look(
@@ -117,19 +120,19 @@ def look(
 
 
 def learn(lesson: Lesson) -> BrainOrNot:
-    """Learn brains from drawings; the limit is chosen on sources left out in turn."""
+    """Learn to tell brains from drawings; the limit is chosen on sources left out in turn."""
     sources = lesson.sources
     x = np.concatenate(
         [np.concatenate([directions(each) for each in layers], axis=1)
-         for layers in (lesson.brains, lesson.moved, lesson.drawn)]
+         for layers in (lesson.brains, lesson.more, lesson.drawn)]
     )  # fmt: skip
-    n, m = len(sources), len(lesson.of)
+    n, m = len(sources), len(lesson.more_sources)
     mean, spread = x[:n].mean(axis=0), x[:n].std(axis=0)
     # A channel that is silent in brains is no witness of much, so its spread is not taken as 0.
     spread = spread + 0.05 * spread.mean()
     x = (x - mean) / spread
     other = np.arange(len(x)) >= n + m
-    names = np.concatenate([sources, lesson.of, np.full(int(other.sum()), "")])
+    names = np.concatenate([sources, lesson.more_sources, np.full(int(other.sum()), "")])
     held_out = np.empty(n)
     for left in np.array_split(np.unique(sources), min(FOLDS, len(np.unique(sources)))):
         out = np.isin(names, left)

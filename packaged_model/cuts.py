@@ -41,7 +41,7 @@ class Cut:
 def read_cuts(data: Path) -> list[Cut]:
     """Return the coronal and sagittal cuts of tumour-free volumes, as `predict` makes them.
 
-    Of those with a tumour results are taken one by one; there are few, and abdomens pass with them.
+    Those with a tumour are left out: each is a result of its own, and with them abdomens pass.
     """
     found = []
     for listed in listed_volumes(data):

@@ -85,7 +85,7 @@ def renew_input_check(
 def _write(
     model: ModelFile, judge: BrainOrNot, shown: Mapping[str, list[Features]], *, cuts: bool
 ) -> str:
-    """Write a model with what the judge in its graph refuses, and return that."""
+    """Write a model with the shares that the judge in its graph refuses; return them in words."""
     check = InputCheck(
         distance=1.0,
         refused_brain=_refused(judge, shown["brain"]) if shown["brain"] else None,
