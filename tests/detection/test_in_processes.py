@@ -275,6 +275,19 @@ def test_where_processes_cannot_serve_none_is_forked(
     assert begin(detector) is None
 
 
+def begins(model: Path) -> bool:
+    return begin(Detector.load(model, threads=2)) is not None
+
+
+def ask_a_pool(model: Path, told: Connection) -> None:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        told.send(pool.apply(begins, (model,)))
+
+
+def test_a_process_of_a_pool_may_begin_none(tiny_model: Path) -> None:
+    assert told_by(ask_a_pool, tiny_model) == [False]
+
+
 def predict(words: list[str], told: Connection) -> None:
     """Run a command in a process that has one thread; tell its processes and what is finished."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

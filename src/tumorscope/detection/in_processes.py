@@ -144,7 +144,8 @@ def begin(detector: Detector, *, drawing: bool = False) -> Processes | None:
     """Fork a process for each thread of a detector; return None where threads serve better.
 
     So it is where there may be one only, on other systems than Linux, where this process has
-    threads, which a fork would not take along, and with graphics cards, which are not shared.
+    threads, which a fork would not take along, with graphics cards, which are not shared, and in a
+    process of a pool, which Python lets begin none.
 
     Parameters
     ----------
@@ -158,6 +159,10 @@ def begin(detector: Detector, *, drawing: bool = False) -> Processes | None:
     if count < 2 or detector.engine == "cuda":
         return None
     if threading.active_count() > 1 or not _THREADS.is_dir():
+        return None
+    from multiprocessing import current_process
+
+    if current_process().daemon:
         return None
     detector.unpack()
     with contextlib.ExitStack() as stack:
