@@ -59,6 +59,28 @@ def test_numbers_that_begin_late(tmp_path: Path, every: float | None) -> None:
     assert detail == "its instance numbers begin with 4"
 
 
+@pytest.mark.parametrize(
+    ("count", "first", "cut_off"),
+    [
+        (24, 25, 0.0),  # the second echo, in a series of its own
+        (24, 73, 0.0),  # and the fourth
+        (24, 24, 115.0),
+        (10, 11, 50.0),  # the lower half of a head
+        (24, 1001, 0.0),  # no count
+    ],
+)
+def test_numbers_that_begin_elsewhere(
+    tmp_path: Path, count: int, first: int, cut_off: float
+) -> None:
+    values = np.ones((6, 5), np.uint16)
+    for index in range(count):
+        one = image(values, number=first + index, position=(0, 0, 5 * index))
+        save(one, tmp_path / f"{index:02d}")
+    [(found, detail)] = ends(tmp_path)
+    assert found == pytest.approx(cut_off)
+    assert bool(detail) is bool(cut_off)
+
+
 def test_numbers_that_count_no_slices_say_nothing(tmp_path: Path) -> None:
     values = np.ones((6, 5), np.uint16)
     for index, number in enumerate([8, 6, 9, 7, 10]):

@@ -16,6 +16,12 @@ from tumorscope.scans.remark import Remark
 from tumorscope.scans.series import Series
 from tumorscope.scans.stack import Stack
 
+HEAD = 100.0
+"""A stack that reaches so far, in mm, may well be a whole head."""
+
+LONGEST = 400.0
+"""No stack of a head reaches further, in mm."""
+
 
 def with_ends(stacks: Sequence[Stack], series: Series) -> list[Stack]:
     """Return stacks that know how many mm are missing at their ends.
@@ -101,7 +107,11 @@ def _of_the_acquisition(frames: Sequence[Frame], series: Series) -> tuple[int, s
 
 
 def _before_the_first(stacks: Sequence[Stack], series: Series) -> int:
-    """Return how many images come before the first by their numbers, where these count slices."""
+    """Return how many images come before the first by their numbers, where these count slices.
+
+    They may go on from another volume that was as long, such as the first echo or b-value, which
+    lies in a series of its own; and they may begin with a number that is no count, such as 1001.
+    """
     in_order = any(remark.code == "instance-order" for stack in stacks for remark in stack.remarks)
     if len(stacks) > 1 or in_order:  # then numbers are the places, whatever they begin with
         return 0
@@ -112,4 +122,8 @@ def _before_the_first(stacks: Sequence[Stack], series: Series) -> int:
     steps = np.diff(values)
     if not ((steps > 0).all() or (steps < 0).all()) or float(np.median(np.abs(steps))) != 1.0:
         return 0
-    return max(0, int(values.min()) - 1 - series.passed_over)
+    before = max(0, int(values.min()) - 1 - series.passed_over)
+    [stack] = stacks
+    goes_on = before % len(values) == 0 and stack.extent >= HEAD
+    too_long = (before + len(values)) * stack.step > LONGEST
+    return 0 if goes_on or too_long else before
