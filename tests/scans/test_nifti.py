@@ -113,6 +113,17 @@ def test_lengths_in_another_unit_are_converted(
     assert codes(volume) == ["units"]
 
 
+@pytest.mark.parametrize("unit", ["meter", "micron"])
+def test_a_unit_that_cannot_be_is_not_believed(tmp_path: Path, unit: str) -> None:
+    image = nib.Nifti1Image(drawn().T, np.diag([-1.5, -1.5, 5.0, 1.0]))
+    image.header.set_xyzt_units(unit, "sec")
+    nib.save(image, tmp_path / "a.nii")
+    volume = only(tmp_path / "a.nii")
+    assert volume.spacing == pytest.approx((5.0, 1.5, 1.5))
+    [remark] = [each for each in volume.remarks if each.code == "units"]
+    assert "taken for mm, as voxels would have sides of" in remark.detail
+
+
 def test_the_qform_counts_where_there_is_no_sform(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.nii", drawn(), AFFINE)
     patch(patch(path, QFORM, "<2h", 1, 0), SROW_X + 12, "<f", 40.0)

@@ -93,8 +93,9 @@ def test_spaces_and_byte_orders(
     ("units", "scale", "told"),
     [
         ('"mm" "mm" "mm"', 1.0, []),
-        ('"microns" "microns" "microns"', 1e-3, ["units"]),
-        ('"m" "m" "m"', 1e3, ["units"]),
+        ('"cm" "cm" "cm"', 10.0, ["units"]),
+        ('"microns" "microns" "microns"', 1.0, ["units"]),  # which would be 0.005 mm
+        ('"m" "m" "m"', 1.0, ["units"]),  # and 5 m
         ('"furlong" "furlong" "furlong"', 1.0, []),
     ],
 )

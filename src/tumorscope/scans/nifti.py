@@ -29,6 +29,7 @@ from tumorscope.scans.in_flight import bytes_of_grid, room_for
 from tumorscope.scans.not_read import REASONS, NotReadError
 from tumorscope.scans.nrrd import NRRD_ENDINGS, volumes_of_nrrd
 from tumorscope.scans.remark import Remark
+from tumorscope.scans.units import to_millimetres
 from tumorscope.scans.volume import Volume
 
 if TYPE_CHECKING:
@@ -161,18 +162,18 @@ def _check(image: Nifti1Image, shape: Shape, dtype: np.dtype[np.generic]) -> Non
 
 def _affine_of(image: Nifti1Image, shape: Shape) -> tuple[NDArray[np.float64], tuple[Remark, ...]]:
     """Return (column, row, slice, 1) → (left, posterior, superior, 1), and what is odd about it."""
-    remarks = []
     header = image.header
     # nibabel hands lengths on as they are stated, whatever their unit.
     code = int(header["xyzt_units"]) & 7 if "xyzt_units" in header else 0
-    unit, millimetres = _UNITS.get(code, ("mm", 1.0))
-    if millimetres != 1.0:
-        remarks.append(Remark("units", unit))
+    unit, factor = _UNITS.get(code, ("mm", 1.0))
+    stated = np.asarray(image.affine, dtype=np.float64)
+    factors, remarks_on_units = to_millimetres(stated[:3, :3], [factor] * 3, unit)
     codes = [int(header[name]) if name in header else 0 for name in ("sform_code", "qform_code")]
     if not codes[0]:
         sides = _header_as_stored(image)["pixdim"][1:4]
         if any(side == 0 and length > 1 for side, length in zip(sides, shape[:3], strict=True)):
             raise NotReadError("geometry", "it states no size of its voxels")
+    remarks, millimetres = [*remarks_on_units], float(factors[0])
     if not any(codes):
         remarks.append(Remark("no-orientation"))
     elif all(codes):
@@ -181,6 +182,6 @@ def _affine_of(image: Nifti1Image, shape: Shape) -> tuple[NDArray[np.float64], t
         limit = 0.1 * millimetres * min(np.linalg.norm(image.get_sform()[:3, :3], axis=0))
         if apart[:3, :3].max() > limit or apart[:3, 3].max() > 1.0:
             remarks.append(Remark("form-conflict", f"up to {apart.max():.2g} mm"))
-    affine = np.diag([millimetres] * 3 + [1.0]) @ np.asarray(image.affine, dtype=np.float64)
+    affine = np.diag([*factors, 1.0]) @ stated
     check_affine(affine)
     return _RAS_TO_LPS @ affine, tuple(remarks)

@@ -26,6 +26,7 @@ from tumorscope.scans.grid import (
 from tumorscope.scans.in_flight import bytes_of_grid, room_for
 from tumorscope.scans.not_read import NotReadError
 from tumorscope.scans.remark import Remark
+from tumorscope.scans.units import to_millimetres
 from tumorscope.scans.volume import Volume
 
 NRRD_ENDINGS = (".nrrd", ".nhdr")
@@ -130,13 +131,15 @@ def _affine_of(header: Mapping[str, str]) -> tuple[NDArray[np.float64], tuple[Re
         raise NotReadError("geometry", f"its directions are {header['spacedirections']}")
     affine[:3, :3] = np.array(found).T
     affine[:3, 3] = origin
-    remarks = []
+    remarks: list[Remark] = []
     if "spaceunits" in header:
         units = re.findall(r'"([^"]*)"', header["spaceunits"])
-        millimetres = [UNITS.get(unit.strip().lower(), 1.0) for unit in units]
-        if len(millimetres) == 3 and set(millimetres) != {1.0}:
-            affine[:3] *= np.array(millimetres)[:, None]
-            remarks.append(Remark("units", ", ".join(sorted(set(units)))))
+        stated = [UNITS.get(unit.strip().lower(), 1.0) for unit in units]
+        if len(stated) == 3:
+            named = ", ".join(sorted(set(units)))
+            factors, remarks_on_units = to_millimetres(affine[:3, :3], stated, named)
+            affine[:3] *= factors[:, None]
+            remarks += remarks_on_units
     turned = np.diag([*signs, 1.0]) @ affine
     check_affine(turned)
     if "spaceorigin" not in header:

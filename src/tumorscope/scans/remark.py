@@ -31,7 +31,7 @@ SENTENCES: Mapping[RemarkCode, str] = {
     "their instance numbers",
     "no-orientation": "The header states no orientation; it is taken as Analyze files are",
     "form-conflict": "sform and qform contradict each other; the sform is used",
-    "units": "The header states lengths in another unit than mm, and they were converted",
+    "units": "The header states lengths in another unit than mm",
     "part": "The series holds several volumes at the same place",
     "part-by-order": "Nothing in the headers tells volumes at the same place apart; they are "
     "parted in the order of instance numbers",
