@@ -81,6 +81,22 @@ def test_numbers_that_begin_elsewhere(
     assert bool(detail) is bool(cut_off)
 
 
+@pytest.mark.parametrize(
+    ("elements", "cut_off"),
+    [
+        ({"ImagesInAcquisition": 840}, 0.0),  # 34 directions and a b-value of 0; one volume is here
+        ({"ImagesInAcquisition": 850}, 0.0),
+        ({"NumberOfSeriesRelatedInstances": 72}, 0.0),  # one echo of three
+        ({"NumberOfSeriesRelatedInstances": 30}, 30.0),
+    ],
+)
+def test_whole_volumes_that_are_missing_are_no_ends(
+    tmp_path: Path, elements: dict[str, Any], cut_off: float
+) -> None:
+    write(tmp_path, 24, **elements)
+    assert [found for found, _ in ends(tmp_path)] == pytest.approx([cut_off])
+
+
 def test_numbers_that_count_no_slices_say_nothing(tmp_path: Path) -> None:
     values = np.ones((6, 5), np.uint16)
     for index, number in enumerate([8, 6, 9, 7, 10]):

@@ -54,7 +54,7 @@ def _missing(stacks: Sequence[Stack], series: Series) -> tuple[int, str]:
     anywhere = _of_concatenations(frames, series)
     before = 0
     if classic := [frame for frame in frames if frame.number is None]:
-        anywhere += _of_headers(classic, series)
+        anywhere += _of_headers(classic, stacks, series)
         before = _before_the_first(stacks, series)
     inside = sum(map(_in_gaps, stacks))  # which are known as gaps
     known = [(count - inside, words) for count, words in anywhere if count > inside]
@@ -72,15 +72,18 @@ def _of_concatenations(frames: Sequence[Frame], series: Series) -> list[tuple[in
     return [(count, f"{files} of a concatenation {'is' if series.absent == 1 else 'are'} not here")]
 
 
-def _of_headers(frames: Sequence[Frame], series: Series) -> list[tuple[int, str]]:
+def _of_headers(
+    frames: Sequence[Frame], stacks: Sequence[Stack], series: Series
+) -> list[tuple[int, str]]:
     """Return what headers of files with one image each tell."""
     there = len(frames) + len(series.multiframe) + series.lost + series.passed_over
     listed = max(frame.layout.listed for frame in frames)
-    return [
-        (series.lost, f"{counted(series.lost, 'image')} of the series cannot be read"),
+    counts = [
         (listed - there, f"the headers list {listed} images of the series, {there} are here"),
         _of_the_acquisition(frames, series),
     ]
+    told = [each for each in counts if not _other_volumes(each[0], stacks)]
+    return [(series.lost, f"{counted(series.lost, 'image')} of the series cannot be read"), *told]
 
 
 def _in_gaps(stack: Stack) -> int:
@@ -123,7 +126,18 @@ def _before_the_first(stacks: Sequence[Stack], series: Series) -> int:
     if not ((steps > 0).all() or (steps < 0).all()) or float(np.median(np.abs(steps))) != 1.0:
         return 0
     before = max(0, int(values.min()) - 1 - series.passed_over)
-    [stack] = stacks
-    goes_on = before % len(values) == 0 and stack.extent >= HEAD
-    too_long = (before + len(values)) * stack.step > LONGEST
-    return 0 if goes_on or too_long else before
+    return 0 if _other_volumes(before, stacks) else before
+
+
+def _other_volumes(missing: int, stacks: Sequence[Stack]) -> bool:
+    """Return whether missing images are rather whole volumes beside these than slices of these.
+
+    So it is where these may well be whole heads, and they would make as many slices again, or more
+    than a head has.
+    """
+    slices = len(stacks[0].frames)
+    alike = all(len(stack.frames) == slices for stack in stacks)
+    if not alike or min(stack.extent for stack in stacks) < HEAD:
+        return False
+    longer = (missing / len(stacks) + slices) * stacks[0].step
+    return missing % slices == 0 or longer > LONGEST
