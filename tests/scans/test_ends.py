@@ -135,6 +135,17 @@ def test_files_of_a_concatenation(tmp_path: Path, total: int, cut_off: float) ->
     assert detail == ("1 file of a concatenation is not here" if cut_off else "")
 
 
+def test_the_number_of_files_may_stand_in_the_last_alone(tmp_path: Path) -> None:
+    for number in (1, 2):
+        places = [(0, 0, 5 * index + 20 * number) for index in range(4)]
+        parts: dict[str, Any] = {"ConcatenationUID": "1.2.3", "InConcatenationNumber": number}
+        parts |= {"InConcatenationTotalNumber": 2} if number == 2 else {}
+        one = enhanced(np.ones((4, 6, 5), np.uint16), places, **parts)
+        one.SOPInstanceUID = f"1.2.3.{number}"
+        save(one, tmp_path / str(number))
+    assert ends(tmp_path) == [(0.0, "")]
+
+
 def test_images_that_are_passed_over_are_not_missing(tmp_path: Path) -> None:
     """Phase images among the magnitudes took the first numbers, and count as images."""
     told = {"ImagesInAcquisition": 10, "NumberOfSeriesRelatedInstances": 10}

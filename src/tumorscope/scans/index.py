@@ -62,7 +62,7 @@ class _Gathered:
     frames: list[Frame] = field(default_factory=list)
     multiframe: list[str] = field(default_factory=list)
     images: int = 0
-    concatenated: Counter[tuple[str, int]] = field(default_factory=Counter)
+    concatenated: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
 def index_study(
@@ -157,7 +157,7 @@ class _Study:
             gathered.multiframe.append(path)
             gathered.images += whole(dataset, "NumberOfFrames") or 1
             total = whole(dataset, "InConcatenationTotalNumber") or 1
-            gathered.concatenated[text(dataset, "ConcatenationUID"), total] += 1
+            gathered.concatenated[text(dataset, "ConcatenationUID")].append(total)
         else:
             frame = frame_of(path, opened, self._layouts)
             gathered = self._gathered(path, opened)
@@ -233,8 +233,11 @@ def _series(gathered: _Gathered) -> Series:
         frames,
         multiframe,
         gathered.images,
+        # The last file may be the only one that states the number.
         absent=sum(
-            max(0, total - here) for (uid, total), here in gathered.concatenated.items() if uid
+            max(0, max(totals) - len(totals))
+            for uid, totals in gathered.concatenated.items()
+            if uid
         ),
     )
 
