@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from packaged_model import build, left_out
 from packaged_model.evidence import pointing_records
 from packaged_model.holdout import Fold, folds_of, split_without, train_without
 from packaged_model.sources import with_splits
@@ -130,6 +131,37 @@ def test_evidence_is_measured_by_source(made: tuple[Path, list[Fold]]) -> None:
     assert {(each["images"], each["hits"], each["inside"]) for each in records} == {
         (6, "1.000", "1.000")
     }
+
+
+def test_every_ablation_is_a_recipe_that_trains_otherwise() -> None:
+    recipe = Recipe.load("reference")
+    for name, changes in build.ABLATIONS.items():
+        assert recipe.changed(changes) != recipe, name
+
+
+def test_an_ablation_is_trained_as_the_first_of_holdout_and_measured_beside_it(
+    made: tuple[Path, list[Fold]],
+    listed: Manifest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "holdout").symlink_to(made[0], target_is_directory=True)
+    listed.save(tmp_path / "manifest.csv")
+    monkeypatch.setattr(left_out, "at_specificity", lambda *_: {})  # resamples for seconds
+    monkeypatch.setattr(build, "HOLD_OUT", HOLD_OUT)
+    monkeypatch.setattr(build, "ABLATIONS", {"no-places": {"optimisation.places": 0.0}})
+    monkeypatch.setattr(build, "ABLATED", tmp_path / "ablations.csv")
+    build.without_parts(build.Order(listed.root, tmp_path, SMALL, "none", None))
+    records = read_csv(tmp_path / "ablations.csv")
+    assert [(each["change"], each["source"]) for each in records] == [
+        *(("none", "a"), ("none", "stripped_dev")),
+        *(("no-places", "a"), ("no-places", "stripped_dev")),
+    ]
+    assert {each["hits"] for each in records} == {"1.000"}  # the masks are white all over
+    (fold,) = folds_of(tmp_path / "ablations" / "no-places", HOLD_OUT[:1])
+    assert fold.run.recipe.optimisation.places == 0.0
+    files = [each.run.folder / "scores.csv" for each in (made[1][0], fold)]
+    assert files[0].read_bytes() != files[1].read_bytes()
 
 
 def test_its_scores_calibrate_a_run_on_everything(
